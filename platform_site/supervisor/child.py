@@ -1,0 +1,181 @@
+"""One supervised command: started, restarted with back-off, replaced when it falls silent."""
+
+import logging
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from platform_site.supervisor import keeper
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timings:
+    """How patient the supervisor is; all in seconds."""
+
+    grace: float = 20.0
+    """From the polite signal to the kill."""
+    check_every: float = 5.0
+    """Between two questions for a sign of life."""
+    first_check_every: float = 0.25
+    """The same while somebody waits for the first sign."""
+    first_delay: float = 1.0
+    """Before the first restart; doubled for each further one."""
+    longest_delay: float = 30.0
+    settled_after: float = 60.0
+    """A child that lived so long starts again at the first delay."""
+    keeper_margin: float = 15.0
+    """On top of the grace, for a keeper that does not end by itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChildSpec:
+    """What to run, and how to tell that it works.
+
+    `silence` returns the seconds since the child's last sign of life, None for none. It is called
+    in the supervisor's loop: it must answer within a few seconds. After `patience` seconds of
+    silence the child counts as ill, and is replaced if `replace_when_silent`. `on_ready` is
+    called once, at the first sign of life.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    silence: Callable[[], float | None] | None = None
+    patience: float = 90.0
+    replace_when_silent: bool = False
+    on_ready: Callable[[], None] | None = None
+
+
+class Child:
+    """A spec and its running process, if any. Times are of the monotonic clock."""
+
+    def __init__(self, spec: ChildSpec, *, cwd: Path, timings: Timings) -> None:
+        self.spec = spec
+        self._cwd = cwd
+        self._timings = timings
+        self._keeper: subprocess.Popen[bytes] | None = None
+        self._failures = 0
+        self._started_at = 0.0
+        self._heard_at = 0.0
+        self._stop_limit: float | None = None
+        self._announced = False
+        self.wake_at = 0.0
+        """When this child next wants `attend` to be called; it may be called earlier."""
+
+    @property
+    def is_running(self) -> bool:
+        """Say whether a process of this child may exist."""
+        return self._keeper is not None
+
+    def is_well(self) -> bool:
+        """Say whether it runs and, if it can give signs of life, has given one lately."""
+        if self._keeper is None or self._stop_limit is not None:
+            return False
+        return self.spec.silence is None or (self._has_been_heard and not self._is_silent)
+
+    def attend(self) -> None:
+        """Take the next step of its life: start, bury, ask for a sign of life, replace."""
+        now = time.monotonic()
+        if self._keeper is None:
+            if now >= self.wake_at:
+                self._start()
+        elif self.bury_if_dead():
+            self._schedule_restart()
+        elif self._stop_limit is None and self.spec.silence is not None and now >= self.wake_at:
+            self._listen(self.spec.silence)
+
+    def stop(self) -> None:
+        """Ask it to end in order. Asked again, it is killed without further waiting."""
+        if self._keeper is None:
+            return
+        if self._stop_limit is None:
+            limit = self._timings.grace + self._timings.keeper_margin
+            self._stop_limit = self.wake_at = time.monotonic() + limit
+        keeper.send(self._keeper.pid, signal.SIGTERM)
+        keeper.send(self._keeper.pid, signal.SIGCONT)
+
+    def bury_if_dead(self) -> bool:
+        """Return True and clear up if its keeper has ended or is overdue, False if it lives."""
+        if self._keeper is None:
+            return True
+        if self._stop_limit is not None and time.monotonic() >= self._stop_limit:
+            self._kill_session()
+        # Not collected yet: its id, which is the session's, cannot be given to a stranger.
+        if os.waitid(os.P_PID, self._keeper.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return False
+        self._kill_session()
+        status = self._keeper.wait()
+        if self._keeper.stdin is not None:
+            self._keeper.stdin.close()
+        asked = self._stop_limit is not None
+        logger.log(
+            logging.INFO if asked else logging.WARNING,
+            "%s %s with status %s",
+            self.spec.name,
+            "stopped" if asked else "died",
+            status,
+        )
+        self._keeper = None
+        self._stop_limit = None
+        return True
+
+    def _start(self) -> None:
+        # Not -m: without site-packages and our own imports a keeper costs a few megabytes less.
+        run_keeper = (sys.executable, "-I", "-S", keeper.__file__, str(self._timings.grace))
+        self._keeper = subprocess.Popen(
+            run_keeper + self.spec.command,
+            stdin=subprocess.PIPE,  # Closed by the kernel when we die, however we die.
+            cwd=self._cwd,
+            start_new_session=True,
+        )
+        self._started_at = self._heard_at = time.monotonic()
+        self.wake_at = math.inf if self.spec.silence is None else self._started_at
+        logger.info("%s started", self.spec.name)
+
+    def _schedule_restart(self) -> None:
+        now = time.monotonic()
+        if now - self._started_at >= self._timings.settled_after:
+            self._failures = 0
+        delay = min(self._timings.first_delay * 2**self._failures, self._timings.longest_delay)
+        self._failures += 1
+        self.wake_at = now + delay
+        logger.info("%s starts again in %g s", self.spec.name, delay)
+
+    def _listen(self, silence: Callable[[], float | None]) -> None:
+        seconds = silence()
+        now = time.monotonic()
+        if seconds is not None:
+            # A sign from before the start was its predecessor's.
+            self._heard_at = max(self._heard_at, now - seconds)
+        if self._has_been_heard and not self._announced:
+            self._announced = True
+            if self.spec.on_ready is not None:
+                self.spec.on_ready()
+        if self._is_silent and self.spec.replace_when_silent:
+            logger.error("%s is frozen: no sign of life; replacing it", self.spec.name)
+            self.stop()
+            return
+        is_awaited = self.spec.on_ready is not None and not self._announced
+        timings = self._timings
+        self.wake_at = now + (timings.first_check_every if is_awaited else timings.check_every)
+
+    @property
+    def _has_been_heard(self) -> bool:
+        return self._heard_at > self._started_at
+
+    @property
+    def _is_silent(self) -> bool:
+        return time.monotonic() - self._heard_at > self.spec.patience
+
+    def _kill_session(self) -> None:
+        """Kill what a keeper that was itself killed, or hangs, has left."""
+        if self._keeper is not None:
+            for pid in keeper.session_members(self._keeper.pid):
+                keeper.send(pid, signal.SIGKILL)
