@@ -46,7 +46,7 @@ def private_postgres() -> Iterator[str]:
         if run_as:
             shutil.chown(folder, user="postgres", group="postgres")
         data = folder / "data"
-        initdb = [programs / "initdb", "--pgdata", data, "--username", USER, "--auth=trust"]
+        initdb = [f"{programs}/initdb", f"--pgdata={data}", f"--username={USER}", "--auth=trust"]
         initdb += ["--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"]
         # It changes into its working folder, which the other user must be able to enter.
         subprocess.run([*run_as, *initdb], check=True, cwd=folder, stdout=subprocess.DEVNULL)
@@ -54,7 +54,7 @@ def private_postgres() -> Iterator[str]:
         server = _start(programs, run_as=run_as, data=data, port=port)
         try:
             _wait_until_ready(server, programs, port=port, log=data / "log")
-            create = [programs / "createdb", *_address(port), USER]
+            create = [f"{programs}/createdb", *_address(port), USER]
             subprocess.run(create, check=True, cwd=folder)
             yield f"postgres://{USER}@127.0.0.1:{port}/{USER}"
         finally:
@@ -95,7 +95,7 @@ def _start(
         "full_page_writes": "off",
         "max_connections": "300",
     }
-    server = [str(programs / "postgres"), "-D", str(data)]
+    server = [f"{programs}/postgres", "-D", str(data)]
     server += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     with (data / "log").open("wb") as log:
         # The keeper ends the server even when we are killed.
@@ -112,7 +112,7 @@ def _start(
 def _wait_until_ready(
     server: subprocess.Popen[bytes], programs: Path, *, port: int, log: Path
 ) -> None:
-    question = [programs / "pg_isready", "--quiet", *_address(port)]
+    question = [f"{programs}/pg_isready", "--quiet", *_address(port)]
     deadline = time.monotonic() + START_SECONDS
     while subprocess.run(question, check=False).returncode != 0:
         if server.poll() is not None or time.monotonic() >= deadline:
@@ -124,7 +124,7 @@ def _stop(
     server: subprocess.Popen[bytes], programs: Path, *, run_as: Sequence[str], data: Path
 ) -> None:
     # SIGTERM alone would wait for clients that never hang up.
-    stop = [programs / "pg_ctl", "stop", "--pgdata", data, "--mode=fast", "--silent"]
+    stop = [f"{programs}/pg_ctl", "stop", f"--pgdata={data}", "--mode=fast", "--silent"]
     subprocess.run([*run_as, *stop], check=False, cwd=data.parent, stdout=subprocess.DEVNULL)
     server.terminate()
     server.wait()
