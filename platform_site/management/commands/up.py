@@ -1,0 +1,155 @@
+"""`manage.py up`: the whole site in the foreground."""
+
+import argparse
+import http.client
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connections
+
+from platform_site.beats import beat_age_seconds
+from platform_site.environment import BASE_DIR
+from platform_site.supervisor.child import ChildSpec
+from platform_site.supervisor.supervise import Supervisor
+
+logger = logging.getLogger(__name__)
+
+ROLES = ("web", "worker", "sandbox")
+PROBE_SECONDS = 2.0
+WORKER_PATIENCE_SECONDS = 90.0  # A beat is due each 10 s, at the latest a minute after the start.
+
+
+class Command(BaseCommand):
+    """Migrates, then runs web and worker (and the sandbox) until it is told to stop."""
+
+    help = "Run web and worker in the foreground; Ctrl-C ends all of it."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Define the options."""
+        parser.add_argument("--sandbox", action="store_true", help="run the stand-in vendor too")
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+        parser.add_argument("--port", type=int, default=settings.PORT)
+        parser.add_argument(
+            "--only", action="append", choices=ROLES, metavar="ROLE", help="run just these"
+        )
+        parser.add_argument("--no-migrate", action="store_true", help="leave the database alone")
+        parser.add_argument("--web-workers", type=int, default=1, help="web processes")
+        parser.add_argument("--web-threads", type=int, default=8, help="threads in each of them")
+        parser.add_argument(
+            "--health-file", type=Path, help="file that is touched while everything works"
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Run until SIGTERM, SIGINT or SIGHUP; raise CommandError if a port is taken."""
+        roles = options["only"] or [*ROLES[:2], *(ROLES[2:] if options["sandbox"] else ())]
+        host, port = options["host"], options["port"]
+        if "web" in roles:
+            refuse_taken_port(host, port, variable="PORT")
+        if "sandbox" in roles:
+            refuse_taken_port(host, settings.SANDBOX_PORT, variable="SANDBOX_PORT")
+        # The children read the environment, not our options.
+        os.environ.update(PORT=str(port), SANDBOX_PORT=str(settings.SANDBOX_PORT))
+        os.environ.setdefault("PUBLIC_URL", f"http://127.0.0.1:{port}")
+        if not options["no_migrate"]:
+            call_command("migrate", interactive=False, verbosity=0)
+            call_command("createcachetable", verbosity=0)
+            connections.close_all()
+        specs = [self._spec(role, options) for role in ROLES if role in roles]
+        Supervisor(specs, cwd=BASE_DIR, health_file=options["health_file"]).run()
+
+    def _spec(self, role: str, options: dict[str, Any]) -> ChildSpec:
+        host, port = options["host"], options["port"]
+        if role == "web":
+            return ChildSpec(
+                name=role,
+                command=web_command(
+                    host,
+                    port,
+                    workers=options["web_workers"],
+                    threads=options["web_threads"],
+                ),
+                silence=lambda: web_silence(host, port),
+                on_ready=self._announce,
+            )
+        if role == "worker":
+            return ChildSpec(
+                name=role,
+                command=(sys.executable, "manage.py", "qcluster"),
+                silence=worker_silence,
+                patience=WORKER_PATIENCE_SECONDS,
+                replace_when_silent=True,
+            )
+        # Not through manage.py: without Django it takes half the memory.
+        return ChildSpec(name=role, command=(sys.executable, "-m", "sandbox", "--host", host))
+
+    def _announce(self) -> None:
+        self.stdout.write(f"Dailies is ready at {os.environ['PUBLIC_URL']} (Ctrl-C ends it)")
+        self.stdout.flush()
+
+
+def web_command(host: str, port: int, *, workers: int, threads: int) -> tuple[str, ...]:
+    """Return gunicorn's command line; its graceful timeout lies within the supervisor's grace."""
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    options = {
+        "--worker-class": "gthread",
+        "--workers": str(workers),
+        "--threads": str(threads),
+        "--bind": address,
+        "--timeout": "60",
+        "--graceful-timeout": "15",
+        "--keep-alive": "5",
+        "--max-requests": "0",
+        # Whose X-Forwarded headers count is decided in one place, by the site's TRUSTED_PROXIES.
+        "--forwarded-allow-ips": "",
+    }
+    flags = [f"{name}={value}" for name, value in options.items()]
+    command = (sys.executable, "-m", "gunicorn", "platform_site.wsgi:application")
+    return (*command, "--no-control-socket", *flags)
+
+
+def web_silence(host: str, port: int) -> float | None:
+    """Return 0.0 if the web answers its health page now, None if it does not."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (not a bind)
+    connection = http.client.HTTPConnection(reachable, port, timeout=PROBE_SECONDS)
+    try:
+        # The name that ALLOWED_HOSTS knows.
+        public = {"Host": urlsplit(settings.PUBLIC_URL).netloc}
+        connection.request("GET", "/healthz", headers=public)
+        return 0.0 if connection.getresponse().status < 400 else None
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def worker_silence() -> float | None:
+    """Return the age of the last beat in seconds; None if there is none."""
+    try:
+        return beat_age_seconds()
+    except DatabaseError as error:
+        # The database is ill, not the cluster: a restart would cure nothing.
+        logger.warning("the worker's beat cannot be read: %s", error)
+        return 0.0
+    finally:
+        connections.close_all()
+
+
+def refuse_taken_port(host: str, port: int, *, variable: str) -> None:
+    """Raise CommandError if nothing more can listen on this port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as attempt:
+        # As gunicorn does: connections that are closing do not count.
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind((host, port))
+        except OSError as error:
+            reason = f"Cannot listen on {host} port {port}: {error.strerror}."
+            raise CommandError(f"{reason} Set {variable} to another port.") from error
