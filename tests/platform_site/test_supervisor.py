@@ -4,8 +4,10 @@ import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -151,15 +153,15 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def alive(folder: Path) -> list[int]:
-    """Return every living process that has `folder` on its command line."""
+    """Return every living process that has `folder` on its command line or in its environment."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                command = (entry / "cmdline").read_bytes()
+                words = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
             except OSError:
                 continue
-            if str(folder).encode() in command:
+            if str(folder).encode() in words:
                 found.append(int(entry.name))
     return found
 
@@ -339,3 +341,64 @@ def test_the_health_file_is_touched_only_while_all_children_are_well(start: Star
     assert not health_file.exists()
     os.killpg(master, signal.SIGCONT)
     wait_until(health_file.exists)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start the real site, sandbox included, on free ports and with data of its own."""
+    environment = {
+        **os.environ,
+        "DATA_DIR": str(tmp_path),
+        "DATABASE_URL": f"sqlite:///{tmp_path}/site.sqlite3",
+        "PORT": str(free_port()),
+        "SANDBOX_PORT": str(free_port()),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "up", "--sandbox"],
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    yield process
+    process.kill()
+    process.communicate(timeout=PATIENCE)
+    wait_until(lambda: not alive(tmp_path))
+
+
+def free_port() -> int:
+    """Return a loopback port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until_ready(site: subprocess.Popen[str]) -> None:
+    """Read the site's output until it says that it is ready."""
+    assert site.stdout is not None
+    give_up = threading.Timer(2 * PATIENCE, site.kill)
+    give_up.start()
+    try:
+        assert any(line.startswith("Dailies is ready at http://") for line in site.stdout)
+    finally:
+        give_up.cancel()
+
+
+def test_the_site_starts_and_ends_in_order(site: subprocess.Popen[str], tmp_path: Path) -> None:
+    wait_until_ready(site)
+
+    site.send_signal(signal.SIGINT)
+
+    assert site.wait(PATIENCE) == 0
+    assert alive(tmp_path) == []
+
+
+def test_the_site_leaves_nothing_behind_when_it_is_killed(
+    site: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    wait_until_ready(site)
+    assert len(alive(tmp_path)) > 6, "web, worker and sandbox fork and have keepers"
+
+    site.kill()
+
+    wait_until(lambda: not alive(tmp_path))
