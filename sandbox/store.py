@@ -306,10 +306,9 @@ class Store:
 
 # Built from our own field names alone.
 _SELECT_TASK: Final = f"SELECT {', '.join(field.name for field in fields(Task))} FROM task"  # noqa: S608
-_INSERT_TASK: Final = (  # noqa: S608
-    f"INSERT INTO task ({', '.join(field.name for field in fields(NewTask))}, status)"
-    f" VALUES ({', '.join('?' for _ in fields(NewTask))}, 'pending')"
-)
+_NEW: Final = [field.name for field in fields(NewTask)]
+_NAMES, _MARKS = ", ".join(_NEW), ", ".join("?" * len(_NEW))
+_INSERT_TASK: Final = f"INSERT INTO task ({_NAMES}, status) VALUES ({_MARKS}, 'pending')"  # noqa: S608
 
 
 def _plan(db: sqlite3.Connection, task_id: str, callbacks: list[tuple[str, float]]) -> None:

@@ -1,12 +1,10 @@
 """From RGB to the planes of a film: BT.709, limited range, chroma at half size."""
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from sandbox.film.encode import Planes
-
-_Floats = NDArray[np.float32]
+from sandbox.film.noise import Floats
 
 
 def planes_of(image: Image.Image) -> Planes:
@@ -14,7 +12,7 @@ def planes_of(image: Image.Image) -> Planes:
     return planes_of_array(np.asarray(image, np.float32))
 
 
-def planes_of_array(rgb: _Floats) -> Planes:
+def planes_of_array(rgb: Floats) -> Planes:
     """Convert (height, width, 3) of 0 to 255, rounding to nearest."""
     red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
     luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
@@ -24,8 +22,8 @@ def planes_of_array(rgb: _Floats) -> Planes:
     return y.astype(np.uint8), u.astype(np.uint8), v.astype(np.uint8)
 
 
-def _halved(plane: _Floats) -> _Floats:
-    halved: _Floats = (
+def _halved(plane: Floats) -> Floats:
+    halved: Floats = (
         plane[0::2, 0::2] + plane[1::2, 0::2] + plane[0::2, 1::2] + plane[1::2, 1::2]
     ) * np.float32(0.25)
     return halved
