@@ -82,7 +82,7 @@ class Command(BaseCommand):
         if role == "worker":
             return ChildSpec(
                 name=role,
-                command=(sys.executable, "manage.py", "qcluster"),
+                command=(sys.executable, "manage.py", "worker"),
                 silence=worker_silence,
                 patience=WORKER_PATIENCE_SECONDS,
                 replace_when_silent=True,

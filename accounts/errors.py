@@ -1,0 +1,33 @@
+"""Refusals about people and keys, in the vendor's words (its error table)."""
+
+from platform_site.errors import DailiesError
+
+
+class InvalidApiKey(DailiesError):
+    """The key is missing, malformed, unknown, disabled, expired or deleted (401).
+
+    One message for all of them: a stranger learns nothing about which keys exist.
+    """
+
+    status = 401
+    code = "invalid_api_key"
+    type = "authentication_error"
+    message = "API key is invalid, disabled, or deleted."
+
+
+class IpNotAllowed(DailiesError):
+    """The caller's address is not on the key's allow-list (403)."""
+
+    status = 403
+    code = "ip_not_allowed"
+    type = "permission_error"
+    message = "Request IP is not in the key's allowlist."
+
+
+class RateLimitExceeded(DailiesError):
+    """The key asked more often than its requests a minute (429)."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    type = "rate_limit_error"
+    message = "Too many requests, please slow down."

@@ -1,0 +1,48 @@
+"""Teams and who is in them."""
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from accounts.roles import Role
+
+
+class Team(models.Model):
+    """A group of people with one wallet, one library of films and one set of rules."""
+
+    name = models.CharField(max_length=80)
+    slug = models.SlugField(max_length=60, unique=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # The signing secret of outgoing webhooks, encrypted; never shown in lists or logs.
+    webhook_secret_token = models.TextField(editable=False, default="", blank=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        """Show the name."""
+        return self.name
+
+
+class Membership(models.Model):
+    """One person's role in one team."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+    )
+    role = models.CharField(max_length=10, choices=Role.choices)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "user"], name="membership_once_a_team"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=Role.values), name="membership_role_known"
+            ),
+        ]
+        ordering = ["team", "user"]
+
+    def __str__(self) -> str:
+        """Show who is what where."""
+        return f"{self.user}, {self.get_role_display().lower()} of {self.team}"

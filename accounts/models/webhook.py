@@ -1,0 +1,53 @@
+"""Webhooks: us calling a client. Each delivery is a row that outlives crashes."""
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+
+from accounts.models.team import Team
+
+
+class WebhookDelivery(models.Model):
+    """One message to one URL, tried until it is answered with a 2xx or given up."""
+
+    class State(models.TextChoices):
+        """Where a delivery stands."""
+
+        PENDING = "pending", "Pending"
+        DELIVERED = "delivered", "Delivered"
+        GIVEN_UP = "given_up", "Given up"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="webhook_deliveries")
+    url = models.URLField(max_length=2048)
+    event = models.CharField(max_length=60)
+    reference = models.CharField(max_length=120, help_text="What the message is about; opaque.")
+    body = models.TextField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
+    response_status = models.PositiveIntegerField(null=True, blank=True)
+    response_note = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "webhook deliveries"
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["reference", "event", "url"], name="webhook_once_an_event"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"],
+                name="webhook_due",
+                condition=models.Q(state="pending"),
+            )
+        ]
+
+    def __str__(self) -> str:
+        """Show the event and what it was about."""
+        return f"{self.event} of {self.reference}"

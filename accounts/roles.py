@@ -1,0 +1,44 @@
+"""Who may do what: the one table that portal, API and admin ask."""
+
+from enum import StrEnum
+
+from django.db import models
+
+
+class Role(models.TextChoices):
+    """A person's standing in one team."""
+
+    OWNER = "owner", "Owner"
+    MANAGER = "manager", "Manager"
+    MEMBER = "member", "Member"
+    VIEWER = "viewer", "Viewer"
+
+
+class Permission(StrEnum):
+    """Something a role may do in its team."""
+
+    VIEW = "view films and the team's balance"
+    SUBMIT = "submit generations"
+    OWN_KEYS = "keep API keys and provider keys of one's own"
+    TEAM_KEYS = "manage everybody's API keys and the team's provider keys"
+    LIMITS = "set spend limits"
+    APPROVE = "approve and deny generations"
+    MEMBERS = "invite people and change roles"
+
+
+_VIEWER = frozenset({Permission.VIEW})
+_MEMBER = _VIEWER | {Permission.SUBMIT, Permission.OWN_KEYS}
+_MANAGER = _MEMBER | {Permission.TEAM_KEYS, Permission.LIMITS, Permission.APPROVE}
+_OWNER = _MANAGER | {Permission.MEMBERS}
+
+PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.VIEWER: _VIEWER,
+    Role.MEMBER: _MEMBER,
+    Role.MANAGER: _MANAGER,
+    Role.OWNER: _OWNER,
+}
+
+
+def role_allows(role: str, permission: Permission) -> bool:
+    """Tell whether `role` carries `permission`; an unknown role carries none."""
+    return role in Role.values and permission in PERMISSIONS[Role(role)]

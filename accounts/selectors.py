@@ -1,0 +1,52 @@
+"""Reads about people and teams, filtered by what the asker may see."""
+
+from django.db.models import QuerySet
+
+from accounts.models import ApiKey, Membership, Team, User
+from accounts.roles import Permission, role_allows
+from platform_site.errors import NotFound, PermissionDenied
+
+
+def membership_of(user: User, team: Team) -> Membership | None:
+    """Return `user`'s membership in `team`, or None."""
+    return Membership.objects.filter(user=user, team=team).select_related("team", "user").first()
+
+
+def memberships_of(user: User) -> QuerySet[Membership]:
+    """Return the memberships of `user`, by team name."""
+    return Membership.objects.filter(user=user).select_related("team").order_by("team__name")
+
+
+def team_for(user: User, slug: str | None) -> Membership:
+    """Return `user`'s membership in the team `slug`, or in their first team when `slug` is None.
+
+    Raises `NotFound` alike for a team that does not exist and for a stranger's.
+    """
+    mine = memberships_of(user)
+    membership = mine.filter(team__slug=slug).first() if slug else mine.first()
+    if membership is None:
+        raise NotFound("You are not a member of such a team.")
+    return membership
+
+
+def require(membership: Membership | None, permission: Permission) -> None:
+    """Raise `PermissionDenied` unless the membership's role carries `permission`."""
+    if membership is None or not role_allows(membership.role, permission):
+        raise PermissionDenied(f"Your role may not {permission}.")
+
+
+def people_who_may(team: Team, permission: Permission) -> list[str]:
+    """Return the names of the team's active people who may do `permission`, owners first."""
+    members = Membership.objects.filter(team=team, user__is_active=True).select_related("user")
+    order = {"owner": 0, "manager": 1}
+    allowed = [m for m in members if role_allows(m.role, permission)]
+    allowed.sort(key=lambda m: (order.get(m.role, 2), m.user.email))
+    return [m.user.get_full_name() for m in allowed]
+
+
+def api_keys_for(membership: Membership) -> QuerySet[ApiKey]:
+    """Return the keys that the member may see: their own, or the team's for who manages it."""
+    keys = ApiKey.objects.filter(team=membership.team, deleted_at=None).select_related("owner")
+    if role_allows(membership.role, Permission.TEAM_KEYS):
+        return keys
+    return keys.filter(owner=membership.user)

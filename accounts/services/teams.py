@@ -1,0 +1,31 @@
+"""Create teams and change who is in them."""
+
+from django.db import transaction
+
+from accounts.actor import Actor
+from accounts.models import Membership, Team, User
+from accounts.services.audit import record
+
+
+@transaction.atomic
+def create_team(*, name: str, slug: str, actor: Actor) -> Team:
+    """Create an empty team."""
+    team = Team.objects.create(name=name, slug=slug)
+    record(actor=actor, action="team.created", team=team, subject=f"team:{team.pk}")
+    return team
+
+
+@transaction.atomic
+def set_role(*, team: Team, user: User, role: str, actor: Actor) -> Membership:
+    """Put `user` into `team` with `role`, or change the role they have there."""
+    membership, _ = Membership.objects.update_or_create(
+        team=team, user=user, defaults={"role": role}
+    )
+    record(
+        actor=actor,
+        action="team.role_set",
+        team=team,
+        subject=f"user:{user.pk}",
+        role=role,
+    )
+    return membership

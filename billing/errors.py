@@ -1,0 +1,39 @@
+"""Refusals about money, in the vendor's words (its error table)."""
+
+from platform_site.errors import DailiesError
+
+
+class InsufficientCredits(DailiesError):
+    """The team's wallet has too little available (402)."""
+
+    status = 402
+    code = "insufficient_credits"
+    type = "billing_error"
+    message = "Your credit balance is too low. Please top up."
+
+
+class SpendLimitExceeded(DailiesError):
+    """A spend limit of some scope has no room (429)."""
+
+    status = 429
+    code = "spend_limit_exceeded"
+    type = "billing_error"
+    message = "Spend limit reached."
+
+
+class NoRate(DailiesError):
+    """No price is in force for these parameters, so nothing may be submitted (P19, P20)."""
+
+    status = 404
+    code = "model_not_found"
+    type = "invalid_request_error"
+    message = "This model has no price for these parameters."
+
+
+class LedgerConflict(DailiesError):
+    """A hold is closed already, or an idempotency key was used for something else."""
+
+    status = 409
+    code = "conflict"
+    type = "invalid_request_error"
+    message = "The ledger already holds another entry for this."

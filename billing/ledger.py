@@ -1,0 +1,278 @@
+"""The only writer of accounts, holds and transfers.
+
+Every function runs inside its caller's transaction, so that money and the state it belongs to
+commit together or not at all (P10). Rows are locked in one order by every writer: spend windows in
+the order of admission, then the team's accounts by id; so writers wait, and never deadlock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from accounts.actor import Actor
+from accounts.models import Team
+from billing.errors import InsufficientCredits, LedgerConflict, SpendLimitExceeded
+from billing.models import Account, Hold, HoldWindow, SpendLimit, SpendWindow, Transfer
+from billing.selectors import books_of, site_zone, use_of
+from billing.windows import window_start
+from platform_site.errors import InvalidRequest
+
+MAX_CREDITS = 10**12
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something that spend limits may be set for: an opaque kind and id."""
+
+    kind: str
+    id: str
+
+
+def grant(
+    *, team: Team, credits: int, reason: str, actor: Actor, idempotency_key: str | None = None
+) -> Transfer:
+    """Add `credits` to the team's wallet. The same idempotency key adds them once.
+
+    Raises `InvalidRequest` for an amount that is not a whole number from 1 to `MAX_CREDITS`, or
+    without a reason; `LedgerConflict` when the key was used for another grant.
+    """
+    if isinstance(credits, bool) or not isinstance(credits, int) or not 0 < credits <= MAX_CREDITS:
+        raise InvalidRequest("A grant is a whole number of credits above 0.", field="credits")
+    if not reason.strip():
+        raise InvalidRequest("A grant needs a reason.", field="reason")
+    with transaction.atomic():
+        if idempotency_key is not None:
+            earlier = Transfer.objects.filter(idempotency_key=idempotency_key).first()
+            if earlier is not None:
+                return _same_grant(earlier, team, credits)
+        accounts = _accounts_of(team)
+        entry = _write(
+            kind=Transfer.Kind.GRANT,
+            accounts=accounts,
+            debit=Account.Kind.GRANTED,
+            credit=Account.Kind.WALLET,
+            amount=credits,
+            actor=actor,
+            reason=reason,
+            idempotency_key=idempotency_key,
+        )
+        _move(accounts, Account.Kind.GRANTED, Account.Kind.WALLET, credits)
+    return entry
+
+
+def place_hold(
+    *,
+    team: Team,
+    amount: int,
+    reference: str,
+    subjects: Sequence[Subject],
+    actor: Actor,
+    now: datetime,
+) -> Hold:
+    """Set `amount` credits aside under every limit of `subjects` and from the wallet, or nothing.
+
+    `subjects` come in the caller's one fixed order. Rows are inserted first and the contended
+    counters updated last, each by a conditional UPDATE whose row count decides (P01).
+    Raises `SpendLimitExceeded` or `InsufficientCredits`; the caller's transaction must then end.
+    """
+    _require_transaction()
+    windows = _current_windows(subjects, now)
+    accounts = _accounts_of(team)
+    hold = Hold.objects.create(team=team, amount=amount, reference=reference, created_at=now)
+    HoldWindow.objects.bulk_create([HoldWindow(hold=hold, window=window) for window in windows])
+    _write(
+        kind=Transfer.Kind.HOLD,
+        accounts=accounts,
+        debit=Account.Kind.WALLET,
+        credit=Account.Kind.HELD,
+        amount=amount,
+        actor=actor,
+        hold=hold,
+        at=now,
+    )
+    for window in windows:
+        room = window.limit.credits - amount - F("spent")
+        taken = SpendWindow.objects.filter(pk=window.pk, held__lte=room).update(
+            held=F("held") + amount
+        )
+        if not taken:
+            raise _limit_refusal(window.limit, amount, now)
+    if not _move(accounts, Account.Kind.WALLET, Account.Kind.HELD, amount):
+        raise _wallet_refusal(team, amount)
+    return hold
+
+
+def settle_hold(*, hold_id: UUID, actor: Actor, reason: str, now: datetime) -> Transfer | None:
+    """Spend a hold: the vendor charged. Return the entry, or None when it was closed already."""
+    return _close(hold_id, Transfer.Kind.SETTLE, actor=actor, reason=reason, now=now)
+
+
+def release_hold(*, hold_id: UUID, actor: Actor, reason: str, now: datetime) -> Transfer | None:
+    """Give a hold back: the vendor did not charge. Return the entry, or None when closed already."""
+    return _close(hold_id, Transfer.Kind.RELEASE, actor=actor, reason=reason, now=now)
+
+
+def open_accounts(team: Team) -> None:
+    """Create the team's four accounts; harmless when they exist."""
+    Account.objects.bulk_create(
+        [Account(team=team, kind=kind) for kind in Account.Kind.values], ignore_conflicts=True
+    )
+
+
+def _close(
+    hold_id: UUID, kind: Transfer.Kind, *, actor: Actor, reason: str, now: datetime
+) -> Transfer | None:
+    _require_transaction()
+    settles = kind == Transfer.Kind.SETTLE
+    # The row count decides between poller, callback, sweep and person (P09).
+    won = Hold.objects.filter(pk=hold_id, closed_at=None).update(
+        closed_at=now, **{"settled" if settles else "released": F("amount")}
+    )
+    if not won:
+        return None
+    hold = Hold.objects.select_related("team").get(pk=hold_id)
+    accounts = _accounts_of(hold.team)
+    target = Account.Kind.SPENT if settles else Account.Kind.WALLET
+    entry = _write(
+        kind=kind,
+        accounts=accounts,
+        debit=Account.Kind.HELD,
+        credit=target,
+        amount=hold.amount,
+        actor=actor,
+        hold=hold,
+        reason=reason,
+        at=now,
+    )
+    # The order of admission, so that closing and admitting lock alike.
+    links = HoldWindow.objects.filter(hold=hold).order_by("id").values_list("window_id", flat=True)
+    for window_id in list(links):
+        SpendWindow.objects.filter(pk=window_id).update(
+            held=F("held") - hold.amount, spent=F("spent") + (hold.amount if settles else 0)
+        )
+    if not _move(accounts, Account.Kind.HELD, target, hold.amount):
+        raise LedgerConflict(f"The held account of {hold.team} has less than its open holds.")
+    return entry
+
+
+def _current_windows(subjects: Sequence[Subject], now: datetime) -> list[SpendWindow]:
+    """Return the current window of every limit of `subjects`, in their order, making new ones."""
+    zone = site_zone()
+    windows: list[SpendWindow] = []
+    for subject in subjects:
+        limits = SpendLimit.objects.filter(subject_kind=subject.kind, subject_id=subject.id)
+        for limit in limits.order_by("id"):
+            starts_at = window_start(limit.window, now, zone)
+            SpendWindow.objects.bulk_create(
+                [SpendWindow(limit=limit, starts_at=starts_at)], ignore_conflicts=True
+            )
+            window = SpendWindow.objects.get(limit=limit, starts_at=starts_at)
+            window.limit = limit
+            windows.append(window)
+    return windows
+
+
+def _accounts_of(team: Team) -> dict[str, Account]:
+    accounts = {account.kind: account for account in Account.objects.filter(team=team)}
+    if len(accounts) < len(Account.Kind.values):
+        open_accounts(team)
+        accounts = {account.kind: account for account in Account.objects.filter(team=team)}
+    return accounts
+
+
+def _write(
+    *,
+    kind: Transfer.Kind,
+    accounts: dict[str, Account],
+    debit: str,
+    credit: str,
+    amount: int,
+    actor: Actor,
+    hold: Hold | None = None,
+    reason: str = "",
+    idempotency_key: str | None = None,
+    at: datetime | None = None,
+) -> Transfer:
+    entry = Transfer(
+        team_id=accounts[debit].team_id,
+        kind=kind,
+        debit_account=accounts[debit],
+        credit_account=accounts[credit],
+        amount=amount,
+        hold=hold,
+        idempotency_key=idempotency_key,
+        actor=actor.name,
+        request_id=actor.request_id,
+        reason=reason,
+    )
+    if at is not None:
+        entry.created_at = at
+    entry.save(force_insert=True)
+    return entry
+
+
+def _move(accounts: dict[str, Account], debit: str, credit: str, amount: int) -> bool:
+    """Move credits between two accounts; False when the debited one has too few."""
+    source = Account.objects.filter(pk=accounts[debit].pk)
+    if debit != Account.Kind.GRANTED:
+        source = source.filter(credits__gte=F("debits") + amount)
+    target = Account.objects.filter(pk=accounts[credit].pk)
+    steps = {
+        accounts[debit].pk: (source, {"debits": F("debits") + amount}),
+        accounts[credit].pk: (target, {"credits": F("credits") + amount}),
+    }
+    # By id, whichever way the credits flow: two opposite transfers must not deadlock.
+    return all(steps[pk][0].update(**steps[pk][1]) for pk in sorted(steps))
+
+
+def _limit_refusal(limit: SpendLimit, amount: int, now: datetime) -> SpendLimitExceeded:
+    use = use_of(limit, now=now)
+    per = "in total" if limit.window == "total" else f"a {limit.window}"
+    kind = limit.subject_kind.replace("_", " ")
+    kind = "API key" if kind == "api key" else kind
+    return SpendLimitExceeded(
+        f"This needs {amount} credits, and the {kind}'s limit of {limit.credits} credits {per} "
+        f"has {use.left} left.",
+        details={
+            "scope": limit.subject_kind,
+            "window": limit.window,
+            "limit": limit.credits,
+            "spent": use.spent,
+            "held": use.held,
+            "needed": amount,
+            "resets_at": int(use.resets_at.timestamp()) if use.resets_at else None,
+        },
+    )
+
+
+def _wallet_refusal(team: Team, amount: int) -> InsufficientCredits:
+    books = books_of(team)
+    return InsufficientCredits(
+        f"Your credit balance is too low: this needs {amount} credits, and {books.available} are "
+        "available. Please top up.",
+        details={
+            "scope": "wallet",
+            "window": "total",
+            "limit": books.granted,
+            "spent": books.spent,
+            "held": books.held,
+            "needed": amount,
+            "resets_at": None,
+        },
+    )
+
+
+def _same_grant(earlier: Transfer, team: Team, credits: int) -> Transfer:
+    same = (earlier.kind, earlier.team_id, earlier.amount) == ("grant", team.pk, credits)
+    if not same:
+        raise LedgerConflict("This idempotency key was used for another grant.")
+    return earlier
+
+
+def _require_transaction() -> None:
+    if not transaction.get_connection().in_atomic_block:
+        raise transaction.TransactionManagementError("Money moves inside a transaction only.")

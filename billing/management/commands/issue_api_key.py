@@ -1,0 +1,70 @@
+"""`manage.py issue_api_key --team T --user U …`: print a fresh API key and nothing else."""
+
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+from accounts.actor import Actor
+from accounts.models import Team, User
+from billing.services.api_keys import issue_api_key
+from platform_site.errors import DailiesError
+
+
+class Command(BaseCommand):
+    """Issue an API key."""
+
+    help = "Issue an API key; prints the key once and nothing else."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("--team", required=True, help="the team's slug")
+        parser.add_argument("--user", required=True, help="the owner's e-mail address")
+        parser.add_argument("--name", default="API key")
+        parser.add_argument("--hourly", type=int, help="credits an hour")
+        parser.add_argument("--daily", type=int, help="credits a day")
+        parser.add_argument("--total", type=int, help="credits in total")
+        parser.add_argument("--per-minute", type=int, help="requests a minute; no limit unless given")
+        parser.add_argument("--allow-ip", action="append", default=[], metavar="CIDR")
+        parser.add_argument("--expires", metavar="D", help="an ISO date or date and time")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Issue and print."""
+        team = Team.objects.filter(slug=options["team"]).first()
+        user = User.objects.filter(email__iexact=options["user"]).first()
+        if team is None or user is None:
+            raise CommandError("There is no such team or user.")
+        try:
+            _key, text = issue_api_key(
+                team=team,
+                owner=user,
+                label=options["name"],
+                actor=Actor("command:issue_api_key"),
+                hourly=options["hourly"],
+                daily=options["daily"],
+                total=options["total"],
+                expires_at=_moment(options["expires"]),
+                allowed_networks=options["allow_ip"],
+                requests_per_minute=options["per_minute"],
+            )
+        except DailiesError as error:
+            raise CommandError(error.message) from error
+        self.stdout.write(text)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Read an ISO date (its midnight) or date and time, in the site's zone unless it names one."""
+    if text is None:
+        return None
+    try:
+        moment = parse_datetime(text)
+        if moment is None:
+            day = parse_date(text)
+            moment = datetime(day.year, day.month, day.day) if day else None  # noqa: DTZ001
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise CommandError(f"{text!r} is not an ISO date.")
+    return timezone.make_aware(moment) if timezone.is_naive(moment) else moment

@@ -1,0 +1,66 @@
+"""Credits set aside at admission, until the vendor's word closes them."""
+
+import uuid
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from accounts.models import Team
+from billing.models.spend_limit import SpendWindow
+
+
+class Hold(models.Model):
+    """One generation's credits, in exactly one of three states: open, settled or released."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="holds")
+    amount = models.PositiveBigIntegerField()
+    settled = models.PositiveBigIntegerField(default=0)
+    released = models.PositiveBigIntegerField(default=0)
+    reference = models.CharField(
+        max_length=120, unique=True, help_text="What it was taken for; opaque to billing."
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="hold_positive"),
+            models.CheckConstraint(
+                condition=Q(closed_at=None, settled=0, released=0)
+                | Q(closed_at__isnull=False, amount=F("settled") + F("released")),
+                name="hold_open_or_wholly_closed",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["team", "created_at"], name="hold_open", condition=Q(closed_at=None)
+            )
+        ]
+
+    def __str__(self) -> str:
+        """Show the amount and what it is for."""
+        return f"{self.amount} credits for {self.reference}"
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the credits are still set aside."""
+        return self.closed_at is None
+
+
+class HoldWindow(models.Model):
+    """The window that a hold counts in, for each limit it was admitted under (P07)."""
+
+    hold = models.ForeignKey(Hold, on_delete=models.PROTECT, related_name="windows")
+    window = models.ForeignKey(SpendWindow, on_delete=models.CASCADE, related_name="holds")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["hold", "window"], name="hold_once_a_window")
+        ]
+
+    def __str__(self) -> str:
+        """Name both."""
+        return f"{self.hold_id} in {self.window_id}"

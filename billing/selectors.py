@@ -1,0 +1,78 @@
+"""Reads about money, for showing; decisions are made in `ledger` (P06)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+from accounts.models import Team
+from billing.models import Account, SpendLimit, SpendWindow
+from billing.windows import Window, window_end, window_start
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """A team's four sums in credits. ``granted = available + held + spent`` by construction."""
+
+    granted: int = 0
+    available: int = 0
+    held: int = 0
+    spent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LimitUse:
+    """How far one limit is used in its current window, in credits."""
+
+    limit: SpendLimit
+    held: int
+    spent: int
+    resets_at: datetime | None
+
+    @property
+    def used(self) -> int:
+        """Return what counts against the cap."""
+        return self.held + self.spent
+
+    @property
+    def left(self) -> int:
+        """Return the room that is left, never below zero."""
+        return max(0, self.limit.credits - self.used)
+
+
+def books_of(team: Team) -> Books:
+    """Return the team's sums as they stand."""
+    balances = {account.kind: account.balance for account in Account.objects.filter(team=team)}
+    return Books(
+        granted=balances.get(Account.Kind.GRANTED, 0),
+        available=balances.get(Account.Kind.WALLET, 0),
+        held=balances.get(Account.Kind.HELD, 0),
+        spent=balances.get(Account.Kind.SPENT, 0),
+    )
+
+
+def limits_of(subject_kind: str, subject_id: object) -> list[LimitUse]:
+    """Return the use of every limit of one subject, shortest window first."""
+    limits = SpendLimit.objects.filter(subject_kind=subject_kind, subject_id=str(subject_id))
+    uses = [use_of(limit) for limit in limits]
+    order = list(Window.values)
+    return sorted(uses, key=lambda use: order.index(use.limit.window))
+
+
+def use_of(limit: SpendLimit, *, now: datetime | None = None) -> LimitUse:
+    """Return the use of `limit` in the window that holds `now`."""
+    zone = site_zone()
+    starts_at = window_start(limit.window, now or timezone.now(), zone)
+    window = SpendWindow.objects.filter(limit=limit, starts_at=starts_at).first()
+    return LimitUse(
+        limit=limit,
+        held=window.held if window else 0,
+        spent=window.spent if window else 0,
+        resets_at=window_end(limit.window, starts_at, zone),
+    )
+
+
+def site_zone() -> ZoneInfo:
+    """Return the site's time zone, by which windows are cut."""
+    return ZoneInfo(timezone.get_default_timezone_name())

@@ -1,0 +1,1 @@
+"""The business verbs of billing beside the ledger, one file a subject."""

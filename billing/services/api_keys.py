@@ -1,0 +1,47 @@
+"""Issue an API key together with its spend limits."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.actor import Actor
+from accounts.models import ApiKey, Team, User
+from accounts.services.api_keys import create_api_key
+from billing.ledger import Subject
+from billing.services.limits import set_limit
+from billing.windows import Window
+
+
+@transaction.atomic
+def issue_api_key(
+    *,
+    team: Team,
+    owner: User,
+    label: str,
+    actor: Actor,
+    hourly: int | None = None,
+    daily: int | None = None,
+    total: int | None = None,
+    expires_at: datetime | None = None,
+    allowed_networks: list[str] | None = None,
+    requests_per_minute: int | None = None,
+) -> tuple[ApiKey, str]:
+    """Create a key with limits in credits an hour, a day and in total; None means no limit.
+
+    Returns the key and its text, which is shown once. Raises `InvalidRequest`.
+    """
+    key, text = create_api_key(
+        team=team,
+        owner=owner,
+        label=label,
+        actor=actor,
+        expires_at=expires_at,
+        allowed_networks=allowed_networks,
+        requests_per_minute=requests_per_minute,
+    )
+    caps = {Window.HOUR: hourly, Window.DAY: daily, Window.TOTAL: total}
+    for window, credits in caps.items():
+        if credits is not None:
+            subject = Subject("api_key", str(key.pk))
+            set_limit(team=team, subject=subject, window=window, credits=credits, actor=actor)
+    return key, text

@@ -1,0 +1,55 @@
+"""When spend windows start and end, in the site's time zone. Pure."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db import models
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Window(models.TextChoices):
+    """How long a limit counts before it starts afresh."""
+
+    HOUR = "hour", "hour"
+    DAY = "day", "day"
+    WEEK = "week", "week"
+    MONTH = "month", "month"
+    TOTAL = "total", "total"
+
+
+def window_start(window: str, now: datetime, zone: ZoneInfo) -> datetime:
+    """Return when the window that holds `now` began, in UTC. A total began at the epoch.
+
+    Days, weeks (from Monday) and months begin at local midnight, whatever the clocks did in
+    between. Hours are counted on the absolute clock, shifted by the zone's current offset, so that
+    the doubled hour of autumn is two windows and a half-hour zone starts at its own full hour.
+    """
+    if window == Window.TOTAL:
+        return EPOCH
+    local = now.astimezone(zone)
+    if window == Window.HOUR:
+        into_hour = timedelta(
+            minutes=local.minute, seconds=local.second, microseconds=local.microsecond
+        )
+        return now.astimezone(UTC) - into_hour
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    if window == Window.WEEK:
+        midnight -= timedelta(days=local.weekday())
+    elif window == Window.MONTH:
+        midnight = midnight.replace(day=1)
+    return midnight.astimezone(UTC)
+
+
+def window_end(window: str, starts_at: datetime, zone: ZoneInfo) -> datetime | None:
+    """Return when the window that began at `starts_at` ends, in UTC; None for a total."""
+    if window == Window.TOTAL:
+        return None
+    if window == Window.HOUR:
+        return starts_at + timedelta(hours=1)
+    local = starts_at.astimezone(zone)
+    days = {Window.DAY: 1, Window.WEEK: 7, Window.MONTH: 31}[Window(window)]
+    later = local + timedelta(days=days)  # wall-clock arithmetic: the zone's offset follows
+    if window == Window.MONTH:
+        later = later.replace(day=1)
+    return later.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)

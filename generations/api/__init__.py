@@ -1,0 +1,1 @@
+"""Our REST API: the vendor's page, with our keys."""

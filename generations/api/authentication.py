@@ -1,0 +1,41 @@
+"""Recognise the caller of an API request by their key."""
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+from rest_framework.request import Request
+
+from accounts.actor import Actor
+from accounts.errors import InvalidApiKey
+from accounts.models import ApiKey, Membership
+from accounts.services.api_keys import authenticate_api_key
+from platform_site.requests import actor_request_id, client_address
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: a key, and its owner's membership in the key's team."""
+
+    api_key: ApiKey
+    membership: Membership
+    actor: Actor
+
+
+def caller_of(request: Request) -> Caller:
+    """Return the caller. Raises `InvalidApiKey`, `IpNotAllowed` or `RateLimitExceeded`."""
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not text.strip():
+        raise InvalidApiKey
+    now = timezone.now()
+    key = authenticate_api_key(text.strip(), client_ip=client_address(request), now=now)
+    membership = (
+        Membership.objects.filter(team=key.team, user=key.owner)
+        .select_related("team", "user")
+        .first()
+    )
+    if membership is None:  # the owner has left the team
+        raise InvalidApiKey
+    actor = Actor(
+        name=f"{key.owner.email} by API key …{key.last4}", request_id=actor_request_id(request)
+    )
+    return Caller(api_key=key, membership=membership, actor=actor)

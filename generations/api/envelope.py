@@ -1,0 +1,65 @@
+"""The vendor's error envelope, for every way a request can fail."""
+
+from typing import Any
+
+import structlog
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from platform_site.errors import DailiesError, InvalidRequest, MethodNotAllowed, NotFound
+
+log = structlog.get_logger(__name__)
+
+TASKS_PREFIX = "/v1/tasks/"
+
+
+def envelope(error: DailiesError) -> dict[str, Any]:
+    """Return the three fields of the vendor's envelope, and ours in `details`."""
+    body: dict[str, Any] = {"code": error.code, "message": error.message, "type": error.type}
+    details = dict(error.details)
+    if error.field:
+        details.setdefault("field", error.field)
+    if details:
+        body["details"] = details
+    return {"error": body}
+
+
+def exception_handler(raised: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer an exception of a view in the envelope; None lets Django log it and answer 500."""
+    error = _translated(raised)
+    if error is None:
+        log.exception("api_failed", exc_info=raised)
+        error = DailiesError()
+    response = Response(envelope(error), status=error.status)
+    if isinstance(raised, exceptions.MethodNotAllowed):
+        response["Allow"] = ", ".join(context["view"].allowed_methods)
+    return response
+
+
+def error_response(error: DailiesError) -> JsonResponse:
+    """Answer outside of DRF's views in the same envelope."""
+    return JsonResponse(envelope(error), status=error.status)
+
+
+def unknown_path(request: HttpRequest, path: str = "") -> JsonResponse:  # noqa: ARG001
+    """Answer any path under /v1/ that does not exist (404)."""
+    error = NotFound(f"There is nothing at {request.path[:200]}.")
+    return error_response(error)
+
+
+def _translated(raised: Exception) -> DailiesError | None:
+    if isinstance(raised, DailiesError):
+        return raised
+    if isinstance(raised, RequestDataTooBig):
+        return InvalidRequest("The body is too large.")
+    if isinstance(raised, exceptions.MethodNotAllowed):
+        return MethodNotAllowed(f"Method {raised.args[0] if raised.args else ''} not allowed.")
+    if isinstance(raised, exceptions.UnsupportedMediaType):
+        return InvalidRequest("The Content-Type must be application/json.")
+    if isinstance(raised, exceptions.NotAcceptable):
+        return InvalidRequest("Only application/json can be answered.")
+    if isinstance(raised, exceptions.APIException) and raised.status_code < 500:
+        return InvalidRequest(str(raised.detail))
+    return None

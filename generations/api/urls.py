@@ -1,0 +1,15 @@
+"""Paths of the API, as on the vendor's page."""
+
+from django.urls import path, re_path
+
+from generations.api import views
+from generations.api.envelope import unknown_path
+
+urlpatterns = [
+    path("videos/generations", views.GenerationsView.as_view()),
+    path("tasks/<str:task_id>", views.TaskView.as_view()),
+    re_path(r"^tasks/(?P<path>.*)$", views.UnknownTaskView.as_view()),
+    path("credits", views.CreditsView.as_view()),
+    path("uploads", views.UploadsView.as_view()),
+    re_path(r"^(?P<path>.*)$", unknown_path),
+]

@@ -1,0 +1,121 @@
+"""The vendor's endpoints, ours: authenticate, read, one service call, answer."""
+
+from typing import Any
+
+from django.utils import timezone
+from rest_framework.exceptions import APIException
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.roles import Permission
+from accounts.selectors import require
+from billing.selectors import books_of
+from generations.api.authentication import Caller, caller_of
+from generations.errors import TaskNotFound
+from generations.requests import validate_request
+from generations.selectors import generation_for
+from generations.services.submission import submit_generation
+from generations.services.uploads import store_upload
+from generations.wire import task_object, upload_url
+from platform_site.errors import InvalidRequest
+
+MAX_IDEMPOTENCY_KEY = 200
+
+
+class ApiView(APIView):
+    """A view whose caller is known before anything else happens."""
+
+    caller: Caller
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Recognise the caller's key."""
+        super().initial(request, *args, **kwargs)
+        self.caller = caller_of(request)
+
+
+class GenerationsView(ApiView):
+    """`POST /v1/videos/generations`."""
+
+    def post(self, request: Request) -> Response:
+        """Submit one generation; answer with its task id at once."""
+        now = timezone.now()
+        caller = self.caller
+        wanted = validate_request(request.data, team=caller.membership.team, now=now)
+        generation = submit_generation(
+            wanted,
+            membership=caller.membership,
+            actor=caller.actor,
+            now=now,
+            api_key=caller.api_key,
+            idempotency_key=_idempotency_key(request),
+        )
+        return _success({"taskId": str(generation.id)})
+
+
+class TaskView(ApiView):
+    """`GET /v1/tasks/{id}`."""
+
+    def get(self, request: Request, task_id: str) -> Response:  # noqa: ARG002
+        """Answer with the vendor's task object for a generation of the key's team."""
+        require(self.caller.membership, Permission.VIEW)
+        return Response(task_object(generation_for(self.caller.membership.team, task_id)))
+
+
+class UnknownTaskView(ApiView):
+    """Anything else under `/v1/tasks/`."""
+
+    def get(self, request: Request, path: str) -> Response:  # noqa: ARG002
+        """Answer as for an unknown task (P32)."""
+        raise TaskNotFound
+
+
+class CreditsView(ApiView):
+    """`GET /v1/credits`."""
+
+    def get(self, request: Request) -> Response:  # noqa: ARG002
+        """Answer with the team's meter; `balance` is what is available."""
+        books = books_of(self.caller.membership.team)
+        return _success(
+            {
+                "balance": books.available,
+                "total_purchased": books.granted,
+                "total_consumed": books.spent,
+                "held": books.held,
+            }
+        )
+
+
+class UploadsView(ApiView):
+    """`POST /v1/uploads`."""
+
+    parser_classes = [MultiPartParser]  # noqa: RUF012  # DRF's own form
+
+    def post(self, request: Request) -> Response:
+        """Take one image in the field `file`; answer with its link."""
+        try:
+            file = request.FILES.get("file")
+        except APIException:
+            raise InvalidRequest("The body must be multipart/form-data.", field="file") from None
+        if file is None:
+            raise InvalidRequest("'file' is required.", field="file")
+        upload = store_upload(file, membership=self.caller.membership, now=timezone.now())
+        return _success(
+            {"url": upload_url(upload), "expires_at": int(upload.expires_at.timestamp())}
+        )
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 0 < len(key) <= MAX_IDEMPOTENCY_KEY or not key.isprintable():
+        raise InvalidRequest(
+            f"Idempotency-Key has 1 to {MAX_IDEMPOTENCY_KEY} printable characters."
+        )
+    return key
+
+
+def _success(data: dict[str, Any]) -> Response:
+    return Response({"code": 200, "msg": "success", "data": data})

@@ -1,0 +1,40 @@
+"""The endpoint that the vendor calls: one unguessable path for each generation."""
+
+import json
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from generations.api.envelope import error_response
+from generations.services.callbacks import receive_callback
+from platform_site.errors import NotFound
+from platform_site.requests import client_address
+
+
+@csrf_exempt
+@require_POST
+def callback(request: HttpRequest, token: str) -> HttpResponse:
+    """Answer 204 when noted, else one and the same 404."""
+    try:
+        receive_callback(
+            token,
+            proposed_id=_proposed_id(request),
+            event=request.headers.get("X-Event", ""),
+            sent_from=client_address(request),
+            now=timezone.now(),
+        )
+    except NotFound as error:
+        return error_response(error)
+    return HttpResponse(status=204)
+
+
+def _proposed_id(request: HttpRequest) -> str:
+    """Return the body's task id, or "" for a body that names none."""
+    try:
+        body = json.loads(request.body)
+    except (ValueError, RecursionError):
+        return ""
+    task_id = body.get("id") if isinstance(body, dict) else None
+    return task_id if isinstance(task_id, str) and task_id.isprintable() else ""

@@ -1,0 +1,38 @@
+"""Refusals about generations, in the vendor's words (its error table)."""
+
+from platform_site.errors import DailiesError, InvalidRequest, NotFound
+
+
+class ModelNotFound(DailiesError):
+    """The model does not exist or is inactive (404)."""
+
+    status = 404
+    code = "model_not_found"
+    type = "invalid_request_error"
+    message = "Model does not exist or is inactive."
+
+
+class TaskNotFound(NotFound):
+    """No such generation, or a stranger's: the two read alike (P32)."""
+
+    code = "task_not_found"
+    message = "Task ID does not exist."
+
+
+class NoProviderKey(DailiesError):
+    """Neither the person nor the team has a provider key to send with (503)."""
+
+    status = 503
+    code = "upstream_error"
+    type = "upstream_error"
+    message = (
+        "There is no provider key to send this with. Add your own, or ask a manager to add one "
+        "for the team."
+    )
+
+
+class IdempotencyConflict(InvalidRequest):
+    """The idempotency key was used before for another body (409)."""
+
+    status = 409
+    message = "This Idempotency-Key was used for another request."

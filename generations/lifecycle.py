@@ -1,0 +1,81 @@
+"""The life of a generation as data: its states and the moves between them. Pure."""
+
+from enum import StrEnum
+
+from django.db import models
+
+
+class State(models.TextChoices):
+    """Where a generation stands."""
+
+    AWAITING_APPROVAL = "awaiting_approval", "Awaiting approval"
+    QUEUED = "queued", "Queued"
+    SUBMITTING = "submitting", "Submitting"
+    PROCESSING = "processing", "Processing"
+    NEEDS_REVIEW = "needs_review", "Needs review"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class ReviewReason(models.TextChoices):
+    """Why nobody but the vendor or an audited person can say how a generation ended."""
+
+    SUBMIT_UNKNOWN = "submit_unknown", "The vendor may have accepted it without telling us"
+    SILENT = "silent", "The vendor has not finished it by its deadline"
+
+
+class Money(StrEnum):
+    """What becomes of the hold when a generation ends."""
+
+    SETTLE = "settle"
+    RELEASE = "release"
+
+
+LIVE = frozenset({State.AWAITING_APPROVAL, State.QUEUED, State.SUBMITTING, State.PROCESSING})
+TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
+IN_FLIGHT = frozenset({State.SUBMITTING, State.PROCESSING, State.NEEDS_REVIEW})
+
+MOVES: dict[State, frozenset[State]] = {
+    State.AWAITING_APPROVAL: frozenset({State.QUEUED, State.CANCELLED}),
+    State.QUEUED: frozenset({State.SUBMITTING, State.CANCELLED}),
+    State.SUBMITTING: frozenset(
+        {State.QUEUED, State.PROCESSING, State.NEEDS_REVIEW, State.FAILED}
+    ),
+    State.PROCESSING: frozenset({State.NEEDS_REVIEW, State.COMPLETED, State.FAILED}),
+    State.NEEDS_REVIEW: frozenset({State.PROCESSING, *TERMINAL}),
+    State.COMPLETED: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+
+
+class IllegalMove(ValueError):
+    """Code asked for a move that the life cycle does not have."""
+
+
+def check_move(start: State, end: State) -> None:
+    """Raise `IllegalMove` unless the life cycle has a move from `start` to `end`."""
+    if end not in MOVES[start]:
+        raise IllegalMove(f"{start} does not lead to {end}.")
+
+
+class ApiStatus(StrEnum):
+    """The vendor's four words."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+API_STATUS: dict[State, ApiStatus] = {
+    State.AWAITING_APPROVAL: ApiStatus.PENDING,
+    State.QUEUED: ApiStatus.PENDING,
+    State.SUBMITTING: ApiStatus.PENDING,
+    State.PROCESSING: ApiStatus.PROCESSING,
+    State.NEEDS_REVIEW: ApiStatus.PROCESSING,
+    State.COMPLETED: ApiStatus.COMPLETED,
+    State.FAILED: ApiStatus.FAILED,
+    State.CANCELLED: ApiStatus.FAILED,
+}

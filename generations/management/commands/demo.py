@@ -1,0 +1,29 @@
+"""`manage.py demo [--json]`: a funded team to try everything with; safe to run again."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from generations.services.demo import set_up_demo
+
+
+class Command(BaseCommand):
+    """Set up the demo."""
+
+    help = "Create or top up the demo team; print its logins and a fresh API key."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("--json", action="store_true")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Set up and print."""
+        demo = set_up_demo()
+        if options["json"]:
+            self.stdout.write(json.dumps(demo))
+            return
+        self.stdout.write(f"Address   {demo['url']}")
+        for role in ("admin", "owner", "manager", "member", "viewer"):
+            self.stdout.write(f"{role:<9} {demo[role]['email']}  {demo[role]['password']}")
+        self.stdout.write(f"API key   {demo['api_key']}")

@@ -1,0 +1,1 @@
+"""Look into kept films, in a child process that can be killed and has limits."""

@@ -1,0 +1,57 @@
+"""The parent's side of the inspector: start it, wait for it, believe only a clean exit."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+TIMEOUT_SECONDS = 90
+
+
+class UnplayableFilm(Exception):
+    """The file is no film that decodes from its first to its last frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilmFacts:
+    """What a decoded film is. Sizes in pixels, length in seconds."""
+
+    width: int
+    height: int
+    frames: int
+    seconds: float
+    has_audio: bool
+
+
+def inspect_film(film: Path, *, poster: Path, last_frame: Path) -> FilmFacts:
+    """Decode `film` in a child, which writes `poster` and `last_frame`.
+
+    Raises `UnplayableFilm` for everything that keeps it from decoding, a crash or 90 seconds
+    included.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "generations.media.inspector",
+        *map(str, (film, poster, last_frame)),
+    ]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=settings.BASE_DIR,
+            # No secrets: the child sees a path to its interpreter and nothing else.
+            env={"PATH": os.defpath},
+            capture_output=True,
+            timeout=TIMEOUT_SECONDS,
+            check=True,
+        )
+        return FilmFacts(**json.loads(done.stdout))
+    except subprocess.TimeoutExpired as error:
+        raise UnplayableFilm("It did not decode in time.") from error
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise UnplayableFilm(lines[-1][:200] if lines else "The decoder died.") from error

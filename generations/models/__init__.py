@@ -1,0 +1,19 @@
+"""The models of generations, one file each."""
+
+from generations.models.callback import CallbackReceipt
+from generations.models.event import GenerationEvent
+from generations.models.film import Film
+from generations.models.generation import Generation
+from generations.models.provider_key import ProviderKey
+from generations.models.upload import Upload
+from generations.models.video_model import VideoModel
+
+__all__ = [
+    "CallbackReceipt",
+    "Film",
+    "Generation",
+    "GenerationEvent",
+    "ProviderKey",
+    "Upload",
+    "VideoModel",
+]

@@ -1,0 +1,149 @@
+"""A generation: one job for one video, from the request to the kept file."""
+
+import secrets
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import ApiKey, Team
+from billing.models import Hold, Rate
+from generations.lifecycle import LIVE, TERMINAL, ReviewReason, State
+from generations.models.provider_key import ProviderKey
+
+
+def new_token() -> str:
+    """Return 256 random bits for a path that nobody can guess."""
+    return secrets.token_urlsafe(32)
+
+
+class Mode(models.TextChoices):
+    """What the film starts from."""
+
+    TEXT = "text", "Text"
+    FIRST_FRAME = "first_frame", "First frame"
+    FIRST_LAST_FRAME = "first_last_frame", "First and last frame"
+
+
+class Generation(models.Model):
+    """One job. Its id is our task id; its state moves only through `services.moves`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="generations")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="generations"
+    )
+    api_key = models.ForeignKey(
+        ApiKey, null=True, blank=True, on_delete=models.PROTECT, related_name="generations"
+    )
+    provider_key = models.ForeignKey(
+        ProviderKey, on_delete=models.PROTECT, related_name="generations"
+    )
+
+    # The request, normalised; `body` is what is sent, byte for byte but for the callback URL.
+    model = models.CharField(max_length=80)
+    mode = models.CharField(max_length=20, choices=Mode.choices)
+    prompt = models.TextField()
+    duration = models.PositiveSmallIntegerField(help_text="seconds")
+    resolution = models.CharField(max_length=10)
+    aspect_ratio = models.CharField(max_length=10)
+    generate_audio = models.BooleanField()
+    body = models.JSONField()
+    callback_url = models.URLField(max_length=2048, blank=True)
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)
+    fingerprint = models.CharField(max_length=64, editable=False)
+    remix_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="remixes"
+    )
+    retry_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="retries"
+    )
+
+    # The price it was admitted under (P18) and the credits set aside for it (P02).
+    rate = models.ForeignKey(Rate, on_delete=models.PROTECT, related_name="+")
+    credits_per_second = models.PositiveIntegerField()
+    credits = models.PositiveBigIntegerField()
+    hold = models.OneToOneField(Hold, on_delete=models.PROTECT, related_name="+")
+
+    # The life cycle.
+    state = models.CharField(max_length=20, choices=State.choices)
+    review_reason = models.CharField(max_length=20, choices=ReviewReason.choices, blank=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    error_message = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    next_submit_at = models.DateTimeField(null=True, blank=True)
+    submit_attempts = models.PositiveIntegerField(default=0)
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    # What the vendor says.
+    upstream_id = models.CharField(max_length=120, null=True, blank=True)
+    callback_token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
+    next_poll_at = models.DateTimeField(null=True, blank=True)
+    polls = models.PositiveIntegerField(default=0)
+    poll_failures = models.PositiveIntegerField(default=0, help_text="unclear answers in a row")
+    upstream_metadata = models.JSONField(default=dict, blank=True)
+    metadata_differs = models.BooleanField(default=False)
+    seed = models.BigIntegerField(null=True, blank=True, help_text="the seed the vendor used")
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=State.values), name="generation_state_known"
+            ),
+            models.CheckConstraint(condition=Q(credits__gt=0), name="generation_priced"),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, state__in=sorted([*LIVE, State.NEEDS_REVIEW]))
+                | Q(ended_at__isnull=False, state__in=sorted(TERMINAL)),
+                name="generation_ends_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=State.NEEDS_REVIEW) ^ Q(review_reason=""),
+                name="generation_review_has_a_reason",
+            ),
+            # A vendor's task belongs to one generation, and is asked for with its own key (P25).
+            models.UniqueConstraint(
+                fields=["provider_key", "upstream_id"],
+                condition=Q(upstream_id__isnull=False),
+                name="generation_owns_its_upstream_task",
+            ),
+            models.UniqueConstraint(
+                fields=["team", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="generation_idempotent",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["team", "-created_at", "-id"], name="generation_newest"),
+            models.Index(
+                fields=["team", "state", "-created_at", "-id"], name="generation_newest_in_state"
+            ),
+            models.Index(
+                fields=["next_poll_at"],
+                name="generation_poll_due",
+                condition=Q(next_poll_at__isnull=False),
+            ),
+            models.Index(
+                fields=["next_submit_at"],
+                name="generation_submit_due",
+                condition=Q(state=State.QUEUED),
+            ),
+            models.Index(
+                fields=["submitted_at"],
+                name="generation_submitting",
+                condition=Q(state=State.SUBMITTING),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        """Show the start of the prompt."""
+        return self.prompt[:60] or str(self.id)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Tell whether nothing more will happen to its state."""
+        return self.state in TERMINAL

@@ -1,0 +1,62 @@
+"""The vault's rows: upstream keys, write-only."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import Team
+
+
+class ProviderKey(models.Model):
+    """A person's or a team's key at the vendor. Only `generations.vault` reads the secret."""
+
+    class State(models.TextChoices):
+        """Whether jobs are sent with it."""
+
+        ACTIVE = "active", "Active"
+        PAUSED = "paused", "Paused"
+        SEALED = "sealed", "Deleted"
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="provider_keys")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="provider_keys",
+        help_text="Empty: shared by the whole team.",
+    )
+    label = models.CharField(max_length=80)
+    endpoint = models.CharField(max_length=300, editable=False)
+    secret_token = models.TextField(editable=False, blank=True)
+    last4 = models.CharField(max_length=4, editable=False)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
+    paused_reason = models.CharField(max_length=300, blank=True)
+    next_probe_at = models.DateTimeField(null=True, blank=True)
+    probes = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["team", "-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "owner"],
+                condition=~Q(state="sealed"),
+                name="provider_key_one_a_person",
+            ),
+            models.UniqueConstraint(
+                fields=["team"],
+                condition=~Q(state="sealed") & Q(owner=None),
+                name="provider_key_one_shared",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        """Show the label and the last four characters."""
+        return f"{self.label} (…{self.last4})"
+
+    @property
+    def is_shared(self) -> bool:
+        """Tell whether the whole team sends with it."""
+        return self.owner_id is None

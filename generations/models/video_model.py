@@ -1,0 +1,36 @@
+"""The catalogue: what the vendor's models can do, as data."""
+
+from django.db import models
+
+
+class VideoModel(models.Model):
+    """One model of the vendor. Models come and go, so everything about them is a row."""
+
+    name = models.CharField(max_length=80, unique=True)
+    title = models.CharField(max_length=80)
+    active = models.BooleanField(default=True)
+    min_seconds = models.PositiveSmallIntegerField()
+    max_seconds = models.PositiveSmallIntegerField()
+    default_seconds = models.PositiveSmallIntegerField()
+    resolutions = models.JSONField(help_text="Lowest first.")
+    default_resolution = models.CharField(max_length=10)
+    aspect_ratios = models.JSONField()
+    default_aspect_ratio = models.CharField(max_length=10)
+    max_images = models.PositiveSmallIntegerField(help_text="0: text only; 2: also a last frame.")
+    frames_per_second = models.PositiveSmallIntegerField(default=24)
+    refused_fields = models.JSONField(
+        default=list, blank=True, help_text="Inputs of sister models that this one refuses."
+    )
+    sizes = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text='Pixels a film must have: {"720p": {"16:9": [1280, 720]}}.',
+    )
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = "model"
+
+    def __str__(self) -> str:
+        """Show the title."""
+        return self.title

@@ -1,0 +1,136 @@
+"""The vendor's API: create a task, look at one, read the meter. No retries here, ever.
+
+A create may cost money, so whoever calls decides what an error means; this module only tells what
+it proves (see `errors`).
+"""
+
+import json
+import ssl
+import threading
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from generations.provider.errors import ProviderRefused, ProviderUnavailable, ProviderUnclear
+from generations.provider.wire import (
+    CreditsReport,
+    TaskReport,
+    read_credits,
+    read_error,
+    read_task,
+    read_task_id,
+)
+from platform_site.cipher import Secret
+
+_CREATE_TIMEOUT = httpx.Timeout(30.0, connect=5.0, pool=5.0)
+_LOOK_TIMEOUT = httpx.Timeout(10.0, connect=5.0, pool=5.0)
+SUBMIT_SECONDS = 45  # the longest a create can take, all timeouts together, with a margin
+_MAX_REPLY_BYTES = 1024 * 1024
+# Loading the certificate store costs milliseconds; every client shares one.
+_TLS = ssl.create_default_context()
+# An httpx pool is slow when shared (PERFORMANCE.md): each thread keeps a small one of its own.
+_local = threading.local()
+
+
+class ProviderClient:
+    """Speaks for one key at one endpoint."""
+
+    def __init__(self, *, endpoint: str, secret: Secret) -> None:
+        """Bind the endpoint (an origin without a slash at its end) and the key."""
+        self._endpoint = endpoint
+        self._secret = secret
+
+    def create_task(self, body: dict[str, Any]) -> str:
+        """Submit one job and return the vendor's task id.
+
+        Raises `ProviderUnavailable` when it was provably not sent, `ProviderRefused` when the
+        vendor says no in its envelope or answers without a task id, and `ProviderUnclear` for
+        everything after which the vendor may be working, and charging.
+        """
+        status, data = self._call("POST", "/v1/videos/generations", body)
+        task_id = read_task_id(data)
+        if status < 300 and task_id is not None:
+            return task_id
+        if status < 300 and isinstance(data, dict):
+            # FACTS.md: a reply without data.taskId is not accepted, even under 200.
+            raise ProviderRefused(
+                status=503, code="upstream_error", message="The reply carried no task id."
+            )
+        raise ProviderUnclear(f"HTTP {status} without the vendor's envelope.")
+
+    def get_task(self, task_id: str) -> TaskReport:
+        """Look at one task. Raises the three errors; none of them says how the task ended (P28)."""
+        status, data = self._call("GET", f"/v1/tasks/{quote(task_id, safe='')}")
+        if status != 200:
+            raise ProviderUnclear(f"HTTP {status} without the vendor's envelope.")
+        report = read_task(data)
+        if report.id != task_id:
+            raise ProviderUnclear("The answer is about another task.")
+        return report
+
+    def get_credits(self) -> CreditsReport:
+        """Read the key's meter. Raises the three errors."""
+        status, data = self._call("GET", "/v1/credits")
+        if status != 200:
+            raise ProviderUnclear(f"HTTP {status} without the vendor's envelope.")
+        return read_credits(data)
+
+    def _call(
+        self, method: str, path: str, body: dict[str, Any] | None = None
+    ) -> tuple[int, object]:
+        """Send one request; return the status and the JSON, None where the body is not JSON."""
+        headers = {"Authorization": f"Bearer {self._secret.reveal()}", "Accept": "application/json"}
+        content = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            content = json.dumps(body, ensure_ascii=False).encode()
+        try:
+            client = _client(reuse=method == "GET")
+            with client.stream(
+                method, f"{self._endpoint}{path}", headers=headers, content=content
+            ) as reply:
+                text = _read_capped(reply)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise ProviderUnavailable(f"Not reached: {type(error).__name__}.") from error
+        except httpx.HTTPError as error:
+            raise ProviderUnclear(f"No whole answer: {type(error).__name__}.") from error
+        try:
+            data = json.loads(text)
+        except ValueError:
+            data = None
+        refusal = read_error(data)
+        if reply.status_code >= 400 and refusal is not None:
+            code, message = refusal
+            raise ProviderRefused(status=reply.status_code, code=code, message=message)
+        return reply.status_code, data
+
+
+def _read_capped(reply: httpx.Response) -> bytes:
+    text = b""
+    for chunk in reply.iter_bytes():
+        text += chunk
+        if len(text) > _MAX_REPLY_BYTES:
+            raise ProviderUnclear("The answer is too large.")
+    return text
+
+
+def _client(*, reuse: bool) -> httpx.Client:
+    """Return this thread's client. A create never reuses a connection: one that the vendor closes
+    just then would leave it unknown whether the job was accepted.
+    """
+    name = "reusing" if reuse else "fresh"
+    client: httpx.Client | None = getattr(_local, name, None)
+    if client is None:
+        client = httpx.Client(
+            timeout=_LOOK_TIMEOUT if reuse else _CREATE_TIMEOUT,
+            verify=_TLS,
+            trust_env=False,
+            limits=httpx.Limits(
+                max_connections=4,
+                max_keepalive_connections=4 if reuse else 0,
+                keepalive_expiry=20,
+            ),
+        )
+        setattr(_local, name, client)
+    return client

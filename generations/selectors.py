@@ -1,0 +1,70 @@
+"""Reads about generations, filtered by what the asker may see."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from accounts.models import Membership, Team, User
+from generations.errors import NoProviderKey, TaskNotFound
+from generations.models import Film, Generation, ProviderKey, Upload, VideoModel
+
+
+def generations_of(team: Team) -> QuerySet[Generation]:
+    """Return the team's generations with their films, newest first."""
+    return Generation.objects.filter(team=team).select_related("film", "user")
+
+
+def generation_for(team: Team, generation_id: str | UUID) -> Generation:
+    """Return one generation of the team.
+
+    Raises `TaskNotFound` alike for a malformed id, an unknown one and a stranger's (P32).
+    """
+    try:
+        known = UUID(str(generation_id))
+    except ValueError:
+        raise TaskNotFound from None
+    generation = generations_of(team).filter(pk=known).first()
+    if generation is None:
+        raise TaskNotFound
+    return generation
+
+
+def provider_key_for(team: Team, user: User) -> ProviderKey:
+    """Return the key to send with: the person's own, else the team's shared one.
+
+    A paused key still counts: its jobs wait for it (P36). Raises `NoProviderKey`.
+    """
+    keys = ProviderKey.objects.filter(team=team).exclude(state=ProviderKey.State.SEALED)
+    own = keys.filter(owner=user).first()
+    key = own or keys.filter(owner=None).first()
+    if key is None:
+        raise NoProviderKey
+    return key
+
+
+def provider_keys_for(membership: Membership) -> QuerySet[ProviderKey]:
+    """Return the keys that a member sees: their own and the team's shared one."""
+    keys = ProviderKey.objects.filter(team=membership.team).exclude(
+        state=ProviderKey.State.SEALED
+    )
+    return keys.filter(owner=membership.user) | keys.filter(owner=None)
+
+
+def film_by_token(token: str) -> Film | None:
+    """Return the kept film behind an unguessable link."""
+    return (
+        Film.objects.filter(token=token, state=Film.State.KEPT)
+        .select_related("generation")
+        .first()
+    )
+
+
+def live_upload(token: str, *, now: datetime) -> Upload | None:
+    """Return the upload behind an unguessable link, until it expires."""
+    return Upload.objects.filter(token=token, expires_at__gt=now).first()
+
+
+def active_models() -> QuerySet[VideoModel]:
+    """Return the models that can be ordered."""
+    return VideoModel.objects.filter(active=True)

@@ -1,0 +1,177 @@
+"""Take the vendor's callbacks as hints of when to look (P30); they decide nothing else.
+
+One exception, because it is the only way back to a lost id: a generation in doubt, without an
+upstream id, may adopt the id that a callback proposes, once the vendor itself confirms it.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.actor import Actor, system_actor
+from generations.lifecycle import TERMINAL, ReviewReason, State
+from generations.models import CallbackReceipt, Generation
+from generations.provider.errors import ProviderError, ProviderRefused
+from generations.provider.wire import TaskReport
+from generations.queue import enqueue_check_callback
+from generations.services.moves import move, remark
+from generations.services.polling import LINK_LIFE
+from generations.services.provider_keys import client_for
+from platform_site.errors import NotFound
+
+log = structlog.get_logger(__name__)
+
+MAX_ID_CHARACTERS = 120
+# Whoever knows the path could post without end; evidence beyond this adds nothing.
+MAX_RECEIPTS = 50
+_LAST_CHECK = timedelta(minutes=10)
+
+
+@transaction.atomic
+def receive_callback(
+    token: str, *, proposed_id: str, event: str, sent_from: str, now: datetime
+) -> None:
+    """Note that the vendor called. Raises one and the same `NotFound` for a wrong token and for an
+    id that is not the generation's.
+    """
+    generation = Generation.objects.filter(callback_token=token).first()
+    if generation is None or not 0 < len(proposed_id) <= MAX_ID_CHARACTERS:
+        raise NotFound
+    if generation.upstream_id is None:
+        if generation.state not in {State.SUBMITTING, State.NEEDS_REVIEW}:
+            raise NotFound
+        _note_proposal(generation, proposed_id, event=event, sent_from=sent_from, now=now)
+        return
+    if generation.upstream_id != proposed_id:
+        raise NotFound
+    _note(generation, proposed_id, event=event, sent_from=sent_from, now=now)
+    if generation.state not in TERMINAL:
+        Generation.objects.filter(pk=generation.pk, state=generation.state).update(
+            next_poll_at=now
+        )
+
+
+def check_callback(receipt_id: int) -> None:
+    """Ask the vendor about a proposed id, with the pinned key, and adopt it when it is ours.
+
+    It must answer for that key, must not be older than our submit, and must belong to no other
+    generation. An unclear answer is asked again later; only a clear no rejects.
+    """
+    receipt = (
+        CallbackReceipt.objects.select_related("generation__provider_key", "generation__team")
+        .filter(pk=receipt_id, verdict=CallbackReceipt.Verdict.PROPOSED)
+        .first()
+    )
+    if receipt is None:
+        return
+    generation = receipt.generation
+    if generation.upstream_id is not None or generation.state in TERMINAL:
+        _judge(receipt, CallbackReceipt.Verdict.REJECTED)
+        return
+    if generation.review_reason != ReviewReason.SUBMIT_UNKNOWN:
+        # The reply to our POST may still come; if it does not, the doubt checks again.
+        return
+    try:
+        report = client_for(generation.provider_key).get_task(receipt.proposed_id)
+    except ProviderError as error:
+        if isinstance(error, ProviderRefused) and error.code == "task_not_found":
+            _judge(receipt, CallbackReceipt.Verdict.REJECTED)
+        else:
+            _check_later(receipt)
+        return
+    adopted = _is_ours(report, generation) and adopt_upstream(
+        generation, report.id, actor=system_actor("callback"), now=timezone.now()
+    )
+    verdict = CallbackReceipt.Verdict
+    _judge(receipt, verdict.ADOPTED if adopted else verdict.REJECTED)
+
+
+def adopt_upstream(
+    generation: Generation, upstream_id: str, *, actor: Actor, now: datetime
+) -> bool:
+    """Bind a generation in doubt to the vendor's task and go on polling it.
+
+    False when the task belongs to another generation (a UNIQUE constraint says so) or the
+    generation is no longer in doubt.
+    """
+    try:
+        with transaction.atomic():
+            return move(
+                generation,
+                State.PROCESSING,
+                actor=actor,
+                message=f"Adopted the vendor's task {upstream_id}.",
+                upstream_id=upstream_id,
+                accepted_at=generation.submitted_at or now,
+                next_poll_at=now,
+                poll_failures=0,
+            )
+    except IntegrityError:
+        return False
+
+
+def _is_ours(report: TaskReport, generation: Generation) -> bool:
+    submitted_at = generation.submitted_at
+    if submitted_at is None or report.created_at is None:
+        return False
+    # The vendor tells whole seconds, so a task of the same second may look a little older.
+    return report.created_at >= int(submitted_at.timestamp()) and (
+        report.created_at <= (submitted_at + LINK_LIFE).timestamp()
+    )
+
+
+def _note_proposal(
+    generation: Generation, proposed_id: str, *, event: str, sent_from: str, now: datetime
+) -> None:
+    receipt = _note(
+        generation,
+        proposed_id,
+        event=event,
+        sent_from=sent_from,
+        now=now,
+        verdict=CallbackReceipt.Verdict.PROPOSED,
+        next_check_at=now + timedelta(seconds=10),
+    )
+    if receipt is not None and generation.state == State.NEEDS_REVIEW:
+        enqueue_check_callback(receipt.pk)
+
+
+def _note(
+    generation: Generation,
+    proposed_id: str,
+    *,
+    event: str,
+    sent_from: str,
+    now: datetime,
+    verdict: str = CallbackReceipt.Verdict.NOTED,
+    next_check_at: datetime | None = None,
+) -> CallbackReceipt | None:
+    if generation.callbacks.count() >= MAX_RECEIPTS:
+        return None
+    receipt = CallbackReceipt.objects.create(
+        generation=generation,
+        proposed_id=proposed_id,
+        event=event[:60],
+        sent_from=sent_from,
+        received_at=now,
+        verdict=verdict,
+        next_check_at=next_check_at,
+    )
+    remark(
+        generation, "callback", actor=Actor("vendor:callback"), message=f"It called: {event[:60]}."
+    )
+    return receipt
+
+
+def _judge(receipt: CallbackReceipt, verdict: str) -> None:
+    CallbackReceipt.objects.filter(pk=receipt.pk).update(verdict=verdict, next_check_at=None)
+    log.info("callback_judged", generation_id=str(receipt.generation_id), verdict=verdict)
+
+
+def _check_later(receipt: CallbackReceipt) -> None:
+    wait = min(_LAST_CHECK, timedelta(seconds=5) * 2 ** min(receipt.checks, 8))
+    CallbackReceipt.objects.filter(pk=receipt.pk).update(
+        next_check_at=timezone.now() + wait, checks=receipt.checks + 1
+    )

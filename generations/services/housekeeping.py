@@ -1,0 +1,26 @@
+"""Clear away what has served its time."""
+
+from datetime import timedelta
+
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+from django_q.models import Failure, Success
+
+from generations.services.provider_keys import wipe_sealed_keys
+from generations.services.uploads import delete_expired_uploads
+
+KEEP_TASK_RESULTS = timedelta(days=7)
+
+
+def clean_up() -> dict[str, int]:
+    """Delete expired uploads, sessions, old task results and the secrets of unused sealed keys."""
+    now = timezone.now()
+    old = now - KEEP_TASK_RESULTS
+    return {
+        "uploads": delete_expired_uploads(now=now),
+        "sealed_keys": wipe_sealed_keys(),
+        "sessions": Session.objects.filter(expire_date__lt=now).delete()[0],
+        # django-q2 never prunes failures by itself.
+        "failures": Failure.objects.filter(stopped__lt=old).delete()[0],
+        "successes": Success.objects.filter(stopped__lt=old).delete()[0],
+    }

@@ -1,0 +1,123 @@
+"""The one way a generation changes state, and the one way it ends."""
+
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import transaction
+
+from accounts.actor import Actor
+from billing.ledger import release_hold, settle_hold
+from generations.lifecycle import TERMINAL, Money, State, check_move
+from generations.models import Generation, GenerationEvent
+from generations.services.notices import notify_ended
+
+log = structlog.get_logger(__name__)
+
+
+def move(
+    generation: Generation,
+    to_state: State,
+    *,
+    actor: Actor,
+    message: str = "",
+    **changes: Any,
+) -> bool:
+    """Move to `to_state` if the generation still is where this object says, and write the event.
+
+    A conditional UPDATE; its row count is believed. Returns False when somebody else moved it
+    first: the caller then does nothing. Ends are for `end_generation` alone.
+    """
+    if to_state in TERMINAL:
+        raise ValueError("A generation ends through end_generation only.")
+    return _move(generation, to_state, actor=actor, message=message, changes=changes)
+
+
+def end_generation(
+    generation: Generation,
+    to_state: State,
+    *,
+    money: Money,
+    actor: Actor,
+    now: datetime,
+    message: str = "",
+    error_code: str = "",
+    error_message: str = "",
+    **changes: Any,
+) -> bool:
+    """End a generation and close its hold, in one transaction (P10, P11).
+
+    `money` says whether the vendor charged. Returns False, having changed nothing, when the
+    generation moved on in the meantime.
+    """
+    changes |= {
+        "ended_at": now,
+        "next_poll_at": None,
+        "next_submit_at": None,
+        "error_code": error_code,
+        "error_message": error_message,
+    }
+    close = settle_hold if money == Money.SETTLE else release_hold
+    with transaction.atomic():
+        if not _move(generation, to_state, actor=actor, message=message, changes=changes):
+            return False
+        close(hold_id=generation.hold_id, actor=actor, reason=message or to_state, now=now)
+        if to_state != State.COMPLETED:
+            # A completed one is told when its film is kept: until then clients hear `processing`.
+            notify_ended(generation, now=now)
+    log.info(
+        "generation_ended",
+        generation_id=str(generation.id),
+        upstream_id=generation.upstream_id,
+        state=to_state,
+        money=money,
+        credits=generation.credits,
+    )
+    return True
+
+
+def remark(generation: Generation, kind: str, *, actor: Actor, message: str = "") -> None:
+    """Write an event that is not a move."""
+    _write_event(generation, kind, actor=actor, message=message)
+
+
+def _move(
+    generation: Generation, to_state: State, *, actor: Actor, message: str, changes: dict[str, Any]
+) -> bool:
+    from_state = State(generation.state)
+    check_move(from_state, to_state)
+    if to_state != State.NEEDS_REVIEW:
+        changes = {"review_reason": "", **changes}
+    with transaction.atomic():
+        moved = Generation.objects.filter(pk=generation.pk, state=from_state).update(
+            state=to_state, **changes
+        )
+        if not moved:
+            return False
+        for name, value in {"state": to_state, **changes}.items():
+            setattr(generation, name, value)
+        _write_event(
+            generation, "moved", actor=actor, message=message, from_=from_state, to=to_state
+        )
+    return True
+
+
+def _write_event(
+    generation: Generation,
+    kind: str,
+    *,
+    actor: Actor,
+    message: str,
+    from_: str = "",
+    to: str = "",
+) -> None:
+    GenerationEvent.objects.create(
+        generation=generation,
+        kind=kind,
+        from_state=from_,
+        to_state=to,
+        message=message,
+        actor=actor.name,
+        request_id=actor.request_id,
+        upstream_id=generation.upstream_id or "",
+    )

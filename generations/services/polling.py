@@ -1,0 +1,235 @@
+"""Ask the vendor how tasks are, many at once, and act on what it says. Polling is the truth."""
+
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.actor import system_actor
+from generations.lifecycle import Money, ReviewReason, State
+from generations.models import Film, Generation
+from generations.provider.errors import ProviderError, ProviderUnclear
+from generations.provider.wire import TaskReport, TaskStatus
+from generations.queue import enqueue_keep
+from generations.services.moves import end_generation, move
+from generations.services.notices import notify_ended
+from generations.services.provider_keys import client_for
+from platform_site.cipher import CipherError
+
+log = structlog.get_logger(__name__)
+ACTOR = system_actor("poll")
+
+POLL_THREADS = 16
+# A claimed row is nobody else's for this long; a sweep that dies gives it back by time alone.
+CLAIM = timedelta(seconds=60)
+DEADLINE = timedelta(hours=2)  # typical render times are minutes (FACTS.md)
+LINK_LIFE = timedelta(hours=24)  # FACTS.md: result links die after 24 h
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one poll: a report, or why there is none."""
+
+    generation: Generation
+    report: TaskReport | None
+    problem: str = ""
+
+
+def first_poll_at(now: datetime) -> datetime:
+    """Return when to look for the first time."""
+    return now + timedelta(seconds=1)
+
+
+def next_poll_at(generation: Generation, now: datetime) -> datetime:
+    """Return when to look again: a tenth of the time waited so far, from 1 to 30 seconds; an
+    unclear answer doubles it, up to five minutes, and past the deadline it is five minutes.
+    """
+    waited = (now - (generation.accepted_at or now)).total_seconds()
+    seconds = min(30.0, max(1.0, waited / 10))
+    if generation.poll_failures:
+        seconds = min(300.0, seconds * 2 ** min(generation.poll_failures, 8))
+    if generation.state == State.NEEDS_REVIEW:
+        seconds = 300.0
+    return now + timedelta(seconds=seconds)
+
+
+def claim_due(now: datetime, *, limit: int) -> list[Generation]:
+    """Take the rows that are due to be polled; each row goes to one sweep (P26, P27)."""
+    due = (
+        Generation.objects.filter(
+            next_poll_at__lte=now,
+            state__in=[State.PROCESSING, State.NEEDS_REVIEW],
+            upstream_id__isnull=False,
+        )
+        .select_related("provider_key", "team")
+        .order_by("next_poll_at")[:limit]
+    )
+    return [
+        one
+        for one in due
+        if Generation.objects.filter(pk=one.pk, next_poll_at=one.next_poll_at).update(
+            next_poll_at=now + CLAIM
+        )
+    ]
+
+
+class Poller:
+    """Keeps up to `POLL_THREADS` questions to the vendor under way and acts on answers as they
+    come, so that a slow one delays nobody. Threads only speak HTTP; the database belongs to the
+    thread that calls `step`.
+    """
+
+    def __init__(self) -> None:
+        """Start without questions."""
+        self._pool = ThreadPoolExecutor(max_workers=POLL_THREADS)
+        self._asked: dict[Future[TaskReport], Generation] = {}
+
+    def step(self, *, pause: float, take_more: bool = True) -> None:
+        """Ask about what is due, then act on what has come within `pause` seconds."""
+        if take_more and len(self._asked) < POLL_THREADS:
+            for generation in claim_due(timezone.now(), limit=POLL_THREADS - len(self._asked)):
+                self._ask(generation)
+        if not self._asked:
+            time.sleep(pause)
+            return
+        done, _ = wait(self._asked, timeout=pause, return_when=FIRST_COMPLETED)
+        for future in done:
+            self._act(self._asked.pop(future), future)
+
+    def drain(self, *, seconds: float) -> None:
+        """Finish what was asked, for at most `seconds`; rows left over are due again by time."""
+        ends = time.monotonic() + seconds
+        while self._asked and time.monotonic() < ends:
+            self.step(pause=0.1, take_more=False)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _ask(self, generation: Generation) -> None:
+        future: Future[TaskReport]
+        try:
+            client = client_for(generation.provider_key)
+        except CipherError as error:
+            future = Future()
+            future.set_exception(ProviderUnclear(f"The provider key does not open: {error}"))
+        else:
+            future = self._pool.submit(client.get_task, generation.upstream_id or "")
+        self._asked[future] = generation
+
+    def _act(self, generation: Generation, future: Future[TaskReport]) -> None:
+        try:
+            answer = Answer(generation, future.result())
+        except ProviderError as error:
+            answer = Answer(generation, None, error.message)
+        try:
+            apply_answer(answer, now=timezone.now())
+        except Exception:
+            # One row that cannot be written must not keep the others from being polled.
+            log.exception("poll_not_applied", generation_id=str(generation.id))
+
+
+def apply_answer(answer: Answer, *, now: datetime) -> None:
+    """Act on one poll. Only the vendor's clear word moves anything (P13, P28)."""
+    generation, report = answer.generation, answer.report
+    if report is None:
+        _look_again(generation, now, failures=generation.poll_failures + 1)
+        log.warning("poll_unclear", generation_id=str(generation.id), problem=answer.problem)
+    elif report.status == TaskStatus.COMPLETED:
+        complete(generation, report, now=now)
+    elif report.status == TaskStatus.FAILED:
+        _fail(generation, report, now)
+    elif _is_overdue(generation, now):
+        move(
+            generation,
+            State.NEEDS_REVIEW,
+            actor=ACTOR,
+            message="Past its deadline the vendor is still working on it; its credits stay held.",
+            review_reason=ReviewReason.SILENT,
+            next_poll_at=now + timedelta(minutes=5),
+        )
+    else:
+        _look_again(generation, now, failures=0)
+
+
+def complete(generation: Generation, report: TaskReport, *, now: datetime) -> bool:
+    """Settle a finished task and start keeping its film, in one transaction.
+
+    No URL is no reason not to settle: the vendor charged (P29).
+    """
+    url = report.urls[0] if report.urls else ""
+    film = Film(generation=generation, source_url=url, created_at=now)
+    if url:
+        finished_at = datetime.fromtimestamp(report.completed_at or now.timestamp(), tz=now.tzinfo)
+        film.link_expires_at = min(finished_at, now) + LINK_LIFE
+        film.next_attempt_at = now + timedelta(seconds=60)
+    else:
+        film.state = Film.State.GIVEN_UP
+        film.problem = "The vendor completed the task without a link to the film."
+    seed = report.metadata.get("seed")
+    with transaction.atomic():
+        ended = end_generation(
+            generation,
+            State.COMPLETED,
+            money=Money.SETTLE,
+            actor=ACTOR,
+            now=now,
+            message="The vendor completed it.",
+            upstream_metadata=report.metadata,
+            metadata_differs=metadata_differs(generation, report),
+            seed=seed if isinstance(seed, int) and 0 <= seed < 2**63 else None,
+        )
+        if not ended:
+            return False
+        film.save(force_insert=True)
+        generation.film = film
+        if url:
+            enqueue_keep(generation.id)
+        else:
+            log.error("film_without_link", generation_id=str(generation.id))
+            notify_ended(generation, now=now)
+    return True
+
+
+def metadata_differs(generation: Generation, report: TaskReport) -> bool:
+    """Tell whether the vendor says it made something else than was ordered and billed (P19)."""
+    ordered = {
+        "duration": generation.duration,
+        "resolution": generation.resolution,
+        "ratio": generation.aspect_ratio,
+        "generate_audio": generation.generate_audio,
+    }
+    return any(
+        name in report.metadata and report.metadata[name] != value
+        for name, value in ordered.items()
+    )
+
+
+def _fail(generation: Generation, report: TaskReport, now: datetime) -> None:
+    end_generation(
+        generation,
+        State.FAILED,
+        money=Money.RELEASE,
+        actor=ACTOR,
+        now=now,
+        message="The vendor says that it failed, and refunds it.",
+        error_code=report.error_code or "upstream_error",
+        error_message=report.error_message or "The vendor gave no reason.",
+    )
+
+
+def _look_again(generation: Generation, now: datetime, *, failures: int) -> None:
+    generation.poll_failures = failures
+    Generation.objects.filter(pk=generation.pk, state=generation.state).update(
+        next_poll_at=next_poll_at(generation, now),
+        polls=generation.polls + 1,
+        poll_failures=failures,
+    )
+
+
+def _is_overdue(generation: Generation, now: datetime) -> bool:
+    if generation.state != State.PROCESSING:
+        return False
+    return now - (generation.accepted_at or generation.created_at) > DEADLINE
+

@@ -1,0 +1,193 @@
+"""Vault upstream keys, pause and resume them, and seal them when they are deleted."""
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.actor import Actor, system_actor
+from accounts.models import Membership, Team, User
+from accounts.roles import Permission
+from accounts.selectors import require
+from accounts.services.audit import record
+from generations.lifecycle import TERMINAL, State
+from generations.models import Generation, ProviderKey
+from generations.provider.client import ProviderClient
+from generations.provider.errors import ProviderError
+from generations.vault import needs_rotation, reveal, rotated, seal
+from platform_site.errors import Conflict, InvalidRequest
+
+log = structlog.get_logger(__name__)
+
+SANDBOX_KEY_START = "sk-sandbox-"
+_FIRST_PROBE = timedelta(seconds=2)
+_LAST_PROBE = timedelta(minutes=15)
+
+
+def client_for(provider_key: ProviderKey) -> ProviderClient:
+    """Return a client that speaks with this key at the endpoint it pins (P25)."""
+    return ProviderClient(endpoint=provider_key.endpoint, secret=reveal(provider_key))
+
+
+def add_provider_key(
+    *, membership: Membership, secret: str, label: str, shared: bool, actor: Actor
+) -> ProviderKey:
+    """Vault a person's own key, or the team's shared one; the key is never shown again.
+
+    `sk-sandbox-…` goes to the sandbox, any other to the vendor. Raises `PermissionDenied`,
+    `InvalidRequest` for a key that cannot be one, and `Conflict` when there is one already.
+    """
+    require(membership, Permission.TEAM_KEYS if shared else Permission.OWN_KEYS)
+    owner = None if shared else membership.user
+    return vault_provider_key(
+        team=membership.team, owner=owner, secret=secret, label=label, actor=actor
+    )
+
+
+def vault_provider_key(
+    *, team: Team, owner: User | None, secret: str, label: str, actor: Actor
+) -> ProviderKey:
+    """Do what `add_provider_key` does, for callers that have checked who asks."""
+    secret = secret.strip()
+    if not secret.startswith("sk-") or not 10 <= len(secret) <= 400 or not secret.isascii():
+        raise InvalidRequest("A provider key starts with 'sk-'.", field="secret")
+    if not secret.isprintable() or " " in secret:
+        raise InvalidRequest("A provider key holds no spaces.", field="secret")
+    sandboxed = secret.startswith(SANDBOX_KEY_START)
+    key = ProviderKey(
+        team=team,
+        owner=owner,
+        label=label.strip() or ("Sandbox key" if sandboxed else "Provider key"),
+        endpoint=settings.SANDBOX_URL if sandboxed else settings.PROVIDER_URL,
+        last4=secret[-4:],
+    )
+    try:
+        with transaction.atomic():
+            key.save(force_insert=True)
+            # The cipher binds the token to the row's id, which exists only after the insert.
+            key.secret_token = seal(key, secret)
+            key.save(update_fields=["secret_token"])
+            record(
+                actor=actor,
+                action="provider_key.added",
+                team=team,
+                subject=f"provider_key:{key.pk}",
+            )
+    except IntegrityError:
+        raise Conflict("There is a provider key already; delete it first.", field="secret") from None
+    return key
+
+
+@transaction.atomic
+def delete_provider_key(provider_key: ProviderKey, *, actor: Actor) -> None:
+    """Seal a key: nothing new is sent with it, and it is wiped after its last generation (P25)."""
+    ProviderKey.objects.filter(pk=provider_key.pk).update(
+        state=ProviderKey.State.SEALED, next_probe_at=None
+    )
+    record(
+        actor=actor,
+        action="provider_key.deleted",
+        team=provider_key.team,
+        subject=f"provider_key:{provider_key.pk}",
+    )
+    wipe_sealed_keys()
+
+
+def wipe_sealed_keys() -> int:
+    """Forget the secrets of sealed keys that no generation needs any more; return how many."""
+    busy = Generation.objects.exclude(state__in=TERMINAL).values("provider_key")
+    return (
+        ProviderKey.objects.filter(state=ProviderKey.State.SEALED)
+        .exclude(secret_token="")
+        .exclude(pk__in=busy)
+        .update(secret_token="")
+    )
+
+
+@transaction.atomic
+def pause_provider_key(provider_key: ProviderKey, *, reason: str, actor: Actor) -> bool:
+    """Stop sending with a key that the vendor turned away; its jobs stay queued (P36).
+
+    A probe looks again after two seconds, then ever more rarely. False when it was paused already.
+    """
+    paused = ProviderKey.objects.filter(
+        pk=provider_key.pk, state=ProviderKey.State.ACTIVE
+    ).update(
+        state=ProviderKey.State.PAUSED,
+        paused_reason=reason[:300],
+        next_probe_at=timezone.now() + _probe_wait(provider_key.probes),
+        probes=provider_key.probes + 1,
+    )
+    if paused:
+        record(
+            actor=actor,
+            action="provider_key.paused",
+            team=provider_key.team,
+            subject=f"provider_key:{provider_key.pk}",
+            reason=reason,
+        )
+        log.warning("provider_key_paused", provider_key=provider_key.pk, reason=reason)
+    return bool(paused)
+
+
+@transaction.atomic
+def resume_provider_key(provider_key: ProviderKey, *, actor: Actor, now: datetime) -> bool:
+    """Send with a paused key again; its queued jobs are due at once."""
+    resumed = ProviderKey.objects.filter(
+        pk=provider_key.pk, state=ProviderKey.State.PAUSED
+    ).update(state=ProviderKey.State.ACTIVE, paused_reason="", next_probe_at=None)
+    if resumed:
+        Generation.objects.filter(provider_key=provider_key, state=State.QUEUED).update(
+            next_submit_at=now
+        )
+        record(
+            actor=actor,
+            action="provider_key.resumed",
+            team=provider_key.team,
+            subject=f"provider_key:{provider_key.pk}",
+        )
+    return bool(resumed)
+
+
+def probe_provider_key(provider_key_id: int) -> None:
+    """Ask the vendor whether a paused key works again, by its meter, which costs nothing."""
+    key = ProviderKey.objects.filter(
+        pk=provider_key_id, state=ProviderKey.State.PAUSED
+    ).first()
+    if key is None:
+        return
+    try:
+        client_for(key).get_credits()
+    except ProviderError as error:
+        ProviderKey.objects.filter(pk=key.pk).update(
+            next_probe_at=timezone.now() + _probe_wait(key.probes),
+            probes=key.probes + 1,
+            paused_reason=error.message[:300],
+        )
+    else:
+        resume_provider_key(key, actor=system_actor("probe"), now=timezone.now())
+
+
+def note_key_works(provider_key: ProviderKey) -> None:
+    """Forget past trouble once the vendor accepted a job."""
+    if provider_key.probes:
+        ProviderKey.objects.filter(pk=provider_key.pk).update(probes=0)
+
+
+def rotate_vault() -> int:
+    """Seal every secret anew with the current vault key; return how many. May run twice."""
+    count = 0
+    for key in ProviderKey.objects.exclude(secret_token=""):
+        if needs_rotation(key):
+            earlier = key.secret_token
+            # Only if nobody wiped it in between.
+            count += ProviderKey.objects.filter(pk=key.pk, secret_token=earlier).update(
+                secret_token=rotated(key)
+            )
+    return count
+
+
+def _probe_wait(probes: int) -> timedelta:
+    return min(_LAST_PROBE, _FIRST_PROBE * 2 ** min(probes, 12))

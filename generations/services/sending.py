@@ -1,0 +1,173 @@
+"""Send a queued generation to the vendor, so that it is never paid twice (P21, P22, P23).
+
+Claim, mark and commit; then POST; then commit the vendor's id by itself. Whatever dies in between
+leaves a `submitting` row, which is never sent again.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError
+from django.utils import timezone
+
+from accounts.actor import Actor, system_actor
+from generations.lifecycle import Money, ReviewReason, State
+from generations.models import Generation, ProviderKey
+from generations.provider.client import SUBMIT_SECONDS
+from generations.provider.errors import ProviderRefused, ProviderUnavailable, ProviderUnclear
+from generations.queue import enqueue_check_callback
+from generations.services.moves import end_generation, move
+from generations.services.polling import first_poll_at
+from generations.services.provider_keys import client_for, note_key_works, pause_provider_key
+
+log = structlog.get_logger(__name__)
+ACTOR = system_actor("submit")
+
+# A row that is `submitting` for longer than any POST can last has lost its worker.
+STALE_AFTER = timedelta(seconds=SUBMIT_SECONDS + 30)
+MAX_VENDOR_FAILURES = 5
+_KEY_TROUBLE = frozenset(
+    {"invalid_api_key", "insufficient_credits", "ip_not_allowed", "spend_limit_exceeded"}
+)
+# Source: the vendor's page, upstream_error: "The input contains sensitive or prohibited content".
+_MODERATION_WORDS = ("sensitive", "prohibited")
+
+
+def send_generation(generation_id: UUID) -> None:
+    """Claim one queued generation and submit it; do nothing when it is not ours to send."""
+    generation = claim(generation_id, now=timezone.now())
+    if generation is None:
+        return
+    try:
+        upstream_id = client_for(generation.provider_key).create_task(upstream_body(generation))
+    except ProviderUnavailable as error:
+        _requeue(generation, f"{error.message} Nothing was sent.", counts=False)
+    except ProviderRefused as refusal:
+        _handle_refusal(generation, refusal)
+    except ProviderUnclear as error:
+        doubt(generation, message=error.message, actor=ACTOR)
+    else:
+        record_acceptance(generation, upstream_id, now=timezone.now())
+        note_key_works(generation.provider_key)
+
+
+def claim(generation_id: UUID, *, now: datetime) -> Generation | None:
+    """Move a queued generation to `submitting`; None when another worker has it (P26)."""
+    generation = (
+        Generation.objects.select_related("provider_key", "team")
+        .filter(pk=generation_id, state=State.QUEUED)
+        .first()
+    )
+    if generation is None or generation.provider_key.state == ProviderKey.State.PAUSED:
+        return None
+    claimed = move(
+        generation, State.SUBMITTING, actor=ACTOR, submitted_at=now, next_submit_at=None
+    )
+    return generation if claimed else None
+
+
+def upstream_body(generation: Generation) -> dict[str, object]:
+    """Return what is posted: the admitted body and where the vendor may call us."""
+    callback = f"{settings.PUBLIC_URL}/callbacks/{generation.callback_token}"
+    return {**generation.body, "callback_url": callback}
+
+
+def record_acceptance(generation: Generation, upstream_id: str, *, now: datetime) -> bool:
+    """Commit the vendor's id in a transaction of its own; shout with the id if that fails (P21)."""
+    changes = {
+        "upstream_id": upstream_id,
+        "accepted_at": now,
+        "next_poll_at": first_poll_at(now),
+        "poll_failures": 0,
+    }
+    try:
+        done = move(generation, State.PROCESSING, actor=ACTOR, **changes)
+        if not done:
+            # The sweep thought us dead and asked for a review meanwhile; the answer settles it.
+            generation.refresh_from_db()
+            if generation.state == State.NEEDS_REVIEW and generation.upstream_id is None:
+                done = move(generation, State.PROCESSING, actor=ACTOR, **changes)
+    except DatabaseError:
+        log.critical(
+            "upstream_id_not_saved",
+            generation_id=str(generation.id),
+            upstream_id=upstream_id,
+        )
+        raise
+    return done
+
+
+def doubt(generation: Generation, *, message: str, actor: Actor) -> bool:
+    """Park a generation that may have been accepted, with its hold, until there is evidence."""
+    doubted = move(
+        generation,
+        State.NEEDS_REVIEW,
+        actor=actor,
+        message=message,
+        review_reason=ReviewReason.SUBMIT_UNKNOWN,
+    )
+    if doubted:
+        # A quick vendor may have called back before we knew that we would need it.
+        for receipt in generation.callbacks.filter(verdict="proposed"):
+            enqueue_check_callback(receipt.pk)
+    return doubted
+
+
+def doubt_stale_submits(*, now: datetime) -> int:
+    """Park every generation whose worker died around its POST; return how many."""
+    stale = Generation.objects.filter(state=State.SUBMITTING, submitted_at__lt=now - STALE_AFTER)
+    message = "The worker stopped while submitting; the vendor may have accepted it."
+    return sum(doubt(one, message=message, actor=system_actor("sweep")) for one in stale[:500])
+
+
+def _handle_refusal(generation: Generation, refusal: ProviderRefused) -> None:
+    reason = f"The vendor refused: {refusal.code}: {refusal.message}"
+    if refusal.code in _KEY_TROUBLE:
+        pause_provider_key(
+            generation.provider_key, reason=f"{refusal.code}: {refusal.message}", actor=ACTOR
+        )
+        _requeue(generation, reason, counts=False)
+    elif refusal.code == "rate_limit_exceeded":
+        _requeue(generation, reason, counts=False)
+    elif refusal.status >= 500 and not _is_moderation(refusal):
+        if generation.submit_attempts + 1 < MAX_VENDOR_FAILURES:
+            _requeue(generation, reason, counts=True)
+        else:
+            _fail(generation, refusal, reason)
+    else:
+        _fail(generation, refusal, reason)
+
+
+def _is_moderation(refusal: ProviderRefused) -> bool:
+    return any(word in refusal.message.lower() for word in _MODERATION_WORDS)
+
+
+def _requeue(generation: Generation, reason: str, *, counts: bool) -> None:
+    """Queue again with a back-off that doubles from one second to two minutes."""
+    waits = generation.events.filter(from_state=State.SUBMITTING, to_state=State.QUEUED).count()
+    wait = timedelta(seconds=min(120, 2**waits))
+    move(
+        generation,
+        State.QUEUED,
+        actor=ACTOR,
+        message=reason,
+        submitted_at=None,
+        next_submit_at=timezone.now() + wait,
+        submit_attempts=generation.submit_attempts + (1 if counts else 0),
+    )
+
+
+def _fail(generation: Generation, refusal: ProviderRefused, reason: str) -> None:
+    end_generation(
+        generation,
+        State.FAILED,
+        money=Money.RELEASE,
+        actor=ACTOR,
+        now=timezone.now(),
+        message=reason,
+        error_code=refusal.code,
+        error_message=refusal.message,
+    )
+

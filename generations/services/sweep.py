@@ -1,0 +1,155 @@
+"""The sweep: one leased loop that polls what is due and finds what a crash left behind.
+
+It has no logic of its own: it asks the other services what is due and enqueues their steps.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from django.utils import timezone
+
+from accounts.models import WebhookDelivery
+from generations.lifecycle import State
+from generations.models import CallbackReceipt, Film, Generation, ProviderKey
+from generations.queue import (
+    enqueue_check_callback,
+    enqueue_deliver,
+    enqueue_keep,
+    enqueue_probe,
+    enqueue_submit,
+    enqueue_sweep,
+)
+from generations.services.keeping import raise_alarms
+from generations.services.polling import Poller
+from generations.services.sending import doubt_stale_submits
+from generations.services.submission import SUBMIT_AGAIN
+from platform_site.beats import record_beat
+from platform_site.leases import acquire, release
+
+LEASE = "sweep"
+LEASE_LIFE = timedelta(seconds=15)
+# Short slices: a worker that is asked to stop finishes its task first.
+RUN_SECONDS = 10.0
+POLL_PAUSE = 0.1
+RENEW_SECONDS = 3.0
+STEPS_SECONDS = 0.5
+ALARM_SECONDS = 30.0
+BATCH = 100
+# An enqueued step is not enqueued again for this long: its row's due time moves on.
+ENQUEUE_AGAIN = timedelta(seconds=60)
+
+
+def run_sweep(*, run_seconds: float = RUN_SECONDS, wait_seconds: float = 0.0) -> bool:
+    """Hold the lease and sweep for `run_seconds`, then hand over to a fresh task.
+
+    Waits up to `wait_seconds` for the lease. Returns False when another sweep holds it.
+    """
+    holder = uuid4().hex
+    if not _wait_for_lease(holder, wait_seconds):
+        return False
+    ends = time.monotonic() + run_seconds
+    regular = _every(
+        (RENEW_SECONDS, lambda now: _renew(holder, now)),
+        (STEPS_SECONDS, enqueue_due_steps),
+        (ALARM_SECONDS, _look_after_films),
+    )
+    poller = Poller()
+    while time.monotonic() < ends:
+        if not regular(timezone.now()):
+            return False
+        poller.step(pause=POLL_PAUSE)
+    poller.drain(seconds=LEASE_LIFE.total_seconds() - RENEW_SECONDS)
+    release(LEASE, holder, now=timezone.now())
+    enqueue_sweep()
+    return True
+
+
+def enqueue_due_steps(now: datetime) -> bool:
+    """Enqueue every step that is due, whatever the reason that nobody took it."""
+    doubt_stale_submits(now=now)
+    for generation in _taken(
+        Generation.objects.filter(state=State.QUEUED, next_submit_at__lte=now)
+        .exclude(provider_key__state=ProviderKey.State.PAUSED)
+        .order_by("next_submit_at", "created_at"),
+        "next_submit_at",
+        now + SUBMIT_AGAIN,
+    ):
+        enqueue_submit(generation.pk)
+    for film in _taken(
+        Film.objects.filter(state=Film.State.PENDING, next_attempt_at__lte=now),
+        "next_attempt_at",
+        now + ENQUEUE_AGAIN,
+    ):
+        enqueue_keep(film.pk)
+    for delivery in _taken(
+        WebhookDelivery.objects.filter(
+            state=WebhookDelivery.State.PENDING, next_attempt_at__lte=now
+        ),
+        "next_attempt_at",
+        now + ENQUEUE_AGAIN,
+    ):
+        enqueue_deliver(delivery.pk)
+    for receipt in _taken(
+        CallbackReceipt.objects.filter(
+            verdict=CallbackReceipt.Verdict.PROPOSED, next_check_at__lte=now
+        ),
+        "next_check_at",
+        now + ENQUEUE_AGAIN,
+    ):
+        enqueue_check_callback(receipt.pk)
+    for key in _taken(
+        ProviderKey.objects.filter(state=ProviderKey.State.PAUSED, next_probe_at__lte=now),
+        "next_probe_at",
+        now + ENQUEUE_AGAIN,
+    ):
+        enqueue_probe(key.pk)
+    return True
+
+
+def _taken(due, column: str, again_at: datetime) -> list:
+    """Move each due row's time on by conditional UPDATE and return the rows that were ours."""
+    return [
+        row
+        for row in due[:BATCH]
+        if type(row)
+        .objects.filter(pk=row.pk, **{column: getattr(row, column)})
+        .update(**{column: again_at})
+    ]
+
+
+def _renew(holder: str, now: datetime) -> bool:
+    record_beat()
+    return acquire(LEASE, holder, now=now, life=LEASE_LIFE)
+
+
+def _look_after_films(now: datetime) -> bool:
+    raise_alarms(now=now)
+    return True
+
+
+def _wait_for_lease(holder: str, wait_seconds: float) -> bool:
+    ends = time.monotonic() + wait_seconds
+    while not acquire(LEASE, holder, now=timezone.now(), life=LEASE_LIFE):
+        if time.monotonic() >= ends:
+            return False
+        time.sleep(0.5)
+    return True
+
+
+def _every(
+    *chores: tuple[float, Callable[[datetime], bool]],
+) -> Callable[[datetime], bool]:
+    """Return a function that runs each chore once its seconds have passed; False stops the loop."""
+    due = dict.fromkeys(range(len(chores)), 0.0)
+
+    def run(now: datetime) -> bool:
+        for index, (seconds, chore) in enumerate(chores):
+            if time.monotonic() >= due[index]:
+                due[index] = time.monotonic() + seconds
+                if not chore(now):
+                    return False
+        return True
+
+    return run

@@ -1,0 +1,119 @@
+"""Take in images for first and last frames, serve them for a while, and clear them away."""
+
+import warnings
+from datetime import datetime, timedelta
+from typing import BinaryIO
+
+from django.core.files import File
+from django.core.files.storage import Storage, storages
+from PIL import Image, UnidentifiedImageError
+
+from accounts.models import Membership
+from accounts.roles import Permission
+from accounts.selectors import require
+from generations.models import Generation, Upload
+from generations.models.generation import new_token
+from generations.requests import uploaded_token
+from platform_site.errors import InvalidRequest
+
+# The vendor's limits for frames. Source: FACTS.md (a sister model's page).
+MAX_BYTES = 30 * 1024 * 1024
+SIDE_PIXELS = (300, 6000)
+ASPECT = (0.4, 2.5)
+FORMATS = {
+    "JPEG": ("image/jpeg", "jpg"),
+    "PNG": ("image/png", "png"),
+    "WEBP": ("image/webp", "webp"),
+    "BMP": ("image/bmp", "bmp"),
+    "TIFF": ("image/tiff", "tiff"),
+    "GIF": ("image/gif", "gif"),
+}
+LIFE = timedelta(hours=48)
+
+
+def upload_storage() -> Storage:
+    """Return where uploads are stored."""
+    return storages["uploads"]
+
+
+def store_upload(file: File, *, membership: Membership, now: datetime) -> Upload:  # type: ignore[type-arg]
+    """Check and store one image; its link lives for 48 hours, or longer while a job needs it.
+
+    Raises `PermissionDenied`, or `InvalidRequest` saying what is wrong with the image.
+    """
+    require(membership, Permission.SUBMIT)
+    size = file.size or 0
+    if not 0 < size <= MAX_BYTES:
+        raise InvalidRequest("An image has at most 30 MB and is not empty.", field="file")
+    format_name, width, height = _measure(file.file)
+    content_type, ending = FORMATS[format_name]
+    token = new_token()
+    file.seek(0)
+    name = upload_storage().save(f"{token[:2]}/{token}.{ending}", file)
+    return Upload.objects.create(
+        team=membership.team,
+        user=membership.user,
+        token=token,
+        file_name=name,
+        content_type=content_type,
+        size=size,
+        width=width,
+        height=height,
+        created_at=now,
+        expires_at=now + LIFE,
+    )
+
+
+def keep_uploads_alive(generation: Generation, *, now: datetime) -> None:
+    """Let the images of a generation live as long as an upload made just then."""
+    urls = generation.body["input"].get("image_urls", [])
+    tokens = [token for token in map(uploaded_token, urls) if token]
+    if tokens:
+        Upload.objects.filter(team=generation.team, token__in=tokens).update(expires_at=now + LIFE)
+
+
+def delete_expired_uploads(*, now: datetime) -> int:
+    """Delete uploads past their time, files first; return how many."""
+    expired = list(Upload.objects.filter(expires_at__lte=now)[:500])
+    for upload in expired:
+        upload_storage().delete(upload.file_name)
+        upload.delete()
+    return len(expired)
+
+
+def _measure(file: BinaryIO) -> tuple[str, int, int]:
+    """Return format, width and height; the pixels are decoded once, so a broken file is refused."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file, formats=list(FORMATS)) as image:
+                format_name, (width, height) = image.format or "", image.size
+                _check_size(width, height)
+                image.load()
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+        OSError,
+        SyntaxError,
+        ValueError,
+    ) as error:
+        raise InvalidRequest(
+            "The file is not a whole JPEG, PNG, WebP, BMP, TIFF or GIF image.", field="file"
+        ) from error
+    return format_name, width, height
+
+
+def _check_size(width: int, height: int) -> None:
+    low, high = SIDE_PIXELS
+    if not (low <= width <= high and low <= height <= high):
+        raise InvalidRequest(
+            f"The image is {width}×{height} pixels; each side must have {low} to {high}.",
+            field="file",
+        )
+    if not ASPECT[0] <= width / height <= ASPECT[1]:
+        raise InvalidRequest(
+            f"The image is {width}×{height} pixels; width ÷ height must be {ASPECT[0]} to "
+            f"{ASPECT[1]}.",
+            field="file",
+        )

@@ -1,0 +1,77 @@
+"""What would fit when a request does not: the nearest cheaper variants of it (P34)."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from accounts.models import Team
+from billing.ledger import Subject
+from billing.pricing import rates_in_force
+from billing.selectors import books_of, limits_of
+from generations.models import VideoModel
+from generations.requests import GenerationRequest
+
+AT_MOST = 3
+
+
+def variants_that_fit(
+    request: GenerationRequest, *, team: Team, subjects: list[Subject], now: datetime
+) -> list[dict[str, Any]]:
+    """Return up to three variants, dearest first, that every limit and the wallet have room for.
+
+    One of each kind where it fits: shorter, silent, of lower resolution; then mixtures. For
+    showing: whoever takes one is admitted like any other request.
+    """
+    room = credits_left(team=team, subjects=subjects)
+    fitting = [
+        (changes, variant)
+        for changes, variant in _variants(request, now=now)
+        if variant["credits"] <= room
+    ]
+    fitting.sort(key=lambda pair: (pair[0], -pair[1]["credits"]))
+    chosen: list[dict[str, Any]] = []
+    kinds: set[tuple[bool, bool, bool]] = set()
+    for _changes, variant in fitting:
+        kind = (
+            variant["duration"] != request.duration,
+            variant["resolution"] != request.resolution,
+            variant["generate_audio"] != request.generate_audio,
+        )
+        if kind not in kinds:
+            kinds.add(kind)
+            chosen.append(variant)
+    return sorted(chosen[:AT_MOST], key=lambda variant: -variant["credits"])
+
+
+def credits_left(*, team: Team, subjects: list[Subject]) -> int:
+    """Return how many credits one admission could hold at the moment, by limits and wallet."""
+    room = [books_of(team).available]
+    for subject in subjects:
+        room += [use.left for use in limits_of(subject.kind, subject.id)]
+    return min(room)
+
+
+def _variants(request: GenerationRequest, *, now: datetime) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (number of changed parameters, variant) for everything no larger than the request."""
+    model = VideoModel.objects.get(name=request.model)
+    rates = rates_in_force(model=request.model, at=now)
+    resolutions = model.resolutions[: model.resolutions.index(request.resolution) + 1]
+    for resolution in resolutions:
+        for audio in {request.generate_audio, False}:
+            for duration in range(model.min_seconds, request.duration + 1):
+                rate = rates.get((resolution, audio))
+                changes = (
+                    (resolution != request.resolution)
+                    + (audio != request.generate_audio)
+                    + (duration != request.duration)
+                )
+                if rate is not None and changes:
+                    yield (
+                        changes,
+                        {
+                            "duration": duration,
+                            "resolution": resolution,
+                            "generate_audio": audio,
+                            "credits": rate * duration,
+                        },
+                    )

@@ -1,0 +1,89 @@
+"""A generation in the vendor's words: what `GET /v1/tasks/{id}` and webhooks say."""
+
+from typing import Any
+
+from django.conf import settings
+
+from generations.lifecycle import API_STATUS, ApiStatus, State
+from generations.models import Film, Generation, Upload
+
+MODEL_FPS = 24  # the vendor's page: output.metadata.framespersecond
+
+
+def film_of(generation: Generation) -> Film | None:
+    """Return the generation's film row, which exists from the vendor's completion on."""
+    return getattr(generation, "film", None)
+
+
+def api_status(generation: Generation) -> ApiStatus:
+    """Return the vendor's word for where a generation stands.
+
+    Outside, completed means that the film is kept and our link works, or that keeping was given up.
+    """
+    film = film_of(generation)
+    if generation.state == State.COMPLETED and (film is None or film.state == Film.State.PENDING):
+        return ApiStatus.PROCESSING
+    return API_STATUS[State(generation.state)]
+
+
+def film_url(film: Film) -> str:
+    """Return our own link to a kept film: unguessable, without a key, as long-lived as the film."""
+    return f"{settings.PUBLIC_URL}/films/{film.token}.mp4"
+
+
+def task_object(generation: Generation) -> dict[str, Any]:
+    """Return the vendor's task object for one of ours; times are unix seconds."""
+    status = api_status(generation)
+    task: dict[str, Any] = {
+        "id": str(generation.id),
+        "status": status,
+        "model": generation.model,
+        "created_at": int(generation.created_at.timestamp()),
+    }
+    if status == ApiStatus.COMPLETED:
+        task["completed_at"] = _completed_at(generation)
+        task["output"] = _output(generation)
+    elif status == ApiStatus.FAILED:
+        task["error"] = {"code": generation.error_code, "message": generation.error_message}
+    else:
+        # The vendor offers no real progress, and we invent none (P38).
+        task["progress"] = None
+    return task
+
+
+def _completed_at(generation: Generation) -> int | None:
+    film = film_of(generation)
+    moment = (film.kept_at if film else None) or generation.ended_at
+    return int(moment.timestamp()) if moment else None
+
+
+def _output(generation: Generation) -> dict[str, Any]:
+    film = film_of(generation)
+    output: dict[str, Any] = {
+        "urls": [],
+        "metadata": {
+            "seed": generation.seed,
+            "ratio": generation.aspect_ratio,
+            "duration": generation.duration,
+            "resolution": generation.resolution,
+            "generate_audio": generation.generate_audio,
+            "framespersecond": MODEL_FPS,
+            **_known(generation.upstream_metadata),
+        },
+    }
+    if film is not None and film.state == Film.State.KEPT:
+        output["urls"] = [film_url(film)]
+    else:
+        output["film_lost"] = film.problem if film else "The film was not kept."
+    return output
+
+
+def _known(metadata: dict[str, Any]) -> dict[str, Any]:
+    names = ("seed", "ratio", "duration", "resolution", "generate_audio", "framespersecond")
+    return {name: metadata[name] for name in names if name in metadata}
+
+
+def upload_url(upload: Upload) -> str:
+    """Return an upload's link; the ending tells the vendor what it is."""
+    ending = upload.file_name.rpartition(".")[2]
+    return f"{settings.PUBLIC_URL}/uploads/{upload.token}.{ending}"

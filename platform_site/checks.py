@@ -1,0 +1,86 @@
+"""Judge the configuration: each mistake has an id and a hint."""
+
+import math
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+
+from platform_site.addresses import allowed_targets, parse_networks
+from platform_site.cipher import CipherError, Keyring
+
+
+@register(Tags.security)
+def vault_keys_parse(**_kwargs: Any) -> list[CheckMessage]:
+    """E001: the vault must have a keyring."""
+    try:
+        Keyring.parse(settings.VAULT_KEYS)
+    except CipherError as error:
+        hint = "VAULT_KEYS is id:base64key[,id:base64key…]; keys are 32 bytes, the first encrypts."
+        return [Error(f"VAULT_KEYS: {error}", hint=hint, id="dailies.E001")]
+    return []
+
+
+@register()
+def urls_parse(**_kwargs: Any) -> list[CheckMessage]:
+    """E002: origins must be origins."""
+    found: list[CheckMessage] = []
+    for name in ("PUBLIC_URL", "PROVIDER_URL", "SANDBOX_URL"):
+        parts = urlsplit(getattr(settings, name))
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+            hint = f"Set {name} to something like https://dailies.example.com"
+            found.append(
+                Error(f"{name} is not an http(s) address.", hint=hint, id="dailies.E002")
+            )
+    return found
+
+
+@register()
+def networks_parse(**_kwargs: Any) -> list[CheckMessage]:
+    """E003: lists of hosts and networks must parse."""
+    found: list[CheckMessage] = []
+    try:
+        parse_networks(settings.TRUSTED_PROXIES)
+    except ValueError as error:
+        hint = "TRUSTED_PROXIES is a comma-separated list of IPs or CIDRs."
+        found.append(Error(f"TRUSTED_PROXIES: {error}", hint=hint, id="dailies.E003"))
+    try:
+        allowed_targets(frozenset(settings.OUTBOUND_ALLOW))
+    except ValueError as error:
+        hint = "OUTBOUND_ALLOW is a comma-separated list of host:port."
+        found.append(Error(f"OUTBOUND_ALLOW: {error}", hint=hint, id="dailies.E003"))
+    return found
+
+
+@register()
+def time_zone_exists(**_kwargs: Any) -> list[CheckMessage]:
+    """E004: spend windows are cut by the site's zone."""
+    try:
+        ZoneInfo(settings.TIME_ZONE)
+    except (ZoneInfoNotFoundError, ValueError):
+        hint = "TIME_ZONE is a name of the tz database, such as Europe/Berlin."
+        return [Error(f"TIME_ZONE {settings.TIME_ZONE!r}?", hint=hint, id="dailies.E004")]
+    return []
+
+
+@register()
+def queue_retries_late_enough(**_kwargs: Any) -> list[CheckMessage]:
+    """E005: a copy of a task must not start while the first still runs (see settings)."""
+    queue = settings.Q_CLUSTER
+    ahead = queue["queue_limit"] + queue["workers"] + queue["bulk"]
+    least = queue["timeout"] * math.ceil(ahead / queue["workers"]) + 3
+    if queue["retry"] <= least:
+        hint = f"Set Q_CLUSTER['retry'] above {least}, or WORKERS higher."
+        return [Error("The queue would run copies of a task.", hint=hint, id="dailies.E005")]
+    return []
+
+
+@register(Tags.security, deploy=True)
+def public_url_is_https(**_kwargs: Any) -> list[CheckMessage]:
+    """W001: links and callbacks carry unguessable tokens, which plain HTTP shows to everybody."""
+    if urlsplit(settings.PUBLIC_URL).scheme != "https":
+        hint = "Put a TLS proxy in front and set PUBLIC_URL to its https:// address."
+        return [Warning("PUBLIC_URL is not https.", hint=hint, id="dailies.W001")]
+    return []

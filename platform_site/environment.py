@@ -1,0 +1,50 @@
+"""Read the environment once: `.env` in development, generated secrets, then typed values.
+
+Order of precedence: the real environment, `.env`, `DATA_DIR/secrets.env`. The secrets file is
+written at the first start with mode 600, so that an embedded installation needs no set-up at all.
+"""
+
+import base64
+import os
+import secrets
+from pathlib import Path
+
+from environs import Env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def read_environment() -> Env:
+    """Return an `Env` that sees the process environment, `.env` and the generated secrets."""
+    env = Env()
+    env.read_env(str(BASE_DIR / ".env"), recurse=False)
+    secrets_file = data_dir(env) / "secrets.env"
+    _write_missing_secrets(secrets_file)
+    env.read_env(str(secrets_file), recurse=False)
+    return env
+
+
+def data_dir(env: Env) -> Path:
+    """Return the folder for everything that this installation keeps, absolute."""
+    path = Path(env.str("DATA_DIR", "var"))
+    return path if path.is_absolute() else BASE_DIR / path
+
+
+def _write_missing_secrets(path: Path) -> None:
+    """Write fresh secrets to `path` once; the winner of two first starts is kept by both."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    vault_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    content = f"SECRET_KEY={secrets.token_urlsafe(50)}\nVAULT_KEYS=k1:{vault_key}\n"
+    draft = path.with_name(f".secrets.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content)
+    try:
+        # link() is atomic and refuses to replace: a second starter never overwrites the first.
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

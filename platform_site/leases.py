@@ -1,0 +1,23 @@
+"""Leases: one process runs a loop at a time, and a dead one loses its right by time alone."""
+
+from datetime import datetime, timedelta
+
+from platform_site.models import Lease
+
+
+def acquire(name: str, holder: str, *, now: datetime, life: timedelta) -> bool:
+    """Take the lease `name` for `holder`, or renew it; False while another one holds it.
+
+    A conditional UPDATE whose row count is believed: of two takers one wins.
+    """
+    Lease.objects.bulk_create(
+        [Lease(name=name, holder="", expires_at=now)], ignore_conflicts=True
+    )
+    mine = Lease.objects.filter(name=name, holder=holder)
+    free = Lease.objects.filter(name=name, expires_at__lte=now)
+    return bool((mine | free).update(holder=holder, expires_at=now + life))
+
+
+def release(name: str, holder: str, *, now: datetime) -> None:
+    """Give the lease back, if `holder` still has it."""
+    Lease.objects.filter(name=name, holder=holder).update(holder="", expires_at=now)

@@ -1,0 +1,86 @@
+"""Structured logs on stderr, with every secret taken out on the way."""
+
+import re
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import structlog
+
+# Our API keys, the vendor's keys and bearer headers all look like this. The last four stay, so
+# that an operator can tell which key a line speaks of.
+_KEY = re.compile(r"sk-[A-Za-z0-9_\-]{4,}")
+_SECRET_NAMES = frozenset(
+    {"authorization", "password", "secret", "token", "api_key", "provider_key_secret", "cookie"}
+)
+
+
+def redact(text: str) -> str:
+    """Return `text` with everything that looks like a key cut down to its last four characters."""
+    return _KEY.sub(lambda found: f"sk-…{found.group()[-4:]}", text)
+
+
+def redact_event(_logger: object, _name: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Take keys out of a structlog event's values, nested ones included."""
+    return {
+        key: "•••" if key.lower() in _SECRET_NAMES else _redacted(value)
+        for key, value in event.items()
+    }
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return dict(redact_event(None, "", value))
+    if isinstance(value, list | tuple):
+        return [_redacted(item) for item in value]
+    return value
+
+
+def _shared_processors() -> list[Any]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.format_exc_info,
+        redact_event,
+    ]
+
+
+def structlog_processors() -> list[Any]:
+    """Return the chain for our own loggers; it hands over to the standard library's handler."""
+    return [
+        structlog.stdlib.filter_by_level,
+        *_shared_processors(),
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ]
+
+
+def logging_config(*, debug: bool) -> dict[str, Any]:
+    """Return a `dictConfig` that sends every record to stderr, readable in debug, else as JSON."""
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer() if debug else structlog.processors.JSONRenderer()
+    )
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "events": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processor": renderer,
+                # Records of other libraries pass the same redaction as ours.
+                "foreign_pre_chain": _shared_processors(),
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "events"}},
+        "root": {"handlers": ["stderr"], "level": "INFO"},
+        "loggers": {
+            "django-q": {"level": "WARNING"},
+            # It logs whole URLs, and ours carry unguessable tokens.
+            "httpx": {"level": "WARNING"},
+            "httpcore": {"level": "WARNING"},
+            "django_structlog": {"level": "INFO" if debug else "WARNING"},
+        },
+    }

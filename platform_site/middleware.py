@@ -1,0 +1,28 @@
+"""Give every request an id that its logs, entries and events carry (P35)."""
+
+import re
+import uuid
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+HEADER = "X-Request-ID"
+_SANE = re.compile(r"[A-Za-z0-9._\-]{8,64}\Z")
+
+
+class RequestIdMiddleware:
+    """Keep a sane id that a proxy sent, else make one; echo it in the response."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        """Wrap the next handler."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Set the id where structlog's middleware and our actors read it."""
+        # Not `request.headers`: it would remember what was there before we set ours.
+        sent = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = sent if _SANE.match(sent) else uuid.uuid4().hex
+        request.META["HTTP_X_REQUEST_ID"] = request_id
+        response = self.get_response(request)
+        response[HEADER] = request_id
+        return response

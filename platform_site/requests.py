@@ -1,0 +1,31 @@
+"""Facts about an incoming request that more than one border needs."""
+
+from functools import lru_cache
+from typing import Protocol
+
+from django.conf import settings
+
+from platform_site.addresses import Network, client_ip, parse_networks
+
+
+class HasMeta(Protocol):
+    """Django's and DRF's requests alike."""
+
+    META: dict[str, str]
+
+
+def client_address(request: HasMeta) -> str:
+    """Return the caller's IP, seen through the trusted proxies only; "" when it is unknown."""
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR")
+    proxies = _networks(tuple(settings.TRUSTED_PROXIES))
+    return client_ip(request.META.get("REMOTE_ADDR", ""), forwarded, proxies) or ""
+
+
+def actor_request_id(request: HasMeta) -> str:
+    """Return the id that the request middleware gave this request."""
+    return request.META.get("HTTP_X_REQUEST_ID", "")
+
+
+@lru_cache(maxsize=4)
+def _networks(entries: tuple[str, ...]) -> tuple[Network, ...]:
+    return parse_networks(entries)

@@ -1,0 +1,23 @@
+"""Every path of the site."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from generations import callbacks, files
+from platform_site.health import healthz
+
+urlpatterns = [
+    path("", include("generations.portal.urls")),
+    path("v1/", include("generations.api.urls")),
+    path("callbacks/<str:token>", callbacks.callback, name="callback"),
+    path("films/<str:token>.mp4", files.film, name="film_file"),
+    path("films/<str:token>.jpg", files.poster, name="film_poster"),
+    path("films/<str:token>-last.jpg", files.last_frame, name="film_last_frame"),
+    path("uploads/<str:token>.<str:ending>", files.upload, name="upload_file"),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("healthz", healthz),
+]
+
+handler404 = "platform_site.error_pages.not_found"
+handler500 = "platform_site.error_pages.server_error"
