@@ -7,6 +7,6 @@ from django.http import HttpRequest
 class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library is untyped
     """People are added by an owner or an administrator, never by a sign-up form."""
 
-    def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Refuse every registration."""
         return False

@@ -40,7 +40,9 @@ def _total(side: str) -> Coalesce:
 
 
 def _accounts_match_their_transfers() -> Iterator[Finding]:
-    accounts = Account.objects.annotate(out=_total("debit_account"), inward=_total("credit_account"))
+    accounts = Account.objects.annotate(
+        out=_total("debit_account"), inward=_total("credit_account")
+    )
     for account in accounts.exclude(debits=F("out"), credits=F("inward")).select_related("team"):
         yield Finding(
             "account",

@@ -107,12 +107,12 @@ def place_hold(
 
 
 def settle_hold(*, hold_id: UUID, actor: Actor, reason: str, now: datetime) -> Transfer | None:
-    """Spend a hold: the vendor charged. Return the entry, or None when it was closed already."""
+    """Spend a hold: the vendor charged. None when it was closed already."""
     return _close(hold_id, Transfer.Kind.SETTLE, actor=actor, reason=reason, now=now)
 
 
 def release_hold(*, hold_id: UUID, actor: Actor, reason: str, now: datetime) -> Transfer | None:
-    """Give a hold back: the vendor did not charge. Return the entry, or None when closed already."""
+    """Give a hold back: the vendor did not charge. None when it was closed already."""
     return _close(hold_id, Transfer.Kind.RELEASE, actor=actor, reason=reason, now=now)
 
 

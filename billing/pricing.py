@@ -27,9 +27,7 @@ def quote(*, model: str, resolution: str, audio: bool, seconds: int, at: datetim
     Raises `NoRate` when no rate matches: what has no price cannot be submitted (P20).
     """
     rate = (
-        Rate.objects.filter(
-            model=model, resolution=resolution, audio=audio, effective_from__lte=at
-        )
+        Rate.objects.filter(model=model, resolution=resolution, audio=audio, effective_from__lte=at)
         .order_by("-effective_from")
         .first()
     )

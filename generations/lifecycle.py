@@ -39,9 +39,7 @@ IN_FLIGHT = frozenset({State.SUBMITTING, State.PROCESSING, State.NEEDS_REVIEW})
 MOVES: dict[State, frozenset[State]] = {
     State.AWAITING_APPROVAL: frozenset({State.QUEUED, State.CANCELLED}),
     State.QUEUED: frozenset({State.SUBMITTING, State.CANCELLED}),
-    State.SUBMITTING: frozenset(
-        {State.QUEUED, State.PROCESSING, State.NEEDS_REVIEW, State.FAILED}
-    ),
+    State.SUBMITTING: frozenset({State.QUEUED, State.PROCESSING, State.NEEDS_REVIEW, State.FAILED}),
     State.PROCESSING: frozenset({State.NEEDS_REVIEW, State.COMPLETED, State.FAILED}),
     State.NEEDS_REVIEW: frozenset({State.PROCESSING, *TERMINAL}),
     State.COMPLETED: frozenset(),

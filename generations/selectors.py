@@ -45,18 +45,14 @@ def provider_key_for(team: Team, user: User) -> ProviderKey:
 
 def provider_keys_for(membership: Membership) -> QuerySet[ProviderKey]:
     """Return the keys that a member sees: their own and the team's shared one."""
-    keys = ProviderKey.objects.filter(team=membership.team).exclude(
-        state=ProviderKey.State.SEALED
-    )
+    keys = ProviderKey.objects.filter(team=membership.team).exclude(state=ProviderKey.State.SEALED)
     return keys.filter(owner=membership.user) | keys.filter(owner=None)
 
 
 def film_by_token(token: str) -> Film | None:
     """Return the kept film behind an unguessable link."""
     return (
-        Film.objects.filter(token=token, state=Film.State.KEPT)
-        .select_related("generation")
-        .first()
+        Film.objects.filter(token=token, state=Film.State.KEPT).select_related("generation").first()
     )
 
 

@@ -31,4 +31,3 @@ def rotated(provider_key: ProviderKey) -> str:
 
 def _bound_to(provider_key: ProviderKey) -> str:
     return f"generations_providerkey:secret_token:{provider_key.pk}"
-

@@ -11,4 +11,4 @@ class PlatformSiteConfig(AppConfig):
 
     def ready(self) -> None:
         """Import the checks, which register themselves."""
-        import platform_site.checks  # noqa: F401, PLC0415
+        import platform_site.checks  # noqa: F401

@@ -31,9 +31,7 @@ def urls_parse(**_kwargs: Any) -> list[CheckMessage]:
         parts = urlsplit(getattr(settings, name))
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
             hint = f"Set {name} to something like https://dailies.example.com"
-            found.append(
-                Error(f"{name} is not an http(s) address.", hint=hint, id="dailies.E002")
-            )
+            found.append(Error(f"{name} is not an http(s) address.", hint=hint, id="dailies.E002"))
     return found
 
 
@@ -68,7 +66,7 @@ def time_zone_exists(**_kwargs: Any) -> list[CheckMessage]:
 @register()
 def queue_retries_late_enough(**_kwargs: Any) -> list[CheckMessage]:
     """E005: a copy of a task must not start while the first still runs (see settings)."""
-    queue = settings.Q_CLUSTER
+    queue: dict[str, Any] = settings.Q_CLUSTER
     ahead = queue["queue_limit"] + queue["workers"] + queue["bulk"]
     least = queue["timeout"] * math.ceil(ahead / queue["workers"]) + 3
     if queue["retry"] <= least:

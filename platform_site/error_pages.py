@@ -7,7 +7,7 @@ from generations.api.envelope import error_response
 from platform_site.errors import DailiesError, NotFound
 
 
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 404, under /v1/ in the envelope."""
     if request.path.startswith("/v1/"):
         return error_response(NotFound())

@@ -10,9 +10,7 @@ def acquire(name: str, holder: str, *, now: datetime, life: timedelta) -> bool:
 
     A conditional UPDATE whose row count is believed: of two takers one wins.
     """
-    Lease.objects.bulk_create(
-        [Lease(name=name, holder="", expires_at=now)], ignore_conflicts=True
-    )
+    Lease.objects.bulk_create([Lease(name=name, holder="", expires_at=now)], ignore_conflicts=True)
     mine = Lease.objects.filter(name=name, holder=holder)
     free = Lease.objects.filter(name=name, expires_at__lte=now)
     return bool((mine | free).update(holder=holder, expires_at=now + life))

@@ -279,4 +279,3 @@ structlog.configure(
     cache_logger_on_first_use=True,
 )
 DJANGO_STRUCTLOG_COMMAND_LOGGING_ENABLED = False
-

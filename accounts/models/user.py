@@ -1,6 +1,6 @@
 """People. They sign in with an e-mail address."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
@@ -40,7 +40,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []  # noqa: RUF012  # the base class declares it so
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     objects = UserManager()
 

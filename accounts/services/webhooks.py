@@ -122,10 +122,9 @@ def _record(delivery: WebhookDelivery, status: int | None, note: str) -> None:
     else:
         wait = timedelta(seconds=RETRIES[delivery.attempts - 1])
         changes["next_attempt_at"] = now + wait
-    WebhookDelivery.objects.filter(
-        pk=delivery.pk, state=WebhookDelivery.State.PENDING
-    ).update(**changes)
-
+    WebhookDelivery.objects.filter(pk=delivery.pk, state=WebhookDelivery.State.PENDING).update(
+        **changes
+    )
 
 
 def _bound_to(team: Team) -> str:

@@ -1,5 +1,7 @@
 """Set and lift spend limits."""
 
+from typing import Any
+
 from django.db import transaction
 
 from accounts.actor import Actor
@@ -23,7 +25,11 @@ def set_limit(
         raise InvalidRequest(f"{window!r} is not one of {', '.join(Window.values)}.")
     if credits is not None and not 0 <= credits <= MAX_CREDITS:
         raise InvalidRequest("A limit is a whole number of credits, 0 or more.", field="credits")
-    place = {"subject_kind": subject.kind, "subject_id": subject.id, "window": window}
+    place: dict[str, Any] = {
+        "subject_kind": subject.kind,
+        "subject_id": subject.id,
+        "window": window,
+    }
     if credits is None:
         SpendLimit.objects.filter(**place).delete()
         limit = None

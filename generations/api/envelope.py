@@ -12,7 +12,12 @@ from platform_site.errors import DailiesError, InvalidRequest, MethodNotAllowed,
 
 log = structlog.get_logger(__name__)
 
-TASKS_PREFIX = "/v1/tasks/"
+_WORDS: dict[type[Exception], str] = {
+    RequestDataTooBig: "The body is too large.",
+    exceptions.UnsupportedMediaType: "The Content-Type is not the one that this path takes.",
+    exceptions.NotAcceptable: "Only application/json can be answered.",
+    exceptions.ParseError: "The body cannot be read.",
+}
 
 
 def envelope(error: DailiesError) -> dict[str, Any]:
@@ -30,7 +35,7 @@ def exception_handler(raised: Exception, context: dict[str, Any]) -> Response | 
     """Answer an exception of a view in the envelope; None lets Django log it and answer 500."""
     error = _translated(raised)
     if error is None:
-        log.exception("api_failed", exc_info=raised)
+        log.error("api_failed", exc_info=raised)
         error = DailiesError()
     response = Response(envelope(error), status=error.status)
     if isinstance(raised, exceptions.MethodNotAllowed):
@@ -43,23 +48,19 @@ def error_response(error: DailiesError) -> JsonResponse:
     return JsonResponse(envelope(error), status=error.status)
 
 
-def unknown_path(request: HttpRequest, path: str = "") -> JsonResponse:  # noqa: ARG001
+def unknown_path(request: HttpRequest, path: str = "") -> JsonResponse:
     """Answer any path under /v1/ that does not exist (404)."""
     error = NotFound(f"There is nothing at {request.path[:200]}.")
     return error_response(error)
 
 
 def _translated(raised: Exception) -> DailiesError | None:
+    """Return the error to answer with; None for what nobody expected."""
     if isinstance(raised, DailiesError):
         return raised
-    if isinstance(raised, RequestDataTooBig):
-        return InvalidRequest("The body is too large.")
     if isinstance(raised, exceptions.MethodNotAllowed):
-        return MethodNotAllowed(f"Method {raised.args[0] if raised.args else ''} not allowed.")
-    if isinstance(raised, exceptions.UnsupportedMediaType):
-        return InvalidRequest("The Content-Type must be application/json.")
-    if isinstance(raised, exceptions.NotAcceptable):
-        return InvalidRequest("Only application/json can be answered.")
-    if isinstance(raised, exceptions.APIException) and raised.status_code < 500:
-        return InvalidRequest(str(raised.detail))
+        return MethodNotAllowed("This path does not answer that method.")
+    for kind, message in _WORDS.items():
+        if isinstance(raised, kind):
+            return InvalidRequest(message)
     return None

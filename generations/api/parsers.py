@@ -17,8 +17,8 @@ class StrictJSONParser(BaseParser):
 
     def parse(
         self,
-        stream: IO[Any],  # noqa: ARG002  # the request's own body knows the size limit
-        media_type: str | None = None,  # noqa: ARG002
+        stream: IO[Any],  # the request's own body knows the size limit
+        media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         """Return the JSON value. Raises `InvalidRequest`."""

@@ -57,7 +57,7 @@ class GenerationsView(ApiView):
 class TaskView(ApiView):
     """`GET /v1/tasks/{id}`."""
 
-    def get(self, request: Request, task_id: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, task_id: str) -> Response:
         """Answer with the vendor's task object for a generation of the key's team."""
         require(self.caller.membership, Permission.VIEW)
         return Response(task_object(generation_for(self.caller.membership.team, task_id)))
@@ -66,7 +66,7 @@ class TaskView(ApiView):
 class UnknownTaskView(ApiView):
     """Anything else under `/v1/tasks/`."""
 
-    def get(self, request: Request, path: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, path: str) -> Response:
         """Answer as for an unknown task (P32)."""
         raise TaskNotFound
 
@@ -74,7 +74,7 @@ class UnknownTaskView(ApiView):
 class CreditsView(ApiView):
     """`GET /v1/credits`."""
 
-    def get(self, request: Request) -> Response:  # noqa: ARG002
+    def get(self, request: Request) -> Response:
         """Answer with the team's meter; `balance` is what is available."""
         books = books_of(self.caller.membership.team)
         return _success(

@@ -33,13 +33,13 @@ def inspect(film: Path, poster: Path, last_frame: Path) -> dict[str, Any]:
         stream.thread_type = "AUTO"
         rate = float(stream.average_rate or 24)
         frames, frame = 0, None
-        for frame in container.decode(stream):  # noqa: B007  # the last one is used below
+        for frame in container.decode(stream):  # the last one is used below
             if frames == int(rate * _POSTER_AT_SECOND):
-                _save_poster(frame.to_image(), poster)
+                _save_poster(_image(frame), poster)
             frames += 1
         if frame is None:
             raise ValueError("The film has no frames.")
-        image = frame.to_image()
+        image = _image(frame)
         image.save(last_frame, "JPEG", quality=95)
         if not poster.exists():
             _save_poster(image, poster)
@@ -50,6 +50,11 @@ def inspect(film: Path, poster: Path, last_frame: Path) -> dict[str, Any]:
             "seconds": frames / rate,
             "has_audio": bool(container.streams.audio),
         }
+
+
+def _image(frame: av.VideoFrame) -> Image.Image:
+    image: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]  # the library's stub
+    return image
 
 
 def _save_poster(image: Image.Image, path: Path) -> None:

@@ -40,13 +40,13 @@ class Film(models.Model):
     height = models.PositiveIntegerField(default=0)
     frames = models.PositiveIntegerField(default=0)
     has_audio = models.BooleanField(default=False)
-    differs = models.CharField(max_length=300, blank=True, help_text="how it differs from the order")
+    differs = models.CharField(
+        max_length=300, blank=True, help_text="how it differs from the order"
+    )
 
     class Meta:
         indexes = [
-            models.Index(
-                fields=["next_attempt_at"], name="film_due", condition=Q(state="pending")
-            )
+            models.Index(fields=["next_attempt_at"], name="film_due", condition=Q(state="pending"))
         ]
 
     def __str__(self) -> str:

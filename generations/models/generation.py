@@ -52,7 +52,8 @@ class Generation(models.Model):
     generate_audio = models.BooleanField()
     body = models.JSONField()
     callback_url = models.URLField(max_length=2048, blank=True)
-    idempotency_key = models.CharField(max_length=200, null=True, blank=True)
+    # Null, not "": unique among those that have one.
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001
     fingerprint = models.CharField(max_length=64, editable=False)
     remix_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="remixes"
@@ -80,7 +81,7 @@ class Generation(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
 
     # What the vendor says.
-    upstream_id = models.CharField(max_length=120, null=True, blank=True)
+    upstream_id = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001
     callback_token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
     next_poll_at = models.DateTimeField(null=True, blank=True)
     polls = models.PositiveIntegerField(default=0)

@@ -41,11 +41,11 @@ class CreditsReport:
 
 
 def read_task(data: object) -> TaskReport:
-    """Read a task object. Raises `ProviderUnclear` for a shape or status that is not the vendor's."""
+    """Read a task object. Raises `ProviderUnclear` for what is not the vendor's shape."""
     if not isinstance(data, dict) or not isinstance(data.get("id"), str):
         raise ProviderUnclear("The answer is not a task.")
     try:
-        status = TaskStatus(data.get("status"))
+        status = TaskStatus(str(data.get("status")))
     except ValueError:
         raise ProviderUnclear(f"Unknown status {str(data.get('status'))[:40]!r}.") from None
     output = _mapping(data.get("output"))

@@ -48,9 +48,7 @@ def receive_callback(
         raise NotFound
     _note(generation, proposed_id, event=event, sent_from=sent_from, now=now)
     if generation.state not in TERMINAL:
-        Generation.objects.filter(pk=generation.pk, state=generation.state).update(
-            next_poll_at=now
-        )
+        Generation.objects.filter(pk=generation.pk, state=generation.state).update(next_poll_at=now)
 
 
 def check_callback(receipt_id: int) -> None:

@@ -232,4 +232,3 @@ def _is_overdue(generation: Generation, now: datetime) -> bool:
     if generation.state != State.PROCESSING:
         return False
     return now - (generation.accepted_at or generation.created_at) > DEADLINE
-

@@ -22,7 +22,7 @@ from platform_site.errors import Conflict, InvalidRequest
 log = structlog.get_logger(__name__)
 
 SANDBOX_KEY_START = "sk-sandbox-"
-_FIRST_PROBE = timedelta(seconds=2)
+_FIRST_PROBE_SECONDS = 2
 _LAST_PROBE = timedelta(minutes=15)
 
 
@@ -76,7 +76,9 @@ def vault_provider_key(
                 subject=f"provider_key:{key.pk}",
             )
     except IntegrityError:
-        raise Conflict("There is a provider key already; delete it first.", field="secret") from None
+        raise Conflict(
+            "There is a provider key already; delete it first.", field="secret"
+        ) from None
     return key
 
 
@@ -112,9 +114,7 @@ def pause_provider_key(provider_key: ProviderKey, *, reason: str, actor: Actor) 
 
     A probe looks again after two seconds, then ever more rarely. False when it was paused already.
     """
-    paused = ProviderKey.objects.filter(
-        pk=provider_key.pk, state=ProviderKey.State.ACTIVE
-    ).update(
+    paused = ProviderKey.objects.filter(pk=provider_key.pk, state=ProviderKey.State.ACTIVE).update(
         state=ProviderKey.State.PAUSED,
         paused_reason=reason[:300],
         next_probe_at=timezone.now() + _probe_wait(provider_key.probes),
@@ -135,9 +135,9 @@ def pause_provider_key(provider_key: ProviderKey, *, reason: str, actor: Actor) 
 @transaction.atomic
 def resume_provider_key(provider_key: ProviderKey, *, actor: Actor, now: datetime) -> bool:
     """Send with a paused key again; its queued jobs are due at once."""
-    resumed = ProviderKey.objects.filter(
-        pk=provider_key.pk, state=ProviderKey.State.PAUSED
-    ).update(state=ProviderKey.State.ACTIVE, paused_reason="", next_probe_at=None)
+    resumed = ProviderKey.objects.filter(pk=provider_key.pk, state=ProviderKey.State.PAUSED).update(
+        state=ProviderKey.State.ACTIVE, paused_reason="", next_probe_at=None
+    )
     if resumed:
         Generation.objects.filter(provider_key=provider_key, state=State.QUEUED).update(
             next_submit_at=now
@@ -153,9 +153,7 @@ def resume_provider_key(provider_key: ProviderKey, *, actor: Actor, now: datetim
 
 def probe_provider_key(provider_key_id: int) -> None:
     """Ask the vendor whether a paused key works again, by its meter, which costs nothing."""
-    key = ProviderKey.objects.filter(
-        pk=provider_key_id, state=ProviderKey.State.PAUSED
-    ).first()
+    key = ProviderKey.objects.filter(pk=provider_key_id, state=ProviderKey.State.PAUSED).first()
     if key is None:
         return
     try:
@@ -190,4 +188,4 @@ def rotate_vault() -> int:
 
 
 def _probe_wait(probes: int) -> timedelta:
-    return min(_LAST_PROBE, _FIRST_PROBE * 2 ** min(probes, 12))
+    return min(_LAST_PROBE, timedelta(seconds=_FIRST_PROBE_SECONDS << min(probes, 12)))

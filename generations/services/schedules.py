@@ -8,7 +8,11 @@ from generations.queue import enqueue_sweep
 def ensure_schedules() -> None:
     """Create the two schedules if they are missing, and start a sweep at once."""
     orders = {
-        "sweep": {"func": "generations.tasks.sweep", "schedule_type": Schedule.MINUTES, "minutes": 1},
+        "sweep": {
+            "func": "generations.tasks.sweep",
+            "schedule_type": Schedule.MINUTES,
+            "minutes": 1,
+        },
         "clean up": {"func": "generations.tasks.clean_up", "schedule_type": Schedule.HOURLY},
     }
     for name, order in orders.items():

@@ -5,6 +5,7 @@ leaves a `submitting` row, which is never sent again.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -62,9 +63,7 @@ def claim(generation_id: UUID, *, now: datetime) -> Generation | None:
     )
     if generation is None or generation.provider_key.state == ProviderKey.State.PAUSED:
         return None
-    claimed = move(
-        generation, State.SUBMITTING, actor=ACTOR, submitted_at=now, next_submit_at=None
-    )
+    claimed = move(generation, State.SUBMITTING, actor=ACTOR, submitted_at=now, next_submit_at=None)
     return generation if claimed else None
 
 
@@ -76,7 +75,7 @@ def upstream_body(generation: Generation) -> dict[str, object]:
 
 def record_acceptance(generation: Generation, upstream_id: str, *, now: datetime) -> bool:
     """Commit the vendor's id in a transaction of its own; shout with the id if that fails (P21)."""
-    changes = {
+    changes: dict[str, Any] = {
         "upstream_id": upstream_id,
         "accepted_at": now,
         "next_poll_at": first_poll_at(now),
@@ -170,4 +169,3 @@ def _fail(generation: Generation, refusal: ProviderRefused, reason: str) -> None
         error_code=refusal.code,
         error_message=refusal.message,
     )
-

@@ -130,9 +130,7 @@ def _draft(
     )
 
 
-def _admit(
-    generation: Generation, subjects: list[Subject], *, actor: Actor, now: datetime
-) -> None:
+def _admit(generation: Generation, subjects: list[Subject], *, actor: Actor, now: datetime) -> None:
     generation.hold = place_hold(
         team=generation.team,
         amount=generation.credits,
@@ -170,7 +168,5 @@ def _explain(
     is_wallet = isinstance(refusal, InsufficientCredits)
     permission = Permission.MEMBERS if is_wallet else Permission.LIMITS
     refusal.details["raised_by"] = people_who_may(team, permission)
-    refusal.details["variants"] = variants_that_fit(
-        request, team=team, subjects=subjects, now=now
-    )
+    refusal.details["variants"] = variants_that_fit(request, team=team, subjects=subjects, now=now)
     log.info("admission_refused", code=refusal.code, team=team.slug, **refusal.details)

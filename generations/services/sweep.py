@@ -6,8 +6,10 @@ It has no logic of its own: it asks the other services what is due and enqueues 
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import uuid4
 
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 
 from accounts.models import WebhookDelivery
@@ -24,9 +26,10 @@ from generations.queue import (
 from generations.services.keeping import raise_alarms
 from generations.services.polling import Poller
 from generations.services.sending import doubt_stale_submits
-from generations.services.submission import SUBMIT_AGAIN
 from platform_site.beats import record_beat
 from platform_site.leases import acquire, release
+
+Row = TypeVar("Row", bound=Model)
 
 LEASE = "sweep"
 LEASE_LIFE = timedelta(seconds=15)
@@ -69,52 +72,37 @@ def run_sweep(*, run_seconds: float = RUN_SECONDS, wait_seconds: float = 0.0) ->
 def enqueue_due_steps(now: datetime) -> bool:
     """Enqueue every step that is due, whatever the reason that nobody took it."""
     doubt_stale_submits(now=now)
-    for generation in _taken(
-        Generation.objects.filter(state=State.QUEUED, next_submit_at__lte=now)
-        .exclude(provider_key__state=ProviderKey.State.PAUSED)
-        .order_by("next_submit_at", "created_at"),
-        "next_submit_at",
-        now + SUBMIT_AGAIN,
-    ):
+    again_at = now + ENQUEUE_AGAIN
+    for generation in _taken(_due_submits(now), "next_submit_at", again_at):
         enqueue_submit(generation.pk)
-    for film in _taken(
-        Film.objects.filter(state=Film.State.PENDING, next_attempt_at__lte=now),
-        "next_attempt_at",
-        now + ENQUEUE_AGAIN,
-    ):
+    films = Film.objects.filter(state=Film.State.PENDING, next_attempt_at__lte=now)
+    for film in _taken(films, "next_attempt_at", again_at):
         enqueue_keep(film.pk)
-    for delivery in _taken(
-        WebhookDelivery.objects.filter(
-            state=WebhookDelivery.State.PENDING, next_attempt_at__lte=now
-        ),
-        "next_attempt_at",
-        now + ENQUEUE_AGAIN,
-    ):
+    webhooks = WebhookDelivery.objects.filter(state="pending", next_attempt_at__lte=now)
+    for delivery in _taken(webhooks, "next_attempt_at", again_at):
         enqueue_deliver(delivery.pk)
-    for receipt in _taken(
-        CallbackReceipt.objects.filter(
-            verdict=CallbackReceipt.Verdict.PROPOSED, next_check_at__lte=now
-        ),
-        "next_check_at",
-        now + ENQUEUE_AGAIN,
-    ):
+    callbacks = CallbackReceipt.objects.filter(verdict="proposed", next_check_at__lte=now)
+    for receipt in _taken(callbacks, "next_check_at", again_at):
         enqueue_check_callback(receipt.pk)
-    for key in _taken(
-        ProviderKey.objects.filter(state=ProviderKey.State.PAUSED, next_probe_at__lte=now),
-        "next_probe_at",
-        now + ENQUEUE_AGAIN,
-    ):
+    keys = ProviderKey.objects.filter(state=ProviderKey.State.PAUSED, next_probe_at__lte=now)
+    for key in _taken(keys, "next_probe_at", again_at):
         enqueue_probe(key.pk)
     return True
 
 
-def _taken(due, column: str, again_at: datetime) -> list:
+def _due_submits(now: datetime) -> QuerySet[Generation]:
+    queued = Generation.objects.filter(state=State.QUEUED, next_submit_at__lte=now)
+    sendable = queued.exclude(provider_key__state=ProviderKey.State.PAUSED)
+    return sendable.order_by("next_submit_at", "created_at")
+
+
+def _taken(due: QuerySet[Row], column: str, again_at: datetime) -> list[Row]:
     """Move each due row's time on by conditional UPDATE and return the rows that were ours."""
     return [
         row
         for row in due[:BATCH]
         if type(row)
-        .objects.filter(pk=row.pk, **{column: getattr(row, column)})
+        ._default_manager.filter(pk=row.pk, **{column: getattr(row, column)})
         .update(**{column: again_at})
     ]
 

@@ -2,7 +2,7 @@
 
 import warnings
 from datetime import datetime, timedelta
-from typing import BinaryIO
+from typing import IO, Any
 
 from django.core.files import File
 from django.core.files.storage import Storage, storages
@@ -45,7 +45,7 @@ def store_upload(file: File, *, membership: Membership, now: datetime) -> Upload
     size = file.size or 0
     if not 0 < size <= MAX_BYTES:
         raise InvalidRequest("An image has at most 30 MB and is not empty.", field="file")
-    format_name, width, height = _measure(file.file)
+    format_name, width, height = _measure(file.open())
     content_type, ending = FORMATS[format_name]
     token = new_token()
     file.seek(0)
@@ -81,7 +81,7 @@ def delete_expired_uploads(*, now: datetime) -> int:
     return len(expired)
 
 
-def _measure(file: BinaryIO) -> tuple[str, int, int]:
+def _measure(file: IO[Any]) -> tuple[str, int, int]:
     """Return format, width and height; the pixels are decoded once, so a broken file is refused."""
     try:
         with warnings.catch_warnings():

@@ -26,7 +26,9 @@ class Command(BaseCommand):
         parser.add_argument("--hourly", type=int, help="credits an hour")
         parser.add_argument("--daily", type=int, help="credits a day")
         parser.add_argument("--total", type=int, help="credits in total")
-        parser.add_argument("--per-minute", type=int, help="requests a minute; no limit unless given")
+        parser.add_argument(
+            "--per-minute", type=int, help="requests a minute; no limit unless given"
+        )
         parser.add_argument("--allow-ip", action="append", default=[], metavar="CIDR")
         parser.add_argument("--expires", metavar="D", help="an ISO date or date and time")
 
