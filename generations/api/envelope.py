@@ -5,6 +5,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -48,6 +49,7 @@ def error_response(error: DailiesError) -> JsonResponse:
     return JsonResponse(envelope(error), status=error.status)
 
 
+@csrf_exempt
 def unknown_path(request: HttpRequest, path: str = "") -> JsonResponse:
     """Answer any path under /v1/ that does not exist (404)."""
     error = NotFound(f"There is nothing at {request.path[:200]}.")

@@ -66,8 +66,8 @@ class TaskView(ApiView):
 class UnknownTaskView(ApiView):
     """Anything else under `/v1/tasks/`."""
 
-    def get(self, request: Request, path: str) -> Response:
-        """Answer as for an unknown task (P32)."""
+    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Answer any method as for an unknown task (P32)."""
         raise TaskNotFound
 
 

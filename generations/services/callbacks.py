@@ -66,7 +66,10 @@ def check_callback(receipt_id: int) -> None:
         return
     generation = receipt.generation
     if generation.upstream_id is not None or generation.state in TERMINAL:
-        _judge(receipt, CallbackReceipt.Verdict.REJECTED)
+        known = generation.upstream_id == receipt.proposed_id
+        _judge(
+            receipt, CallbackReceipt.Verdict.NOTED if known else CallbackReceipt.Verdict.REJECTED
+        )
         return
     if generation.review_reason != ReviewReason.SUBMIT_UNKNOWN:
         # The reply to our POST may still come; if it does not, the doubt checks again.
@@ -82,8 +85,10 @@ def check_callback(receipt_id: int) -> None:
     adopted = _is_ours(report, generation) and adopt_upstream(
         generation, report.id, actor=system_actor("callback"), now=timezone.now()
     )
-    verdict = CallbackReceipt.Verdict
-    _judge(receipt, verdict.ADOPTED if adopted else verdict.REJECTED)
+    _judge(
+        receipt,
+        CallbackReceipt.Verdict.ADOPTED if adopted else CallbackReceipt.Verdict.REJECTED,
+    )
 
 
 def adopt_upstream(

@@ -22,6 +22,7 @@ from generations.queue import enqueue_check_callback
 from generations.services.moves import end_generation, move
 from generations.services.polling import first_poll_at
 from generations.services.provider_keys import client_for, note_key_works, pause_provider_key
+from platform_site.cipher import CipherError
 
 log = structlog.get_logger(__name__)
 ACTOR = system_actor("submit")
@@ -43,6 +44,10 @@ def send_generation(generation_id: UUID) -> None:
         return
     try:
         upstream_id = client_for(generation.provider_key).create_task(upstream_body(generation))
+    except CipherError as error:
+        # Wiped between admission and claim, or sealed with a vault key that is gone.
+        lost = ProviderRefused(status=401, code="invalid_api_key", message=str(error))
+        _fail(generation, lost, "The provider key does not open any more; nothing was sent.")
     except ProviderUnavailable as error:
         _requeue(generation, f"{error.message} Nothing was sent.", counts=False)
     except ProviderRefused as refusal:
@@ -123,7 +128,8 @@ def doubt_stale_submits(*, now: datetime) -> int:
 
 def _handle_refusal(generation: Generation, refusal: ProviderRefused) -> None:
     reason = f"The vendor refused: {refusal.code}: {refusal.message}"
-    if refusal.code in _KEY_TROUBLE:
+    sealed = generation.provider_key.state == ProviderKey.State.SEALED
+    if refusal.code in _KEY_TROUBLE and not sealed:
         pause_provider_key(
             generation.provider_key, reason=f"{refusal.code}: {refusal.message}", actor=ACTOR
         )

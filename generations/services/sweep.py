@@ -101,9 +101,7 @@ def _taken(due: QuerySet[Row], column: str, again_at: datetime) -> list[Row]:
     return [
         row
         for row in due[:BATCH]
-        if type(row)
-        ._default_manager.filter(pk=row.pk, **{column: getattr(row, column)})
-        .update(**{column: again_at})
+        if due.filter(pk=row.pk, **{column: getattr(row, column)}).update(**{column: again_at})
     ]
 
 
