@@ -1,6 +1,6 @@
 """The vendor's endpoints, ours: authenticate, read, one service call, answer."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from django.utils import timezone
 from rest_framework.exceptions import APIException
@@ -66,7 +66,7 @@ class TaskView(ApiView):
 class UnknownTaskView(ApiView):
     """Anything else under `/v1/tasks/`."""
 
-    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> NoReturn:
         """Answer any method as for an unknown task (P32)."""
         raise TaskNotFound
 
