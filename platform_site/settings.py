@@ -164,7 +164,7 @@ STORAGES = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": str(UPLOADS_DIR)},
     },
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "platform_site.static_files.StaticFilesStorage"},
 }
 
 # Background work. Numbers follow django-q2's rule: a copy of a task may start `retry` seconds
