@@ -3,13 +3,13 @@
 import math
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 
 from platform_site.addresses import allowed_targets, parse_networks
 from platform_site.cipher import CipherError, Keyring
+from platform_site.environment import problems
 
 
 @register(Tags.security)
@@ -53,14 +53,13 @@ def networks_parse(**_kwargs: Any) -> list[CheckMessage]:
 
 
 @register()
-def time_zone_exists(**_kwargs: Any) -> list[CheckMessage]:
-    """E004: spend windows are cut by the site's zone."""
-    try:
-        ZoneInfo(settings.TIME_ZONE)
-    except (ZoneInfoNotFoundError, ValueError):
-        hint = "TIME_ZONE is a name of the tz database, such as Europe/Berlin."
-        return [Error(f"TIME_ZONE {settings.TIME_ZONE!r}?", hint=hint, id="dailies.E004")]
-    return []
+def environment_parses(**_kwargs: Any) -> list[CheckMessage]:
+    """E004: a variable that cannot be read must not quietly mean its default."""
+    hint = "See .env.example for what it may be."
+    return [
+        Error(f"{name}: {reason}", hint=hint, id="dailies.E004")
+        for name, reason in problems.items()
+    ]
 
 
 @register()

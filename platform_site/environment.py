@@ -7,26 +7,59 @@ written at the first start with mode 600, so that an embedded installation needs
 import base64
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from environs import Env
+from environs import Env, EnvError
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+Value = TypeVar("Value")
+
+# Variables that could not be read, each with its reason; settings went on with the default, and
+# `checks.py` and `wsgi.py` refuse to start.
+problems: dict[str, str] = {}
 
 
 def read_environment() -> Env:
     """Return an `Env` that sees the process environment, `.env` and the generated secrets."""
     env = Env()
     env.read_env(str(BASE_DIR / ".env"), recurse=False)
-    secrets_file = data_dir(env) / "secrets.env"
+    secrets_file = data_dir() / "secrets.env"
     _write_missing_secrets(secrets_file)
     env.read_env(str(secrets_file), recurse=False)
     return env
 
 
-def data_dir(env: Env) -> Path:
+def value_of(parse: Callable[..., Value], name: str, default: Value) -> Value:
+    """Return the variable `name` as `parse` (a method of `Env`) reads it.
+
+    Unset and empty mean `default`; what does not parse is noted in `problems`.
+    """
+    if not os.environ.get(name, "").strip():
+        return default
+    try:
+        return parse(name)
+    except (EnvError, ValueError) as error:
+        problems[name] = str(error)
+        return default
+
+
+def zone_of(name: str, default: str) -> str:
+    """Return the variable `name` if it is a zone of the tz database, else note it in `problems`."""
+    zone = os.environ.get(name, "").strip() or default
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        problems[name] = f"{zone!r} is no zone of the tz database, such as Europe/Zurich."
+        return default
+    return zone
+
+
+def data_dir() -> Path:
     """Return the folder for everything that this installation keeps, absolute."""
-    path = Path(env.str("DATA_DIR", "var"))
+    path = Path(os.environ.get("DATA_DIR", "").strip() or "var")
     return path if path.is_absolute() else BASE_DIR / path
 
 
@@ -37,7 +70,7 @@ def _write_missing_secrets(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     vault_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     content = f"SECRET_KEY={secrets.token_urlsafe(50)}\nVAULT_KEYS=k1:{vault_key}\n"
-    draft = path.with_name(f".secrets.{os.getpid()}")
+    draft = path.with_name(f".secrets.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(content)

@@ -3,35 +3,36 @@
 from typing import Any
 from urllib.parse import urlsplit
 
+import dj_email_url
 import structlog
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
-from platform_site.environment import BASE_DIR, data_dir, read_environment
+from platform_site.environment import BASE_DIR, data_dir, read_environment, value_of, zone_of
 from platform_site.logs import logging_config, structlog_processors
 
 env = read_environment()
 
 # The installation
-DATA_DIR = data_dir(env)
+DATA_DIR = data_dir()
 SECRET_KEY = env.str("SECRET_KEY")
 VAULT_KEYS = env.str("VAULT_KEYS")
-DEBUG = env.bool("DEBUG", False)
-PORT = env.int("PORT", 8000)
-SANDBOX_PORT = env.int("SANDBOX_PORT", 8801)
-PUBLIC_URL = env.str("PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
-PROVIDER_URL = env.str("PROVIDER_URL", "https://api.aivideoapi.ai").rstrip("/")
-SANDBOX_URL = env.str("SANDBOX_URL", f"http://127.0.0.1:{SANDBOX_PORT}").rstrip("/")
+DEBUG = value_of(env.bool, "DEBUG", False)
+PORT = value_of(env.int, "PORT", 8000)
+SANDBOX_PORT = value_of(env.int, "SANDBOX_PORT", 8801)
+PUBLIC_URL = value_of(env.str, "PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
+PROVIDER_URL = value_of(env.str, "PROVIDER_URL", "https://api.aivideoapi.ai").rstrip("/")
+SANDBOX_URL = value_of(env.str, "SANDBOX_URL", f"http://127.0.0.1:{SANDBOX_PORT}").rstrip("/")
 # Hosts that may serve the vendor's films; a leading dot stands for every subdomain.
 # Source: the result links seen by public clients of the vendor.
-RESULT_HOSTS: list[str] = env.list("RESULT_HOSTS", ["file.aivideoapi.ai", ".volces.com"])
-OUTBOUND_ALLOW: list[str] = env.list("OUTBOUND_ALLOW", [])
-TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", [])
+RESULT_HOSTS: list[str] = value_of(env.list, "RESULT_HOSTS", ["file.aivideoapi.ai", ".volces.com"])
+OUTBOUND_ALLOW: list[str] = value_of(env.list, "OUTBOUND_ALLOW", [])
+TRUSTED_PROXIES: list[str] = value_of(env.list, "TRUSTED_PROXIES", [])
 
 _public = urlsplit(PUBLIC_URL)
 _is_https = _public.scheme == "https"
 _is_loopback = _public.hostname in {"127.0.0.1", "localhost", "::1"}
 _own_hosts = ["127.0.0.1", "localhost", "[::1]"] if _is_loopback else [_public.hostname or ""]
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", _own_hosts)
+ALLOWED_HOSTS: list[str] = value_of(env.list, "ALLOWED_HOSTS", _own_hosts)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if _is_https else []
 
 # The site
@@ -122,10 +123,16 @@ LOGOUT_REDIRECT_URL = "account_login"
 
 # Data
 DATABASES: dict[str, Any] = {
-    "default": env.dj_db_url(
-        "DATABASE_URL", f"sqlite:///{DATA_DIR / 'dailies.sqlite3'}", conn_max_age=600
+    "default": value_of(
+        env.dj_db_url,
+        "DATABASE_URL",
+        {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(DATA_DIR / "dailies.sqlite3"),
+        },
     )
 }
+DATABASES["default"]["CONN_MAX_AGE"] = 600
 _engine = DATABASES["default"]["ENGINE"]
 if _engine.endswith("sqlite3"):
     # IMMEDIATE takes the write lock at BEGIN: a transaction never loses it halfway.
@@ -139,7 +146,7 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.str("REDIS_URL", "")
+REDIS_URL = value_of(env.str, "REDIS_URL", "")
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
@@ -173,7 +180,7 @@ STORAGES = {
 Q_CLUSTER = {
     "name": "dailies",
     "orm": "default",
-    "workers": env.int("WORKERS", 4),
+    "workers": value_of(env.int, "WORKERS", 4),
     "queue_limit": 4,
     "bulk": 1,
     "timeout": 150,
@@ -196,7 +203,7 @@ WHITENOISE_MANIFEST_STRICT = False
 LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True
-TIME_ZONE = env.str("TIME_ZONE", "UTC")
+TIME_ZONE = zone_of("TIME_ZONE", "UTC")
 
 # Requests. A JSON body of the vendor's API is small; films' frames come by /v1/uploads.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
@@ -213,7 +220,7 @@ REST_FRAMEWORK = {
 }
 
 # Mail
-_email = env.dj_email_url("EMAIL_URL", "console:")
+_email = value_of(env.dj_email_url, "EMAIL_URL", dj_email_url.parse("console:"))
 EMAIL_BACKEND = _email["EMAIL_BACKEND"]
 EMAIL_HOST = _email["EMAIL_HOST"]
 EMAIL_PORT = _email["EMAIL_PORT"]
@@ -221,7 +228,7 @@ EMAIL_HOST_USER = _email["EMAIL_HOST_USER"]
 EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS = _email["EMAIL_USE_TLS"]
 EMAIL_USE_SSL = _email["EMAIL_USE_SSL"]
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", f"dailies@{_public.hostname}")
+DEFAULT_FROM_EMAIL = value_of(env.str, "DEFAULT_FROM_EMAIL", f"dailies@{_public.hostname}")
 
 # Headers
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _is_https
