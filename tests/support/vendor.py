@@ -300,9 +300,16 @@ def running_vendor() -> Iterator[Vendor]:
             with suppress(OSError):
                 vendor.answer(Exchange(self, call))
 
-        do_GET = do_POST = do_HEAD = _take
+        def do_GET(self) -> None:
+            self._take()
 
-        def log_message(self, format: str, *args: object) -> None:
+        def do_POST(self) -> None:
+            self._take()
+
+        def do_HEAD(self) -> None:
+            self._take()
+
+        def log_message(self, *args: object) -> None:
             pass
 
     class Server(ThreadingHTTPServer):
