@@ -2,9 +2,9 @@
 
 from django.db.models import QuerySet
 
-from accounts.models import ApiKey, Membership, Team, User
+from accounts.models import ApiKey, Membership, Project, Team, User
 from accounts.roles import Permission, role_allows
-from platform_site.errors import NotFound, PermissionDenied
+from platform_site.errors import InvalidRequest, NotFound, PermissionDenied
 
 
 def membership_of(user: User, team: Team) -> Membership | None:
@@ -29,6 +29,16 @@ def team_for(user: User, slug: str | None) -> Membership:
     return membership
 
 
+def project_for(team: Team, slug: str | None) -> Project | None:
+    """Return the team's open project `slug`, or None for no slug. Raises `InvalidRequest`."""
+    if not slug:
+        return None
+    project = Project.objects.filter(team=team, slug=slug, archived_at=None).first()
+    if project is None:
+        raise InvalidRequest(f"There is no project {slug[:60]!r} in your team.", field="project")
+    return project
+
+
 def require(membership: Membership | None, permission: Permission) -> None:
     """Raise `PermissionDenied` unless the membership's role carries `permission`."""
     if membership is None or not role_allows(membership.role, permission):
@@ -37,11 +47,16 @@ def require(membership: Membership | None, permission: Permission) -> None:
 
 def people_who_may(team: Team, permission: Permission) -> list[str]:
     """Return the names of the team's active people who may do `permission`, owners first."""
+    return [member.user.get_full_name() for member in members_who_may(team, permission)]
+
+
+def members_who_may(team: Team, permission: Permission) -> list[Membership]:
+    """Return the team's active members who may do `permission`, owners first."""
     members = Membership.objects.filter(team=team, user__is_active=True).select_related("user")
     order = {"owner": 0, "manager": 1}
     allowed = [m for m in members if role_allows(m.role, permission)]
     allowed.sort(key=lambda m: (order.get(m.role, 2), m.user.email))
-    return [m.user.get_full_name() for m in allowed]
+    return allowed
 
 
 def api_keys_for(membership: Membership) -> QuerySet[ApiKey]:

@@ -56,22 +56,32 @@ def _holds_match_their_transfers() -> Iterator[Finding]:
     def entries(*kinds: str) -> Count:
         return Count("transfers", filter=Q(transfers__kind__in=kinds), distinct=True)
 
-    def credits(kind: str) -> Coalesce:
-        return Coalesce(Sum("transfers__amount", filter=Q(transfers__kind=kind)), 0)
+    def credits(kind: str, **of_entry: str) -> Coalesce:
+        entry = Q(transfers__kind=kind, **of_entry)
+        return Coalesce(Sum("transfers__amount", filter=entry), 0)
 
     holds = Hold.objects.annotate(
         openings=entries("hold"),
         opened=credits("hold"),
         was_settled=credits("settle"),
         was_released=credits("release"),
+        was_adjusted=credits("adjust", transfers__credit_account__kind="spent")
+        - credits("adjust", transfers__debit_account__kind="spent"),
     )
-    sound = Q(openings=1, opened=F("amount"), was_settled=F("settled"), was_released=F("released"))
+    sound = Q(
+        openings=1,
+        opened=F("amount"),
+        was_settled=F("settled"),
+        was_released=F("released"),
+        was_adjusted=F("adjusted"),
+    )
     for hold in holds.exclude(sound):
         yield Finding(
             "hold",
             f"hold:{hold.pk}",
-            f"{hold}: settled {hold.settled}, released {hold.released}; its transfers open "
-            f"{hold.opened}, settle {hold.was_settled} and release {hold.was_released}",
+            f"{hold}: settled {hold.settled}, released {hold.released}, adjusted {hold.adjusted}; "
+            f"its transfers open {hold.opened}, settle {hold.was_settled}, release "
+            f"{hold.was_released} and adjust {hold.was_adjusted}",
         )
 
 
@@ -98,7 +108,7 @@ def _held_accounts_match_open_holds() -> Iterator[Finding]:
 def _windows_match_their_holds() -> Iterator[Finding]:
     def sums(**of_hold: object) -> Subquery:
         links = HoldWindow.objects.filter(window=OuterRef("pk"), **of_hold).order_by()
-        column = "hold__settled" if not of_hold else "hold__amount"
+        column = F("hold__amount") if of_hold else F("hold__settled") + F("hold__adjusted")
         return Subquery(links.values("window").annotate(total=Sum(column)).values("total"))
 
     windows = SpendWindow.objects.annotate(

@@ -30,6 +30,10 @@ class NoRate(DailiesError):
     message = "This model has no price for these parameters."
 
 
+class LimitsChanged(Exception):
+    """Spend limits changed while an admission counted under the old ones; it must start over."""
+
+
 class LedgerConflict(DailiesError):
     """A hold is closed already, or an idempotency key was used for something else."""
 

@@ -6,30 +6,27 @@ the order of admission, then the team's accounts by id; so writers wait, and nev
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from accounts.actor import Actor
 from accounts.models import Team
-from billing.errors import InsufficientCredits, LedgerConflict, SpendLimitExceeded
+from billing.errors import (
+    InsufficientCredits,
+    LedgerConflict,
+    LimitsChanged,
+    SpendLimitExceeded,
+)
 from billing.models import Account, Hold, HoldWindow, SpendLimit, SpendWindow, Transfer
-from billing.selectors import books_of, site_zone, use_of
+from billing.selectors import books_of, limits_over, site_zone, use_of
+from billing.subjects import Subject
 from billing.windows import window_start
 from platform_site.errors import InvalidRequest
 
 MAX_CREDITS = 10**12
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Something that spend limits may be set for: an opaque kind and id."""
-
-    kind: str
-    id: str
 
 
 def grant(
@@ -77,11 +74,13 @@ def place_hold(
 
     `subjects` come in the caller's one fixed order. Rows are inserted first and the contended
     counters updated last, each by a conditional UPDATE whose row count decides (P01).
-    Raises `SpendLimitExceeded` or `InsufficientCredits`; the caller's transaction must then end.
+    Raises `SpendLimitExceeded`, `InsufficientCredits` or, when limits were changed meanwhile,
+    `LimitsChanged`; the caller's transaction must then end, and after the last may begin again.
     """
     _require_transaction()
-    windows = _current_windows(subjects, now)
+    # The accounts first: the wallet's version must be older than the limits read after it.
     accounts = _accounts_of(team)
+    windows = _current_windows(subjects, now)
     hold = Hold.objects.create(team=team, amount=amount, reference=reference, created_at=now)
     HoldWindow.objects.bulk_create([HoldWindow(hold=hold, window=window) for window in windows])
     _write(
@@ -100,8 +99,10 @@ def place_hold(
             held=F("held") + amount
         )
         if not taken:
+            _require_same_limits(accounts)
             raise _limit_refusal(window.limit, amount, now)
-    if not _move(accounts, Account.Kind.WALLET, Account.Kind.HELD, amount):
+    if not _move(accounts, Account.Kind.WALLET, Account.Kind.HELD, amount, same_limits=True):
+        _require_same_limits(accounts)
         raise _wallet_refusal(team, amount)
     return hold
 
@@ -114,6 +115,47 @@ def settle_hold(*, hold_id: UUID, actor: Actor, reason: str, now: datetime) -> T
 def release_hold(*, hold_id: UUID, actor: Actor, reason: str, now: datetime) -> Transfer | None:
     """Give a hold back: the vendor did not charge. None when it was closed already."""
     return _close(hold_id, Transfer.Kind.RELEASE, actor=actor, reason=reason, now=now)
+
+
+def adjust_hold(
+    *, hold_id: UUID, spent: bool, actor: Actor, reason: str, now: datetime
+) -> Transfer:
+    """Correct a closed hold by one linked entry: what was given back is spent, or the reverse.
+
+    A hold is corrected once (P14). Raises `LedgerConflict` when it is open, says so already or was
+    corrected before, `InsufficientCredits` when the wallet lacks what is to be spent, and
+    `InvalidRequest` without a reason.
+    """
+    _require_transaction()
+    if not reason.strip():
+        raise InvalidRequest("A correction needs a reason.", field="reason")
+    wrong = {"released__gt": 0} if spent else {"settled__gt": 0}
+    change = F("released") if spent else -F("settled")
+    won = Hold.objects.filter(pk=hold_id, closed_at__isnull=False, adjusted=0, **wrong).update(
+        adjusted=change
+    )
+    if not won:
+        raise LedgerConflict("This hold is open, was corrected before, or says so already.")
+    hold = Hold.objects.select_related("team").get(pk=hold_id)
+    accounts = _accounts_of(hold.team)
+    debit, credit = Account.Kind.WALLET, Account.Kind.SPENT
+    if not spent:
+        debit, credit = credit, debit
+    entry = _write(
+        kind=Transfer.Kind.ADJUST,
+        accounts=accounts,
+        debit=debit,
+        credit=credit,
+        amount=hold.amount,
+        actor=actor,
+        hold=hold,
+        reason=reason,
+        at=now,
+    )
+    _count_in_windows(hold, held=0, spent=hold.adjusted)
+    if not _move(accounts, debit, credit, hold.amount):
+        raise _wallet_refusal(hold.team, hold.amount)
+    return entry
 
 
 def open_accounts(team: Team) -> None:
@@ -148,32 +190,40 @@ def _close(
         reason=reason,
         at=now,
     )
-    # The order of admission, so that closing and admitting lock alike.
-    links = HoldWindow.objects.filter(hold=hold).order_by("id").values_list("window_id", flat=True)
-    for window_id in list(links):
-        SpendWindow.objects.filter(pk=window_id).update(
-            held=F("held") - hold.amount, spent=F("spent") + (hold.amount if settles else 0)
-        )
+    _count_in_windows(hold, held=-hold.amount, spent=hold.settled)
     if not _move(accounts, Account.Kind.HELD, target, hold.amount):
         raise LedgerConflict(f"The held account of {hold.team} has less than its open holds.")
     return entry
 
 
+def _count_in_windows(hold: Hold, *, held: int, spent: int) -> None:
+    """Change the windows that the hold was taken in (P07), in the order of admission, so that
+    closing and admitting lock alike.
+    """
+    links = HoldWindow.objects.filter(hold=hold).order_by("id").values_list("window_id", flat=True)
+    for window_id in list(links):
+        SpendWindow.objects.filter(pk=window_id).update(
+            held=F("held") + held, spent=F("spent") + spent
+        )
+
+
 def _current_windows(subjects: Sequence[Subject], now: datetime) -> list[SpendWindow]:
     """Return the current window of every limit of `subjects`, in their order, making new ones."""
     zone = site_zone()
-    windows: list[SpendWindow] = []
-    for subject in subjects:
-        limits = SpendLimit.objects.filter(subject_kind=subject.kind, subject_id=subject.id)
-        for limit in limits.order_by("id"):
-            starts_at = window_start(limit.window, now, zone)
-            SpendWindow.objects.bulk_create(
-                [SpendWindow(limit=limit, starts_at=starts_at)], ignore_conflicts=True
-            )
-            window = SpendWindow.objects.get(limit=limit, starts_at=starts_at)
-            window.limit = limit
-            windows.append(window)
-    return windows
+    starts = {limit: window_start(limit.window, now, zone) for limit in limits_over(subjects)}
+    if not starts:
+        return []
+    SpendWindow.objects.bulk_create(
+        [SpendWindow(limit=limit, starts_at=starts_at) for limit, starts_at in starts.items()],
+        ignore_conflicts=True,
+    )
+    current = Q()
+    for limit, starts_at in starts.items():
+        current |= Q(limit=limit, starts_at=starts_at)
+    windows = {window.limit_id: window for window in SpendWindow.objects.filter(current)}
+    for limit in starts:
+        windows[limit.pk].limit = limit
+    return [windows[limit.pk] for limit in starts]
 
 
 def _accounts_of(team: Team) -> dict[str, Account]:
@@ -215,9 +265,27 @@ def _write(
     return entry
 
 
-def _move(accounts: dict[str, Account], debit: str, credit: str, amount: int) -> bool:
-    """Move credits between two accounts; False when the debited one has too few."""
+def _require_same_limits(accounts: dict[str, Account]) -> None:
+    wallet = accounts[Account.Kind.WALLET]
+    if not Account.objects.filter(pk=wallet.pk, limits_version=wallet.limits_version).exists():
+        raise LimitsChanged
+
+
+def _move(
+    accounts: dict[str, Account],
+    debit: str,
+    credit: str,
+    amount: int,
+    *,
+    same_limits: bool = False,
+) -> bool:
+    """Move credits between two accounts; False when the debited one has too few.
+
+    With `same_limits` also when the team's spend limits are not those that were read.
+    """
     source = Account.objects.filter(pk=accounts[debit].pk)
+    if same_limits:
+        source = source.filter(limits_version=accounts[debit].limits_version)
     if debit != Account.Kind.GRANTED:
         source = source.filter(credits__gte=F("debits") + amount)
     target = Account.objects.filter(pk=accounts[credit].pk)

@@ -1,13 +1,16 @@
 """Reads about money, for showing; decisions are made in `ledger` (P06)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Team
 from billing.models import Account, SpendLimit, SpendWindow
+from billing.subjects import Subject
 from billing.windows import Window, window_end, window_start
 
 
@@ -58,6 +61,18 @@ def limits_of(subject_kind: str, subject_id: object) -> list[LimitUse]:
     uses = [use_of(limit) for limit in limits]
     order = list(Window.values)
     return sorted(uses, key=lambda use: order.index(use.limit.window))
+
+
+def limits_over(subjects: Sequence[Subject]) -> list[SpendLimit]:
+    """Return every limit of `subjects`, in the order of the subjects, then of their making."""
+    if not subjects:
+        return []
+    theirs = Q()
+    for subject in subjects:
+        theirs |= Q(subject_kind=subject.kind, subject_id=subject.id)
+    order = {(subject.kind, subject.id): place for place, subject in enumerate(subjects)}
+    limits = SpendLimit.objects.filter(theirs)
+    return sorted(limits, key=lambda one: (order[one.subject_kind, one.subject_id], one.pk))
 
 
 def use_of(limit: SpendLimit, *, now: datetime | None = None) -> LimitUse:

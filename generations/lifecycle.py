@@ -25,6 +25,10 @@ class ReviewReason(models.TextChoices):
     SILENT = "silent", "The vendor has not finished it by its deadline"
 
 
+# The error code of a generation that a person ended, without the vendor's word.
+DECIDED_IN_REVIEW = "decided_in_review"
+
+
 class Money(StrEnum):
     """What becomes of the hold when a generation ends."""
 

@@ -15,6 +15,11 @@ def enqueue_submit(generation_id: UUID) -> None:
     _enqueue("submit", str(generation_id))
 
 
+def enqueue_ask(generation_id: UUID) -> None:
+    """Tell the managers soon that a generation waits for them."""
+    _enqueue("ask", str(generation_id))
+
+
 def enqueue_keep(generation_id: UUID) -> None:
     """Fetch a completed generation's film soon."""
     _enqueue("keep", str(generation_id))

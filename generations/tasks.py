@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from accounts.services.webhooks import deliver as deliver_webhook
+from generations.services.asking import ask_managers
 from generations.services.callbacks import check_callback as check_callback_receipt
 from generations.services.housekeeping import clean_up as clear_away
 from generations.services.keeping import keep_film
@@ -14,6 +15,11 @@ from generations.services.sweep import run_sweep
 def submit(generation_id: str) -> None:
     """Send one queued generation to the vendor."""
     send_generation(UUID(generation_id))
+
+
+def ask(generation_id: str) -> None:
+    """Tell the managers that one generation waits for them."""
+    ask_managers(UUID(generation_id))
 
 
 def keep(generation_id: str) -> None:

@@ -16,10 +16,11 @@ from accounts.actor import Actor
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.roles import Role
 from accounts.services.teams import create_team, set_role
-from billing.ledger import Subject, grant, place_hold
+from billing.ledger import grant, place_hold
 from billing.models import Hold, SpendLimit
 from billing.services.api_keys import issue_api_key
 from billing.services.limits import set_limit
+from billing.subjects import Subject
 from generations.lifecycle import TERMINAL, Money, ReviewReason, State
 from generations.models import Film, Generation, ProviderKey
 from generations.requests import GenerationRequest, validate_request

@@ -2,8 +2,9 @@
 
 from accounts.models.api_key import ApiKey
 from accounts.models.audit_event import AuditEvent
+from accounts.models.project import Project
 from accounts.models.team import Membership, Team
 from accounts.models.user import User
 from accounts.models.webhook import WebhookDelivery
 
-__all__ = ["ApiKey", "AuditEvent", "Membership", "Team", "User", "WebhookDelivery"]
+__all__ = ["ApiKey", "AuditEvent", "Membership", "Project", "Team", "User", "WebhookDelivery"]

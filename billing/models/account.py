@@ -23,6 +23,9 @@ class Account(models.Model):
     kind = models.CharField(max_length=10, choices=Kind.choices)
     debits = models.BigIntegerField(default=0)
     credits = models.BigIntegerField(default=0)
+    # On the wallet: grows with every change of the team's spend limits, so that an admission that
+    # read them before notices (see `ledger.place_hold`).
+    limits_version = models.BigIntegerField(default=0)
 
     class Meta:
         ordering = ["team", "id"]

@@ -18,6 +18,9 @@ class Hold(models.Model):
     amount = models.PositiveBigIntegerField()
     settled = models.PositiveBigIntegerField(default=0)
     released = models.PositiveBigIntegerField(default=0)
+    adjusted = models.BigIntegerField(
+        default=0, help_text="what a later correction added to what was spent, or took off"
+    )
     reference = models.CharField(
         max_length=120, unique=True, help_text="What it was taken for; opaque to billing."
     )
@@ -33,6 +36,12 @@ class Hold(models.Model):
                 | Q(closed_at__isnull=False, amount=F("settled") + F("released")),
                 name="hold_open_or_wholly_closed",
             ),
+            models.CheckConstraint(
+                condition=Q(adjusted=0)
+                | Q(closed_at__isnull=False, adjusted=F("released"))
+                | Q(closed_at__isnull=False, adjusted=-F("settled")),
+                name="hold_adjusted_whole_or_not",
+            ),
         ]
         indexes = [
             models.Index(
@@ -43,6 +52,11 @@ class Hold(models.Model):
     def __str__(self) -> str:
         """Show the amount and what it is for."""
         return f"{self.amount} credits for {self.reference}"
+
+    @property
+    def spent(self) -> int:
+        """Return what the hold cost in the end, in credits."""
+        return self.settled + self.adjusted
 
     @property
     def is_open(self) -> bool:

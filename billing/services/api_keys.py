@@ -7,8 +7,8 @@ from django.db import transaction
 from accounts.actor import Actor
 from accounts.models import ApiKey, Team, User
 from accounts.services.api_keys import create_api_key
-from billing.ledger import Subject
 from billing.services.limits import set_limit
+from billing.subjects import Subject
 from billing.windows import Window
 
 

@@ -8,6 +8,9 @@ from generations.api.envelope import unknown_path
 urlpatterns = [
     path("videos/generations", views.GenerationsView.as_view()),
     path("tasks/<str:task_id>", views.TaskView.as_view()),
+    path("tasks/<str:task_id>/approve", views.ApproveView.as_view()),
+    path("tasks/<str:task_id>/deny", views.DenyView.as_view()),
+    path("tasks/<str:task_id>/receipt", views.ReceiptView.as_view()),
     re_path(r"^tasks/(?P<path>.*)$", views.UnknownTaskView.as_view()),
     path("credits", views.CreditsView.as_view()),
     path("uploads", views.UploadsView.as_view()),

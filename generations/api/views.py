@@ -10,18 +10,22 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import Permission
-from accounts.selectors import require
+from accounts.selectors import project_for, require
 from billing.selectors import books_of
 from generations.api.authentication import Caller, caller_of
 from generations.errors import TaskNotFound
+from generations.models import Generation
+from generations.receipts import receipt_of
 from generations.requests import validate_request
 from generations.selectors import generation_for
+from generations.services.approvals import approve, deny
 from generations.services.submission import submit_generation
 from generations.services.uploads import store_upload
 from generations.wire import task_object, upload_url
 from platform_site.errors import InvalidRequest
 
 MAX_IDEMPOTENCY_KEY = 200
+PROJECT_HEADER = "X-Project"
 
 
 class ApiView(APIView):
@@ -49,6 +53,7 @@ class GenerationsView(ApiView):
             actor=caller.actor,
             now=now,
             api_key=caller.api_key,
+            project=project_for(caller.membership.team, request.headers.get(PROJECT_HEADER)),
             idempotency_key=_idempotency_key(request),
         )
         return _success({"taskId": str(generation.id)})
@@ -61,6 +66,51 @@ class TaskView(ApiView):
         """Answer with the vendor's task object for a generation of the key's team."""
         require(self.caller.membership, Permission.VIEW)
         return Response(task_object(generation_for(self.caller.membership.team, task_id)))
+
+
+class DecisionView(ApiView):
+    """A manager's answer about a task that waits for approval; the body may give a `reason`."""
+
+    def decide(self, generation: Generation, **answer: Any) -> None:
+        """Approve or deny."""
+        raise NotImplementedError
+
+    def post(self, request: Request, task_id: str) -> Response:
+        """Decide, and answer with the task."""
+        generation = generation_for(self.caller.membership.team, task_id)
+        self.decide(
+            generation,
+            decider=self.caller.membership,
+            actor=self.caller.actor,
+            now=timezone.now(),
+            reason=_reason(request),
+        )
+        return Response(task_object(generation))
+
+
+class ApproveView(DecisionView):
+    """`POST /v1/tasks/{id}/approve`."""
+
+    def decide(self, generation: Generation, **answer: Any) -> None:
+        """Approve."""
+        approve(generation, **answer)
+
+
+class DenyView(DecisionView):
+    """`POST /v1/tasks/{id}/deny`."""
+
+    def decide(self, generation: Generation, **answer: Any) -> None:
+        """Deny."""
+        deny(generation, **answer)
+
+
+class ReceiptView(ApiView):
+    """`GET /v1/tasks/{id}/receipt`."""
+
+    def get(self, request: Request, task_id: str) -> Response:
+        """Answer with everything that traces the task's credits."""
+        require(self.caller.membership, Permission.VIEW)
+        return Response(receipt_of(generation_for(self.caller.membership.team, task_id)))
 
 
 class UnknownTaskView(ApiView):
@@ -104,6 +154,15 @@ class UploadsView(ApiView):
         return _success(
             {"url": upload_url(upload), "expires_at": int(upload.expires_at.timestamp())}
         )
+
+
+def _reason(request: Request) -> str:
+    """Return the optional `reason` of a JSON body; an empty body gives none."""
+    data = request.data or {}
+    reason = data.get("reason") if isinstance(data, dict) else None
+    if reason is not None and (not isinstance(reason, str) or "\0" in reason):
+        raise InvalidRequest("'reason' must be a string.", field="reason")
+    return (reason or "")[:500]
 
 
 def _idempotency_key(request: Request) -> str | None:

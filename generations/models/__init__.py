@@ -1,5 +1,6 @@
 """The models of generations, one file each."""
 
+from generations.models.approval import Approval, ApprovalThreshold
 from generations.models.callback import CallbackReceipt
 from generations.models.event import GenerationEvent
 from generations.models.film import Film
@@ -9,6 +10,8 @@ from generations.models.upload import Upload
 from generations.models.video_model import VideoModel
 
 __all__ = [
+    "Approval",
+    "ApprovalThreshold",
     "CallbackReceipt",
     "Film",
     "Generation",

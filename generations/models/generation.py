@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import ApiKey, Team
+from accounts.models import ApiKey, Project, Team
 from billing.models import Hold, Rate
 from generations.lifecycle import LIVE, TERMINAL, ReviewReason, State
 from generations.models.provider_key import ProviderKey
@@ -37,6 +37,9 @@ class Generation(models.Model):
     )
     api_key = models.ForeignKey(
         ApiKey, null=True, blank=True, on_delete=models.PROTECT, related_name="generations"
+    )
+    project = models.ForeignKey(
+        Project, null=True, blank=True, on_delete=models.PROTECT, related_name="generations"
     )
     provider_key = models.ForeignKey(
         ProviderKey, on_delete=models.PROTECT, related_name="generations"

@@ -16,8 +16,8 @@ from generations.models import CallbackReceipt, Generation
 from generations.provider.errors import ProviderError, ProviderRefused
 from generations.provider.wire import TaskReport
 from generations.queue import enqueue_check_callback
+from generations.services.filming import LINK_LIFE
 from generations.services.moves import move, remark
-from generations.services.polling import LINK_LIFE
 from generations.services.provider_keys import client_for
 from platform_site.errors import NotFound
 

@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from accounts.actor import system_actor
 from generations.lifecycle import Money, ReviewReason, State
-from generations.models import Film, Generation
+from generations.models import Generation
 from generations.provider.errors import ProviderError, ProviderUnclear
 from generations.provider.wire import TaskReport, TaskStatus
-from generations.queue import enqueue_keep
+from generations.services.corrections import apply_late_truth, watch_again_at
+from generations.services.filming import begin_keeping
 from generations.services.moves import end_generation, move
-from generations.services.notices import notify_ended
 from generations.services.provider_keys import client_for
 from platform_site.cipher import CipherError
 
@@ -27,7 +27,6 @@ POLL_THREADS = 16
 # A claimed row is nobody else's for this long; a sweep that dies gives it back by time alone.
 CLAIM = timedelta(seconds=60)
 DEADLINE = timedelta(hours=2)  # typical render times are minutes (FACTS.md)
-LINK_LIFE = timedelta(hours=24)  # FACTS.md: result links die after 24 h
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +59,8 @@ def next_poll_at(generation: Generation, now: datetime) -> datetime:
 def claim_due(now: datetime, *, limit: int) -> list[Generation]:
     """Take the rows that are due to be polled; each row goes to one sweep (P26, P27)."""
     due = (
-        Generation.objects.filter(
-            next_poll_at__lte=now,
-            state__in=[State.PROCESSING, State.NEEDS_REVIEW],
-            upstream_id__isnull=False,
-        )
-        .select_related("provider_key", "team")
+        Generation.objects.filter(next_poll_at__lte=now, upstream_id__isnull=False)
+        .select_related("provider_key", "team", "hold")
         .order_by("next_poll_at")[:limit]
     )
     return [
@@ -133,7 +128,9 @@ class Poller:
 def apply_answer(answer: Answer, *, now: datetime) -> None:
     """Act on one poll. Only the vendor's clear word moves anything (P13, P28)."""
     generation, report = answer.generation, answer.report
-    if report is None:
+    if report is not None and generation.is_terminal:
+        apply_late_truth(generation, report, now=now)
+    elif report is None:
         _look_again(generation, now, failures=generation.poll_failures + 1)
         log.warning("poll_unclear", generation_id=str(generation.id), problem=answer.problem)
     elif report.status == TaskStatus.COMPLETED:
@@ -158,15 +155,6 @@ def complete(generation: Generation, report: TaskReport, *, now: datetime) -> bo
 
     No URL is no reason not to settle: the vendor charged (P29).
     """
-    url = report.urls[0] if report.urls else ""
-    film = Film(generation=generation, source_url=url, created_at=now)
-    if url:
-        finished_at = datetime.fromtimestamp(report.completed_at or now.timestamp(), tz=now.tzinfo)
-        film.link_expires_at = min(finished_at, now) + LINK_LIFE
-        film.next_attempt_at = now + timedelta(seconds=60)
-    else:
-        film.state = Film.State.GIVEN_UP
-        film.problem = "The vendor completed the task without a link to the film."
     seed = report.metadata.get("seed")
     with transaction.atomic():
         ended = end_generation(
@@ -182,13 +170,7 @@ def complete(generation: Generation, report: TaskReport, *, now: datetime) -> bo
         )
         if not ended:
             return False
-        film.save(force_insert=True)
-        generation.film = film
-        if url:
-            enqueue_keep(generation.id)
-        else:
-            log.error("film_without_link", generation_id=str(generation.id))
-            notify_ended(generation, now=now)
+        begin_keeping(generation, report, now=now)
     return True
 
 
@@ -221,8 +203,10 @@ def _fail(generation: Generation, report: TaskReport, now: datetime) -> None:
 
 def _look_again(generation: Generation, now: datetime, *, failures: int) -> None:
     generation.poll_failures = failures
+    watched = generation.is_terminal
+    again_at = watch_again_at(generation, now) if watched else next_poll_at(generation, now)
     Generation.objects.filter(pk=generation.pk, state=generation.state).update(
-        next_poll_at=next_poll_at(generation, now),
+        next_poll_at=again_at,
         polls=generation.polls + 1,
         poll_failures=failures,
     )

@@ -1,31 +1,50 @@
-"""Admit a generation: the one door that portal, API, remix and retry come through (P03)."""
+"""Admit generations: the one door that portal, API, remix, retry and batches come through (P03)."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from django.db import IntegrityError, transaction
 
 from accounts.actor import Actor
-from accounts.models import ApiKey, Membership, Team, User
+from accounts.models import ApiKey, Membership, Project, Team
 from accounts.roles import Permission
 from accounts.selectors import people_who_may, require
-from billing.errors import InsufficientCredits, SpendLimitExceeded
-from billing.ledger import Subject, place_hold
+from billing.errors import InsufficientCredits, LimitsChanged, SpendLimitExceeded
+from billing.ledger import place_hold
 from billing.pricing import Quote, quote
+from billing.subjects import Subject
 from generations.errors import IdempotencyConflict
 from generations.lifecycle import State
-from generations.models import Generation, ProviderKey
+from generations.models import Generation
 from generations.queue import enqueue_submit
 from generations.requests import GenerationRequest
 from generations.selectors import provider_key_for
+from generations.services.approvals import ask_for_approval, threshold_for
 from generations.services.moves import remark
 from generations.services.uploads import keep_uploads_alive
 from generations.services.variants import variants_that_fit
+from generations.subjects import subjects_of
 
 log = structlog.get_logger(__name__)
 
 # The queue delivers at once; the sweep looks again in case the queue lost it.
 SUBMIT_AGAIN = timedelta(seconds=60)
+# Limits are changed by people; that they change under every one of so many tries is a bug.
+_TRIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One generation to be admitted, and where it came from."""
+
+    request: GenerationRequest
+    api_key: ApiKey | None = None
+    project: Project | None = None
+    idempotency_key: str | None = None
+    remix_of: Generation | None = None
+    retry_of: Generation | None = None
 
 
 def submit_generation(
@@ -35,43 +54,58 @@ def submit_generation(
     actor: Actor,
     now: datetime,
     api_key: ApiKey | None = None,
+    project: Project | None = None,
     idempotency_key: str | None = None,
     remix_of: Generation | None = None,
     retry_of: Generation | None = None,
 ) -> Generation:
     """Price, hold and queue one generation in one transaction, or refuse and change nothing.
 
+    Above the team's, person's or project's threshold it awaits approval instead of being queued.
     The same idempotency key with the same request returns the first generation, before anything
     is priced. Raises `IdempotencyConflict` for another request, `PermissionDenied`,
     `NoProviderKey`, `NoRate`, `SpendLimitExceeded` or `InsufficientCredits`; the last two say in
     `details` which scope refused, who can raise it and which variants would fit (P34).
     """
+    order = Order(request, api_key, project, idempotency_key, remix_of, retry_of)
+    return submit_batch([order], membership=membership, actor=actor, now=now)[0]
+
+
+def submit_batch(
+    orders: Sequence[Order], *, membership: Membership, actor: Actor, now: datetime
+) -> list[Generation]:
+    """Admit all of `orders` in one transaction, or none of them (P37).
+
+    Returns a generation for each, in their order. Raises what `submit_generation` raises; in a
+    batch of several, a refusal's `details` name the first item that did not fit (`item`, from 0).
+    """
     require(membership, Permission.SUBMIT)
-    team, user = membership.team, membership.user
-    earlier = _answered_before(team, idempotency_key, request)
-    if earlier is not None:
-        return earlier
-    price = quote_request(request, now=now)
-    provider_key = provider_key_for(team, user)
-    generation = _draft(request, price, team=team, user=user, provider_key=provider_key, now=now)
-    generation.api_key = api_key
-    generation.idempotency_key = idempotency_key
-    generation.remix_of = remix_of
-    generation.retry_of = retry_of
-    subjects = subjects_of(team=team, user=user, api_key=api_key, provider_key=provider_key)
-    try:
-        with transaction.atomic(durable=True):
-            _admit(generation, subjects, actor=actor, now=now)
-    except (SpendLimitExceeded, InsufficientCredits) as refusal:
-        _explain(refusal, request, team=team, subjects=subjects, now=now)
-        raise
-    except IntegrityError:
-        # Two callers came with one idempotency key at once; the database let one in.
-        earlier = _answered_before(team, idempotency_key, request)
-        if earlier is None:
-            raise
-        return earlier
-    return generation
+    for _ in range(_TRIES):
+        answered = [_answered_before(membership.team, order) for order in orders]
+        drafts = [
+            earlier or _draft(order, membership=membership, now=now)
+            for order, earlier in zip(orders, answered, strict=True)
+        ]
+        try:
+            with transaction.atomic(durable=True):
+                for item, (order, earlier) in enumerate(zip(orders, answered, strict=True)):
+                    if earlier is None:
+                        _admit(drafts[item], order, item, actor=actor, now=now)
+        except LimitsChanged:
+            continue
+        except _Refused as refused:
+            refusal = refused.refusal
+            if len(orders) > 1:
+                refusal.details["item"] = refused.item
+            _explain(refusal, orders[refused.item].request, drafts[refused.item], now=now)
+            raise refusal from None
+        except IntegrityError:
+            # Two callers came with one idempotency key at once; the database let one in.
+            if not any(_answered_before(membership.team, order) for order in orders):
+                raise
+            continue
+        return drafts
+    raise RuntimeError("Spend limits kept changing.")
 
 
 def quote_request(request: GenerationRequest, *, now: datetime) -> Quote:
@@ -85,32 +119,24 @@ def quote_request(request: GenerationRequest, *, now: datetime) -> Quote:
     )
 
 
-def subjects_of(
-    *, team: Team, user: User, api_key: ApiKey | None, provider_key: ProviderKey
-) -> list[Subject]:
-    """Return what an admission counts against, narrowest first: the one fixed order (P01)."""
-    own = [Subject("api_key", str(api_key.pk))] if api_key else []
-    return [
-        *own,
-        Subject("provider_key", str(provider_key.pk)),
-        Subject("member", f"{team.pk}:{user.pk}"),
-        Subject("team", str(team.pk)),
-    ]
+class _Refused(Exception):
+    """Carries which item of a batch was refused out of its transaction."""
+
+    def __init__(self, item: int, refusal: SpendLimitExceeded | InsufficientCredits) -> None:
+        super().__init__(str(refusal))
+        self.item = item
+        self.refusal = refusal
 
 
-def _draft(
-    request: GenerationRequest,
-    price: Quote,
-    *,
-    team: Team,
-    user: User,
-    provider_key: ProviderKey,
-    now: datetime,
-) -> Generation:
+def _draft(order: Order, *, membership: Membership, now: datetime) -> Generation:
+    request = order.request
+    price = quote_request(request, now=now)
     return Generation(
-        team=team,
-        user=user,
-        provider_key=provider_key,
+        team=membership.team,
+        user=membership.user,
+        api_key=order.api_key,
+        project=order.project,
+        provider_key=provider_key_for(membership.team, membership.user),
         model=request.model,
         mode=request.mode,
         prompt=request.prompt,
@@ -121,6 +147,9 @@ def _draft(
         body=request.body(),
         callback_url=request.callback_url,
         fingerprint=request.fingerprint(),
+        idempotency_key=order.idempotency_key,
+        remix_of=order.remix_of,
+        retry_of=order.retry_of,
         rate_id=price.rate_id,
         credits_per_second=price.credits_per_second,
         credits=price.credits,
@@ -130,28 +159,48 @@ def _draft(
     )
 
 
-def _admit(generation: Generation, subjects: list[Subject], *, actor: Actor, now: datetime) -> None:
-    generation.hold = place_hold(
-        team=generation.team,
-        amount=generation.credits,
-        reference=f"generation:{generation.id}",
-        subjects=subjects,
-        actor=actor,
-        now=now,
-    )
+def _admit(generation: Generation, order: Order, item: int, *, actor: Actor, now: datetime) -> None:
+    """Hold, insert and enqueue one generation, inside the caller's transaction."""
+    threshold = threshold_for(generation)
+    waits = threshold is not None and generation.credits > threshold.above
+    if waits:
+        generation.state = State.AWAITING_APPROVAL
+        generation.next_submit_at = None
+    try:
+        generation.hold = place_hold(
+            team=generation.team,
+            amount=generation.credits,
+            reference=f"generation:{generation.id}",
+            subjects=_subjects(generation),
+            actor=actor,
+            now=now,
+        )
+    except (SpendLimitExceeded, InsufficientCredits) as refusal:
+        raise _Refused(item, refusal) from refusal
     generation.save(force_insert=True)
     remark(generation, "admitted", actor=actor, message=f"{generation.credits} credits held.")
     keep_uploads_alive(generation, now=now)
-    enqueue_submit(generation.id)
+    if threshold is not None and waits:
+        ask_for_approval(generation, threshold, actor=actor, now=now)
+    else:
+        enqueue_submit(generation.id)
 
 
-def _answered_before(
-    team: Team, idempotency_key: str | None, request: GenerationRequest
-) -> Generation | None:
-    if idempotency_key is None:
+def _subjects(generation: Generation) -> list[Subject]:
+    return subjects_of(
+        team=generation.team,
+        user=generation.user,
+        provider_key=generation.provider_key,
+        api_key=generation.api_key,
+        project=generation.project,
+    )
+
+
+def _answered_before(team: Team, order: Order) -> Generation | None:
+    if order.idempotency_key is None:
         return None
-    earlier = Generation.objects.filter(team=team, idempotency_key=idempotency_key).first()
-    if earlier is not None and earlier.fingerprint != request.fingerprint():
+    earlier = Generation.objects.filter(team=team, idempotency_key=order.idempotency_key).first()
+    if earlier is not None and earlier.fingerprint != order.request.fingerprint():
         raise IdempotencyConflict
     return earlier
 
@@ -159,14 +208,15 @@ def _answered_before(
 def _explain(
     refusal: SpendLimitExceeded | InsufficientCredits,
     request: GenerationRequest,
+    draft: Generation,
     *,
-    team: Team,
-    subjects: list[Subject],
     now: datetime,
 ) -> None:
     """Add to a refusal who can raise the limit and what would fit, and log it whole (P34)."""
     is_wallet = isinstance(refusal, InsufficientCredits)
     permission = Permission.MEMBERS if is_wallet else Permission.LIMITS
-    refusal.details["raised_by"] = people_who_may(team, permission)
-    refusal.details["variants"] = variants_that_fit(request, team=team, subjects=subjects, now=now)
-    log.info("admission_refused", code=refusal.code, team=team.slug, **refusal.details)
+    refusal.details["raised_by"] = people_who_may(draft.team, permission)
+    refusal.details["variants"] = variants_that_fit(
+        request, team=draft.team, subjects=_subjects(draft), now=now
+    )
+    log.info("admission_refused", code=refusal.code, team=draft.team.slug, **refusal.details)

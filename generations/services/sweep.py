@@ -23,6 +23,7 @@ from generations.queue import (
     enqueue_submit,
     enqueue_sweep,
 )
+from generations.services.approvals import expire_approvals
 from generations.services.keeping import raise_alarms
 from generations.services.polling import Poller
 from generations.services.sending import doubt_stale_submits
@@ -72,6 +73,7 @@ def run_sweep(*, run_seconds: float = RUN_SECONDS, wait_seconds: float = 0.0) ->
 def enqueue_due_steps(now: datetime) -> bool:
     """Enqueue every step that is due, whatever the reason that nobody took it."""
     doubt_stale_submits(now=now)
+    expire_approvals(now=now)
     again_at = now + ENQUEUE_AGAIN
     for generation in _taken(_due_submits(now), "next_submit_at", again_at):
         enqueue_submit(generation.pk)

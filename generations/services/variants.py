@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from accounts.models import Team
-from billing.ledger import Subject
 from billing.pricing import rates_in_force
 from billing.selectors import books_of, limits_of
+from billing.subjects import Subject
 from generations.models import VideoModel
 from generations.requests import GenerationRequest
 

@@ -1,0 +1,40 @@
+"""`manage.py set_approval TEAM --above N|none [--member … | --project …]`: ask first above N."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.actor import Actor
+from accounts.models import Membership, Project
+from generations.management.targets import add_scope_arguments, find_target, find_team, whole_number
+from generations.services.approvals import set_threshold
+from platform_site.errors import DailiesError
+
+
+class Command(BaseCommand):
+    """Set or lift an approval threshold."""
+
+    help = "Have generations above so many credits wait for a manager."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("team", help="the team's slug")
+        parser.add_argument("--above", required=True, help="credits, or none to ask no more")
+        add_scope_arguments(parser, "member", "project")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Set the threshold and say so."""
+        team = find_team(options["team"])
+        target = find_target(team, options)
+        above = whole_number(options["above"])
+        try:
+            threshold = set_threshold(
+                team=team,
+                above=above,
+                user=target.user if isinstance(target, Membership) else None,
+                project=target if isinstance(target, Project) else None,
+                actor=Actor("command:set_approval"),
+            )
+        except DailiesError as error:
+            raise CommandError(error.message) from error
+        self.stdout.write(str(threshold or f"{target}: nothing asks any more"))

@@ -1,0 +1,39 @@
+"""`manage.py set_limit TEAM --window W --credits N|none [--member …]`: cap spending."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.actor import Actor
+from billing.windows import Window
+from generations.management.targets import add_scope_arguments, find_target, find_team, whole_number
+from generations.services.limits import cap
+from platform_site.errors import DailiesError
+
+
+class Command(BaseCommand):
+    """Set or lift a spend limit."""
+
+    help = "Cap what a team, member, API key, provider key or project may spend in a window."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("team", help="the team's slug")
+        parser.add_argument("--window", required=True, choices=Window.values)
+        parser.add_argument("--credits", required=True, help="a whole number, or none to lift it")
+        add_scope_arguments(parser, "member", "api_key", "project", "provider_key")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Set the limit and say so."""
+        target = find_target(find_team(options["team"]), options)
+        credits = whole_number(options["credits"])
+        try:
+            limit = cap(
+                target,
+                window=options["window"],
+                credits=credits,
+                actor=Actor("command:set_limit"),
+            )
+        except DailiesError as error:
+            raise CommandError(error.message) from error
+        self.stdout.write(f"{target}: {limit or 'no limit a ' + options['window']}")

@@ -1,0 +1,92 @@
+"""Who must be asked above how many credits, and what they answered."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import Project, Team
+from generations.models.generation import Generation, new_token
+
+
+class ApprovalThreshold(models.Model):
+    """Above so many credits, a generation of this team, person or project asks first."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="approval_thresholds")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
+    project = models.ForeignKey(
+        Project, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
+    above = models.PositiveBigIntegerField(help_text="credits")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["team", "above"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team"],
+                condition=Q(user=None, project=None),
+                name="approval_threshold_one_a_team",
+            ),
+            models.UniqueConstraint(
+                fields=["team", "user"],
+                condition=Q(user__isnull=False),
+                name="approval_threshold_one_a_person",
+            ),
+            models.UniqueConstraint(
+                fields=["team", "project"],
+                condition=Q(project__isnull=False),
+                name="approval_threshold_one_a_project",
+            ),
+            models.CheckConstraint(
+                condition=Q(user=None) | Q(project=None), name="approval_threshold_one_scope"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        """Show the rule as people say it."""
+        return f"{self.project or self.user or self.team}: above {self.above} credits ask"
+
+
+class Approval(models.Model):
+    """One question to the managers, and its answer."""
+
+    class Decision(models.TextChoices):
+        """How a question ended."""
+
+        OPEN = "open", "Waiting"
+        APPROVED = "approved", "Approved"
+        DENIED = "denied", "Denied"
+        EXPIRED = "expired", "Expired"
+
+    generation = models.OneToOneField(
+        Generation, primary_key=True, on_delete=models.PROTECT, related_name="approval"
+    )
+    above = models.PositiveBigIntegerField(help_text="the threshold in credits at that time")
+    # Behind the one-time link in the e-mail to the managers.
+    token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
+    asked_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    decision = models.CharField(max_length=10, choices=Decision.choices, default=Decision.OPEN)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["-asked_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(decision="open", decided_at=None)
+                | (~Q(decision="open") & Q(decided_at__isnull=False)),
+                name="approval_decided_once",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["expires_at"], name="approval_due", condition=Q(decision="open"))
+        ]
+
+    def __str__(self) -> str:
+        """Show the decision and what it is about."""
+        return f"{self.get_decision_display()}: {self.generation}"

@@ -1,0 +1,168 @@
+"""Ask managers before dear generations are sent; approve, deny, or let the question expire."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from accounts.actor import Actor, system_actor
+from accounts.models import Membership, Project, Team, User
+from accounts.roles import Permission
+from accounts.selectors import require
+from accounts.services.audit import record
+from billing.ledger import MAX_CREDITS
+from generations.lifecycle import Money, State
+from generations.models import Approval, ApprovalThreshold, Generation
+from generations.queue import enqueue_ask, enqueue_submit
+from generations.services.moves import end_generation, move
+from platform_site.errors import Conflict, InvalidRequest
+
+LIFE = timedelta(days=3)
+_SUBMIT_AGAIN = timedelta(seconds=60)
+
+
+def threshold_for(generation: Generation) -> ApprovalThreshold | None:
+    """Return the strictest threshold over the generation's team, person and project."""
+    rules = ApprovalThreshold.objects.filter(team=generation.team)
+    over = rules.filter(user=None, project=None) | rules.filter(user=generation.user)
+    if generation.project is not None:
+        over |= rules.filter(project=generation.project)
+    return over.order_by("above").first()
+
+
+@transaction.atomic
+def set_threshold(
+    *,
+    team: Team,
+    above: int | None,
+    actor: Actor,
+    user: User | None = None,
+    project: Project | None = None,
+) -> ApprovalThreshold | None:
+    """Have generations above so many credits ask first, in a team, of a person or in a project.
+
+    None asks no more. Raises `InvalidRequest`. What waits already goes on waiting.
+    """
+    if above is not None and not 0 <= above <= MAX_CREDITS:
+        raise InvalidRequest("A threshold is a whole number of credits, 0 or more.", field="above")
+    place: dict[str, Any] = {"team": team, "user": user, "project": project}
+    threshold = None
+    if above is None:
+        ApprovalThreshold.objects.filter(**place).delete()
+    else:
+        threshold, _ = ApprovalThreshold.objects.update_or_create(
+            **place, defaults={"above": above}
+        )
+    scope = f"project:{project.pk}" if project else f"user:{user.pk}" if user else f"team:{team.pk}"
+    record(actor=actor, action="approval.threshold_set", team=team, subject=scope, above=above)
+    return threshold
+
+
+def ask_for_approval(
+    generation: Generation, threshold: ApprovalThreshold, *, actor: Actor, now: datetime
+) -> Approval:
+    """Open the question, inside the admission's transaction; the managers hear of it by e-mail."""
+    approval = Approval.objects.create(
+        generation=generation, above=threshold.above, asked_at=now, expires_at=now + LIFE
+    )
+    record(
+        actor=actor,
+        action="approval.asked",
+        team=generation.team,
+        subject=f"generation:{generation.pk}",
+        credits=generation.credits,
+        above=threshold.above,
+    )
+    enqueue_ask(generation.pk)
+    return approval
+
+
+def approve(
+    generation: Generation, *, decider: Membership, actor: Actor, now: datetime, reason: str = ""
+) -> None:
+    """Let a waiting generation be sent, at the price it was admitted under.
+
+    Raises `PermissionDenied`, or `Conflict` when it does not wait (any more).
+    """
+    _require_decider(generation, decider)
+    with transaction.atomic():
+        _decide(generation, Approval.Decision.APPROVED, actor=actor, now=now, reason=reason)
+        moved = move(
+            generation,
+            State.QUEUED,
+            actor=actor,
+            message="Approved." if not reason else f"Approved: {reason}",
+            next_submit_at=now + _SUBMIT_AGAIN,
+        )
+        if not moved:
+            raise Conflict("This generation does not wait for approval.")
+        enqueue_submit(generation.pk)
+
+
+def deny(
+    generation: Generation, *, decider: Membership, actor: Actor, now: datetime, reason: str = ""
+) -> None:
+    """Cancel a waiting generation and give its credits back. Raises as `approve` does."""
+    _require_decider(generation, decider)
+    with transaction.atomic():
+        _decide(generation, Approval.Decision.DENIED, actor=actor, now=now, reason=reason)
+        _cancel(generation, "approval_denied", reason or "A manager denied it.", actor, now)
+
+
+def expire_approvals(*, now: datetime) -> int:
+    """Cancel what nobody decided in time; return how many."""
+    actor = system_actor("approvals")
+    due = Approval.objects.filter(decision=Approval.Decision.OPEN, expires_at__lte=now)
+    count = 0
+    for approval in due.select_related("generation__team")[:100]:
+        generation = approval.generation
+        try:
+            with transaction.atomic():
+                _decide(generation, Approval.Decision.EXPIRED, actor=actor, now=now)
+                _cancel(generation, "approval_expired", "Nobody decided in time.", actor, now)
+        except Conflict:
+            continue  # somebody decided at the same moment
+        count += 1
+    return count
+
+
+def _require_decider(generation: Generation, decider: Membership) -> None:
+    require(decider if decider.team_id == generation.team_id else None, Permission.APPROVE)
+
+
+def _decide(
+    generation: Generation,
+    decision: Approval.Decision,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+) -> None:
+    """Answer an open question; the row count decides between two deciders."""
+    decided = Approval.objects.filter(
+        generation=generation, decision=Approval.Decision.OPEN
+    ).update(decision=decision, decided_at=now, decided_by=actor.name, reason=reason[:500])
+    if not decided:
+        raise Conflict("This generation does not wait for approval.")
+    record(
+        actor=actor,
+        action=f"approval.{decision}",
+        team=generation.team,
+        subject=f"generation:{generation.pk}",
+        reason=reason,
+    )
+
+
+def _cancel(generation: Generation, code: str, message: str, actor: Actor, now: datetime) -> None:
+    ended = end_generation(
+        generation,
+        State.CANCELLED,
+        money=Money.RELEASE,
+        actor=actor,
+        now=now,
+        message=message,
+        error_code=code,
+        error_message=message,
+    )
+    if not ended:
+        raise Conflict("This generation does not wait for approval.")

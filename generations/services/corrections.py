@@ -1,0 +1,125 @@
+"""What a person may put right, each with a reason, a linked entry and a line in the audit trail."""
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+
+from accounts.actor import Actor, system_actor
+from accounts.services.audit import record
+from billing.errors import InsufficientCredits, LedgerConflict
+from billing.ledger import adjust_hold
+from generations.lifecycle import DECIDED_IN_REVIEW, Money, State
+from generations.models import Generation
+from generations.provider.wire import TaskReport, TaskStatus
+from generations.services.filming import begin_keeping
+from generations.services.moves import end_generation, remark
+from platform_site.errors import Conflict, InvalidRequest
+
+log = structlog.get_logger(__name__)
+
+# After a person ended a doubt, the vendor's own word may still come, and is looked for so long.
+WATCH = timedelta(hours=24)
+_WATCH_EVERY = timedelta(minutes=5)
+
+
+def release_doubt(generation: Generation, *, actor: Actor, reason: str, now: datetime) -> None:
+    """Give the credits of a `needs_review` generation back: the vendor did not take the job.
+
+    Raises `InvalidRequest` without a reason, `Conflict` when it is not in review.
+    """
+    _end_doubt(generation, Money.RELEASE, actor=actor, reason=reason, now=now)
+
+
+def settle_doubt(generation: Generation, *, actor: Actor, reason: str, now: datetime) -> None:
+    """Spend the credits of a `needs_review` generation: the vendor charged for it.
+
+    Without a film of the vendor it counts as failed. Raises as `release_doubt` does.
+    """
+    _end_doubt(generation, Money.SETTLE, actor=actor, reason=reason, now=now)
+
+
+def adjust(
+    generation: Generation, *, spent: bool, actor: Actor, reason: str, now: datetime
+) -> None:
+    """Correct what an ended generation cost, once. Raises as `billing.ledger.adjust_hold` does."""
+    with transaction.atomic():
+        adjust_hold(hold_id=generation.hold_id, spent=spent, actor=actor, reason=reason, now=now)
+        words = "spent after all" if spent else "given back after all"
+        message = f"{generation.credits} credits {words}: {reason}"
+        remark(generation, "adjusted", actor=actor, message=message)
+        _record(generation, "generation.adjusted", actor, reason, spent=spent)
+
+
+def apply_late_truth(generation: Generation, report: TaskReport, *, now: datetime) -> None:
+    """Correct a generation that a person ended before the vendor's word came (P14).
+
+    The vendor's word that says otherwise makes one adjusting entry; a finished film is kept.
+    """
+    Generation.objects.filter(pk=generation.pk).update(next_poll_at=watch_again_at(generation, now))
+    if report.status not in {TaskStatus.COMPLETED, TaskStatus.FAILED}:
+        return
+    charged = report.status == TaskStatus.COMPLETED
+    actor = system_actor("poll")
+    generation.hold.refresh_from_db()
+    try:
+        with transaction.atomic():
+            if (generation.hold.spent > 0) != charged:
+                adjust(
+                    generation,
+                    spent=charged,
+                    actor=actor,
+                    reason="The vendor's word came after the decision.",
+                    now=now,
+                )
+            if charged:
+                begin_keeping(generation, report, now=now)
+            Generation.objects.filter(pk=generation.pk).update(next_poll_at=None)
+    except (InsufficientCredits, LedgerConflict) as error:
+        # The row stays due, and the next look tries again.
+        log.error(  # noqa: TRY400  # a refusal, not a crash
+            "late_truth_not_booked", generation_id=str(generation.id), problem=error.message
+        )
+
+
+def _end_doubt(
+    generation: Generation, money: Money, *, actor: Actor, reason: str, now: datetime
+) -> None:
+    if not reason.strip():
+        raise InvalidRequest("A correction needs a reason.", field="reason")
+    if generation.state != State.NEEDS_REVIEW:
+        raise Conflict("This generation is not in review.")
+    with transaction.atomic():
+        ended = end_generation(
+            generation,
+            State.FAILED,
+            money=money,
+            actor=actor,
+            now=now,
+            message=f"Decided by {actor}: {reason}",
+            error_code=DECIDED_IN_REVIEW,
+            error_message=reason,
+        )
+        if not ended:
+            raise Conflict("This generation is not in review.")
+        if generation.upstream_id is not None:
+            Generation.objects.filter(pk=generation.pk).update(next_poll_at=now + _WATCH_EVERY)
+        _record(generation, f"generation.review_{money}", actor, reason)
+
+
+def watch_again_at(generation: Generation, now: datetime) -> datetime | None:
+    """Return when to look again for the vendor's word on an ended generation; None: no more."""
+    ended_at = generation.ended_at or now
+    return now + _WATCH_EVERY if now - ended_at < WATCH else None
+
+
+def _record(generation: Generation, action: str, actor: Actor, reason: str, **data: object) -> None:
+    record(
+        actor=actor,
+        action=action,
+        team=generation.team,
+        subject=f"generation:{generation.pk}",
+        reason=reason,
+        credits=generation.credits,
+        **data,
+    )

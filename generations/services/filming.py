@@ -1,0 +1,35 @@
+"""Note that the vendor has a film for us, inside the transaction that learnt it."""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from generations.models import Film, Generation
+from generations.provider.wire import TaskReport
+from generations.queue import enqueue_keep
+from generations.services.notices import notify_ended
+
+log = structlog.get_logger(__name__)
+
+LINK_LIFE = timedelta(hours=24)  # FACTS.md: result links die after 24 h
+
+
+def begin_keeping(generation: Generation, report: TaskReport, *, now: datetime) -> Film:
+    """Create the film's row and have it fetched; without a link it is lost from the start (P29)."""
+    url = report.urls[0] if report.urls else ""
+    film = Film(generation=generation, source_url=url, created_at=now)
+    if url:
+        finished_at = datetime.fromtimestamp(report.completed_at or now.timestamp(), tz=now.tzinfo)
+        film.link_expires_at = min(finished_at, now) + LINK_LIFE
+        film.next_attempt_at = now + timedelta(seconds=60)
+    else:
+        film.state = Film.State.GIVEN_UP
+        film.problem = "The vendor completed the task without a link to the film."
+    film.save(force_insert=True)
+    generation.film = film
+    if url:
+        enqueue_keep(generation.id)
+    else:
+        log.error("film_without_link", generation_id=str(generation.id))
+        notify_ended(generation, now=now)
+    return film
