@@ -1,7 +1,7 @@
 """The package as a whole: it depends on nothing of ours, and both its doors open."""
 
 import ast
-import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -59,7 +59,7 @@ def test_manage_py_sandbox_takes_the_same_options(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert isinstance(process.stdout, io.TextIOBase)
+    assert process.stdout
     line = process.stdout.readline()
     try:
         url = line.removeprefix("sandbox listening on ").strip()
@@ -100,3 +100,23 @@ def test_images_are_trusted_from_the_platforms_own_origin() -> None:
         "http://b:2",
         "http://c",
     }
+
+
+@pytest.mark.parametrize(
+    "environ", [{"SANDBOX_PORT": "many"}, {"SANDBOX_LINK_LIFE": "x"}, {"PUBLIC_URL": "nowhere"}]
+)
+def test_a_wrong_setting_is_one_line_and_not_a_traceback(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "sandbox", "--data-dir", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("sandbox: ")
+    assert "Traceback" not in result.stderr
