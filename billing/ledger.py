@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
 from accounts.actor import Actor
@@ -41,24 +41,21 @@ def grant(
         raise InvalidRequest("A grant is a whole number of credits above 0.", field="credits")
     if not reason.strip():
         raise InvalidRequest("A grant needs a reason.", field="reason")
-    with transaction.atomic():
-        if idempotency_key is not None:
-            earlier = Transfer.objects.filter(idempotency_key=idempotency_key).first()
-            if earlier is not None:
-                return _same_grant(earlier, team, credits)
-        accounts = _accounts_of(team)
-        entry = _write(
-            kind=Transfer.Kind.GRANT,
-            accounts=accounts,
-            debit=Account.Kind.GRANTED,
-            credit=Account.Kind.WALLET,
-            amount=credits,
-            actor=actor,
-            reason=reason,
-            idempotency_key=idempotency_key,
-        )
-        _move(accounts, Account.Kind.GRANTED, Account.Kind.WALLET, credits)
-    return entry
+    try:
+        with transaction.atomic():
+            return _earlier_grant(idempotency_key, team, credits) or _grant(
+                team=team,
+                credits=credits,
+                reason=reason,
+                actor=actor,
+                idempotency_key=idempotency_key,
+            )
+    except IntegrityError:
+        # Two callers came with one idempotency key at once; the database let one in.
+        earlier = _earlier_grant(idempotency_key, team, credits)
+        if earlier is None:
+            raise
+        return earlier
 
 
 def place_hold(
@@ -163,6 +160,24 @@ def open_accounts(team: Team) -> None:
     Account.objects.bulk_create(
         [Account(team=team, kind=kind) for kind in Account.Kind.values], ignore_conflicts=True
     )
+
+
+def _grant(
+    *, team: Team, credits: int, reason: str, actor: Actor, idempotency_key: str | None
+) -> Transfer:
+    accounts = _accounts_of(team)
+    entry = _write(
+        kind=Transfer.Kind.GRANT,
+        accounts=accounts,
+        debit=Account.Kind.GRANTED,
+        credit=Account.Kind.WALLET,
+        amount=credits,
+        actor=actor,
+        reason=reason,
+        idempotency_key=idempotency_key,
+    )
+    _move(accounts, Account.Kind.GRANTED, Account.Kind.WALLET, credits)
+    return entry
 
 
 def _close(
@@ -334,9 +349,13 @@ def _wallet_refusal(team: Team, amount: int) -> InsufficientCredits:
     )
 
 
-def _same_grant(earlier: Transfer, team: Team, credits: int) -> Transfer:
-    same = (earlier.kind, earlier.team_id, earlier.amount) == ("grant", team.pk, credits)
-    if not same:
+def _earlier_grant(idempotency_key: str | None, team: Team, credits: int) -> Transfer | None:
+    if idempotency_key is None:
+        return None
+    earlier: Transfer | None = Transfer.objects.filter(idempotency_key=idempotency_key).first()
+    if earlier is None:
+        return None
+    if (earlier.kind, earlier.team_id, earlier.amount) != ("grant", team.pk, credits):
         raise LedgerConflict("This idempotency key was used for another grant.")
     return earlier
 

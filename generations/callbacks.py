@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 from generations.api.envelope import error_response
 from generations.services.callbacks import receive_callback
 from platform_site.errors import NotFound
-from platform_site.requests import client_address
+from platform_site.requests import actor_request_id, client_address
 
 
 @csrf_exempt
@@ -23,6 +23,7 @@ def callback(request: HttpRequest, token: str) -> HttpResponse:
             proposed_id=_proposed_id(request),
             event=request.headers.get("X-Event", ""),
             sent_from=client_address(request),
+            request_id=actor_request_id(request),
             now=timezone.now(),
         )
     except NotFound as error:

@@ -24,15 +24,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(*, port: int | None, host: str, data_dir: Path | None) -> None:
-    """Serve until SIGTERM or SIGINT; exit with status 1 when another server has the state."""
-    settings = Settings.from_environ(os.environ, port=port, host=host, data_dir=data_dir)
+    """Serve until SIGTERM or SIGINT; exit with status 1 and a line when it cannot begin."""
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s sandbox %(message)s"
     )
     try:
+        settings = Settings.from_environ(os.environ, port=port, host=host, data_dir=data_dir)
         asyncio.run(serve(settings))
-    except DataDirBusyError as busy:
-        sys.exit(str(busy))
+    except (DataDirBusyError, OSError, ValueError) as reason:
+        sys.exit(f"sandbox: {reason}")
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 OPENING_BALANCE: Final = 1_000_000
-_LOCK_WAIT_SECONDS: Final = 10.0
+_LOCK_WAIT_SECONDS: Final = 3.0
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS account (

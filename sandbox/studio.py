@@ -19,6 +19,7 @@ from sandbox.store import Store, Task
 # A scripted failure leaves a client time to see its task unfinished.
 FAIL_SECONDS: Final = 0.3
 _SWEEP_SECONDS: Final = 600.0
+_MOST_FETCHES: Final = 8
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class Studio:
         self._pool = pool
         self._sender = sender
         self._running: set[asyncio.Task[None]] = set()
+        self._fetches = asyncio.Semaphore(_MOST_FETCHES)
         self.films = settings.data_dir / "films"
         self._work = settings.data_dir / "work"
 
@@ -105,10 +107,11 @@ class Studio:
         request = json.loads(task.request)
         images = [self._work / f"{task.id}-{n}" for n in range(len(request["image_urls"]))]
         try:
-            for url, path in zip(request["image_urls"], images, strict=True):
-                await fetch_image(url, path, self._settings.image_origins)
+            async with self._fetches:
+                for url, path in zip(request["image_urls"], images, strict=True):
+                    await fetch_image(url, path, self._settings.image_origins)
             brief = _brief_of(task, request)
-            film = _name_of(brief, images)
+            film = await asyncio.to_thread(_name_of, brief, images)
             async with self._pool.slot():
                 self._store.begin(task.id)
                 seconds = await self._film(brief, images, self.films / film)

@@ -27,6 +27,9 @@ class WebhookDelivery(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
+    claimed_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="while a worker posts it"
+    )
     response_status = models.PositiveIntegerField(null=True, blank=True)
     response_note = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

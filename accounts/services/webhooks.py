@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 from standardwebhooks.webhooks import Webhook
 
@@ -100,16 +101,26 @@ def _claim(delivery_id: UUID, *, now: datetime) -> WebhookDelivery | None:
     )
     if delivery is None:
         return None
+    # Two copies of one task may run at once: whoever claims posts, the other does nothing.
     claimed = WebhookDelivery.objects.filter(
-        pk=delivery.pk, state=WebhookDelivery.State.PENDING, attempts=delivery.attempts
-    ).update(attempts=delivery.attempts + 1, next_attempt_at=now + _CLAIM)
+        Q(claimed_until=None) | Q(claimed_until__lte=now),
+        pk=delivery.pk,
+        state=WebhookDelivery.State.PENDING,
+        attempts=delivery.attempts,
+    ).update(
+        attempts=delivery.attempts + 1, claimed_until=now + _CLAIM, next_attempt_at=now + _CLAIM
+    )
     delivery.attempts += 1
     return delivery if claimed else None
 
 
 def _record(delivery: WebhookDelivery, status: int | None, note: str) -> None:
     now = timezone.now()
-    changes: dict[str, object] = {"response_status": status, "response_note": note[:300]}
+    changes: dict[str, object] = {
+        "response_status": status,
+        "response_note": note[:300],
+        "claimed_until": None,
+    }
     if status is not None and 200 <= status < 300:
         changes |= {
             "state": WebhookDelivery.State.DELIVERED,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-TIMEOUT_SECONDS = 90
+TIMEOUT_SECONDS = 40  # a film of twelve seconds in 1080p takes two
 
 
 class UnplayableFilm(Exception):
@@ -30,7 +30,7 @@ class FilmFacts:
 def inspect_film(film: Path, *, poster: Path, last_frame: Path) -> FilmFacts:
     """Decode `film` in a child, which writes `poster` and `last_frame`.
 
-    Raises `UnplayableFilm` for everything that keeps it from decoding, a crash or 90 seconds
+    Raises `UnplayableFilm` for everything that keeps it from decoding, a crash or 40 seconds
     included.
     """
     command = [
@@ -55,3 +55,5 @@ def inspect_film(film: Path, *, poster: Path, last_frame: Path) -> FilmFacts:
     except subprocess.CalledProcessError as error:
         lines = error.stderr.decode("utf-8", "replace").strip().splitlines()
         raise UnplayableFilm(lines[-1][:200] if lines else "The decoder died.") from error
+    except (ValueError, TypeError) as error:
+        raise UnplayableFilm("The decoder said nothing sensible.") from error

@@ -27,6 +27,9 @@ class Film(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
+    claimed_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="while a worker fetches it"
+    )
     alarms = models.PositiveSmallIntegerField(default=0, help_text="of 25, 50, 75 % of its life")
     problem = models.CharField(max_length=300, blank=True)
     kept_at = models.DateTimeField(null=True, blank=True)

@@ -7,6 +7,7 @@ it proves (see `errors`).
 import json
 import ssl
 import threading
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -16,17 +17,20 @@ from generations.provider.errors import ProviderRefused, ProviderUnavailable, Pr
 from generations.provider.wire import (
     CreditsReport,
     TaskReport,
+    names_a_task,
     read_credits,
     read_error,
     read_task,
     read_task_id,
 )
 from platform_site.cipher import Secret
+from platform_site.http import provably_unsent
 
 _CREATE_TIMEOUT = httpx.Timeout(30.0, connect=5.0, pool=5.0)
 _LOOK_TIMEOUT = httpx.Timeout(10.0, connect=5.0, pool=5.0)
 SUBMIT_SECONDS = 45  # the longest a create can take, all timeouts together, with a margin
 _MAX_REPLY_BYTES = 1024 * 1024
+_BODY_SECONDS = 10
 # Loading the certificate store costs milliseconds; every client shares one.
 _TLS = ssl.create_default_context()
 # An httpx pool is slow when shared (PERFORMANCE.md): each thread keeps a small one of its own.
@@ -52,7 +56,7 @@ class ProviderClient:
         task_id = read_task_id(data)
         if status < 300 and task_id is not None:
             return task_id
-        if status < 300 and isinstance(data, dict):
+        if status < 300 and isinstance(data, dict) and not names_a_task(data):
             # FACTS.md: a reply without data.taskId is not accepted, even under 200.
             raise ProviderRefused(
                 status=503, code="upstream_error", message="The reply carried no task id."
@@ -91,13 +95,13 @@ class ProviderClient:
                 method, f"{self._endpoint}{path}", headers=headers, content=content
             ) as reply:
                 text = _read_capped(reply)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise ProviderUnavailable(f"Not reached: {type(error).__name__}.") from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            if provably_unsent(error):
+                raise ProviderUnavailable(f"Not reached: {type(error).__name__}.") from error
             raise ProviderUnclear(f"No whole answer: {type(error).__name__}.") from error
         try:
             data = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             data = None
         refusal = read_error(data)
         if reply.status_code >= 400 and refusal is not None:
@@ -107,11 +111,14 @@ class ProviderClient:
 
 
 def _read_capped(reply: httpx.Response) -> bytes:
-    text = b""
+    """Read the body within its caps: timeouts bound each wait, not a body that drips for ever."""
+    text, ends = b"", time.monotonic() + _BODY_SECONDS
     for chunk in reply.iter_bytes():
         text += chunk
         if len(text) > _MAX_REPLY_BYTES:
             raise ProviderUnclear("The answer is too large.")
+        if time.monotonic() > ends:
+            raise ProviderUnclear("The answer does not end.")
     return text
 
 

@@ -67,7 +67,13 @@ def read_task_id(data: object) -> str | None:
     """Return `data.taskId` of a create reply, or None when the vendor did not give one."""
     reply = _mapping(_mapping(data).get("data"))
     task_id = reply.get("taskId")
-    return task_id if isinstance(task_id, str) and 0 < len(task_id) <= 120 else None
+    usable = isinstance(task_id, str) and 0 < len(task_id) <= 120 and task_id.isprintable()
+    return task_id if usable else None
+
+
+def names_a_task(data: object) -> bool:
+    """Tell whether a create reply has a `data.taskId`, even one that we cannot use."""
+    return bool(_mapping(_mapping(data).get("data")).get("taskId"))
 
 
 def read_credits(data: object) -> CreditsReport:
@@ -115,7 +121,8 @@ def _number(value: object) -> float | None:
     """Return a finite number of sensible size, or None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) and abs(value) < 1e12 else None
+    # Compare first: a whole number may be too large to become a float at all.
+    return float(value) if abs(value) < 1e12 and math.isfinite(value) else None
 
 
 def _whole(value: object) -> int | None:

@@ -31,22 +31,40 @@ _LAST_CHECK = timedelta(minutes=10)
 
 @transaction.atomic
 def receive_callback(
-    token: str, *, proposed_id: str, event: str, sent_from: str, now: datetime
+    token: str,
+    *,
+    proposed_id: str,
+    event: str,
+    sent_from: str,
+    now: datetime,
+    request_id: str = "",
 ) -> None:
     """Note that the vendor called. Raises one and the same `NotFound` for a wrong token and for an
     id that is not the generation's.
     """
-    generation = Generation.objects.filter(callback_token=token).first()
-    if generation is None or not 0 < len(proposed_id) <= MAX_ID_CHARACTERS:
+    # PostgreSQL takes no NUL, which a path may hold.
+    if not token.isprintable() or not 0 < len(proposed_id) <= MAX_ID_CHARACTERS:
         raise NotFound
+    generation = Generation.objects.filter(callback_token=token).first()
+    if generation is None:
+        raise NotFound
+    receipt = CallbackReceipt(
+        generation=generation,
+        proposed_id=proposed_id,
+        event=event[:60],
+        sent_from=sent_from,
+        received_at=now,
+        verdict=CallbackReceipt.Verdict.NOTED,
+    )
+    actor = Actor("vendor:callback", request_id=request_id)
     if generation.upstream_id is None:
         if generation.state not in {State.SUBMITTING, State.NEEDS_REVIEW}:
             raise NotFound
-        _note_proposal(generation, proposed_id, event=event, sent_from=sent_from, now=now)
+        _propose(receipt, actor, now)
         return
     if generation.upstream_id != proposed_id:
         raise NotFound
-    _note(generation, proposed_id, event=event, sent_from=sent_from, now=now)
+    _note(receipt, actor)
     if generation.state not in TERMINAL:
         Generation.objects.filter(pk=generation.pk, state=generation.state).update(next_poll_at=now)
 
@@ -66,10 +84,7 @@ def check_callback(receipt_id: int) -> None:
         return
     generation = receipt.generation
     if generation.upstream_id is not None or generation.state in TERMINAL:
-        known = generation.upstream_id == receipt.proposed_id
-        _judge(
-            receipt, CallbackReceipt.Verdict.NOTED if known else CallbackReceipt.Verdict.REJECTED
-        )
+        _judge(receipt, _verdict_without_doubt(receipt))
         return
     if generation.review_reason != ReviewReason.SUBMIT_UNKNOWN:
         # The reply to our POST may still come; if it does not, the doubt checks again.
@@ -85,10 +100,12 @@ def check_callback(receipt_id: int) -> None:
     adopted = _is_ours(report, generation) and adopt_upstream(
         generation, report.id, actor=system_actor("callback"), now=timezone.now()
     )
-    _judge(
-        receipt,
-        CallbackReceipt.Verdict.ADOPTED if adopted else CallbackReceipt.Verdict.REJECTED,
-    )
+    if adopted:
+        _judge(receipt, CallbackReceipt.Verdict.ADOPTED)
+    else:
+        # Another receipt, or another run of this one, may have been quicker.
+        generation.refresh_from_db()
+        _judge(receipt, _verdict_without_doubt(receipt))
 
 
 def adopt_upstream(
@@ -119,57 +136,41 @@ def _is_ours(report: TaskReport, generation: Generation) -> bool:
     submitted_at = generation.submitted_at
     if submitted_at is None or report.created_at is None:
         return False
+    # One secret may be vaulted twice and then answers for both rows' tasks.
+    elsewhere = Generation.objects.filter(
+        upstream_id=report.id, provider_key__endpoint=generation.provider_key.endpoint
+    )
     # The vendor tells whole seconds, so a task of the same second may look a little older.
-    return report.created_at >= int(submitted_at.timestamp()) and (
-        report.created_at <= (submitted_at + LINK_LIFE).timestamp()
-    )
+    earliest, latest = int(submitted_at.timestamp()), (submitted_at + LINK_LIFE).timestamp()
+    return earliest <= report.created_at <= latest and not elsewhere.exists()
 
 
-def _note_proposal(
-    generation: Generation, proposed_id: str, *, event: str, sent_from: str, now: datetime
-) -> None:
-    receipt = _note(
-        generation,
-        proposed_id,
-        event=event,
-        sent_from=sent_from,
-        now=now,
-        verdict=CallbackReceipt.Verdict.PROPOSED,
-        next_check_at=now + timedelta(seconds=10),
-    )
-    if receipt is not None and generation.state == State.NEEDS_REVIEW:
+def _propose(receipt: CallbackReceipt, actor: Actor, now: datetime) -> None:
+    receipt.verdict = CallbackReceipt.Verdict.PROPOSED
+    receipt.next_check_at = now + timedelta(seconds=10)
+    if _note(receipt, actor) and receipt.generation.state == State.NEEDS_REVIEW:
         enqueue_check_callback(receipt.pk)
 
 
-def _note(
-    generation: Generation,
-    proposed_id: str,
-    *,
-    event: str,
-    sent_from: str,
-    now: datetime,
-    verdict: str = CallbackReceipt.Verdict.NOTED,
-    next_check_at: datetime | None = None,
-) -> CallbackReceipt | None:
-    if generation.callbacks.count() >= MAX_RECEIPTS:
-        return None
-    receipt = CallbackReceipt.objects.create(
-        generation=generation,
-        proposed_id=proposed_id,
-        event=event[:60],
-        sent_from=sent_from,
-        received_at=now,
-        verdict=verdict,
-        next_check_at=next_check_at,
-    )
-    remark(
-        generation, "callback", actor=Actor("vendor:callback"), message=f"It called: {event[:60]}."
-    )
-    return receipt
+def _note(receipt: CallbackReceipt, actor: Actor) -> bool:
+    if receipt.generation.callbacks.count() >= MAX_RECEIPTS:
+        return False
+    receipt.save(force_insert=True)
+    remark(receipt.generation, "callback", actor=actor, message=f"It called: {receipt.event}.")
+    return True
+
+
+def _verdict_without_doubt(receipt: CallbackReceipt) -> str:
+    """Return what a proposal is once its generation needs none: it may name the very id."""
+    known = receipt.generation.upstream_id == receipt.proposed_id
+    return CallbackReceipt.Verdict.NOTED if known else CallbackReceipt.Verdict.REJECTED
 
 
 def _judge(receipt: CallbackReceipt, verdict: str) -> None:
-    CallbackReceipt.objects.filter(pk=receipt.pk).update(verdict=verdict, next_check_at=None)
+    # Of two runs of one check the first one's word stands.
+    CallbackReceipt.objects.filter(pk=receipt.pk, verdict=CallbackReceipt.Verdict.PROPOSED).update(
+        verdict=verdict, next_check_at=None
+    )
     log.info("callback_judged", generation_id=str(receipt.generation_id), verdict=verdict)
 
 

@@ -19,8 +19,7 @@ def begin_keeping(generation: Generation, report: TaskReport, *, now: datetime) 
     url = report.urls[0] if report.urls else ""
     film = Film(generation=generation, source_url=url, created_at=now)
     if url:
-        finished_at = datetime.fromtimestamp(report.completed_at or now.timestamp(), tz=now.tzinfo)
-        film.link_expires_at = min(finished_at, now) + LINK_LIFE
+        film.link_expires_at = _finished_at(generation, report, now) + LINK_LIFE
         film.next_attempt_at = now + timedelta(seconds=60)
     else:
         film.state = Film.State.GIVEN_UP
@@ -33,3 +32,10 @@ def begin_keeping(generation: Generation, report: TaskReport, *, now: datetime) 
         log.error("film_without_link", generation_id=str(generation.id))
         notify_ended(generation, now=now)
     return film
+
+
+def _finished_at(generation: Generation, report: TaskReport, now: datetime) -> datetime:
+    """Return the vendor's time of completion, if it lies between our submit and now."""
+    earliest = (generation.accepted_at or generation.created_at).timestamp()
+    told = report.completed_at or now.timestamp()
+    return datetime.fromtimestamp(min(now.timestamp(), max(earliest, told)), tz=now.tzinfo)

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import Storage, storages
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.actor import system_actor
@@ -30,6 +31,7 @@ from platform_site.http import (
     FetchError,
     FetchGone,
     FetchRefused,
+    TooLarge,
     fetch_to_file,
     guarded_client,
 )
@@ -38,7 +40,7 @@ log = structlog.get_logger(__name__)
 ACTOR = system_actor("keep")
 
 MAX_FILM_BYTES = 2 * 1024**3
-FETCH_SECONDS = 100  # below the queue's timeout for one task
+FETCH_SECONDS = 90  # with the inspector's, below the queue's timeout for one task
 CLAIM = timedelta(seconds=180)
 # Storage answers "gone" for a moment after a completion; this many times in a row it is.
 GONE_TIMES = 5
@@ -59,14 +61,13 @@ def keep_film(generation_id: UUID) -> None:
     with tempfile.TemporaryDirectory(prefix="dailies-keep-") as folder:
         try:
             fetched, facts = _fetch(film, Path(folder))
-        except FetchRefused as error:
+            _store(film, Path(folder), fetched, facts)
+        except (FetchRefused, TooLarge) as error:
             _give_up(film, f"Its link is not one that we fetch: {error}")
         except FetchGone:
             _handle_gone(film)
         except (FetchError, UnplayableFilm, OSError) as error:
             _try_again(film, f"{type(error).__name__}: {error}"[:300])
-        else:
-            _store(film, Path(folder), fetched, facts)
 
 
 def raise_alarms(*, now: datetime) -> int:
@@ -75,8 +76,10 @@ def raise_alarms(*, now: datetime) -> int:
     for film in Film.objects.filter(state=Film.State.PENDING, link_expires_at__isnull=False):
         life = film.link_expires_at - film.created_at  # type: ignore[operator]
         passed = sum((now - film.created_at) >= life * share for share in _ALARMS_AT)
-        if passed > film.alarms:
-            raised += Film.objects.filter(pk=film.pk, alarms=film.alarms).update(alarms=passed)
+        if passed > film.alarms and Film.objects.filter(pk=film.pk, alarms=film.alarms).update(
+            alarms=passed
+        ):
+            raised += 1
             log.error(
                 "film_not_kept_yet",
                 generation_id=str(film.pk),
@@ -94,9 +97,13 @@ def _claim(generation_id: UUID, *, now: datetime) -> Film | None:
     )
     if film is None:
         return None
+    # Two copies of one task may run at once: the second would overwrite what the first has stored.
     claimed = Film.objects.filter(
-        pk=film.pk, state=Film.State.PENDING, attempts=film.attempts
-    ).update(attempts=film.attempts + 1, next_attempt_at=now + CLAIM)
+        Q(claimed_until=None) | Q(claimed_until__lte=now),
+        pk=film.pk,
+        state=Film.State.PENDING,
+        attempts=film.attempts,
+    ).update(attempts=film.attempts + 1, claimed_until=now + CLAIM, next_attempt_at=now + CLAIM)
     film.attempts += 1
     return film if claimed else None
 
@@ -220,7 +227,7 @@ def _try_again(film: Film, problem: str) -> None:
         return
     wait = min(_LAST_WAIT, timedelta(seconds=1) * 2 ** min(film.attempts - 1, 12))
     Film.objects.filter(pk=film.pk, state=Film.State.PENDING).update(
-        next_attempt_at=now + wait, problem=problem[:300]
+        next_attempt_at=now + wait, claimed_until=None, problem=problem[:300]
     )
     log.warning("film_not_kept", generation_id=str(film.pk), problem=problem)
 

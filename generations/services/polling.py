@@ -12,21 +12,31 @@ from django.utils import timezone
 from accounts.actor import system_actor
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation
-from generations.provider.errors import ProviderError, ProviderUnclear
+from generations.provider.errors import ProviderError
 from generations.provider.wire import TaskReport, TaskStatus
 from generations.services.corrections import apply_late_truth, watch_again_at
 from generations.services.filming import begin_keeping
 from generations.services.moves import end_generation, move
 from generations.services.provider_keys import client_for
-from platform_site.cipher import CipherError
 
 log = structlog.get_logger(__name__)
 ACTOR = system_actor("poll")
 
 POLL_THREADS = 16
+# A question that hangs gives its place to others after this long (P27); so many may hang at once.
+SLOW_AFTER = 1.0  # seconds
+SLOW_THREADS = 112
 # A claimed row is nobody else's for this long; a sweep that dies gives it back by time alone.
 CLAIM = timedelta(seconds=60)
 DEADLINE = timedelta(hours=2)  # typical render times are minutes (FACTS.md)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One poll under way; `asked_at` is of the monotonic clock."""
+
+    generation: Generation
+    asked_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,27 +83,28 @@ def claim_due(now: datetime, *, limit: int) -> list[Generation]:
 
 
 class Poller:
-    """Keeps up to `POLL_THREADS` questions to the vendor under way and acts on answers as they
-    come, so that a slow one delays nobody. Threads only speak HTTP; the database belongs to the
-    thread that calls `step`.
+    """Keeps up to `POLL_THREADS` questions to the vendor under way, and those that hang beside
+    them, and acts on answers as they come, so that a slow one delays nobody. Threads only speak
+    HTTP; the database belongs to the thread that calls `step`.
     """
 
     def __init__(self) -> None:
         """Start without questions."""
-        self._pool = ThreadPoolExecutor(max_workers=POLL_THREADS)
-        self._asked: dict[Future[TaskReport], Generation] = {}
+        self._pool = ThreadPoolExecutor(max_workers=POLL_THREADS + SLOW_THREADS)
+        self._asked: dict[Future[TaskReport], Question] = {}
 
     def step(self, *, pause: float, take_more: bool = True) -> None:
         """Ask about what is due, then act on what has come within `pause` seconds."""
-        if take_more and len(self._asked) < POLL_THREADS:
-            for generation in claim_due(timezone.now(), limit=POLL_THREADS - len(self._asked)):
+        room = self._room() if take_more else 0
+        if room > 0:
+            for generation in claim_due(timezone.now(), limit=room):
                 self._ask(generation)
         if not self._asked:
             time.sleep(pause)
             return
         done, _ = wait(self._asked, timeout=pause, return_when=FIRST_COMPLETED)
         for future in done:
-            self._act(self._asked.pop(future), future)
+            self._act(self._asked.pop(future).generation, future)
 
     def drain(self, *, seconds: float) -> None:
         """Finish what was asked, for at most `seconds`; rows left over are due again by time."""
@@ -102,52 +113,64 @@ class Poller:
             self.step(pause=0.1, take_more=False)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def _room(self) -> int:
+        """Return how many more may be asked now."""
+        lately = time.monotonic() - SLOW_AFTER
+        quick = sum(question.asked_at > lately for question in self._asked.values())
+        return min(POLL_THREADS - quick, POLL_THREADS + SLOW_THREADS - len(self._asked))
+
     def _ask(self, generation: Generation) -> None:
         future: Future[TaskReport]
         try:
             client = client_for(generation.provider_key)
-        except CipherError as error:
+        except ProviderError as error:
             future = Future()
-            future.set_exception(ProviderUnclear(f"The provider key does not open: {error}"))
+            future.set_exception(error)
         else:
             future = self._pool.submit(client.get_task, generation.upstream_id or "")
-        self._asked[future] = generation
+        self._asked[future] = Question(generation, time.monotonic())
 
     def _act(self, generation: Generation, future: Future[TaskReport]) -> None:
         try:
-            answer = Answer(generation, future.result())
-        except ProviderError as error:
-            answer = Answer(generation, None, error.message)
-        try:
-            apply_answer(answer, now=timezone.now())
+            apply_answer(_answer(generation, future), now=timezone.now())
         except Exception:
-            # One row that cannot be written must not keep the others from being polled.
+            # One row that cannot be asked or written must not keep the others from being polled.
             log.exception("poll_not_applied", generation_id=str(generation.id))
 
 
+def _answer(generation: Generation, future: Future[TaskReport]) -> Answer:
+    try:
+        return Answer(generation, future.result())
+    except ProviderError as error:
+        log.warning("poll_unclear", generation_id=str(generation.id), problem=error.message)
+        return Answer(generation, None, error.message)
+
+
 def apply_answer(answer: Answer, *, now: datetime) -> None:
-    """Act on one poll. Only the vendor's clear word moves anything (P13, P28)."""
+    """Act on one poll. Only the vendor's clear word ends anything (P13, P28); the deadline passes
+    whether it says that it still works or says nothing that we understand.
+    """
     generation, report = answer.generation, answer.report
+    failures = generation.poll_failures + 1 if report is None else 0
     if report is not None and generation.is_terminal:
         apply_late_truth(generation, report, now=now)
-    elif report is None:
-        _look_again(generation, now, failures=generation.poll_failures + 1)
-        log.warning("poll_unclear", generation_id=str(generation.id), problem=answer.problem)
-    elif report.status == TaskStatus.COMPLETED:
+    elif report is not None and report.status == TaskStatus.COMPLETED:
         complete(generation, report, now=now)
-    elif report.status == TaskStatus.FAILED:
+    elif report is not None and report.status == TaskStatus.FAILED:
         _fail(generation, report, now)
     elif _is_overdue(generation, now):
         move(
             generation,
             State.NEEDS_REVIEW,
             actor=ACTOR,
-            message="Past its deadline the vendor is still working on it; its credits stay held.",
+            message="The vendor has not finished it by its deadline; its credits stay held.",
             review_reason=ReviewReason.SILENT,
             next_poll_at=now + timedelta(minutes=5),
+            polls=generation.polls + 1,
+            poll_failures=failures,
         )
     else:
-        _look_again(generation, now, failures=0)
+        _look_again(generation, now, failures=failures)
 
 
 def complete(generation: Generation, report: TaskReport, *, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.actor import Actor, system_actor
@@ -13,10 +14,11 @@ from accounts.roles import Permission
 from accounts.selectors import require
 from accounts.services.audit import record
 from generations.lifecycle import TERMINAL, State
-from generations.models import Generation, ProviderKey
+from generations.models import Film, Generation, ProviderKey
 from generations.provider.client import ProviderClient
-from generations.provider.errors import ProviderError
+from generations.provider.errors import ProviderError, ProviderRefused, ProviderUnavailable
 from generations.vault import needs_rotation, reveal, rotated, seal
+from platform_site.cipher import CipherError
 from platform_site.errors import Conflict, InvalidRequest
 
 log = structlog.get_logger(__name__)
@@ -27,8 +29,21 @@ _LAST_PROBE = timedelta(minutes=15)
 
 
 def client_for(provider_key: ProviderKey) -> ProviderClient:
-    """Return a client that speaks with this key at the endpoint it pins (P25)."""
-    return ProviderClient(endpoint=provider_key.endpoint, secret=reveal(provider_key))
+    """Return a client that speaks with this key at the endpoint it pins (P25).
+
+    Nothing was sent when it raises: `ProviderRefused` for a key that was deleted and wiped,
+    `ProviderUnavailable` for one that does not open, which an operator can mend (VAULT_KEYS).
+    """
+    if not provider_key.secret_token:
+        raise ProviderRefused(
+            status=401, code="invalid_api_key", message="The provider key was deleted."
+        )
+    try:
+        secret = reveal(provider_key)
+    except CipherError as error:
+        log.exception("provider_key_does_not_open", provider_key=provider_key.pk)
+        raise ProviderUnavailable("The provider key does not open.") from error
+    return ProviderClient(endpoint=provider_key.endpoint, secret=secret)
 
 
 def add_provider_key(
@@ -98,8 +113,13 @@ def delete_provider_key(provider_key: ProviderKey, *, actor: Actor) -> None:
 
 
 def wipe_sealed_keys() -> int:
-    """Forget the secrets of sealed keys that no generation needs any more; return how many."""
-    busy = Generation.objects.exclude(state__in=TERMINAL).values("provider_key")
+    """Forget the secrets of sealed keys that no generation needs any more; return how many.
+
+    A film that is not kept yet needs it too: a dead link is asked for anew with its key.
+    """
+    busy = Generation.objects.filter(
+        ~Q(state__in=TERMINAL) | Q(film__state=Film.State.PENDING)
+    ).values("provider_key")
     return (
         ProviderKey.objects.filter(state=ProviderKey.State.SEALED)
         .exclude(secret_token="")

@@ -10,7 +10,6 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError
 from django.utils import timezone
 
 from accounts.actor import Actor, system_actor
@@ -22,7 +21,6 @@ from generations.queue import enqueue_check_callback
 from generations.services.moves import end_generation, move
 from generations.services.polling import first_poll_at
 from generations.services.provider_keys import client_for, note_key_works, pause_provider_key
-from platform_site.cipher import CipherError
 
 log = structlog.get_logger(__name__)
 ACTOR = system_actor("submit")
@@ -44,10 +42,6 @@ def send_generation(generation_id: UUID) -> None:
         return
     try:
         upstream_id = client_for(generation.provider_key).create_task(upstream_body(generation))
-    except CipherError as error:
-        # Wiped between admission and claim, or sealed with a vault key that is gone.
-        lost = ProviderRefused(status=401, code="invalid_api_key", message=str(error))
-        _fail(generation, lost, "The provider key does not open any more; nothing was sent.")
     except ProviderUnavailable as error:
         _requeue(generation, f"{error.message} Nothing was sent.", counts=False)
     except ProviderRefused as refusal:
@@ -79,7 +73,10 @@ def upstream_body(generation: Generation) -> dict[str, object]:
 
 
 def record_acceptance(generation: Generation, upstream_id: str, *, now: datetime) -> bool:
-    """Commit the vendor's id in a transaction of its own; shout with the id if that fails (P21)."""
+    """Commit the vendor's id in a transaction of its own; shout with the id if that fails (P21).
+
+    Returns False when somebody ended the generation meanwhile: the vendor works for nobody.
+    """
     changes: dict[str, Any] = {
         "upstream_id": upstream_id,
         "accepted_at": now,
@@ -93,14 +90,17 @@ def record_acceptance(generation: Generation, upstream_id: str, *, now: datetime
             generation.refresh_from_db()
             if generation.state == State.NEEDS_REVIEW and generation.upstream_id is None:
                 done = move(generation, State.PROCESSING, actor=ACTOR, **changes)
-    except DatabaseError:
-        log.critical(
-            "upstream_id_not_saved",
-            generation_id=str(generation.id),
-            upstream_id=upstream_id,
-        )
+    except Exception:
+        _shout(generation, upstream_id)
         raise
+    if not done:
+        _shout(generation, upstream_id)
     return done
+
+
+def _shout(generation: Generation, upstream_id: str) -> None:
+    """Leave the id where an operator finds it: it may be the only trace of a paid task."""
+    log.critical("upstream_id_not_saved", generation_id=str(generation.id), upstream_id=upstream_id)
 
 
 def doubt(generation: Generation, *, message: str, actor: Actor) -> bool:
@@ -129,7 +129,7 @@ def doubt_stale_submits(*, now: datetime) -> int:
 def _handle_refusal(generation: Generation, refusal: ProviderRefused) -> None:
     reason = f"The vendor refused: {refusal.code}: {refusal.message}"
     sealed = generation.provider_key.state == ProviderKey.State.SEALED
-    if refusal.code in _KEY_TROUBLE and not sealed:
+    if (refusal.code in _KEY_TROUBLE or refusal.status in {401, 402, 403}) and not sealed:
         pause_provider_key(
             generation.provider_key, reason=f"{refusal.code}: {refusal.message}", actor=ACTOR
         )

@@ -40,6 +40,7 @@ POLL_PAUSE = 0.1
 RENEW_SECONDS = 3.0
 STEPS_SECONDS = 0.5
 ALARM_SECONDS = 30.0
+DRAIN_SECONDS = 12.0  # longer than a question may last
 BATCH = 100
 # An enqueued step is not enqueued again for this long: its row's due time moves on.
 ENQUEUE_AGAIN = timedelta(seconds=60)
@@ -60,13 +61,16 @@ def run_sweep(*, run_seconds: float = RUN_SECONDS, wait_seconds: float = 0.0) ->
         (ALARM_SECONDS, _look_after_films),
     )
     poller = Poller()
-    while time.monotonic() < ends:
-        if not regular(timezone.now()):
-            return False
-        poller.step(pause=POLL_PAUSE)
-    poller.drain(seconds=LEASE_LIFE.total_seconds() - RENEW_SECONDS)
-    release(LEASE, holder, now=timezone.now())
-    enqueue_sweep()
+    try:
+        while time.monotonic() < ends:
+            if not regular(timezone.now()):
+                return False
+            poller.step(pause=POLL_PAUSE)
+        # The next one starts before the last answers are in: one that hangs delays nobody (P27).
+        release(LEASE, holder, now=timezone.now())
+        enqueue_sweep()
+    finally:
+        poller.drain(seconds=DRAIN_SECONDS)
     return True
 
 

@@ -15,8 +15,14 @@ from sandbox.film.sound import SAMPLE_RATE
 
 Planes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 
-# One thread: another count cuts the frame into other slices and changes the bytes.
-_X264: Final = {"preset": "veryfast", "crf": "20", "threads": "1", "x264-params": "aq-mode=3"}
+# Another count of threads cuts the frame into other slices and changes the bytes. So does mbtree,
+# which was seen to depend on what memory held before.
+_X264: Final = {
+    "preset": "veryfast",
+    "crf": "21",
+    "threads": "1",
+    "x264-params": "aq-mode=3:mbtree=0",
+}
 _MP4: Final = {"movflags": "+faststart", "fflags": "+bitexact"}
 _BT709: Final = 1
 _LIMITED_RANGE: Final = 1

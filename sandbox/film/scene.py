@@ -55,7 +55,9 @@ class Scene:
         for layer in self._layers:
             layer.paste(canvas, self._shift(layer, time))
         self._air.draw(canvas, time, self._camera(time) * self._stage.travel)
-        self._words.paste(canvas, min(1.0, max(0.0, (time - _TITLE_AT) / _TITLE_FADE)))
+        # Gone again at the end: the last frame may become the first of another film.
+        shown = min(time - _TITLE_AT, self._seconds - _TITLE_AT - time)
+        self._words.paste(canvas, min(1.0, max(0.0, shown / _TITLE_FADE)))
 
     def _camera(self, time: float) -> float:
         """Return how far the camera has gone of its whole way."""

@@ -168,7 +168,7 @@ def test_an_unknown_model_is_not_found(client: Any) -> None:
 )
 def test_any_other_key_is_not_a_key(connect: Callable[..., Any], key: str) -> None:
     stranger = connect(key="sk-sandbox-placeholder")
-    stranger.http.headers["Authorization"] = f"Bearer {key}"
+    stranger.http.headers["Authorization"] = f"Bearer {key}".strip()
     for reply in (
         stranger.create(),
         stranger.http.get("/v1/credits"),

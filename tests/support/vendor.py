@@ -25,17 +25,18 @@ TASKS = "/v1/tasks/"
 
 @dataclass(frozen=True)
 class Call:
-    """One request as it arrived. `json` is None for a body that is not JSON."""
+    """One request as it arrived; `peer` is the port it came from, and tells connections apart."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes
+    peer: int
     at: float = field(default_factory=time.time)
 
     @property
     def json(self) -> Any:
-        """Return the body read as JSON."""
+        """Return the body read as JSON, None for a body that is none."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -295,7 +296,8 @@ def running_vendor() -> Iterator[Vendor]:
         def _take(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             headers = {name.lower(): value for name, value in self.headers.items()}
-            call = Call(self.command, self.path, headers, self.rfile.read(length))
+            body, peer = self.rfile.read(length), self.client_address[1]
+            call = Call(self.command, self.path, headers, body, peer)
             # A caller that is killed, or that gives up, is what many tests are about.
             with suppress(OSError):
                 vendor.answer(Exchange(self, call))

@@ -8,6 +8,8 @@ from sandbox.film.palette import Colour, mix, rgb
 from sandbox.film.sky import Sun, gradient, place_sun
 from sandbox.film.stage import Stage, even
 
+_LEAVES = {"day": "4c8a3c", "dawn": "5f8a55", "golden": "8f7a2c", "neon": "3a2a7a"}
+
 
 def paint(stage: Stage) -> list[Layer]:
     """Return the layers from far to near."""
@@ -22,9 +24,7 @@ def paint(stage: Stage) -> list[Layer]:
 
 def _green(stage: Stage) -> Colour:
     """Return the colour of leaves at this hour."""
-    leaf = rgb("3f7a4a") if stage.story.hour in ("day", "dawn") else rgb("2b5a4c")
-    if stage.story.hour == "golden":
-        leaf = rgb("8a6a2c")
+    leaf = rgb(_LEAVES.get(stage.story.hour, "2b5a4c"))
     return mix(leaf, stage.palette.near, 0.25 + 0.45 * stage.palette.starry)
 
 
@@ -37,7 +37,7 @@ def _clearing(stage: Stage, sun: Sun) -> Layer:
     leaves = field(stage.dice, (height, width), cells=5, octaves=6)
     rows = stage.rows(0, height)
     crown = smooth((leaves - 0.28 - rows * 0.5) / 0.12) * np.float32(0.6)
-    haze = mix(palette.haze, _green(stage), 0.45)
+    haze = mix(palette.haze, _green(stage), 0.6)
     colour += (haze - colour) * np.float32(0.35)
     colour += (mix(haze, palette.near, 0.3) - colour) * crown[..., None]
     ys = np.arange(height, dtype=np.float32)[:, None] - np.float32(height * 0.46)
@@ -66,9 +66,9 @@ def _trunks(stage: Stage, depth: float, base: float, density: int) -> Layer:
         girth = stage.unit * (0.35 + 4.2 * depth) * stage.dice.uniform(0.7, 1.5)
         _trunk(stage, alpha, lit, x=x, girth=girth, base=base)
     leaves = field(stage.dice, (height, width), cells=7 + 5 * (1 - depth), octaves=5)
-    crown = smooth((leaves - np.float32(0.40) - (ys / height) * np.float32(0.85)) / 0.06)
+    crown = smooth((leaves - np.float32(0.37) - (ys / height) * np.float32(1.15)) / 0.06)
     alpha = np.maximum(alpha, crown)
-    dark = mix(palette.at(0.3 + 0.7 * depth), _green(stage), 0.3 * (1 - depth * 0.6))
+    dark = mix(palette.at(0.3 + 0.7 * depth), _green(stage), 0.55 * (1 - depth * 0.5))
     bright = mix(dark, palette.glow, 0.3 * (1 - 0.6 * palette.starry))
     colour = dark + (bright - dark) * lit[..., None]
     mist = smooth((ys / height - base + 0.22) / 0.24) * np.float32(0.55 * (1 - depth))
@@ -126,12 +126,12 @@ def _ferns(stage: Stage, depth: float, base: float) -> Layer:
     width = stage.plate_width(depth)
     outline = (np.float32(base) - 0.02 * line(stage.dice, width, bumps=5, octaves=3)) * stage.height
     columns = np.arange(width, dtype=np.float32)
-    for _ in range(int(width / stage.unit * 1.5)):
+    for _ in range(int(width / stage.unit * 2.6)):
         x, tall = stage.dice.uniform(0, width), stage.unit * stage.dice.uniform(2, 8.5)
         lean = stage.dice.uniform(-0.55, 0.55)
         low, high = max(0, int(x - tall)), min(width, int(x + tall) + 1)
         away = (columns[low:high] - np.float32(x)) / np.float32(tall)
-        blade = 1 - np.abs(away - lean * 0.5) * np.float32(stage.dice.uniform(6, 13))
+        blade = 1 - np.abs(away - lean * 0.5) * np.float32(stage.dice.uniform(9, 20))
         peak = outline[low:high].mean() if high > low else 0.0
         outline[low:high] = np.minimum(
             outline[low:high], peak - np.maximum(blade, -1) * np.float32(tall * 0.8)
@@ -139,7 +139,7 @@ def _ferns(stage: Stage, depth: float, base: float) -> Layer:
     top = even(max(0.0, float(outline.min()) - 2))
     ys = np.arange(top, stage.height, dtype=np.float32)[:, None]
     alpha = np.clip(ys - outline[None, :] + 0.5, 0, 1)
-    dark = mix(stage.palette.near, _green(stage), 0.16)
+    dark = mix(stage.palette.near, _green(stage), 0.24)
     colour = np.ones((*alpha.shape, 1), np.float32) * dark
     colour += dither(stage.dice, (*alpha.shape, 1))
     return Layer(colour, alpha, top=top, depth=depth)

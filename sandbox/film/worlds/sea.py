@@ -32,6 +32,13 @@ def _sea_colour(stage: Stage) -> Floats:
     return tone
 
 
+def _depth_colours(stage: Stage) -> tuple[Floats, Floats]:
+    """Return what the far sea is like at our feet and at the horizon."""
+    palette = stage.palette
+    near = mix(_sea_colour(stage), palette.near, 0.3)
+    return near, mix(palette.horizon, palette.haze, 0.6)
+
+
 def _headland(stage: Stage, depth: float, sun: Sun, height: float) -> Layer:
     """Paint land that comes in from the side away from the sun."""
     width = stage.plate_width(depth)
@@ -60,9 +67,8 @@ def _water(stage: Stage, sun: Sun) -> Layer:
     far = np.linspace(0, 1, height, dtype=np.float32)[:, None]
     palette = stage.palette
     shape = (height, width)
-    near = mix(_sea_colour(stage), palette.near, 0.3)
-    horizon = mix(palette.horizon, palette.haze, 0.5)
-    colour = horizon + (near - horizon) * (far**0.5 * np.ones(shape, np.float32))[..., None]
+    near, horizon = _depth_colours(stage)
+    colour = horizon + (near - horizon) * (far**0.42 * np.ones(shape, np.float32))[..., None]
     chop = _chop(stage, shape)
     colour *= (1 + 0.16 * (chop - 0.5) * (0.3 + far))[..., None]
     columns = np.arange(width, dtype=np.float32)[None, :]
@@ -120,8 +126,10 @@ def _swell(stage: Stage, depth: float, base: float, sun: Sun) -> Layer:
     below = ys - profile[None, :]
     alpha = smooth((below + 0.6) / np.float32(stage.unit * 0.3 + 1))
     palette = stage.palette
-    body = mix(_sea_colour(stage), palette.near, 0.18 + 0.55 * depth)
-    foot = mix(body, palette.near, 0.45)
+    near, horizon = _depth_colours(stage)
+    here = mix(horizon, near, ((base - _HORIZON) / (1 - _HORIZON)) ** 0.42)
+    body = mix(here, mix(_sea_colour(stage), palette.near, 0.5), 0.1 + 0.75 * depth)
+    foot = mix(body, palette.near, 0.16 + 0.3 * depth)
     fall = smooth(below / np.float32(stage.height * 0.13))
     colour = body + (foot - body) * fall[..., None]
     shape = (below.shape[0], width)

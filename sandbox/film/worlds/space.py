@@ -129,13 +129,33 @@ def _limb(stage: Stage, side: float) -> Layer:
     ys = np.arange(top, stage.height, dtype=np.float32)[:, None]
     below = ys - edge[None, :]
     alpha = np.clip(below + 0.5, 0, 1)
-    ground = field(stage.dice, shape, cells=6, octaves=6, stretch=2.4)
-    relief = np.gradient(ground, axis=1) * np.float32(stage.unit * (9 if side < 0.5 else -9))
-    tone = np.clip(0.3 + relief * 2.2 + (ground - 0.5) * 0.5, 0, 1)
-    tone *= np.exp(-np.maximum(below, 0) / np.float32(stage.height * 0.16))
+    ground = field(stage.dice, shape, cells=2.5, octaves=4, stretch=2.4)
+    _dig_craters(stage, ground, below)
+    relief = np.gradient(ground, axis=1) * np.float32(stage.unit * (11 if side < 0.5 else -11))
+    tone = np.clip(0.34 + relief + (ground - 0.5) * 0.5, 0, 1)
+    tone *= 0.16 + 0.84 * np.exp(-np.maximum(below, 0) / np.float32(stage.height * 0.1))
     stone, light = rgb("0b0c14"), rgb("9fa6b8")
     colour = stone + (light - stone) * (tone * np.float32(0.85))[..., None]
     rim = np.exp(-np.abs(below) / np.float32(stage.unit * 0.5)) * np.float32(0.5)
     colour += (rgb("dfe8ff") - colour) * rim[..., None]
     colour += dither(stage.dice, (*shape, 1))
     return Layer(colour, alpha, top=top, depth=depth)
+
+
+def _dig_craters(stage: Stage, ground: Floats, below: Floats) -> None:
+    """Press round hollows with raised rims into a ground, flat ones as seen from low above."""
+    height, width = ground.shape
+    ys = np.arange(height, dtype=np.float32)[:, None]
+    xs = np.arange(width, dtype=np.float32)[None, :]
+    for _ in range(26):
+        reach = stage.unit * stage.dice.uniform(0.7, 3.4)
+        x, y = stage.dice.uniform(0, width), stage.dice.uniform(0, height)
+        if below[int(y), int(x)] < reach * 0.5:
+            continue
+        rows = slice(max(0, int(y - reach)), min(height, int(y + reach) + 1))
+        columns = slice(max(0, int(x - reach * 2)), min(width, int(x + reach * 2) + 1))
+        across = (xs[:, columns] - np.float32(x)) / np.float32(reach)
+        down = (ys[rows] - np.float32(y)) / np.float32(reach * 0.34)
+        away = np.sqrt(across**2 + down**2)
+        rim = 0.16 * np.exp(-(((away - 1) / 0.2) ** 2))
+        ground[rows, columns] += rim - 0.24 * smooth((1 - away) / 0.5)

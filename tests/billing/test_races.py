@@ -1,0 +1,149 @@
+"""Money with many hands on it at once, on whichever database the tests run with."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from billing.audit import audit_books
+from billing.errors import InsufficientCredits, SpendLimitExceeded
+from billing.ledger import Subject, grant, release_hold, settle_hold
+from billing.models import Hold, SpendWindow, Transfer
+from billing.selectors import Books, books_of
+from tests.factories import ACTOR, make_hold, make_limit, make_team, team_subject
+from tests.support.races import race
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+
+CALLERS = 50
+
+
+def outcomes(results: list[object]) -> Counter[str]:
+    """Count results by type."""
+    return Counter(type(result).__name__ for result in results)
+
+
+def test_p01_of_fifty_callers_with_room_in_the_wallet_for_three_three_get_in() -> None:
+    team = make_team(credits=3 * 70 + 69)
+    results = race(CALLERS, lambda _n: make_hold(team, 70))
+    assert outcomes(results) == {"Hold": 3, "InsufficientCredits": 47}
+    assert books_of(team) == Books(granted=279, available=69, held=210, spent=0)
+    assert not list(audit_books())
+
+
+@pytest.mark.parametrize("window", ["hour", "total"])
+def test_p01_of_fifty_callers_with_room_in_a_limit_for_three_three_get_in(window: str) -> None:
+    team = make_team(credits=100_000)
+    key = Subject("api_key", "7")
+    make_limit(key, 3 * 70 + 69, team=team, window=window)
+    now = timezone.now()
+    results = race(CALLERS, lambda _n: make_hold(team, 70, subjects=(key,), now=now))
+    assert outcomes(results) == {"Hold": 3, "SpendLimitExceeded": 47}
+    window_row = SpendWindow.objects.get()
+    assert (window_row.held, window_row.spent) == (210, 0)
+    assert not list(audit_books())
+
+
+def test_p01_callers_with_limits_of_their_own_and_one_in_common_leave_no_trace_when_refused() -> (
+    None
+):
+    team = make_team(credits=100_000)
+    common = team_subject(team)
+    make_limit(common, 3 * 70, team=team, window="day")
+    keys = [Subject("api_key", str(number)) for number in range(10)]
+    for key in keys:
+        make_limit(key, 2 * 70, team=team)
+    now = timezone.now()
+    results = race(CALLERS, lambda n: make_hold(team, 70, subjects=(keys[n % 10], common), now=now))
+    assert outcomes(results) == {"Hold": 3, "SpendLimitExceeded": 47}
+    assert sum(w.held for w in SpendWindow.objects.exclude(limit__subject_kind="team")) == 210
+    assert not list(audit_books())
+
+
+def test_p01_the_same_race_with_closings_in_between_never_oversteps() -> None:
+    team = make_team(credits=210)
+
+    def hold_and_release(number: int) -> Hold:
+        hold = make_hold(team, 70)
+        with transaction.atomic():
+            close = settle_hold if number % 10 == 0 else release_hold
+            close(hold_id=hold.pk, actor=ACTOR, reason="Done", now=timezone.now())
+        return hold
+
+    results = race(30, hold_and_release)
+    assert set(outcomes(results)) <= {"Hold", "InsufficientCredits"}
+    books = books_of(team)
+    assert books.held == 0
+    assert books.granted == books.available + books.spent == 210
+    assert not list(audit_books())
+
+
+def test_p09_of_twenty_who_settle_or_release_one_hold_one_wins() -> None:
+    team = make_team(credits=70)
+    make_limit(team_subject(team), 70, team=team)
+    hold = make_hold(team, 70, subjects=(team_subject(team),))
+
+    def close(number: int) -> Transfer | None:
+        verb = settle_hold if number % 2 else release_hold
+        with transaction.atomic():
+            return verb(hold_id=hold.pk, actor=ACTOR, reason="Raced", now=timezone.now())
+
+    results = race(20, close)
+    assert outcomes(results) == {"Transfer": 1, "NoneType": 19}
+    assert Transfer.objects.filter(hold=hold).exclude(kind="hold").count() == 1
+    assert not list(audit_books())
+
+
+def test_credits_that_flow_both_ways_at_once_do_not_deadlock() -> None:
+    team = make_team(credits=1_000)
+    limit = team_subject(team)
+    make_limit(limit, 1_000, team=team, window="day")
+    holds = [make_hold(team, 10, subjects=(limit,)) for _ in range(10)]
+
+    def flow(number: int) -> object:
+        if number < 10:  # held → wallet
+            with transaction.atomic():
+                return release_hold(
+                    hold_id=holds[number].pk, actor=ACTOR, reason="Raced", now=timezone.now()
+                )
+        if number < 20:  # wallet → held
+            return make_hold(team, 10, subjects=(limit,))
+        return grant(team=team, credits=10, reason="Raced", actor=ACTOR)  # granted → wallet
+
+    errors = [result for result in race(30, flow) if isinstance(result, Exception)]
+    assert not errors
+    assert books_of(team) == Books(granted=1_100, available=1_000, held=100, spent=0)
+    assert not list(audit_books())
+
+
+def test_twenty_grants_with_one_key_add_credits_once() -> None:
+    team = make_team()
+    results = race(
+        20,
+        lambda _n: grant(
+            team=team, credits=50, reason="Bought", actor=ACTOR, idempotency_key="inv-9"
+        ),
+    )
+    assert outcomes(results) == {"Transfer": 20}
+    assert books_of(team).granted == 50
+
+
+def test_the_first_holds_of_a_new_window_share_one_row() -> None:
+    team = make_team(credits=10_000)
+    key = Subject("api_key", "7")
+    make_limit(key, 10_000, team=team, window="hour")
+    now = timezone.now() + timedelta(days=1)
+    results = race(20, lambda _n: make_hold(team, 10, subjects=(key,), now=now))
+    assert outcomes(results) == {"Hold": 20}
+    assert SpendWindow.objects.get().held == 200
+
+
+def test_refusals_are_of_the_two_kinds_that_say_why() -> None:
+    team = make_team(credits=10)
+    make_limit(team_subject(team), 5, team=team)
+    with pytest.raises(SpendLimitExceeded):
+        make_hold(team, 6, subjects=(team_subject(team),))
+    with pytest.raises(InsufficientCredits):
+        make_hold(team, 11)

@@ -1,0 +1,283 @@
+"""The provider client against a real server: what each kind of answer proves.
+
+A create that may have been accepted must never look like one that was not (P22), and no answer to
+a look may say more than the vendor said (P28).
+"""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from generations.provider.client import ProviderClient
+from generations.provider.errors import (
+    ProviderError,
+    ProviderRefused,
+    ProviderUnavailable,
+    ProviderUnclear,
+)
+from generations.provider.wire import TaskStatus
+from platform_site.cipher import Secret
+from tests.support.vendor import (
+    CREATE,
+    CREDITS,
+    TASKS,
+    Exchange,
+    Reply,
+    Vendor,
+    drop,
+    html,
+    refuse,
+    reset,
+    running_vendor,
+    say,
+)
+
+SECRET = "sk-sandbox-0123456789abcdef"
+BODY = {"model": "doubao-seedance-1.5-pro", "input": {"prompt": "东方 lake", "duration": 5}}
+
+
+@pytest.fixture
+def vendor() -> Iterator[Vendor]:
+    with running_vendor() as vendor:
+        yield vendor
+
+
+def client(url: str) -> ProviderClient:
+    return ProviderClient(endpoint=url, secret=Secret(SECRET))
+
+
+def create_at(url: str) -> ProviderError:
+    with pytest.raises(ProviderError) as caught:
+        client(url).create_task(BODY)
+    return caught.value
+
+
+def look_at(vendor: Vendor, reply: Reply, task_id: str = "t-1") -> ProviderError:
+    vendor.next(f"{TASKS}{task_id}", reply)
+    with pytest.raises(ProviderError) as caught:
+        client(vendor.url).get_task(task_id)
+    return caught.value
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def truncated_json(exchange: Exchange) -> None:
+    exchange.send(200, b'{"code": 200, "da', {"Content-Length": "70"})
+
+
+def never_ending(exchange: Exchange) -> None:
+    exchange.send_raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for _ in range(1000):
+        exchange.send_raw(b"1\r\n \r\n")
+        time.sleep(0.02)
+
+
+def test_a_create_sends_the_body_and_the_key_and_returns_the_id(vendor: Vendor) -> None:
+    task_id = client(vendor.url).create_task(BODY)
+    [call] = vendor.creates
+    assert task_id == vendor.only_task
+    assert call.json == BODY
+    assert call.headers["authorization"] == f"Bearer {SECRET}"
+
+
+def test_p22_a_refused_connection_proves_that_nothing_was_sent() -> None:
+    assert isinstance(create_at(f"http://127.0.0.1:{free_port()}"), ProviderUnavailable)
+
+
+def test_p22_a_name_that_does_not_resolve_proves_that_nothing_was_sent() -> None:
+    assert isinstance(create_at("http://vendor.invalid"), ProviderUnavailable)
+
+
+def test_p22_a_failed_tls_handshake_proves_that_nothing_was_sent(vendor: Vendor) -> None:
+    assert isinstance(create_at(vendor.url.replace("http:", "https:")), ProviderUnavailable)
+    assert vendor.creates == []
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        drop,
+        reset,
+        truncated_json,
+        html(500),
+        html(502),
+        html(400),
+        html(200),
+        say(500, {"detail": "not the envelope"}),
+        say(404, []),
+        say(200, [1, 2, 3]),
+        say(200, b"NaN"),
+        say(200, b"[" * 100_000),
+        say(307, b"", Location="/elsewhere"),
+        say(200, {"code": 200, "data": {"taskId": 7}}),
+        say(200, {"code": 200, "data": {"taskId": "x" * 121}}),
+        say(200, {"code": 200, "data": {"taskId": "with\0nul"}}),
+        say(200, b'"' + b"x" * 2_000_000 + b'"'),
+    ],
+    ids=[
+        "dropped",
+        "reset",
+        "truncated",
+        "html-500",
+        "html-502",
+        "html-400",
+        "html-200",
+        "other-json-500",
+        "list-404",
+        "list-200",
+        "nan",
+        "deep-nesting",
+        "redirect",
+        "number-for-an-id",
+        "long-id",
+        "nul-in-the-id",
+        "huge",
+    ],
+)
+def test_p22_what_may_have_been_accepted_is_unclear(vendor: Vendor, reply: Reply) -> None:
+    vendor.next(CREATE, vendor.accepts_then(reply))
+    assert isinstance(create_at(vendor.url), ProviderUnclear)
+    assert len(vendor.creates) == 1, "a create was repeated"
+
+
+def test_p22_a_reply_that_never_comes_is_unclear(
+    vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("generations.provider.client._CREATE_TIMEOUT", httpx.Timeout(0.3))
+    vendor.next(CREATE, vendor.accepts_then(vendor.gate().before(drop)))
+    # A thread of its own: each keeps a client with the timeout that it was made with.
+    with ThreadPoolExecutor(1) as pool:
+        assert isinstance(pool.submit(create_at, vendor.url).result(), ProviderUnclear)
+    assert len(vendor.tasks) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "invalid_request"),
+        (401, "invalid_api_key"),
+        (402, "insufficient_credits"),
+        (403, "ip_not_allowed"),
+        (404, "model_not_found"),
+        (429, "rate_limit_exceeded"),
+        (429, "spend_limit_exceeded"),
+        (500, "internal_error"),
+        (503, "upstream_error"),
+    ],
+)
+def test_the_vendors_own_envelope_is_a_refusal(vendor: Vendor, status: int, code: str) -> None:
+    vendor.next(CREATE, refuse(status, code, "Because."))
+    error = create_at(vendor.url)
+    assert isinstance(error, ProviderRefused)
+    assert (error.status, error.code, error.message) == (status, code, "Because.")
+
+
+@pytest.mark.parametrize("data", [{}, {"taskId": ""}, {"taskId": None}, None])
+def test_a_success_without_a_task_id_counts_as_refused(vendor: Vendor, data: object) -> None:
+    vendor.next(CREATE, say(200, {"code": 200, "msg": "success", "data": data}))
+    error = create_at(vendor.url)
+    assert isinstance(error, ProviderRefused)
+    assert (error.status, error.code) == (503, "upstream_error")
+
+
+def test_a_create_never_takes_a_connection_that_was_used_before(vendor: Vendor) -> None:
+    speaker = client(vendor.url)
+    speaker.create_task(BODY)
+    speaker.create_task(BODY)
+    assert len({call.peer for call in vendor.creates}) == 2
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        refuse(401, "invalid_api_key"),
+        refuse(403, "ip_not_allowed"),
+        refuse(404, "task_not_found"),
+        refuse(429, "rate_limit_exceeded"),
+        refuse(500, "internal_error"),
+        refuse(503, "upstream_error"),
+        html(200),
+        html(502),
+        drop,
+        reset,
+        truncated_json,
+        say(200, b"\xff\xfe\x00"),
+        say(200, b"[" * 100_000),
+        say(200, b'{"id": ' + b"9" * 5000 + b"}"),
+        say(200, {"id": "t-2", "status": "completed"}),
+        say(200, {"id": "t-1", "status": "exploded"}),
+        say(200, {"id": "t-1", "status": ["completed"]}),
+        say(200, {"id": "t-1"}),
+        say(200, {"status": "completed"}),
+        say(202, {"id": "t-1", "status": "completed"}),
+        say(200, b'"' + b"x" * 2_000_000 + b'"'),
+    ],
+)
+def test_p28_a_look_that_is_not_answered_clearly_says_nothing(vendor: Vendor, reply: Reply) -> None:
+    assert isinstance(look_at(vendor, reply), ProviderRefused | ProviderUnclear)
+
+
+def test_p28_a_look_whose_answer_drips_for_ever_ends(
+    vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("generations.provider.client._BODY_SECONDS", 0.3)
+    started = time.monotonic()
+    assert isinstance(look_at(vendor, never_ending), ProviderUnclear)
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 400, '"7"'])
+def test_p28_numbers_that_are_none_are_left_out(vendor: Vendor, number: str) -> None:
+    task = {"id": "t-1", "status": "completed", "created_at": "#", "completed_at": "#"}
+    text = json.dumps({**task, "output": {"urls": [], "metadata": {"seed": "#"}}})
+    vendor.next(f"{TASKS}t-1", say(200, text.replace('"#"', number).encode()))
+    report = client(vendor.url).get_task("t-1")
+    assert (report.status, report.created_at, report.completed_at) == ("completed", None, None)
+    assert report.metadata.get("seed", "7") == "7"
+
+
+def test_metadata_that_we_do_not_know_is_left_out(vendor: Vendor) -> None:
+    task_id = vendor.add_task("t-1")
+    vendor.finish(task_id, urls=["u"], ratio="16:9\0", surprise={"a": [1]}, duration=[5])
+    report = client(vendor.url).get_task(task_id)
+    assert report.metadata == {"seed": 41485, "ratio": "16:9"}
+
+
+def test_a_failed_task_brings_its_reason(vendor: Vendor) -> None:
+    task_id = vendor.add_task("t-1")
+    vendor.fail(task_id, "upstream_error", "Too \0dark.")
+    report = client(vendor.url).get_task(task_id)
+    assert report.status == TaskStatus.FAILED
+    assert (report.error_code, report.error_message) == ("upstream_error", "Too dark.")
+
+
+def test_a_task_id_cannot_leave_its_path(vendor: Vendor) -> None:
+    with pytest.raises(ProviderRefused):
+        client(vendor.url).get_task("../credits?x=1#y")
+    [call] = vendor.calls
+    assert call.path == "/v1/tasks/..%2Fcredits%3Fx%3D1%23y"
+
+
+@pytest.mark.parametrize("name", ["balance", "credits"])
+def test_the_meter_is_read_under_both_of_its_names(vendor: Vendor, name: str) -> None:
+    vendor.next(CREDITS, say(200, {"code": 200, "data": {name: 12, "total_consumed": 3}}))
+    meter = client(vendor.url).get_credits()
+    assert (meter.balance, meter.total_purchased, meter.total_consumed) == (12, None, 3)
+
+
+def test_p33_no_error_of_the_client_shows_the_key(vendor: Vendor) -> None:
+    for reply in (refuse(401, "invalid_api_key"), html(500), drop, reset):
+        vendor.next(CREATE, reply)
+        error: BaseException | None = create_at(vendor.url)
+        while error is not None:
+            assert SECRET not in f"{error!s}{error!r}{error.args}"
+            error = error.__cause__
