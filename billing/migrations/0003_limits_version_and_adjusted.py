@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0002_projects'),
+        ('accounts', '0003_projects'),
         ('billing', '0002_seedance_1_5_pro_rates'),
     ]
 

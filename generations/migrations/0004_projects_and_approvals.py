@@ -10,8 +10,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0002_projects'),
-        ('generations', '0002_seedance_1_5_pro'),
+        ('accounts', '0003_projects'),
+        ('generations', '0003_claimed_until'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
