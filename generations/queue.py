@@ -40,6 +40,11 @@ def enqueue_probe(provider_key_id: int) -> None:
     _enqueue("probe", provider_key_id)
 
 
+def enqueue_sample(provider_key_id: int) -> None:
+    """Read a provider key's meter soon."""
+    _enqueue("sample", provider_key_id)
+
+
 def enqueue_sweep(*, wait_seconds: float = 0.0) -> None:
     """Start a sweep; it waits `wait_seconds` for the lease of one that may have died."""
     _enqueue("sweep", wait_seconds)

@@ -7,6 +7,7 @@ from generations.services.asking import ask_managers
 from generations.services.callbacks import check_callback as check_callback_receipt
 from generations.services.housekeeping import clean_up as clear_away
 from generations.services.keeping import keep_film
+from generations.services.metering import sample_meter
 from generations.services.provider_keys import probe_provider_key
 from generations.services.sending import send_generation
 from generations.services.sweep import run_sweep
@@ -40,6 +41,11 @@ def deliver(delivery_id: str) -> None:
 def probe(provider_key_id: int) -> None:
     """See whether a paused provider key works again."""
     probe_provider_key(provider_key_id)
+
+
+def sample(provider_key_id: int) -> None:
+    """Sample the meter of one provider key."""
+    sample_meter(provider_key_id)
 
 
 def sweep(wait_seconds: float = 0.0) -> None:

@@ -5,6 +5,7 @@ from generations.models.callback import CallbackReceipt
 from generations.models.event import GenerationEvent
 from generations.models.film import Film
 from generations.models.generation import Generation
+from generations.models.meter import Drift, MeterSample
 from generations.models.provider_key import ProviderKey
 from generations.models.upload import Upload
 from generations.models.video_model import VideoModel
@@ -13,9 +14,11 @@ __all__ = [
     "Approval",
     "ApprovalThreshold",
     "CallbackReceipt",
+    "Drift",
     "Film",
     "Generation",
     "GenerationEvent",
+    "MeterSample",
     "ProviderKey",
     "Upload",
     "VideoModel",

@@ -35,6 +35,8 @@ class ProviderKey(models.Model):
     paused_reason = models.CharField(max_length=300, blank=True)
     next_probe_at = models.DateTimeField(null=True, blank=True)
     probes = models.PositiveIntegerField(default=0)
+    # At once: what a key's first sample shows is what later ones are measured from.
+    next_sample_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

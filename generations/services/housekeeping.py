@@ -6,6 +6,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django_q.models import Failure, Success
 
+from generations.services.metering import prune_samples
 from generations.services.provider_keys import wipe_sealed_keys
 from generations.services.uploads import delete_expired_uploads
 
@@ -18,6 +19,7 @@ def clean_up() -> dict[str, int]:
     old = now - KEEP_TASK_RESULTS
     return {
         "uploads": delete_expired_uploads(now=now),
+        "samples": prune_samples(now=now),
         "sealed_keys": wipe_sealed_keys(),
         "sessions": Session.objects.filter(expire_date__lt=now).delete()[0],
         # django-q2 never prunes failures by itself.

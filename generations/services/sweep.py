@@ -25,6 +25,7 @@ from generations.queue import (
 )
 from generations.services.approvals import expire_approvals
 from generations.services.keeping import raise_alarms
+from generations.services.metering import sample_due
 from generations.services.polling import Poller
 from generations.services.sending import doubt_stale_submits
 from platform_site.beats import record_beat
@@ -78,6 +79,7 @@ def enqueue_due_steps(now: datetime) -> bool:
     """Enqueue every step that is due, whatever the reason that nobody took it."""
     doubt_stale_submits(now=now)
     expire_approvals(now=now)
+    sample_due(now=now)
     again_at = now + ENQUEUE_AGAIN
     for generation in _taken(_due_submits(now), "next_submit_at", again_at):
         enqueue_submit(generation.pk)

@@ -1,0 +1,106 @@
+"""The vendor's meter beside our books, sample by sample, and where the two drifted apart."""
+
+from django.db import models
+from django.db.models import Q
+
+from generations.models.provider_key import ProviderKey
+from generations.reconciliation import GROWING, Reading, Standing, Verdict
+
+
+class MeterSample(models.Model):
+    """One look at a key's meter, with our own sums of that moment frozen beside it, in credits."""
+
+    provider_key = models.ForeignKey(ProviderKey, on_delete=models.PROTECT, related_name="samples")
+    taken_at = models.DateTimeField()
+
+    # As the vendor gave them; it may leave any out.
+    balance = models.BigIntegerField(null=True, blank=True)
+    total_purchased = models.BigIntegerField(null=True, blank=True)
+    total_consumed = models.BigIntegerField(null=True, blank=True)
+
+    charged = models.PositiveBigIntegerField(help_text="of all jobs that the vendor accepted")
+    refunded = models.PositiveBigIntegerField(help_text="of those that cost nothing in the end")
+    in_flight = models.PositiveBigIntegerField(help_text="of those that have not ended")
+    unknown = models.PositiveBigIntegerField(help_text="of jobs that it may have accepted")
+    quiet = models.BooleanField(help_text="Our sums stood still while it was taken.")
+
+    # What the comparison with the last level showed.
+    is_level = models.BooleanField(help_text="Later samples are measured from it.")
+    drift = models.BigIntegerField(null=True, blank=True, help_text="credits since the last level")
+    reading = models.CharField(
+        max_length=10, blank=True, choices=[(one.value, one.value) for one in Reading if one]
+    )
+    verdict = models.CharField(max_length=20, choices=Verdict.choices)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["provider_key", "-id"], name="sample_newest"),
+            models.Index(
+                fields=["provider_key", "-id"], name="sample_level", condition=Q(is_level=True)
+            ),
+            models.Index(fields=["taken_at"], name="sample_age"),
+        ]
+
+    def __str__(self) -> str:
+        """Show when and what came of it."""
+        return f"{self.taken_at:%Y-%m-%d %H:%M} {self.get_verdict_display()}"
+
+    @property
+    def standing(self) -> Standing:
+        """Return the figures to be compared."""
+        return Standing(
+            taken_at=self.taken_at,
+            balance=self.balance,
+            purchased=self.total_purchased,
+            consumed=self.total_consumed,
+            charged=self.charged,
+            refunded=self.refunded,
+            in_flight=self.in_flight,
+            unknown=self.unknown,
+            quiet=self.quiet,
+        )
+
+
+class Drift(models.Model):
+    """Credits by which a key's meter and our books came apart, until that is explained."""
+
+    provider_key = models.ForeignKey(ProviderKey, on_delete=models.PROTECT, related_name="drifts")
+    since = models.DateTimeField(help_text="the last sample before it")
+    opened_at = models.DateTimeField()
+    seen_at = models.DateTimeField(help_text="the newest sample that showed more of it")
+    credits = models.BigIntegerField(help_text="above 0: the vendor charged more than we know of")
+    verdict = models.CharField(max_length=20, choices=Verdict.choices)
+    detail = models.CharField(max_length=500)
+    candidates = models.JSONField(default=list, blank=True, help_text="ids of generations")
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.CharField(max_length=200, blank=True)
+    closing = models.CharField(max_length=500, blank=True, help_text="why it is closed")
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(credits=0), name="drift_not_zero"),
+            models.CheckConstraint(
+                condition=Q(closed_at=None, closing="")
+                | (Q(closed_at__isnull=False) & ~Q(closing="")),
+                name="drift_closes_with_a_reason",
+            ),
+            models.UniqueConstraint(
+                fields=["provider_key", "verdict"],
+                condition=Q(closed_at=None, verdict__in=sorted(GROWING)),
+                name="drift_grows_in_one_row",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["provider_key"], name="drift_open", condition=Q(closed_at=None))
+        ]
+
+    def __str__(self) -> str:
+        """Show the credits and the likeliest cause."""
+        return f"{self.credits:+} credits: {self.get_verdict_display()}"
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it is still to be explained."""
+        return self.closed_at is None

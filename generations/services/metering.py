@@ -1,0 +1,204 @@
+"""Sample the vendor's meter of each provider key and say where it and our books come apart (P20).
+
+A sample is evidence, never a decision: it opens a drift and leaves remarks on generations in
+doubt, and the money stays where it is.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.actor import system_actor
+from generations.meters import (
+    doubts_between,
+    is_busy,
+    last_level,
+    last_sample,
+    sums_of,
+    suspects_between,
+)
+from generations.models import Generation, GenerationEvent, MeterSample, ProviderKey
+from generations.provider.errors import ProviderError
+from generations.provider.wire import CreditsReport
+from generations.queue import enqueue_sample
+from generations.reconciliation import (
+    Explanation,
+    Job,
+    Judgement,
+    Standing,
+    Step,
+    Sums,
+    Verdict,
+    explain,
+    judge,
+    still_doubts,
+)
+from generations.services.drifts import close_made_good, open_drift
+from generations.services.moves import remark
+from generations.services.provider_keys import client_for
+
+log = structlog.get_logger(__name__)
+ACTOR = system_actor("meter")
+
+OFTEN = timedelta(minutes=3)
+SELDOM = timedelta(hours=1)
+# A key counts as active for so long after its last job; two samples can then confirm what it did.
+ACTIVE = timedelta(minutes=15)
+# An enqueued sample is not enqueued again for this long.
+_SAMPLE_AGAIN = timedelta(seconds=60)
+_BATCH = 100
+KEEP_SAMPLES = timedelta(days=30)
+MOVED, STILL = "meter_moved", "meter_still"
+
+
+def sample_due(*, now: datetime) -> int:
+    """Enqueue a sample for each key whose time has come; return how many."""
+    due = ProviderKey.objects.filter(next_sample_at__lte=now).exclude(secret_token="")
+    count = 0
+    for key in due.order_by("next_sample_at")[:_BATCH]:
+        # The row count decides between two sweeps.
+        mine = due.filter(pk=key.pk, next_sample_at=key.next_sample_at)
+        if mine.update(next_sample_at=now + _SAMPLE_AGAIN):
+            enqueue_sample(key.pk)
+            count += 1
+    return count
+
+
+def sample_meter(provider_key_id: int) -> None:
+    """Sample one key's meter, unless its secret was wiped meanwhile."""
+    key = ProviderKey.objects.filter(pk=provider_key_id).exclude(secret_token="").first()
+    if key is not None:
+        take_sample(key, now=timezone.now())
+
+
+def take_sample(provider_key: ProviderKey, *, now: datetime) -> MeterSample | None:
+    """Read the meter, freeze our sums beside it, and judge both.
+
+    None when the vendor gave no clear answer, which changes only when to look again, or when
+    another sample of the key was taken meanwhile.
+    """
+    before = sums_of(provider_key)
+    try:
+        report = client_for(provider_key).get_credits()
+    except ProviderError as error:
+        log.warning("meter_not_read", provider_key=provider_key.pk, problem=error.message)
+        _look_again(provider_key, now + _pause(provider_key, now))
+        return None
+    # Summed before the transaction: it reads every job of the key, and writers would wait.
+    after = sums_of(provider_key)
+    with transaction.atomic():
+        # Of two runs of one task, the second finds the time moved on, and leaves.
+        if not _look_again(provider_key, now + OFTEN):
+            return None
+        sample = _record(provider_key, report, before, after, now)
+        if sample.verdict != Verdict.WAITING:
+            _look_again(provider_key, now + _pause(provider_key, now))
+    return sample
+
+
+def prune_samples(*, now: datetime) -> int:
+    """Delete old samples but each key's last level; return how many."""
+    old = MeterSample.objects.filter(taken_at__lt=now - KEEP_SAMPLES)
+    keys = ProviderKey.objects.filter(samples__in=old).distinct()
+    kept = [level.pk for key in keys if (level := last_level(key))]
+    return old.exclude(pk__in=kept).delete()[0]
+
+
+def _pause(provider_key: ProviderKey, now: datetime) -> timedelta:
+    return OFTEN if is_busy(provider_key, now - ACTIVE) else SELDOM
+
+
+def _look_again(provider_key: ProviderKey, at: datetime) -> bool:
+    """Move the key's next sample, unless somebody else did; the row count is believed."""
+    expected = ProviderKey.objects.filter(
+        pk=provider_key.pk, next_sample_at=provider_key.next_sample_at
+    )
+    provider_key.next_sample_at = at
+    return bool(expected.update(next_sample_at=at))
+
+
+def _record(
+    key: ProviderKey, report: CreditsReport, before: Sums, after: Sums, now: datetime
+) -> MeterSample:
+    latest = Standing(
+        taken_at=now,
+        balance=report.balance,
+        purchased=report.total_purchased,
+        consumed=report.total_consumed,
+        charged=after.charged,
+        refunded=after.refunded,
+        in_flight=after.in_flight,
+        unknown=after.unknown,
+        quiet=before == after and not after.submitting,
+    )
+    level, previous = last_level(key), last_sample(key)
+    judgement = judge(
+        level.standing if level else None, previous.standing if previous else None, latest
+    )
+    explanation = _explanation(key, judgement, level, latest)
+    sample = MeterSample.objects.create(
+        provider_key=key,
+        taken_at=now,
+        balance=latest.balance,
+        total_purchased=latest.purchased,
+        total_consumed=latest.consumed,
+        charged=latest.charged,
+        refunded=latest.refunded,
+        in_flight=latest.in_flight,
+        unknown=latest.unknown,
+        quiet=latest.quiet,
+        is_level=judgement.is_level,
+        drift=judgement.step.drift,
+        reading=judgement.step.reading,
+        verdict=explanation.verdict if explanation else judgement.verdict,
+    )
+    if level is not None and judgement.is_level:
+        _act(sample, level, judgement.step, explanation)
+    return sample
+
+
+def _explanation(
+    key: ProviderKey, judgement: Judgement, level: MeterSample | None, latest: Standing
+) -> Explanation | None:
+    if level is None or not judgement.is_level or not judgement.step.drift:
+        return None
+    return explain(judgement.step, suspects_between(key, level.taken_at, latest.taken_at))
+
+
+def _act(
+    sample: MeterSample, level: MeterSample, step: Step, explanation: Explanation | None
+) -> None:
+    """Show a confirmed step: drifts, and remarks on the generations in doubt."""
+    doubts = doubts_between(sample.provider_key, level.taken_at, sample.taken_at)
+    span = f"between {level.taken_at:%H:%M:%S} and {sample.taken_at:%Y-%m-%d %H:%M:%S} UTC"
+    moved: tuple[str, ...] = ()
+    if explanation is not None:
+        match explanation.verdict:
+            case Verdict.WENT_BACK:
+                log.warning("meter_went_back", provider_key=sample.provider_key_id)
+                return
+            case Verdict.MADE_GOOD:
+                close_made_good(sample, explanation)
+            case Verdict.UNKNOWN_SUBMIT:
+                moved = explanation.candidates
+                open_drift(sample, level, explanation, step.drift or 0)
+            case _:
+                open_drift(sample, level, explanation, step.drift or 0)
+    for generation in doubts:
+        if str(generation.pk) in moved:
+            words = f"The vendor's meter moved by {step.drift} credits {span}"
+            one_of = f", as this or another of {len(moved)} would" if len(moved) > 1 else ""
+            _remark_once(generation, MOVED, f"{words}{one_of}.")
+    sizes = [Job(id=str(one.pk), credits=one.credits) for one in doubts]
+    still = {job.id for job in still_doubts(step, sample.standing, sizes)}
+    for generation in doubts:
+        if str(generation.pk) in still:
+            words = f"The vendor's meter did not move by its {generation.credits} credits {span}."
+            _remark_once(generation, STILL, words)
+
+
+def _remark_once(generation: Generation, kind: str, message: str) -> None:
+    if not GenerationEvent.objects.filter(generation=generation, kind=kind).exists():
+        remark(generation, kind, actor=ACTOR, message=message)

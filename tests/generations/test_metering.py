@@ -1,0 +1,399 @@
+"""Sampling the vendor's meter (P20): what it opens, closes, remarks on, and never decides (P13)."""
+
+from collections.abc import Callable
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import AuditEvent, Membership, Team
+from billing.models import Transfer
+from generations.lifecycle import Money, State
+from generations.meters import doubts_between, open_drifts, standings, sums_of
+from generations.models import Drift, Generation, MeterSample, ProviderKey
+from generations.reconciliation import Sums, Verdict
+from generations.services.callbacks import adopt_upstream
+from generations.services.corrections import release_doubt, settle_doubt
+from generations.services.drifts import accept_drift
+from generations.services.moves import end_generation
+from generations.services.sending import send_generation
+from platform_site.errors import Conflict, InvalidRequest
+from tests.factories import ACTOR, make_generation, make_provider_key
+from tests.support.meter import Clock, Meter
+from tests.support.races import race
+from tests.support.vendor import CREATE, CREDITS, Vendor, drop, say
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+
+@pytest.fixture
+def meter(vendor: Vendor) -> Meter:
+    """The vendor's meter; a refund lowers what it says was consumed."""
+    meter = Meter()
+    vendor.always(CREDITS, meter)
+    return meter
+
+
+@pytest.fixture
+def clock(provider_key: ProviderKey, meter: Meter) -> Clock:
+    """Samples the team's key, of which one was taken ten minutes ago."""
+    clock = Clock(provider_key)
+    assert clock.sample(-10).is_level
+    return clock
+
+
+@pytest.fixture
+def in_doubt(alice: Membership, clock: Clock, vendor: Vendor) -> Callable[[], Generation]:
+    """Make generations whose reply was lost."""
+
+    def make() -> Generation:
+        generation = make_generation(alice)
+        vendor.next(CREATE, drop)
+        send_generation(generation.pk)
+        generation.refresh_from_db()
+        assert generation.state == State.NEEDS_REVIEW
+        return generation
+
+    return make
+
+
+def kinds_of(generation: Generation) -> list[str]:
+    """Return the kinds of the generation's remarks by the meter."""
+    events = generation.events.filter(kind__startswith="meter_")
+    return list(events.values_list("kind", flat=True))
+
+
+def test_p20_our_sums_are_those_of_the_vendors_word(
+    alice: Membership, provider_key: ProviderKey
+) -> None:
+    make_generation(alice)
+    make_generation(alice, State.PROCESSING)
+    make_generation(alice, State.NEEDS_REVIEW, resolution="480p")
+    make_generation(alice, State.COMPLETED)
+    make_generation(alice, State.FAILED)
+    make_generation(alice, State.CANCELLED)
+    make_generation(alice, State.SUBMITTING)
+    assert sums_of(provider_key) == Sums(
+        charged=245, refunded=70, in_flight=105, unknown=70, submitting=1
+    )
+
+
+def test_the_vendors_figures_and_ours_stand_in_one_row(
+    alice: Membership, clock: Clock, meter: Meter
+) -> None:
+    make_generation(alice, State.PROCESSING)
+    meter.charge(70)
+    sample = clock.sample(5)
+    assert (sample.balance, sample.total_purchased, sample.total_consumed) == (9930, 10_000, 70)
+    assert (sample.charged, sample.refunded, sample.in_flight, sample.unknown) == (70, 0, 70, 0)
+    assert (sample.quiet, sample.drift, sample.verdict) == (True, 0, Verdict.AGREES)
+
+
+@pytest.mark.parametrize("net", [True, False])
+def test_p20_success_and_failure_agree_under_both_readings_of_a_refund(
+    alice: Membership, clock: Clock, meter: Meter, net: bool
+) -> None:
+    meter.refund_lowers_consumed = net
+    make_generation(alice, State.COMPLETED)
+    make_generation(alice, State.FAILED, resolution="480p")
+    meter.charge(70)
+    meter.charge(35)
+    meter.refund(35)
+    clock.sample(5)
+    sample = clock.sample(10)
+    assert (sample.drift, sample.is_level) == (0, True)
+    assert sample.reading == ("net" if net else "gross")
+    assert not Drift.objects.exists()
+
+
+def test_p20_use_outside_dailies_is_shown_once_and_grows(
+    team: Team, clock: Clock, meter: Meter
+) -> None:
+    meter.charge(84)
+    assert clock.sample(3).verdict == Verdict.WAITING
+    assert not Drift.objects.exists()
+    assert clock.sample(6).verdict == Verdict.USED_OUTSIDE
+    for minutes in (9, 12):
+        clock.sample(minutes)
+    drift = Drift.objects.get()
+    assert (drift.credits, drift.verdict, drift.candidates) == (84, Verdict.USED_OUTSIDE, [])
+    meter.charge(16)
+    clock.sample(15)
+    clock.sample(18)
+    drift.refresh_from_db()
+    assert drift.credits == 100
+    assert (drift.since, drift.seen_at) == (clock.at(-10), clock.at(18))
+    assert list(open_drifts(team)) == [drift]
+
+
+def test_p20_a_lost_reply_that_was_charged_names_its_generation_and_moves_no_money(
+    team: Team, clock: Clock, meter: Meter, in_doubt: Callable[[], Generation]
+) -> None:
+    doubted = in_doubt()
+    entries = Transfer.objects.count()
+    meter.charge(70)
+    clock.sample(3)
+    clock.sample(6)
+    drift = Drift.objects.get()
+    assert (drift.credits, drift.verdict) == (70, Verdict.UNKNOWN_SUBMIT)
+    assert drift.candidates == [str(doubted.pk)]
+    assert kinds_of(doubted) == ["meter_moved"]
+    doubted.refresh_from_db()
+    assert (doubted.state, doubted.hold.is_open) == (State.NEEDS_REVIEW, True)
+    assert Transfer.objects.count() == entries
+    for minutes in (9, 12):
+        clock.sample(minutes)
+    assert kinds_of(doubted) == ["meter_moved"]
+
+
+def test_p13_a_meter_that_stood_still_is_evidence_and_no_decision(
+    clock: Clock, in_doubt: Callable[[], Generation]
+) -> None:
+    doubted = in_doubt()
+    clock.sample(3)
+    assert kinds_of(doubted) == []
+    clock.sample(6)
+    assert kinds_of(doubted) == ["meter_still"]
+    doubted.refresh_from_db()
+    assert (doubted.state, doubted.hold.is_open) == (State.NEEDS_REVIEW, True)
+    assert not Drift.objects.exists()
+
+
+def test_a_refund_on_its_way_could_hide_a_charge_so_nothing_is_proven(
+    alice: Membership, clock: Clock, meter: Meter, in_doubt: Callable[[], Generation]
+) -> None:
+    make_generation(alice, State.PROCESSING)
+    doubted = in_doubt()
+    meter.charge(70)
+    clock.sample(3)
+    clock.sample(6)
+    assert kinds_of(doubted) == []
+
+
+def test_two_doubts_of_one_price_are_both_candidates(
+    clock: Clock, meter: Meter, in_doubt: Callable[[], Generation]
+) -> None:
+    first, second = in_doubt(), in_doubt()
+    meter.charge(70)
+    clock.sample(3)
+    clock.sample(6)
+    assert set(Drift.objects.get().candidates) == {str(first.pk), str(second.pk)}
+    assert kinds_of(first) == kinds_of(second) == ["meter_moved"]
+    [event] = first.events.filter(kind="meter_moved")
+    assert "another of 2" in event.message
+
+
+def test_adopting_the_lost_task_closes_its_drift(
+    clock: Clock, meter: Meter, in_doubt: Callable[[], Generation]
+) -> None:
+    doubted = in_doubt()
+    meter.charge(70)
+    clock.sample(3)
+    clock.sample(6)
+    assert adopt_upstream(doubted, "found-again", actor=ACTOR, now=clock.at(7))
+    _end(doubted, State.COMPLETED, Money.SETTLE)
+    clock.sample(9)
+    clock.sample(12)
+    drift = Drift.objects.get()
+    assert not drift.is_open
+    assert drift.closing == "The meter and the books agree again."
+
+
+def test_p14_a_person_who_settles_the_doubt_closes_its_drift_and_one_who_releases_does_not(
+    clock: Clock, meter: Meter, in_doubt: Callable[[], Generation]
+) -> None:
+    first = in_doubt()
+    meter.charge(70)
+    clock.sample(3)
+    clock.sample(6)
+    release_doubt(first, actor=ACTOR, reason="They told us no.", now=clock.at(7))
+    clock.sample(9)
+    clock.sample(12)
+    assert Drift.objects.get().is_open
+    second = in_doubt()
+    meter.charge(70)
+    clock.sample(15)
+    clock.sample(18)
+    assert Drift.objects.filter(closed_at=None).count() == 2
+    settle_doubt(second, actor=ACTOR, reason="The meter says so.", now=clock.at(19))
+    clock.sample(21)
+    clock.sample(24)
+    assert Drift.objects.filter(closed_at=None).count() == 1
+
+
+def test_a_failure_that_was_not_given_back_is_a_refund_not_seen_until_it_comes(
+    alice: Membership, clock: Clock, meter: Meter
+) -> None:
+    failed = make_generation(alice, State.FAILED)
+    meter.charge(70)
+    clock.sample(3)
+    clock.sample(6)
+    drift = Drift.objects.get()
+    assert (drift.verdict, drift.candidates) == (Verdict.REFUND_NOT_SEEN, [str(failed.pk)])
+    meter.refund(70)
+    clock.sample(9)
+    clock.sample(12)
+    drift.refresh_from_db()
+    assert not drift.is_open
+
+
+def test_a_price_that_the_vendor_changed_names_the_generations(
+    alice: Membership, clock: Clock, meter: Meter
+) -> None:
+    made = [make_generation(alice, State.COMPLETED, duration=long) for long in (5, 8)]
+    meter.charge(13 * 16)
+    clock.sample(3)
+    clock.sample(6)
+    drift = Drift.objects.get()
+    assert (drift.credits, drift.verdict) == (26, Verdict.PRICE_DIFFERS)
+    assert set(drift.candidates) == {str(one.pk) for one in made}
+    assert "+2 credits a second" in drift.detail
+
+
+def test_a_job_that_is_submitted_just_then_makes_the_sample_unquiet(
+    alice: Membership, clock: Clock, meter: Meter
+) -> None:
+    make_generation(alice, State.SUBMITTING)
+    meter.charge(70)
+    first, second = clock.sample(3), clock.sample(6)
+    assert not first.quiet
+    assert not second.is_level
+    assert not Drift.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_is_accepted_while_the_meter_is_read_makes_the_sample_unquiet(
+    alice: Membership, clock: Clock, meter: Meter, vendor: Vendor
+) -> None:
+    generation = make_generation(alice)
+    gate = vendor.gate()
+    vendor.next(CREDITS, gate.before(meter))
+
+    def work(number: int) -> MeterSample | None:
+        if number == 0:
+            return clock.sample(3)
+        gate.wait()
+        send_generation(generation.pk)
+        meter.charge(70)
+        gate.open()
+        return None
+
+    [sample, _] = race(2, work)
+    assert isinstance(sample, MeterSample)
+    assert (sample.quiet, sample.drift) == (False, 0)
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [("balance",), ("consumed",), ("purchased", "balance"), ("purchased", "consumed")],
+)
+def test_figures_that_the_vendor_leaves_out_are_done_without(
+    alice: Membership, provider_key: ProviderKey, meter: Meter, missing: tuple[str, ...]
+) -> None:
+    for name in missing:
+        setattr(meter, name, None)
+    clock = Clock(provider_key)
+    clock.sample(-10)
+    make_generation(alice, State.COMPLETED)
+    meter.charge(70)
+    clock.sample(3)
+    assert (clock.sample(6).drift, Drift.objects.count()) == (0, 0)
+    meter.charge(16)
+    clock.sample(9)
+    assert clock.sample(12).drift == 16
+    assert Drift.objects.get().credits == 16
+
+
+def test_a_vendor_that_says_nothing_opens_nothing(
+    provider_key: ProviderKey, vendor: Vendor
+) -> None:
+    vendor.always(CREDITS, say(200, {"code": 200, "data": {}}))
+    clock = Clock(provider_key)
+    for minutes in (0, 3, 6):
+        assert clock.sample(minutes).verdict == Verdict.UNREADABLE
+    assert not MeterSample.objects.filter(is_level=True).exists()
+
+
+def test_the_shape_that_one_public_client_reads_is_read_too(
+    provider_key: ProviderKey, vendor: Vendor
+) -> None:
+    vendor.always(CREDITS, say(200, {"code": 200, "data": {"credits": 500}}))
+    clock = Clock(provider_key)
+    assert clock.sample(0).balance == 500
+    vendor.always(CREDITS, say(200, {"code": 200, "data": {"credits": 450}}))
+    clock.sample(3)
+    clock.sample(6)
+    assert Drift.objects.get().credits == 50
+
+
+def test_a_meter_that_goes_back_is_a_new_beginning(clock: Clock, meter: Meter) -> None:
+    meter.charge(900)
+    clock.sample(3)
+    clock.sample(6)
+    assert Drift.objects.get().credits == 900
+    meter.balance, meter.purchased, meter.consumed = 5000, 5000, 0
+    clock.sample(9)
+    assert clock.sample(12).verdict == Verdict.WENT_BACK
+    meter.charge(30)
+    clock.sample(15)
+    clock.sample(18)
+    assert [one.credits for one in Drift.objects.all()] == [930]
+
+
+def test_another_key_that_spent_exactly_as_much_is_named(
+    alice: Membership, bob: Membership, clock: Clock, meter: Meter
+) -> None:
+    make_provider_key(bob.team, bob.user)
+    make_generation(bob, State.COMPLETED)
+    meter.charge(70)
+    clock.sample(3)
+    assert clock.sample(6).verdict == Verdict.SHARED_ACCOUNT
+    assert Drift.objects.get().candidates == []
+
+
+def test_a_person_accepts_a_drift_with_a_reason_once(clock: Clock, meter: Meter) -> None:
+    meter.charge(84)
+    clock.sample(3)
+    clock.sample(6)
+    drift = Drift.objects.get()
+    with pytest.raises(InvalidRequest):
+        accept_drift(drift, actor=ACTOR, reason=" ", now=clock.at(7))
+    accept_drift(drift, actor=ACTOR, reason="A trial by hand.", now=clock.at(7))
+    assert (drift.closed_by, drift.closing) == (ACTOR.name, "A trial by hand.")
+    assert AuditEvent.objects.get(action="drift.accepted").data["credits"] == 84
+    with pytest.raises(Conflict):
+        accept_drift(drift, actor=ACTOR, reason="Again.", now=clock.at(8))
+    meter.charge(16)
+    clock.sample(9)
+    clock.sample(12)
+    assert Drift.objects.get(closed_at=None).credits == 16
+
+
+def test_p32_drifts_and_standings_are_a_teams_own(
+    team: Team, charlie: Membership, clock: Clock, meter: Meter
+) -> None:
+    meter.charge(84)
+    clock.sample(3)
+    clock.sample(6)
+    assert list(open_drifts(charlie.team)) == []
+    assert [one.drifts for one in standings(charlie.team)] == [[]]
+    [mine] = standings(team)
+    assert (mine.samples, [one.credits for one in mine.drifts]) == (3, [84])
+    assert mine.sample is not None
+    assert mine.sample.taken_at == clock.at(6)
+
+
+def test_a_doubt_from_before_the_first_sample_is_judged_by_nothing(
+    alice: Membership, provider_key: ProviderKey, vendor: Vendor, meter: Meter
+) -> None:
+    generation = make_generation(alice)
+    vendor.next(CREATE, drop)
+    send_generation(generation.pk)
+    clock = Clock(provider_key)
+    for minutes in (3, 6, 9):
+        clock.sample(minutes)
+    assert doubts_between(provider_key, clock.at(3), clock.at(9)) == []
+    assert kinds_of(generation) == []
+
+
+def _end(generation: Generation, state: State, money: Money) -> None:
+    assert end_generation(generation, state, money=money, actor=ACTOR, now=timezone.now())

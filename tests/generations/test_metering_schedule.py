@@ -1,0 +1,129 @@
+"""When a key's meter is sampled, and what an error or a second run changes: nothing."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import Membership
+from generations.lifecycle import State
+from generations.models import MeterSample, ProviderKey
+from generations.services.metering import (
+    KEEP_SAMPLES,
+    OFTEN,
+    SELDOM,
+    prune_samples,
+    sample_due,
+    sample_meter,
+    take_sample,
+)
+from generations.services.provider_keys import delete_provider_key
+from generations.services.sweep import enqueue_due_steps
+from tests.factories import ACTOR, make_generation
+from tests.support.meter import Clock, Meter
+from tests.support.steps import empty_queue, queued
+from tests.support.vendor import CREDITS, Exchange, Vendor, drop, html, refuse
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+
+@pytest.fixture
+def meter(vendor: Vendor) -> Meter:
+    """The vendor's meter; a refund lowers what it says was consumed."""
+    meter = Meter()
+    vendor.always(CREDITS, meter)
+    return meter
+
+
+@pytest.fixture
+def clock(provider_key: ProviderKey, meter: Meter) -> Clock:
+    """Samples the team's key, of which one was taken ten minutes ago."""
+    clock = Clock(provider_key)
+    assert clock.sample(-10).is_level
+    return clock
+
+
+@pytest.mark.parametrize("reply", [refuse(401, "invalid_api_key"), html(500), drop])
+def test_p28_an_error_changes_only_the_next_time(
+    clock: Clock, vendor: Vendor, reply: Callable[[Exchange], None]
+) -> None:
+    vendor.always(CREDITS, reply)
+    key = ProviderKey.objects.get(pk=clock.key.pk)
+    before = ProviderKey.objects.values().get(pk=key.pk)
+    assert take_sample(key, now=clock.at(5)) is None
+    after = ProviderKey.objects.values().get(pk=key.pk)
+    assert after == {**before, "next_sample_at": clock.at(5) + SELDOM}
+    assert MeterSample.objects.count() == 1
+
+
+def test_of_two_runs_of_one_sample_the_second_leaves(clock: Clock) -> None:
+    first = ProviderKey.objects.get(pk=clock.key.pk)
+    second = ProviderKey.objects.get(pk=clock.key.pk)
+    assert take_sample(first, now=clock.at(5)) is not None
+    assert take_sample(second, now=clock.at(5)) is None
+    assert MeterSample.objects.count() == 2
+
+
+def test_a_new_key_is_sampled_at_once_then_hourly_and_often_while_it_works(
+    alice: Membership, provider_key: ProviderKey, meter: Meter
+) -> None:
+    assert provider_key.next_sample_at is not None
+    assert provider_key.next_sample_at <= timezone.now()
+    clock = Clock(provider_key)
+    clock.sample(0)
+    assert _next(provider_key) == clock.at(0) + SELDOM
+    make_generation(alice, State.PROCESSING)
+    meter.charge(70)
+    clock.sample(60)
+    assert _next(provider_key) == clock.at(60) + OFTEN
+
+
+def test_a_drift_to_be_confirmed_is_looked_at_soon(clock: Clock, meter: Meter) -> None:
+    meter.charge(70)
+    clock.sample(60)
+    assert _next(clock.key) == clock.at(60) + OFTEN
+    clock.sample(63)
+    assert _next(clock.key) == clock.at(63) + SELDOM
+
+
+def test_the_sweep_enqueues_what_is_due_once(
+    provider_key: ProviderKey, charlie: Membership
+) -> None:
+    now = timezone.now()
+    _wipe(ProviderKey.objects.exclude(pk=provider_key.pk).get())
+    empty_queue()
+    enqueue_due_steps(now)
+    enqueue_due_steps(now)
+    assert queued() == [("sample", (provider_key.pk,))]
+    assert sample_due(now=now + timedelta(seconds=61)) == 1
+
+
+def test_a_wiped_key_is_not_sampled(provider_key: ProviderKey, vendor: Vendor) -> None:
+    delete_provider_key(provider_key, actor=ACTOR)
+    assert sample_due(now=timezone.now()) == 0
+    sample_meter(provider_key.pk)
+    sample_meter(0)
+    assert vendor.calls == []
+
+
+def test_the_task_samples_the_key(provider_key: ProviderKey, meter: Meter) -> None:
+    sample_meter(provider_key.pk)
+    sample = MeterSample.objects.get()
+    assert (sample.provider_key, sample.balance) == (provider_key, 10_000)
+
+
+def test_old_samples_are_pruned_but_the_level_stays(clock: Clock, meter: Meter) -> None:
+    clock.sample(-5)
+    assert prune_samples(now=clock.at(0)) == 0
+    assert prune_samples(now=clock.at(0) + KEEP_SAMPLES) == 1
+    assert MeterSample.objects.get().taken_at == clock.at(-5)
+
+
+def _next(provider_key: ProviderKey) -> Any:
+    return ProviderKey.objects.get(pk=provider_key.pk).next_sample_at
+
+
+def _wipe(provider_key: ProviderKey) -> None:
+    ProviderKey.objects.filter(pk=provider_key.pk).update(secret_token="")
