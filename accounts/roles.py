@@ -39,6 +39,11 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
+def permissions_of(role: str) -> frozenset[Permission]:
+    """Return what `role` may do; an unknown role may do nothing."""
+    return PERMISSIONS[Role(role)] if role in Role.values else frozenset()
+
+
 def role_allows(role: str, permission: Permission) -> bool:
     """Tell whether `role` carries `permission`; an unknown role carries none."""
-    return role in Role.values and permission in PERMISSIONS[Role(role)]
+    return permission in permissions_of(role)

@@ -1,9 +1,17 @@
 """Reads about people and teams, filtered by what the asker may see."""
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from accounts.models import ApiKey, Membership, Project, Team, User
-from accounts.roles import Permission, role_allows
+from accounts.models import (
+    ApiKey,
+    Membership,
+    Notice,
+    Project,
+    Team,
+    User,
+    WebhookEndpoint,
+)
+from accounts.roles import Permission, permissions_of, role_allows
 from platform_site.errors import InvalidRequest, NotFound, PermissionDenied
 
 
@@ -65,3 +73,33 @@ def api_keys_for(membership: Membership) -> QuerySet[ApiKey]:
     if role_allows(membership.role, Permission.TEAM_KEYS):
         return keys
     return keys.filter(owner=membership.user)
+
+
+def notices_for(membership: Membership) -> QuerySet[Notice]:
+    """Return what the member is told in this team, newest first: to them, or to who may do it."""
+    allowed = [permission.name for permission in permissions_of(membership.role)]
+    audience = Q(user=membership.user) | Q(permission__in=allowed)
+    return Notice.objects.filter(audience, team=membership.team)
+
+
+def unread_notices(membership: Membership) -> int:
+    """Return how many notices the member has not seen, of those since they joined."""
+    return (
+        notices_for(membership)
+        .filter(pk__gt=membership.notices_read_to, created_at__gte=membership.created_at)
+        .count()
+    )
+
+
+def audience_of(notice: Notice) -> list[Membership]:
+    """Return the active members whom a notice is for, owners first."""
+    if notice.permission:
+        return members_who_may(notice.team, Permission[notice.permission])
+    members = Membership.objects.filter(team=notice.team, user=notice.user, user__is_active=True)
+    return list(members.select_related("team", "user"))
+
+
+def webhook_endpoints_for(membership: Membership) -> QuerySet[WebhookEndpoint]:
+    """Return the team's endpoints, for who manages the team's keys. Raises `PermissionDenied`."""
+    require(membership, Permission.TEAM_KEYS)
+    return WebhookEndpoint.objects.filter(team=membership.team)

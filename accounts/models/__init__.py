@@ -2,9 +2,21 @@
 
 from accounts.models.api_key import ApiKey
 from accounts.models.audit_event import AuditEvent
+from accounts.models.notice import Notice
 from accounts.models.project import Project
 from accounts.models.team import Membership, Team
 from accounts.models.user import User
-from accounts.models.webhook import WebhookDelivery
+from accounts.models.webhook import WebhookDelivery, WebhookEndpoint, WebhookEvent
 
-__all__ = ["ApiKey", "AuditEvent", "Membership", "Project", "Team", "User", "WebhookDelivery"]
+__all__ = [
+    "ApiKey",
+    "AuditEvent",
+    "Membership",
+    "Notice",
+    "Project",
+    "Team",
+    "User",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
+]

@@ -33,6 +33,9 @@ class Membership(models.Model):
     )
     role = models.CharField(max_length=10, choices=Role.choices)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    notices_read_to = models.BigIntegerField(
+        default=0, editable=False, help_text="id of the last notice that the person has seen"
+    )
 
     class Meta:
         constraints = [

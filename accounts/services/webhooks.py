@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 TIMEOUT_SECONDS = 10
 _CLAIM = timedelta(seconds=60)
+_OF_A_TASK = ("task.", "approval.")  # the events whose reference is a task's id
 # Seconds to the next try. The vendor tries at once, after 3 minutes and after 10 (FACTS.md); ours
 # goes on for a day.
 RETRIES = (10, 180, 600, 1800, 7200, 21_600, 43_200)
@@ -50,16 +51,17 @@ def deliver(delivery_id: UUID) -> None:
 
 
 def headers_for(delivery: WebhookDelivery, *, now: datetime) -> dict[str, str]:
-    """Return the vendor's three headers and the three of Standard Webhooks.
+    """Return the vendor's headers, for what is about a task, and the three of Standard Webhooks.
 
     The id stays the same over retries, so that a receiver can drop doubles.
     """
     moment = now.astimezone(UTC)
     signer = Webhook(webhook_secret(delivery.team))
+    task = {"X-Task-Id": delivery.reference} if delivery.event.startswith(_OF_A_TASK) else {}
     return {
         "Content-Type": "application/json",
         "X-Event": delivery.event,
-        "X-Task-Id": delivery.reference,
+        **task,
         "X-Timestamp": str(int(moment.timestamp())),
         "webhook-id": str(delivery.pk),
         "webhook-timestamp": str(int(moment.timestamp())),

@@ -1,0 +1,63 @@
+"""Notices: what the site tells people of a team, in the portal and by e-mail."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models.team import Team
+from accounts.roles import Permission
+
+
+class Notice(models.Model):
+    """One message to one person of a team, or to all who may do something there.
+
+    Who has read it is not kept a notice: `Membership.notices_read_to` is the last one seen.
+    """
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="notices")
+    permission = models.CharField(
+        max_length=20,
+        blank=True,
+        choices=[(one.name, str(one)) for one in Permission],
+        help_text="All who may do this; empty: one person.",
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
+    kind = models.CharField(max_length=40)
+    title = models.CharField(max_length=200)
+    body = models.TextField(help_text="plain text")
+    path = models.CharField(max_length=200, blank=True, help_text="where in the portal to go")
+    dedupe_key = models.CharField(max_length=200, unique=True, help_text="says it once")
+    created_at = models.DateTimeField(default=timezone.now)
+    # Set until everybody has their e-mail; the sweep finds what the queue lost.
+    next_mail_at = models.DateTimeField(null=True, blank=True)
+    claimed_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="while a worker mails it"
+    )
+    mail_attempts = models.PositiveSmallIntegerField(default=0)
+    mailed_to = models.JSONField(
+        default=list, blank=True, help_text="ids of who was written to, so that nobody is twice"
+    )
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(permission="", user__isnull=False) | (~Q(permission="") & Q(user=None)),
+                name="notice_one_audience",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["team", "-id"], name="notice_of_team"),
+            models.Index(
+                fields=["next_mail_at"],
+                name="notice_mail_due",
+                condition=Q(next_mail_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        """Show the title."""
+        return self.title

@@ -1,0 +1,100 @@
+"""Tell people of a team something, once, and note what they have seen."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import F, Q
+from django.db.models.functions import Greatest
+
+from accounts.models import Membership, Notice, Team, User
+from accounts.roles import Permission
+
+# The queue mails at once; the sweep looks again in case the queue lost it.
+_MAIL_AGAIN = timedelta(seconds=60)
+_CLAIM = timedelta(minutes=10)
+_MAX_MAIL_TRIES = 8
+_FIRST_WAIT = timedelta(minutes=1)
+_LAST_WAIT = timedelta(hours=1)
+
+
+def post_notice(
+    *,
+    team: Team,
+    audience: Permission | User,
+    kind: str,
+    title: str,
+    body: str,
+    key: str,
+    now: datetime,
+    path: str = "",
+) -> Notice | None:
+    """Tell one person, or all who may do something, inside the caller's transaction.
+
+    `body` is plain text, `path` a path in the portal, `key` what it says once over the whole
+    site. None when that was said before. The caller enqueues the e-mail.
+    """
+    notice, created = Notice.objects.get_or_create(
+        dedupe_key=key,
+        defaults={
+            "team": team,
+            "permission": audience.name if isinstance(audience, Permission) else "",
+            "user": audience if isinstance(audience, User) else None,
+            "kind": kind,
+            # One line: it becomes the subject of an e-mail, and names in it are people's own.
+            "title": " ".join(title.split())[:200],
+            "body": body.strip(),
+            "path": path,
+            "created_at": now,
+            "next_mail_at": now + _MAIL_AGAIN,
+        },
+    )
+    return notice if created else None
+
+
+def mark_read(membership: Membership, *, up_to: int) -> None:
+    """Note that the member has seen the notices up to the id `up_to`; never fewer than before."""
+    Membership.objects.filter(pk=membership.pk).update(
+        notices_read_to=Greatest(F("notices_read_to"), up_to)
+    )
+    membership.refresh_from_db(fields=["notices_read_to"])
+
+
+def claim_mailing(notice_id: int, *, now: datetime) -> Notice | None:
+    """Take over writing a notice's e-mails; None when all are written or another one writes them.
+
+    A claim ends by `end_mailing`, by `postpone_mailing`, or by time when its worker died.
+    """
+    due = Notice.objects.filter(pk=notice_id, next_mail_at__isnull=False)
+    notice = due.select_related("team", "user").first()
+    if notice is None:
+        return None
+    # Two copies of one task may run at once: whoever claims writes, the other does nothing.
+    claimed = due.filter(
+        Q(claimed_until=None) | Q(claimed_until__lte=now), mail_attempts=notice.mail_attempts
+    ).update(
+        mail_attempts=notice.mail_attempts + 1,
+        claimed_until=now + _CLAIM,
+        next_mail_at=now + _CLAIM,
+    )
+    notice.mail_attempts += 1
+    return notice if claimed else None
+
+
+def note_mailed(notice: Notice, user: User) -> None:
+    """Note that `user` has their e-mail; a later try leaves them out."""
+    notice.mailed_to = [*notice.mailed_to, user.pk]
+    Notice.objects.filter(pk=notice.pk).update(mailed_to=notice.mailed_to)
+
+
+def end_mailing(notice: Notice) -> None:
+    """Note that everybody has their e-mail."""
+    Notice.objects.filter(pk=notice.pk).update(next_mail_at=None, claimed_until=None)
+
+
+def postpone_mailing(notice: Notice, *, now: datetime) -> bool:
+    """Try the e-mails that failed again later; False when there will be no other try."""
+    is_last = notice.mail_attempts >= _MAX_MAIL_TRIES
+    wait = min(_LAST_WAIT, _FIRST_WAIT * 2 ** (notice.mail_attempts - 1))
+    Notice.objects.filter(pk=notice.pk).update(
+        next_mail_at=None if is_last else now + wait, claimed_until=None
+    )
+    return not is_last

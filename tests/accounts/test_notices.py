@@ -1,0 +1,166 @@
+"""Notices: said once, to whom they are for, and read by each on their own."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import Membership, Notice, Team, User
+from accounts.roles import Permission, Role
+from accounts.selectors import audience_of, notices_for, unread_notices
+from accounts.services.notices import (
+    claim_mailing,
+    end_mailing,
+    mark_read,
+    note_mailed,
+    post_notice,
+    postpone_mailing,
+)
+from tests.factories import make_member
+from tests.support.races import race
+
+pytestmark = pytest.mark.django_db
+
+
+def post(team: Team, audience: Permission | User, key: str = "k1") -> Notice | None:
+    return post_notice(
+        team=team,
+        audience=audience,
+        kind="test",
+        title="Something happened",
+        body="Details.",
+        key=key,
+        now=timezone.now(),
+    )
+
+
+def posted(team: Team, audience: Permission | User, key: str = "k1") -> Notice:
+    notice = post(team, audience, key)
+    assert notice is not None
+    return notice
+
+
+def test_the_same_key_says_it_once(team: Team, alice: Membership) -> None:
+    assert post(team, Permission.LIMITS) is not None
+    assert post(team, Permission.LIMITS) is None
+    assert post(team, alice.user) is None
+    assert Notice.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.both_databases
+def test_of_many_who_say_the_same_at_once_one_does(team: Team) -> None:
+    results = race(8, lambda _: post(team, Permission.LIMITS))
+    assert sum(isinstance(result, Notice) for result in results) == 1
+    assert all(result is None or isinstance(result, Notice) for result in results)
+
+
+def test_a_title_is_one_short_line(team: Team) -> None:
+    notice = post_notice(
+        team=team,
+        audience=Permission.VIEW,
+        kind="test",
+        title="Key\r\nBcc: mallory@example.com " + "x" * 300,
+        body="",
+        key="k",
+        now=timezone.now(),
+    )
+    assert notice is not None
+    assert notice.title.startswith("Key Bcc: mallory@example.com")
+    assert len(notice.title) == 200
+
+
+def test_who_may_do_it_is_told_and_a_member_is_not(
+    team: Team, alice: Membership, bob: Membership
+) -> None:
+    notice = posted(team, Permission.LIMITS)
+    assert list(notices_for(alice)) == [notice]
+    assert not notices_for(bob).exists()
+    assert [member.user for member in audience_of(notice)] == [alice.user]
+
+
+def test_a_notice_to_one_person_is_theirs_alone(
+    team: Team, alice: Membership, bob: Membership
+) -> None:
+    notice = posted(team, bob.user)
+    assert list(notices_for(bob)) == [notice]
+    assert not notices_for(alice).exists()
+    assert audience_of(notice) == [bob]
+
+
+def test_p32_a_stranger_sees_nothing(team: Team, bob: Membership, charlie: Membership) -> None:
+    for number, audience in enumerate([*Permission, bob.user]):
+        posted(team, audience, f"k{number}")
+    assert not notices_for(charlie).exists()
+    assert unread_notices(charlie) == 0
+
+
+def test_who_left_or_was_switched_off_is_not_mailed(team: Team, bob: Membership) -> None:
+    notice = posted(team, bob.user)
+    User.objects.filter(pk=bob.user_id).update(is_active=False)
+    assert audience_of(notice) == []
+    User.objects.filter(pk=bob.user_id).update(is_active=True)
+    bob.delete()
+    assert audience_of(notice) == []
+
+
+def test_reading_counts_for_the_reader_alone(team: Team, alice: Membership) -> None:
+    manager = make_member(team, Role.MANAGER)
+    first, second = (posted(team, Permission.LIMITS, key) for key in ("k1", "k2"))
+    assert unread_notices(alice) == unread_notices(manager) == 2
+    mark_read(alice, up_to=first.pk)
+    assert (unread_notices(alice), unread_notices(manager)) == (1, 2)
+    mark_read(alice, up_to=second.pk)
+    mark_read(alice, up_to=first.pk)  # an older page, sent late
+    assert unread_notices(alice) == 0
+
+
+def test_what_was_said_before_somebody_joined_is_not_unread(team: Team) -> None:
+    notice = posted(team, Permission.LIMITS)
+    Notice.objects.filter(pk=notice.pk).update(created_at=timezone.now() - timedelta(days=1))
+    manager = make_member(team, Role.MANAGER)
+    assert notices_for(manager).count() == 1
+    assert unread_notices(manager) == 0
+
+
+def test_the_database_refuses_two_audiences_and_none(team: Team, bob: Membership) -> None:
+    for number, (permission, user) in enumerate([("VIEW", bob.user), ("", None)]):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Notice.objects.create(
+                team=team, permission=permission, user=user, title="x", dedupe_key=f"bad{number}"
+            )
+
+
+class TestMailing:
+    def test_one_claims_at_a_time(self, team: Team) -> None:
+        notice = posted(team, Permission.LIMITS)
+        now = timezone.now()
+        assert claim_mailing(notice.pk, now=now) is not None
+        assert claim_mailing(notice.pk, now=now) is None
+        assert claim_mailing(notice.pk, now=now + timedelta(minutes=11)) is not None
+
+    def test_what_is_mailed_is_not_mailed_again(self, team: Team, alice: Membership) -> None:
+        notice = posted(team, Permission.LIMITS)
+        claimed = claim_mailing(notice.pk, now=timezone.now())
+        assert claimed is not None
+        note_mailed(claimed, alice.user)
+        end_mailing(claimed)
+        assert claim_mailing(notice.pk, now=timezone.now() + timedelta(days=1)) is None
+        notice.refresh_from_db()
+        assert notice.mailed_to == [alice.user_id]
+
+    def test_trying_ends(self, team: Team) -> None:
+        notice, now = posted(team, Permission.LIMITS), timezone.now()
+        waits = []
+        for _ in range(20):
+            claimed = claim_mailing(notice.pk, now=now)
+            if claimed is None:
+                break
+            goes_on = postpone_mailing(claimed, now=now)
+            notice.refresh_from_db()
+            assert (notice.next_mail_at is not None) == goes_on
+            if notice.next_mail_at:
+                waits.append((notice.next_mail_at - now) // timedelta(minutes=1))
+                now = notice.next_mail_at
+        assert waits == [1, 2, 4, 8, 16, 32, 60]

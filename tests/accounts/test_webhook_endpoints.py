@@ -1,0 +1,162 @@
+"""A team's webhook endpoints: who may add which, and what they are sent."""
+
+import json
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import AuditEvent, Membership, WebhookDelivery, WebhookEndpoint, WebhookEvent
+from accounts.roles import Role
+from accounts.selectors import webhook_endpoints_for
+from accounts.services.webhook_endpoints import (
+    MAX_ENDPOINTS,
+    add_endpoint,
+    put_event,
+    remove_endpoint,
+    set_endpoint_enabled,
+)
+from accounts.services.webhooks import headers_for
+from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
+from tests.factories import ACTOR, make_member
+
+pytestmark = pytest.mark.django_db
+
+URL = "https://hooks.studio.example/dailies"
+LOW = WebhookEvent.WALLET_LOW
+
+
+def add(membership: Membership, url: str = URL, events: Any = (LOW,)) -> WebhookEndpoint:
+    return add_endpoint(membership=membership, url=url, events=events, actor=ACTOR)
+
+
+def put(membership: Membership, event: WebhookEvent = LOW, reference: str = "r1") -> int:
+    return len(
+        put_event(
+            team=membership.team,
+            event=event,
+            reference=reference,
+            data={"available": 3},
+            now=timezone.now(),
+        )
+    )
+
+
+def test_a_manager_adds_one_and_the_trail_says_so(alice: Membership) -> None:
+    manager = make_member(alice.team, Role.MANAGER)
+    endpoint = add(manager, events=["wallet.low", "approval.asked", "wallet.low"])
+    assert endpoint.events == ["approval.asked", "wallet.low"]
+    event = AuditEvent.objects.get(action="webhook_endpoint.added")
+    assert event.data == {"url": URL, "events": endpoint.events}
+    assert list(webhook_endpoints_for(manager)) == [endpoint]
+
+
+def test_a_member_neither_adds_nor_sees(alice: Membership, bob: Membership) -> None:
+    add(alice)
+    with pytest.raises(PermissionDenied):
+        add(bob, "https://other.example/")
+    with pytest.raises(PermissionDenied):
+        webhook_endpoints_for(bob)
+
+
+def test_p32_a_stranger_changes_nothing(alice: Membership, charlie: Membership) -> None:
+    endpoint = add(alice)
+    assert not webhook_endpoints_for(charlie).exists()
+    with pytest.raises(PermissionDenied):
+        set_endpoint_enabled(endpoint, membership=charlie, enabled=False, actor=ACTOR)
+    with pytest.raises(PermissionDenied):
+        remove_endpoint(endpoint, membership=charlie, actor=ACTOR)
+    assert WebhookEndpoint.objects.get().enabled
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:9000/hook",
+        "http://169.254.169.254/latest/meta-data",
+        "http://localhost/hook",
+        "ftp://hooks.example/",
+        "https://user:pass@hooks.example/",
+        "not a url",
+        "",
+    ],
+)
+def test_p31_the_url_must_be_public(alice: Membership, url: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        add(alice, url)
+    assert caught.value.field == "url"
+    assert not WebhookEndpoint.objects.exists()
+
+
+def test_p31_named_receivers_are_exempt(alice: Membership, settings: Settings) -> None:
+    settings.OUTBOUND_ALLOW = ["127.0.0.1:9000"]
+    assert add(alice, "http://127.0.0.1:9000/hook").enabled
+
+
+@pytest.mark.parametrize("events", [[], ["wallet.low", "no.such"], ["task.completed"]])
+def test_the_events_must_be_known(alice: Membership, events: list[str]) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        add(alice, events=events)
+    assert caught.value.field == "events"
+
+
+def test_a_url_stands_once_a_team(alice: Membership, charlie: Membership) -> None:
+    add(alice)
+    with pytest.raises(Conflict):
+        add(alice)
+    assert add(charlie).team == charlie.team
+
+
+def test_there_are_not_too_many(alice: Membership) -> None:
+    for number in range(MAX_ENDPOINTS):
+        add(alice, f"{URL}/{number}")
+    with pytest.raises(Conflict):
+        add(alice)
+
+
+def test_an_event_goes_to_who_wants_it_once(alice: Membership, charlie: Membership) -> None:
+    add(alice)
+    add(alice, f"{URL}/other", ["approval.asked"])
+    off = add(alice, f"{URL}/off")
+    set_endpoint_enabled(off, membership=alice, enabled=False, actor=ACTOR)
+    add(charlie)
+    assert put(alice) == 1
+    assert put(alice) == 0
+    assert put(alice, reference="r2") == 1
+    delivery = WebhookDelivery.objects.earliest("created_at")
+    assert (delivery.url, delivery.team) == (URL, alice.team)
+    body = json.loads(delivery.body)
+    assert body["type"] == "wallet.low"
+    assert body["team"] == alice.team.slug
+    assert body["data"] == {"available": 3}
+    assert abs(body["created_at"] - timezone.now().timestamp()) < 60
+
+
+def test_only_what_is_about_a_task_names_one(alice: Membership) -> None:
+    add(alice, events=["wallet.low", "approval.asked"])
+    put(alice)
+    put(alice, WebhookEvent.APPROVAL_ASKED, "a-task")
+    named = {
+        one.event: headers_for(one, now=timezone.now()).get("X-Task-Id")
+        for one in WebhookDelivery.objects.all()
+    }
+    assert named == {"wallet.low": None, "approval.asked": "a-task"}
+
+
+def test_what_waits_for_an_endpoint_that_goes_off_is_given_up(alice: Membership) -> None:
+    endpoint = add(alice)
+    put(alice)
+    set_endpoint_enabled(endpoint, membership=alice, enabled=False, actor=ACTOR)
+    assert WebhookDelivery.objects.get().state == WebhookDelivery.State.GIVEN_UP
+    set_endpoint_enabled(endpoint, membership=alice, enabled=True, actor=ACTOR)
+    assert put(alice, reference="r2") == 1
+
+
+def test_a_removed_endpoint_leaves_its_history(alice: Membership) -> None:
+    endpoint = add(alice)
+    put(alice)
+    remove_endpoint(endpoint, membership=alice, actor=ACTOR)
+    assert put(alice, reference="r2") == 0
+    delivery = WebhookDelivery.objects.get()
+    assert (delivery.state, delivery.endpoint) == (WebhookDelivery.State.GIVEN_UP, None)
