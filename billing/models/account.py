@@ -26,6 +26,11 @@ class Account(models.Model):
     # On the wallet: grows with every change of the team's spend limits, so that an admission that
     # read them before notices (see `ledger.place_hold`).
     limits_version = models.BigIntegerField(default=0)
+    # On the wallet: below so many available credits people are told, once until it is above again.
+    low_at = models.PositiveBigIntegerField(
+        default=1000, help_text="credits; about 14 films of the usual kind. 0: never told"
+    )
+    low_since = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["team", "id"]

@@ -6,6 +6,11 @@ from django.utils import timezone
 from billing.windows import Window
 
 
+def usual_thresholds() -> list[int]:
+    """Return the percents of a limit at which people are told, unless they chose others."""
+    return [50, 80, 100]
+
+
 class SpendLimit(models.Model):
     """A cap in credits for one subject in one kind of window.
 
@@ -16,6 +21,11 @@ class SpendLimit(models.Model):
     subject_id = models.CharField(max_length=60)
     window = models.CharField(max_length=10, choices=Window.choices)
     credits = models.PositiveBigIntegerField()
+    alert_at = models.JSONField(
+        default=usual_thresholds,
+        blank=True,
+        help_text="Whole percents, lowest first; people are told when so much is used.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -47,6 +57,8 @@ class SpendWindow(models.Model):
                 condition=models.Q(held__gte=0, spent__gte=0), name="spend_window_not_negative"
             ),
         ]
+        # Alerts look at the current windows alone.
+        indexes = [models.Index(fields=["starts_at"], name="spend_window_current")]
 
     def __str__(self) -> str:
         """Show the limit and its start."""

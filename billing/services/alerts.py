@@ -1,0 +1,86 @@
+"""Say when people are told about spending, and note that they were."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from accounts.actor import Actor
+from accounts.models import Team
+from accounts.services.audit import record
+from billing.alerts import low_wallets
+from billing.ledger import MAX_CREDITS, open_accounts
+from billing.models import Account, SpendAlert, SpendLimit, SpendWindow
+from platform_site.errors import InvalidRequest
+
+
+@transaction.atomic
+def set_alerts(
+    *, team: Team, limit: SpendLimit, percents: Iterable[int], actor: Actor
+) -> SpendLimit:
+    """Tell people when so many percent of `limit` are held and spent; none of them: never.
+
+    Raises `InvalidRequest` unless all are whole numbers from 1 to 100.
+    """
+    chosen = list(percents)
+    if any(type(one) is not int or not 1 <= one <= 100 for one in chosen):
+        raise InvalidRequest("Thresholds are whole percents from 1 to 100.", field="alert_at")
+    limit.alert_at = sorted(set(chosen))
+    SpendLimit.objects.filter(pk=limit.pk).update(alert_at=limit.alert_at)
+    record(
+        actor=actor,
+        action="spend_limit.alerts_set",
+        team=team,
+        subject=f"{limit.subject_kind}:{limit.subject_id}",
+        window=limit.window,
+        alert_at=limit.alert_at,
+    )
+    return limit
+
+
+@transaction.atomic
+def set_low_mark(*, team: Team, credits: int, actor: Actor) -> None:
+    """Call the team's wallet low below so many available credits; 0 never does.
+
+    Raises `InvalidRequest` for anything but a whole number of credits.
+    """
+    if type(credits) is not int or not 0 <= credits <= MAX_CREDITS:
+        raise InvalidRequest("The mark is a whole number of credits, 0 or more.", field="low_at")
+    open_accounts(team)
+    Account.objects.filter(team=team, kind=Account.Kind.WALLET).update(low_at=credits)
+    record(
+        actor=actor,
+        action="wallet.low_mark_set",
+        team=team,
+        subject=f"team:{team.pk}",
+        credits=credits,
+    )
+
+
+def claim_thresholds(window: SpendWindow, thresholds: Iterable[int], *, now: datetime) -> list[int]:
+    """Mark thresholds of a window as told, in the caller's transaction; return what was not yet.
+
+    The database lets one row in a threshold and window, so that of many callers one tells it.
+    """
+    ours = []
+    # Lowest first by everybody: writers wait for each other, and never in a circle.
+    for threshold in sorted(thresholds):
+        _, created = SpendAlert.objects.get_or_create(
+            window=window, threshold=threshold, defaults={"created_at": now}
+        )
+        if created:
+            ours.append(threshold)
+    return ours
+
+
+def claim_low_wallet(wallet: Account, *, now: datetime) -> bool:
+    """Mark a wallet as told to be low; False when another one did, or it is not low any more."""
+    return bool(low_wallets().filter(pk=wallet.pk).update(low_since=now))
+
+
+def rearm_wallets() -> int:
+    """Let wallets that are above their mark again be told the next time; return how many."""
+    return Account.objects.filter(
+        kind=Account.Kind.WALLET, low_since__isnull=False, credits__gte=F("debits") + F("low_at")
+    ).update(low_since=None)
