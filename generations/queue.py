@@ -35,6 +35,11 @@ def enqueue_deliver(delivery_id: UUID) -> None:
     _enqueue("deliver", str(delivery_id))
 
 
+def enqueue_mail(notice_id: int) -> None:
+    """Mail a notice soon."""
+    _enqueue("mail", notice_id)
+
+
 def enqueue_probe(provider_key_id: int) -> None:
     """Try a paused provider key soon."""
     _enqueue("probe", provider_key_id)

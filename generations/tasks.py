@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from accounts.services.webhooks import deliver as deliver_webhook
+from generations.services.announcing import mail_notice
 from generations.services.asking import ask_managers
 from generations.services.callbacks import check_callback as check_callback_receipt
 from generations.services.housekeeping import clean_up as clear_away
@@ -36,6 +37,11 @@ def check_callback(receipt_id: int) -> None:
 def deliver(delivery_id: str) -> None:
     """Try once to post one webhook."""
     deliver_webhook(UUID(delivery_id))
+
+
+def mail(notice_id: int) -> None:
+    """Mail one notice to whom it is for."""
+    mail_notice(notice_id)
 
 
 def probe(provider_key_id: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.actor import Actor, system_actor
-from accounts.models import Membership, Project, Team, User
+from accounts.models import Membership, Project, Team, User, WebhookEvent
 from accounts.roles import Permission
 from accounts.selectors import require
 from accounts.services.audit import record
@@ -14,6 +14,7 @@ from billing.ledger import MAX_CREDITS
 from generations.lifecycle import Money, State
 from generations.models import Approval, ApprovalThreshold, Generation
 from generations.queue import enqueue_ask, enqueue_submit
+from generations.services.announcing import announce
 from generations.services.moves import end_generation, move
 from platform_site.errors import Conflict, InvalidRequest
 
@@ -72,6 +73,13 @@ def ask_for_approval(
         subject=f"generation:{generation.pk}",
         credits=generation.credits,
         above=threshold.above,
+    )
+    _announce(
+        generation,
+        WebhookEvent.APPROVAL_ASKED,
+        now=now,
+        above=threshold.above,
+        expires_at=int(approval.expires_at.timestamp()),
     )
     enqueue_ask(generation.pk)
     return approval
@@ -150,6 +158,31 @@ def _decide(
         team=generation.team,
         subject=f"generation:{generation.pk}",
         reason=reason,
+    )
+    _announce(
+        generation,
+        WebhookEvent.APPROVAL_DECIDED,
+        now=now,
+        decision=str(decision),
+        decided_by=actor.name,
+        reason=reason,
+    )
+
+
+def _announce(generation: Generation, event: WebhookEvent, *, now: datetime, **data: Any) -> None:
+    """Tell the team's endpoints; the managers themselves get an e-mail with a link each."""
+    task = {
+        "task": str(generation.pk),
+        "by": generation.user.email,
+        "credits": generation.credits,
+        "project": generation.project.slug if generation.project else None,
+    }
+    announce(
+        team=generation.team,
+        event=event,
+        reference=str(generation.pk),
+        data={**task, **data},
+        now=now,
     )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.actor import Actor, system_actor
@@ -17,6 +17,7 @@ from generations.lifecycle import TERMINAL, State
 from generations.models import Film, Generation, ProviderKey
 from generations.provider.client import ProviderClient
 from generations.provider.errors import ProviderError, ProviderRefused, ProviderUnavailable
+from generations.services.alerting import tell_key_paused
 from generations.vault import needs_rotation, reveal, rotated, seal
 from platform_site.cipher import CipherError
 from platform_site.errors import Conflict, InvalidRequest
@@ -138,16 +139,19 @@ def pause_provider_key(provider_key: ProviderKey, *, reason: str, actor: Actor) 
         state=ProviderKey.State.PAUSED,
         paused_reason=reason[:300],
         next_probe_at=timezone.now() + _probe_wait(provider_key.probes),
-        probes=provider_key.probes + 1,
+        # Not counted from this object: others may have paused the key since it was read.
+        probes=F("probes") + 1,
     )
     if paused:
-        record(
+        event = record(
             actor=actor,
             action="provider_key.paused",
             team=provider_key.team,
             subject=f"provider_key:{provider_key.pk}",
             reason=reason,
         )
+        provider_key.refresh_from_db(fields=["probes"])
+        tell_key_paused(provider_key, reason=reason, pause=event.pk, now=event.at)
         log.warning("provider_key_paused", provider_key=provider_key.pk, reason=reason)
     return bool(paused)
 

@@ -9,20 +9,23 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import uuid4
 
+import structlog
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
-from accounts.models import WebhookDelivery
+from accounts.models import Notice, WebhookDelivery
 from generations.lifecycle import State
 from generations.models import CallbackReceipt, Film, Generation, ProviderKey
 from generations.queue import (
     enqueue_check_callback,
     enqueue_deliver,
     enqueue_keep,
+    enqueue_mail,
     enqueue_probe,
     enqueue_submit,
     enqueue_sweep,
 )
+from generations.services.alerting import raise_spend_alerts
 from generations.services.approvals import expire_approvals
 from generations.services.keeping import raise_alarms
 from generations.services.metering import sample_due
@@ -30,6 +33,8 @@ from generations.services.polling import Poller
 from generations.services.sending import doubt_stale_submits
 from platform_site.beats import record_beat
 from platform_site.leases import acquire, release
+
+log = structlog.get_logger(__name__)
 
 Row = TypeVar("Row", bound=Model)
 
@@ -40,6 +45,7 @@ RUN_SECONDS = 10.0
 POLL_PAUSE = 0.1
 RENEW_SECONDS = 3.0
 STEPS_SECONDS = 0.5
+ALERT_SECONDS = 5.0
 ALARM_SECONDS = 30.0
 DRAIN_SECONDS = 12.0  # longer than a question may last
 BATCH = 100
@@ -59,6 +65,7 @@ def run_sweep(*, run_seconds: float = RUN_SECONDS, wait_seconds: float = 0.0) ->
     regular = _every(
         (RENEW_SECONDS, lambda now: _renew(holder, now)),
         (STEPS_SECONDS, enqueue_due_steps),
+        (ALERT_SECONDS, _look_after_budgets),
         (ALARM_SECONDS, _look_after_films),
     )
     poller = Poller()
@@ -89,6 +96,9 @@ def enqueue_due_steps(now: datetime) -> bool:
     webhooks = WebhookDelivery.objects.filter(state="pending", next_attempt_at__lte=now)
     for delivery in _taken(webhooks, "next_attempt_at", again_at):
         enqueue_deliver(delivery.pk)
+    notices = Notice.objects.filter(next_mail_at__lte=now)
+    for notice in _taken(notices, "next_mail_at", again_at):
+        enqueue_mail(notice.pk)
     callbacks = CallbackReceipt.objects.filter(verdict="proposed", next_check_at__lte=now)
     for receipt in _taken(callbacks, "next_check_at", again_at):
         enqueue_check_callback(receipt.pk)
@@ -120,6 +130,15 @@ def _renew(holder: str, now: datetime) -> bool:
 
 def _look_after_films(now: datetime) -> bool:
     raise_alarms(now=now)
+    return True
+
+
+def _look_after_budgets(now: datetime) -> bool:
+    try:
+        raise_spend_alerts(now=now)
+    except Exception:
+        # Words that cannot be said must not keep paid films from being polled.
+        log.exception("spend_alerts_failed")
     return True
 
 

@@ -1,0 +1,188 @@
+"""Tell people that a limit, a wallet or a provider key needs them, once a reason."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.template.loader import render_to_string
+
+from accounts.models import Notice, Team, User, WebhookEvent
+from accounts.roles import Permission, role_allows
+from accounts.selectors import membership_of, people_who_may
+from billing.alerts import Crossing, crossings, low_wallets
+from billing.models import Account
+from billing.selectors import books_of
+from billing.services.alerts import claim_low_wallet, claim_thresholds, rearm_wallets
+from billing.subjects import Subject
+from generations.lifecycle import State
+from generations.models import Generation, ProviderKey
+from generations.scopes import Scope, scope_of
+from generations.services.announcing import announce, tell
+
+log = structlog.get_logger(__name__)
+
+# Where in the portal each kind of notice leads.
+LIMITS_PATH = "/limits"
+WALLET_PATH = "/wallet"
+KEYS_PATH = "/keys"
+
+_PERIODS = {
+    "hour": "hourly",
+    "day": "daily",
+    "week": "weekly",
+    "month": "monthly",
+    "total": "total",
+}
+# A key that fails, recovers at the probe and fails again is one story, told once a day.
+_SAME_STORY = timedelta(days=1)
+_SECRET = re.compile(r"sk-[^\s\"',;]+")
+
+
+def raise_spend_alerts(*, now: datetime) -> int:
+    """Tell of every limit that reached a threshold and every wallet that ran low; return how many.
+
+    Cheap when there is nothing to tell; meant to be called every few seconds, by anybody at once.
+    """
+    rearm_wallets()
+    told = 0
+    for crossing in crossings(now=now):
+        try:
+            told += _tell_crossing(crossing, now=now)
+        except IntegrityError:
+            continue  # the limit was lifted at the same moment
+    for wallet in low_wallets()[:100]:
+        told += _tell_low_wallet(wallet, now=now)
+    return told
+
+
+def tell_key_paused(provider_key: ProviderKey, *, reason: str, pause: int, now: datetime) -> None:
+    """Tell the owner of a key, or the managers of a shared one, inside the pausing transaction.
+
+    `pause` numbers the pause. One that follows another without a job accepted in between (the
+    key's `probes` count on) says nothing new for a day.
+    """
+    kind = WebhookEvent.PROVIDER_KEY_PAUSED
+    story = f"{kind}:{provider_key.pk}:"
+    lately = Notice.objects.filter(dedupe_key__startswith=story, created_at__gt=now - _SAME_STORY)
+    if provider_key.probes > 1 and lately.exists():
+        return
+    team = provider_key.team
+    reason = _SECRET.sub("sk-…", reason)
+    queued = Generation.objects.filter(provider_key=provider_key, state=State.QUEUED).count()
+    words = {"key": provider_key, "reason": reason, "queued": queued}
+    tell(
+        team=team,
+        audience=provider_key.owner or Permission.TEAM_KEYS,
+        kind=kind,
+        title=f"Provider key {provider_key} is paused",
+        body=render_to_string("generations/mail/provider_key_paused.txt", words),
+        key=f"{story}{pause}",
+        path=KEYS_PATH,
+        now=now,
+    )
+    data = {
+        "provider_key": provider_key.pk,
+        "name": str(provider_key),
+        "owner": provider_key.owner.email if provider_key.owner else None,
+        "reason": reason,
+        "queued": queued,
+    }
+    announce(team=team, event=kind, reference=f"{story}{pause}", data=data, now=now)
+
+
+@transaction.atomic
+def _tell_crossing(crossing: Crossing, *, now: datetime) -> bool:
+    """Tell of the highest threshold reached, in the transaction that marks all of them."""
+    ours = claim_thresholds(crossing.window, crossing.thresholds, now=now)
+    if not ours:
+        return False
+    limit, threshold = crossing.window.limit, ours[-1]
+    scope = scope_of(Subject(limit.subject_kind, limit.subject_id))
+    if scope is None:
+        log.warning("spend_alert_without_scope", limit=limit.pk, scope=limit.subject_kind)
+        return False
+    kind = WebhookEvent.BUDGET_THRESHOLD
+    reference = f"{kind}:{crossing.window.pk}:{threshold}"
+    title = f"{scope.name}: {threshold} % of the {_PERIODS[limit.window]} limit is used"
+    data = _facts(crossing, threshold, scope)
+    words = {**data, "period": _PERIODS[limit.window], "resets_at": crossing.resets_at}
+    body = render_to_string("generations/mail/budget_threshold.txt", words)
+    for audience in _audiences(scope):
+        whom = f"user:{audience.pk}" if isinstance(audience, User) else audience.name
+        tell(
+            team=scope.team,
+            audience=audience,
+            kind=kind,
+            title=title,
+            body=body,
+            key=f"{reference}:{whom}",
+            path=LIMITS_PATH,
+            now=now,
+        )
+    announce(team=scope.team, event=kind, reference=reference, data=data, now=now)
+    return True
+
+
+def _facts(crossing: Crossing, threshold: int, scope: Scope) -> dict[str, Any]:
+    window, limit = crossing.window, crossing.window.limit
+    raisers = [scope.owner.get_full_name()] if scope.is_own and scope.owner else None
+    return {
+        "scope": limit.subject_kind,
+        "name": scope.name,
+        "window": limit.window,
+        "threshold": threshold,
+        "limit": limit.credits,
+        "used": crossing.used,
+        "spent": window.spent,
+        "held": window.held,
+        "left": max(0, limit.credits - crossing.used),
+        "window_starts_at": int(window.starts_at.timestamp()),
+        "resets_at": int(crossing.resets_at.timestamp()) if crossing.resets_at else None,
+        "raised_by": raisers or people_who_may(scope.team, Permission.LIMITS),
+    }
+
+
+def _audiences(scope: Scope) -> list[Permission | User]:
+    """Return who hears of a limit: who may raise it, and whose it is."""
+    if scope.owner is None:
+        return [Permission.LIMITS]
+    if scope.is_own:
+        return [scope.owner]
+    if _is_manager(scope.team, scope.owner):
+        return [Permission.LIMITS]
+    return [Permission.LIMITS, scope.owner]
+
+
+def _is_manager(team: Team, user: User) -> bool:
+    membership = membership_of(user, team)
+    return membership is not None and role_allows(membership.role, Permission.LIMITS)
+
+
+@transaction.atomic
+def _tell_low_wallet(wallet: Account, *, now: datetime) -> bool:
+    if not claim_low_wallet(wallet, now=now):
+        return False
+    team, books = wallet.team, books_of(wallet.team)
+    kind = WebhookEvent.WALLET_LOW
+    reference = f"{kind}:{team.pk}:{now.isoformat()}"
+    data = {
+        "available": books.available,
+        "held": books.held,
+        "spent": books.spent,
+        "low_at": wallet.low_at,
+        "raised_by": people_who_may(team, Permission.MEMBERS),
+    }
+    tell(
+        team=team,
+        audience=Permission.LIMITS,
+        kind=kind,
+        title=f"{books.available:,} credits are left in the wallet",
+        body=render_to_string("generations/mail/wallet_low.txt", {**data, "team": team}),
+        key=reference,
+        path=WALLET_PATH,
+        now=now,
+    )
+    announce(team=team, event=kind, reference=reference, data=data, now=now)
+    return True

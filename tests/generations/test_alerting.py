@@ -1,0 +1,399 @@
+"""Alerts on committed credits: in the portal, by e-mail and by webhook, once a reason."""
+
+from datetime import timedelta
+from smtplib import SMTPRecipientsRefused
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+from pytest_django import Settings
+from standardwebhooks.webhooks import Webhook
+
+from accounts.models import Membership, Notice, Team, WebhookDelivery, WebhookEvent
+from accounts.roles import Role
+from accounts.selectors import notices_for, unread_notices
+from accounts.services.webhook_endpoints import add_endpoint
+from accounts.services.webhooks import webhook_secret
+from billing.models import SpendAlert, SpendLimit
+from billing.subjects import Subject
+from generations.lifecycle import Money, State
+from generations.models import ProviderKey
+from generations.services.alerting import raise_spend_alerts
+from generations.services.announcing import mail_notice
+from generations.services.approvals import approve, deny, expire_approvals, set_threshold
+from generations.services.limits import cap, cap_as
+from generations.services.moves import end_generation
+from generations.services.sweep import enqueue_due_steps, run_sweep
+from generations.subjects import member_subject
+from tests.factories import (
+    ACTOR,
+    make_api_key,
+    make_generation,
+    make_hold,
+    make_limit,
+    make_member,
+)
+from tests.support.races import race
+from tests.support.steps import empty_queue, queued, run_queue
+from tests.support.vendor import Vendor, say
+
+pytestmark = pytest.mark.django_db
+
+
+def alert() -> int:
+    return raise_spend_alerts(now=timezone.now())
+
+
+def titles(member: Membership) -> list[str]:
+    return [notice.title for notice in notices_for(member)]
+
+
+@pytest.fixture
+def rich(team: Team) -> Team:
+    """A team whose wallet has no mark, so that only limits speak."""
+    team.accounts.filter(kind="wallet").update(low_at=0)
+    return team
+
+
+@pytest.fixture
+def limit(rich: Team, alice: Membership, provider_key: ProviderKey) -> SpendLimit:
+    """A daily limit of the whole team: a default film takes half of it."""
+    limit = cap(rich, window="day", credits=140, actor=ACTOR)
+    assert limit is not None
+    return limit
+
+
+class TestLimits:
+    def test_the_managers_read_what_is_used_who_can_raise_it_and_when_it_ends(
+        self, limit: SpendLimit, alice: Membership, bob: Membership
+    ) -> None:
+        make_generation(bob)
+        assert alert() == 1
+        (notice,) = notices_for(alice)
+        assert notice.title == f"The team {alice.team}: 50 % of the daily limit is used"
+        assert "70 of 140 credits" in notice.body
+        assert "0 spent, 70 held" in notice.body
+        assert "70 are left." in notice.body
+        assert "00:00 UTC" in notice.body
+        assert "raised by alice" in notice.body
+        assert unread_notices(alice) == 1
+        assert titles(bob) == []
+
+    def test_it_is_told_once(self, limit: SpendLimit, alice: Membership) -> None:
+        make_generation(alice)
+        assert [alert(), alert(), alert()] == [1, 0, 0]
+        assert Notice.objects.count() == 1
+
+    def test_several_thresholds_at_once_are_one_message_about_the_highest(
+        self, limit: SpendLimit, alice: Membership
+    ) -> None:
+        make_generation(alice)
+        make_generation(alice)
+        assert alert() == 1
+        (notice,) = notices_for(alice)
+        assert "100 %" in notice.title
+        assert "Nothing more can be submitted under it." in notice.body
+        assert list(SpendAlert.objects.values_list("threshold", flat=True)) == [50, 80, 100]
+
+    def test_given_back_and_held_again_is_not_told_twice(
+        self, limit: SpendLimit, alice: Membership
+    ) -> None:
+        job = make_generation(alice)
+        alert()
+        assert end_generation(
+            job, State.CANCELLED, money=Money.RELEASE, actor=ACTOR, now=timezone.now()
+        )
+        make_generation(alice)
+        assert alert() == 0
+
+    def test_tomorrow_is_told_anew(self, limit: SpendLimit, alice: Membership) -> None:
+        make_generation(alice)
+        alert()
+        tomorrow = timezone.now() + timedelta(days=1)
+        assert raise_spend_alerts(now=tomorrow) == 0
+        make_generation(alice, now=tomorrow)
+        assert raise_spend_alerts(now=tomorrow) == 1
+
+    def test_lowering_the_limit_tells(self, limit: SpendLimit, alice: Membership) -> None:
+        make_generation(alice)
+        alert()
+        cap(alice.team, window="day", credits=75, actor=ACTOR)
+        assert alert() == 1
+        assert "80 %" in notices_for(alice)[0].title
+
+    def test_a_members_limit_is_told_to_them_and_to_who_can_raise_it(
+        self, rich: Team, alice: Membership, bob: Membership, provider_key: ProviderKey
+    ) -> None:
+        cap(bob, window="month", credits=70, actor=ACTOR)
+        make_generation(bob)
+        alert()
+        expected = ["bob: 100 % of the monthly limit is used"]
+        assert (titles(alice), titles(bob)) == (expected, expected)
+
+    def test_a_managers_own_one_is_one_notice(
+        self, rich: Team, alice: Membership, provider_key: ProviderKey
+    ) -> None:
+        cap(alice, window="month", credits=70, actor=ACTOR)
+        make_generation(alice)
+        alert()
+        assert len(titles(alice)) == 1
+
+    def test_a_limit_for_oneself_is_ones_own_affair(
+        self, rich: Team, alice: Membership, bob: Membership, provider_key: ProviderKey
+    ) -> None:
+        cap_as(bob, bob, window="day", credits=70, actor=ACTOR)
+        make_generation(bob)
+        alert()
+        assert titles(alice) == []
+        (notice,) = notices_for(bob)
+        assert notice.title == "bob (own limit): 100 % of the daily limit is used"
+        assert "raised by bob." in notice.body
+
+    def test_keys_and_projects_are_named(
+        self, rich: Team, alice: Membership, provider_key: ProviderKey
+    ) -> None:
+        issued = make_api_key(alice, label="Nightly", total=100)
+        cap(provider_key, window="week", credits=100, actor=ACTOR)
+        make_generation(alice, submission={"api_key": issued.key})
+        assert alert() == 2
+        assert sorted(titles(alice)) == [
+            f"API key Nightly (…{issued.key.last4}): 50 % of the total limit is used",
+            f"Provider key Sandbox key (…{provider_key.last4}): 50 % of the weekly limit is used",
+        ]
+        assert issued.text not in str([notice.body for notice in Notice.objects.all()])
+
+    @pytest.mark.parametrize(
+        ("kind", "number"),
+        [("planet", "1"), ("team", "x"), ("member", "999"), ("member", "1:x"), ("api_key", "999")],
+    )
+    def test_a_limit_of_nothing_we_know_says_nothing_and_not_for_ever(
+        self, rich: Team, kind: str, number: str
+    ) -> None:
+        make_limit(Subject(kind, number), 10, team=rich)
+        make_hold(rich, 10, subjects=(Subject(kind, number),))
+        assert [alert(), alert()] == [0, 0]
+        assert not Notice.objects.exists()
+        assert SpendAlert.objects.count() == 3
+
+    def test_p32_strangers_hear_nothing(
+        self, limit: SpendLimit, alice: Membership, charlie: Membership
+    ) -> None:
+        make_generation(alice)
+        alert()
+        assert titles(charlie) == []
+        run_queue("mail")
+        assert charlie.user.email not in [to for sent in mail.outbox for to in sent.to]
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.both_databases
+    def test_of_twenty_at_once_one_tells(self, rich: Team, alice: Membership) -> None:
+        subject = member_subject(rich, alice.user)
+        make_limit(subject, 100, team=rich)
+        make_hold(rich, 85, subjects=(subject,))
+        results = race(20, lambda _: alert())
+        assert sorted(map(str, results)) == ["0"] * 19 + ["1"]
+        assert len(titles(alice)) == 1
+        assert queued() == [("mail", (Notice.objects.get().pk,))]
+
+
+class TestWallet:
+    def test_low_is_told_once_a_fall(self, alice: Membership, provider_key: ProviderKey) -> None:
+        team = alice.team  # 1,000 credits, and told below 1,000
+        assert alert() == 0
+        job = make_generation(alice)
+        assert [alert(), alert()] == [1, 0]
+        (notice,) = notices_for(alice)
+        assert notice.title == "930 credits are left in the wallet"
+        assert f"{team} can still spend 930 credits, less than the 1,000" in notice.body
+        assert "alice" in notice.body
+        end_generation(job, State.CANCELLED, money=Money.RELEASE, actor=ACTOR, now=timezone.now())
+        assert alert() == 0
+        make_generation(alice)
+        assert alert() == 1
+        assert len(titles(alice)) == 2
+
+    def test_members_are_not_bothered(self, alice: Membership, bob: Membership) -> None:
+        make_hold(alice.team, 1)
+        alert()
+        assert titles(bob) == []
+
+
+class TestMail:
+    def test_each_manager_gets_one_with_a_link(
+        self, limit: SpendLimit, alice: Membership, bob: Membership, settings: Settings
+    ) -> None:
+        manager = make_member(alice.team, Role.MANAGER, email="mia@studio.example")
+        make_generation(bob)
+        alert()
+        assert mail.outbox == []
+        assert run_queue("mail") == 1
+        assert [sent.to for sent in mail.outbox] == [["alice@studio.example"], [manager.user.email]]
+        sent = mail.outbox[0]
+        assert (
+            sent.subject == f"[{alice.team}] The team {alice.team}: 50 % of the daily limit is used"
+        )
+        assert f"{settings.PUBLIC_URL}/limits" in sent.body
+        assert f"you may set spend limits in {alice.team}" in sent.body
+        assert sent.from_email == settings.DEFAULT_FROM_EMAIL
+        assert sent.extra_headers["Auto-Submitted"] == "auto-generated"
+
+    def test_a_second_delivery_of_the_task_mails_nobody_again(
+        self, limit: SpendLimit, alice: Membership
+    ) -> None:
+        make_generation(alice)
+        alert()
+        notice = Notice.objects.get()
+        mail_notice(notice.pk)
+        mail_notice(notice.pk)
+        assert len(mail.outbox) == 1
+
+    def test_what_the_queue_lost_the_sweep_finds(
+        self, limit: SpendLimit, alice: Membership
+    ) -> None:
+        make_generation(alice)
+        alert()
+        empty_queue()
+        enqueue_due_steps(timezone.now() + timedelta(seconds=61))
+        assert run_queue("mail") == 1
+        assert len(mail.outbox) == 1
+        enqueue_due_steps(timezone.now() + timedelta(days=1))
+        assert run_queue("mail") == 0
+
+    def test_an_address_that_is_refused_costs_nobody_else_their_mail(
+        self, limit: SpendLimit, alice: Membership, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        manager = make_member(alice.team, Role.MANAGER, email="mia@studio.example")
+        make_generation(alice)
+        alert()
+        notice = Notice.objects.get()
+        refused = {"alice@studio.example"}
+
+        def send(self: Any, messages: list[Any]) -> int:
+            for message in messages:
+                if set(message.to) & refused:
+                    raise SMTPRecipientsRefused({})
+                mail.outbox.append(message)
+            return len(messages)
+
+        monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", send)
+        mail_notice(notice.pk)
+        assert [sent.to for sent in mail.outbox] == [[manager.user.email]]
+        refused.clear()
+        notice.refresh_from_db()
+        assert notice.next_mail_at is not None
+        mail_notice(notice.pk)
+        assert [sent.to for sent in mail.outbox] == [[manager.user.email], ["alice@studio.example"]]
+
+    def test_names_cannot_write_headers(self, alice: Membership, provider_key: ProviderKey) -> None:
+        Team.objects.filter(pk=alice.team_id).update(name="Studio\nBcc: mallory@example.com")
+        make_hold(alice.team, 1)
+        alert()
+        run_queue("mail")
+        assert mail.outbox[0].subject.startswith("[Studio Bcc: mallory@example.com] ")
+        assert mail.outbox[0].recipients() == ["alice@studio.example"]
+
+
+class TestWebhooks:
+    @pytest.fixture
+    def receiver(self, vendor: Vendor, settings: Settings) -> Vendor:
+        settings.OUTBOUND_ALLOW = [vendor.url.removeprefix("http://")]
+        return vendor
+
+    def listen(self, member: Membership, receiver: Vendor, *events: str) -> None:
+        add_endpoint(
+            membership=member,
+            url=f"{receiver.url}/hooks",
+            events=events or WebhookEvent.values,
+            actor=ACTOR,
+        )
+
+    def received(self, receiver: Vendor) -> list[tuple[str, Any]]:
+        run_queue("deliver")
+        calls = receiver.calls_to("/hooks")
+        return [(call.headers["x-event"], call.json) for call in calls]
+
+    def test_a_threshold_arrives_signed(
+        self, limit: SpendLimit, alice: Membership, receiver: Vendor
+    ) -> None:
+        self.listen(alice, receiver)
+        make_generation(alice)
+        alert()
+        ((event, body),) = self.received(receiver)
+        assert event == body["type"] == "budget.threshold"
+        data = body["data"]
+        assert {name: data[name] for name in ("scope", "window", "threshold", "limit")} == {
+            "scope": "team",
+            "window": "day",
+            "threshold": 50,
+            "limit": 140,
+        }
+        assert (data["used"], data["spent"], data["held"], data["left"]) == (70, 0, 70, 70)
+        assert data["raised_by"] == ["alice"]
+        assert data["resets_at"] - data["window_starts_at"] == 86_400
+        (call,) = receiver.calls_to("/hooks")
+        assert Webhook(webhook_secret(alice.team)).verify(call.body, dict(call.headers)) == body
+        assert WebhookDelivery.objects.get().state == WebhookDelivery.State.DELIVERED
+
+    def test_an_endpoint_that_is_down_is_tried_again(
+        self, alice: Membership, receiver: Vendor
+    ) -> None:
+        self.listen(alice, receiver)
+        receiver.next("/hooks", say(500, {}))
+        make_hold(alice.team, 1)
+        alert()
+        assert [event for event, _ in self.received(receiver)] == ["wallet.low"]
+        enqueue_due_steps(timezone.now() + timedelta(seconds=11))
+        assert [event for event, _ in self.received(receiver)] == ["wallet.low"] * 2
+        assert len({call.headers["webhook-id"] for call in receiver.calls_to("/hooks")}) == 1
+
+    def test_approvals_are_told_when_asked_and_when_decided(
+        self, alice: Membership, bob: Membership, provider_key: ProviderKey, receiver: Vendor
+    ) -> None:
+        self.listen(alice, receiver, "approval.asked", "approval.decided")
+        set_threshold(team=alice.team, above=50, actor=ACTOR)
+        now = timezone.now()
+        yes, no, late = (make_generation(bob, now=now) for _ in range(3))
+        approve(yes, decider=alice, actor=ACTOR, now=now)
+        deny(no, decider=alice, actor=ACTOR, now=now, reason="Too dear")
+        expire_approvals(now=now + timedelta(days=4))
+        told = self.received(receiver)
+        asked = {body["data"]["task"] for event, body in told if event == "approval.asked"}
+        assert asked == {str(job.pk) for job in (yes, no, late)}
+        decided = {
+            body["data"]["task"]: (body["data"]["decision"], body["data"]["reason"])
+            for event, body in told
+            if event == "approval.decided"
+        }
+        assert decided == {
+            str(yes.pk): ("approved", ""),
+            str(no.pk): ("denied", "Too dear"),
+            str(late.pk): ("expired", ""),
+        }
+        assert yes.approval.token not in str(told)
+
+    def test_p32_a_strangers_endpoint_hears_nothing(
+        self, limit: SpendLimit, alice: Membership, charlie: Membership, receiver: Vendor
+    ) -> None:
+        charlie.team.accounts.filter(kind="wallet").update(low_at=0)
+        self.listen(charlie, receiver)
+        make_generation(alice)
+        alert()
+        assert self.received(receiver) == []
+
+
+class TestSweep:
+    def test_it_raises_alerts(self, limit: SpendLimit, alice: Membership) -> None:
+        make_generation(alice)
+        empty_queue()
+        assert run_sweep(run_seconds=0.2)
+        assert len(titles(alice)) == 1
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.both_databases
+    def test_an_alert_that_cannot_be_said_stops_nothing(
+        self, limit: SpendLimit, alice: Membership, provider_key: ProviderKey, vendor: Vendor
+    ) -> None:
+        SpendLimit.objects.update(alert_at=["nonsense"])
+        make_generation(alice)
+        assert run_sweep(run_seconds=0.2)

@@ -1,0 +1,110 @@
+"""A provider key that the vendor turns away: its owner hears of it, once a story."""
+
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from accounts.models import Membership, Notice, WebhookDelivery
+from accounts.selectors import notices_for
+from accounts.services.webhook_endpoints import add_endpoint
+from generations.models import ProviderKey
+from generations.services.provider_keys import (
+    note_key_works,
+    pause_provider_key,
+    resume_provider_key,
+)
+from tests.factories import ACTOR, make_generation, make_provider_key
+from tests.support.steps import run_queue
+from tests.support.vendor import Vendor, refuse
+
+pytestmark = pytest.mark.django_db
+
+
+def titles(member: Membership) -> list[str]:
+    return [notice.title for notice in notices_for(member)]
+
+
+def pause(key: ProviderKey, reason: str = "insufficient_credits: Empty.") -> bool:
+    return pause_provider_key(key, reason=reason, actor=ACTOR)
+
+
+def test_the_owner_of_a_key_is_told(
+    alice: Membership, bob: Membership, provider_key: ProviderKey
+) -> None:
+    key = make_provider_key(bob.team, bob.user)
+    make_generation(bob)
+    assert pause(key)
+    (notice,) = notices_for(bob)
+    assert notice.title == f"Provider key Sandbox key (…{key.last4}) is paused"
+    assert "insufficient_credits: Empty." in notice.body
+    assert "(1 now)" in notice.body
+    assert titles(alice) == []
+
+
+def test_the_managers_are_told_of_the_shared_one(
+    alice: Membership, bob: Membership, provider_key: ProviderKey
+) -> None:
+    pause(provider_key)
+    assert len(titles(alice)) == 1
+    assert titles(bob) == []
+
+
+def test_paused_again_at_once_says_nothing_new(
+    alice: Membership, provider_key: ProviderKey
+) -> None:
+    stale = ProviderKey.objects.get(pk=provider_key.pk)
+    for _ in range(3):
+        assert pause(ProviderKey.objects.get(pk=stale.pk))
+        assert resume_provider_key(stale, actor=ACTOR, now=timezone.now())
+    assert pause(stale)  # read before the first pause
+    assert len(titles(alice)) == 1
+
+
+def test_after_it_worked_it_is_news(alice: Membership, provider_key: ProviderKey) -> None:
+    for _ in range(2):
+        pause(provider_key)
+        resume_provider_key(provider_key, actor=ACTOR, now=timezone.now())
+        note_key_works(provider_key)
+        provider_key.refresh_from_db()
+    assert len(titles(alice)) == 2
+
+
+def test_after_a_day_it_is_said_again(alice: Membership, provider_key: ProviderKey) -> None:
+    pause(provider_key)
+    Notice.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    resume_provider_key(provider_key, actor=ACTOR, now=timezone.now())
+    pause(provider_key)
+    assert len(titles(alice)) == 2
+
+
+def test_resuming_says_nothing(alice: Membership, provider_key: ProviderKey) -> None:
+    pause(provider_key)
+    resume_provider_key(provider_key, actor=ACTOR, now=timezone.now())
+    assert len(titles(alice)) == 1
+
+
+def test_p33_a_key_in_the_vendors_words_is_hidden(
+    alice: Membership, provider_key: ProviderKey
+) -> None:
+    add_endpoint(
+        membership=alice,
+        url="https://hooks.example/",
+        events=["provider_key.paused"],
+        actor=ACTOR,
+    )
+    pause(provider_key, "invalid_api_key: sk-live-very-secret-words is unknown")
+    run_queue("mail")
+    said = Notice.objects.get().body + mail.outbox[0].body + WebhookDelivery.objects.get().body
+    assert "very-secret" not in said
+    assert "sk-…" in said
+
+
+def test_a_refused_job_pauses_its_key_and_the_owner_hears_of_it(
+    alice: Membership, provider_key: ProviderKey, vendor: Vendor
+) -> None:
+    vendor.always("/v1/videos/generations", refuse(402, "insufficient_credits", "Top up."))
+    make_generation(alice)
+    run_queue("submit")
+    assert titles(alice) == [f"Provider key Sandbox key (…{provider_key.last4}) is paused"]
