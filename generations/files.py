@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from generations.models import Film
 from generations.selectors import film_by_token, live_upload
 from generations.services.keeping import film_storage
+from generations.services.library import note_download
 from generations.services.uploads import upload_storage
 from platform_site.ranges import ranged_file_response
 
@@ -18,6 +19,8 @@ def film(request: HttpRequest, token: str) -> HttpResponseBase:
     """Play or, with `?download`, save a kept film."""
     kept = _kept(token)
     download = "download" in request.GET
+    if download and request.method == "GET":
+        note_download(kept, now=timezone.now())
     return _serve(
         request,
         film_storage(),

@@ -33,6 +33,7 @@ class Film(models.Model):
     alarms = models.PositiveSmallIntegerField(default=0, help_text="of 25, 50, 75 % of its life")
     problem = models.CharField(max_length=300, blank=True)
     kept_at = models.DateTimeField(null=True, blank=True)
+    first_downloaded_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     file_name = models.CharField(max_length=200, blank=True)
     poster_name = models.CharField(max_length=200, blank=True)

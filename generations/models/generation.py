@@ -93,6 +93,9 @@ class Generation(models.Model):
     metadata_differs = models.BooleanField(default=False)
     seed = models.BigIntegerField(null=True, blank=True, help_text="the seed the vendor used")
 
+    # What the team makes of it.
+    favourite = models.BooleanField(default=False)
+
     class Meta:
         ordering = ["-created_at", "-id"]
         constraints = [
@@ -125,6 +128,11 @@ class Generation(models.Model):
             models.Index(fields=["team", "-created_at", "-id"], name="generation_newest"),
             models.Index(
                 fields=["team", "state", "-created_at", "-id"], name="generation_newest_in_state"
+            ),
+            models.Index(
+                fields=["team", "-created_at", "-id"],
+                name="generation_favourites",
+                condition=Q(favourite=True),
             ),
             models.Index(
                 fields=["next_poll_at"],

@@ -1,0 +1,27 @@
+"""What people make of kept films: they take them home, or mark them."""
+
+from datetime import datetime
+
+from accounts.models import Membership
+from accounts.roles import Permission
+from accounts.selectors import require
+from generations.errors import TaskNotFound
+from generations.models import Film, Generation
+
+
+def note_download(film: Film, *, now: datetime) -> None:
+    """Note when a film was first downloaded; later downloads change nothing and cost no query."""
+    if film.first_downloaded_at is None:
+        Film.objects.filter(pk=film.pk, first_downloaded_at=None).update(first_downloaded_at=now)
+
+
+def set_favourite(generation: Generation, *, membership: Membership, favourite: bool) -> None:
+    """Mark a generation as one of the team's favourites, or take the mark away.
+
+    Raises `TaskNotFound` for another team's (P32), `PermissionDenied` for who may only look.
+    """
+    if generation.team_id != membership.team_id:
+        raise TaskNotFound
+    require(membership, Permission.SUBMIT)
+    Generation.objects.filter(pk=generation.pk).update(favourite=favourite)
+    generation.favourite = favourite
