@@ -1,0 +1,103 @@
+"""Prices as data: a change is a new row from a moment on, and what was used stays as it was."""
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.actor import Actor
+from accounts.services.audit import record
+from billing.models import Hold, Rate
+from platform_site.errors import Conflict, InvalidRequest
+
+MAX_CREDITS_PER_SECOND = 1_000_000
+
+
+@transaction.atomic
+def schedule_rate(
+    *,
+    model: str,
+    resolution: str,
+    audio: bool,
+    credits_per_second: int,
+    effective_from: datetime,
+    actor: Actor,
+    now: datetime | None = None,
+) -> Rate:
+    """Price a second of film from the moment `effective_from` on, for what is admitted from then.
+
+    What was admitted before keeps its price (P18). A moment that is not in the future is taken
+    only when nothing can have been admitted at another price since: nothing had a price for these
+    parameters, or nothing at all was admitted. Raises `InvalidRequest`, whose `field` names the
+    culprit, and its `Conflict` for a second price from the same moment on.
+    """
+    now = now or timezone.now()
+    _require_word("model", model, longest=80)
+    _require_word("resolution", resolution, longest=10)
+    _require_price(credits_per_second)
+    if timezone.is_naive(effective_from):
+        raise InvalidRequest("A moment needs a time zone.", field="effective_from")
+    same = Rate.objects.filter(model=model, resolution=resolution, audio=audio)
+    has_price = effective_from <= now and same.filter(effective_from__lte=now).exists()
+    # Billing does not know what a hold was priced by, so any admission counts.
+    if has_price and Hold.objects.filter(created_at__gte=effective_from).exists():
+        raise InvalidRequest(
+            "Jobs were admitted at the price in force since then; choose a coming moment.",
+            field="effective_from",
+        )
+    rate = Rate(
+        model=model,
+        resolution=resolution,
+        audio=audio,
+        credits_per_second=credits_per_second,
+        effective_from=effective_from,
+    )
+    try:
+        with transaction.atomic():
+            rate.save(force_insert=True)
+    except IntegrityError:
+        raise Conflict(
+            "There is a price from that moment on already.", field="effective_from"
+        ) from None
+    _record("rate.scheduled", rate, actor)
+    return rate
+
+
+@transaction.atomic
+def withdraw_rate(*, rate: Rate, actor: Actor, now: datetime | None = None) -> None:
+    """Take back a price that is not yet in force.
+
+    Raises `Conflict`, with the field `effective_from`, once it is, or when it is gone already.
+    """
+    now = now or timezone.now()
+    # One conditional DELETE: the moment may come while somebody decides.
+    deleted, _ = Rate.objects.filter(pk=rate.pk, effective_from__gt=now).delete()
+    if not deleted:
+        raise Conflict("This price is in force, or gone; it stays.", field="effective_from")
+    _record("rate.withdrawn", rate, actor)
+
+
+def _require_word(field: str, word: str, *, longest: int) -> None:
+    if not word or len(word) > longest or word != word.strip():
+        raise InvalidRequest(f"A rate names a {field}, of up to {longest} letters.", field=field)
+
+
+def _require_price(credits_per_second: int) -> None:
+    whole = isinstance(credits_per_second, int) and not isinstance(credits_per_second, bool)
+    if not whole or not 0 < credits_per_second <= MAX_CREDITS_PER_SECOND:
+        raise InvalidRequest(
+            "A rate is a whole number of credits a second, above 0.", field="credits_per_second"
+        )
+
+
+def _record(action: str, rate: Rate, actor: Actor) -> None:
+    record(
+        actor=actor,
+        action=action,
+        subject=f"rate:{rate.pk}",
+        model=rate.model,
+        resolution=rate.resolution,
+        audio=rate.audio,
+        credits_per_second=rate.credits_per_second,
+        effective_from=rate.effective_from.isoformat(),
+    )
