@@ -1,6 +1,7 @@
 """Money with many hands on it at once, on whichever database the tests run with."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -20,7 +21,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_database
 CALLERS = 50
 
 
-def outcomes(results: list[object]) -> Counter[str]:
+def outcomes(results: Sequence[object]) -> Counter[str]:
     """Count results by type."""
     return Counter(type(result).__name__ for result in results)
 
