@@ -16,6 +16,7 @@ from generations.models import ProviderKey, VideoModel
 from tests.environment import FIXED
 from tests.factories import fund, make_api_key, make_member, make_provider_key, make_team
 from tests.support.api import Api
+from tests.support.site import Site, running_site
 from tests.support.vendor import Vendor, running_vendor
 
 
@@ -108,3 +109,13 @@ def vendor(settings: Settings) -> Iterator[Vendor]:
         settings.SANDBOX_URL = vendor.url
         settings.RESULT_HOSTS = ["127.0.0.1"]
         yield vendor
+
+
+@pytest.fixture(scope="session")
+def site(
+    django_db_setup: None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Site]:
+    """The real web server on the tests' database; its tests must be transactional."""
+    with running_site(tmp_path_factory.mktemp("site")) as site:
+        yield site

@@ -62,15 +62,15 @@ def submit_generation(
     try:
         with transaction.atomic(durable=True):
             _admit(generation, subjects, actor=actor, now=now)
-    except (SpendLimitExceeded, InsufficientCredits) as refusal:
-        _explain(refusal, request, team=team, subjects=subjects, now=now)
-        raise
-    except IntegrityError:
-        # Two callers came with one idempotency key at once; the database let one in.
+    except (SpendLimitExceeded, InsufficientCredits, IntegrityError) as refusal:
+        # Two callers came with one idempotency key at once: the database let one in, or the first
+        # took the room that the second lacked.
         earlier = _answered_before(team, idempotency_key, request)
-        if earlier is None:
-            raise
-        return earlier
+        if earlier is not None:
+            return earlier
+        if not isinstance(refusal, IntegrityError):
+            _explain(refusal, request, team=team, subjects=subjects, now=now)
+        raise
     return generation
 
 
