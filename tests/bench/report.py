@@ -49,10 +49,10 @@ def table(rows: Sequence[Row]) -> str:
     """Return the rows as text for a terminal."""
     lines = []
     for row in rows:
+        spread = f"{row.lowest:.3f} to {row.highest:.3f} over {row.rounds} rounds"
         lines += [
             row.name,
-            f"  median {row.median:.3f} {row.unit}, {row.lowest:.3f} to {row.highest:.3f} "
-            f"over {row.rounds} rounds",
+            f"  median {row.median:.3f} {row.unit}, {spread}",
             f"  ratio {row.ratio:.2f} ({row.floor})",
             f"  {row.conditions}",
         ]
