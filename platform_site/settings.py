@@ -277,6 +277,13 @@ UNFOLD = {
     "SITE_SUBHEADER": "Administration",
     "SITE_URL": "/",
     "SITE_SYMBOL": "movie",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": "platform_site.admin.navigation.favicon",
+        }
+    ],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "generations.admin.dashboard.dashboard",
@@ -324,3 +331,5 @@ structlog.configure(
     cache_logger_on_first_use=True,
 )
 DJANGO_STRUCTLOG_COMMAND_LOGGING_ENABLED = False
+# It comes from our own middleware, which has judged it (P35).
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True

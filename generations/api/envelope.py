@@ -3,7 +3,7 @@
 from typing import Any
 
 import structlog
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
@@ -16,8 +16,9 @@ log = structlog.get_logger(__name__)
 _WORDS: dict[type[Exception], str] = {
     RequestDataTooBig: "The body is too large.",
     exceptions.UnsupportedMediaType: "The Content-Type is not the one that this path takes.",
-    exceptions.NotAcceptable: "Only application/json can be answered.",
     exceptions.ParseError: "The body cannot be read.",
+    # Too many fields or files, or a file name that leads elsewhere.
+    SuspiciousOperation: "The body cannot be read.",
 }
 
 

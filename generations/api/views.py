@@ -13,6 +13,7 @@ from accounts.roles import Permission
 from accounts.selectors import require
 from billing.selectors import books_of
 from generations.api.authentication import Caller, caller_of
+from generations.api.negotiation import AlwaysJson
 from generations.errors import TaskNotFound
 from generations.requests import validate_request
 from generations.selectors import generation_for
@@ -27,6 +28,7 @@ MAX_IDEMPOTENCY_KEY = 200
 class ApiView(APIView):
     """A view whose caller is known before anything else happens."""
 
+    content_negotiation_class = AlwaysJson
     caller: Caller
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
