@@ -58,10 +58,10 @@ def structlog_processors() -> list[Any]:
     ]
 
 
-def logging_config(*, debug: bool) -> dict[str, Any]:
-    """Return a `dictConfig` that sends every record to stderr, readable in debug, else as JSON."""
+def logging_config(*, debug: bool, readable: bool) -> dict[str, Any]:
+    """Return a `dictConfig` that sends every record to stderr, `readable` or as JSON."""
     renderer: Any = (
-        structlog.dev.ConsoleRenderer() if debug else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer() if readable else structlog.processors.JSONRenderer()
     )
     return {
         "version": 1,

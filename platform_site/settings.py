@@ -1,5 +1,7 @@
 """Django's settings. Values come from the environment only; `checks.py` judges them."""
 
+import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -197,7 +199,7 @@ Q_CLUSTER = {
 
 # Pages
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = Path(value_of(env.str, "STATIC_ROOT", str(DATA_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "templates" / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MANIFEST_STRICT = False
@@ -324,7 +326,7 @@ UNFOLD = {
 
 # Logs: one structured line an event on stderr.
 LOGGING_CONFIG = "logging.config.dictConfig"
-LOGGING = logging_config(debug=DEBUG)
+LOGGING = logging_config(debug=DEBUG, readable=DEBUG or sys.stderr.isatty())
 structlog.configure(
     processors=structlog_processors(),
     logger_factory=structlog.stdlib.LoggerFactory(),
