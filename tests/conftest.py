@@ -16,8 +16,8 @@ from generations.models import ProviderKey, VideoModel
 from tests.environment import FIXED
 from tests.factories import fund, make_api_key, make_member, make_provider_key, make_team
 from tests.support.api import Api
-from tests.support.site import Site, running_site
 from tests.support.vendor import Vendor, running_vendor
+from tests.support.web import WebServer, running_web_server
 
 
 def pytest_configure() -> None:
@@ -112,10 +112,10 @@ def vendor(settings: Settings) -> Iterator[Vendor]:
 
 
 @pytest.fixture(scope="session")
-def site(
+def web(
     django_db_setup: None,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Site]:
+) -> Iterator[WebServer]:
     """The real web server on the tests' database; its tests must be transactional."""
-    with running_site(tmp_path_factory.mktemp("site")) as site:
-        yield site
+    with running_web_server(tmp_path_factory.mktemp("web")) as web:
+        yield web
