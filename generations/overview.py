@@ -22,11 +22,12 @@ TRIES_THAT_WORRY = 3
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """How the queue is doing."""
+    """How the queue is doing, and what it could not save in a day."""
 
     beat_age: float | None  # seconds
     waiting: int
     failed_today: int
+    lost_films: int
 
     @property
     def is_late(self) -> bool:
@@ -84,6 +85,7 @@ def background(*, now: datetime) -> Background:
         beat_age=beat_age_seconds(),
         waiting=OrmQ.objects.count(),
         failed_today=Failure.objects.filter(stopped__gte=day).count(),
+        lost_films=Film.objects.filter(state=Film.State.GIVEN_UP, created_at__gte=day).count(),
     )
 
 

@@ -5,7 +5,7 @@ from django.utils.safestring import SafeString
 
 from accounts.models import AuditEvent
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.shown import clean, clean_json, link_to_reference, linked
+from platform_site.admin.shown import clean, clean_json, link_to_reference, linked, moment, roomy
 from platform_site.admin.typed import display
 
 
@@ -13,7 +13,14 @@ from platform_site.admin.typed import display
 class AuditEventAdmin(ReadOnlyAdmin):
     """Who did what to which thing, when and why."""
 
-    list_display = ("at", "actor", "action", linked("team"), "shown_subject", "shown_reason")
+    list_display = (
+        moment("at"),
+        "actor",
+        "action",
+        linked("team"),
+        "shown_subject",
+        "shown_reason",
+    )
     list_filter = ("action", "team")
     list_select_related = ("team",)
     search_fields = ("actor", "action", "subject", "reason", "request_id", "team__name")
@@ -35,9 +42,9 @@ class AuditEventAdmin(ReadOnlyAdmin):
         return link_to_reference(event.subject)
 
     @display(description="reason")
-    def shown_reason(self, event: AuditEvent) -> str:
+    def shown_reason(self, event: AuditEvent) -> SafeString:
         """Return the reason, cleaned: it may quote the vendor."""
-        return clean(event.reason)
+        return roomy(clean(event.reason))
 
     @display(description="data")
     def shown_data(self, event: AuditEvent) -> SafeString:

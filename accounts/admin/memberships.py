@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 
 from accounts.admin.acting import actor_of
@@ -12,7 +13,7 @@ from accounts.roles import Role
 from accounts.services.teams import set_role
 from platform_site.admin.base import ReadOnlyInline
 from platform_site.admin.services import ServiceAdmin
-from platform_site.admin.shown import linked
+from platform_site.admin.shown import badge_of, linked, moment
 from platform_site.admin.typed import display
 
 ROLE_LABELS = {
@@ -66,17 +67,17 @@ class NewMembersInline(TabularInline):  # type: ignore[misc]  # the theme is unt
 class MembershipAdmin(ServiceAdmin):
     """Every membership; the person and the team stay, the role changes."""
 
-    list_display = ("user", linked("team"), "shown_role", "created_at")
+    list_display = ("user", linked("team"), "shown_role", moment("created_at"))
     list_filter = ("role", "team")
     list_select_related = ("team", "user")
     search_fields = ("user__email", "user__name", "team__name", "team__slug")
     autocomplete_fields = ("team", "user")
     fields = ("team", "user", "role")
 
-    @display(description="role", ordering="role", label=ROLE_LABELS)
-    def shown_role(self, membership: Membership) -> tuple[str, str]:
+    @display(description="role", ordering="role")
+    def shown_role(self, membership: Membership) -> SafeString:
         """Return the role in colour."""
-        return membership.role, membership.get_role_display()
+        return badge_of(membership, "role", ROLE_LABELS)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> Any:
         """Let only the role of a stored membership change."""

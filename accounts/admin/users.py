@@ -14,7 +14,7 @@ from accounts.admin.acting import actor_of
 from accounts.models import Membership, User
 from accounts.services.audit import record
 from platform_site.admin.base import ReadOnlyInline, SiteAdmin
-from platform_site.admin.shown import related_lists
+from platform_site.admin.shown import moment, related_lists
 from platform_site.admin.typed import display
 
 _POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -65,7 +65,15 @@ class UserAdmin(DjangoUserAdmin, SiteAdmin):  # type: ignore[type-arg,misc]  # o
     add_form = PersonCreationForm
     change_password_form = AdminPasswordChangeForm
     inlines = (TeamsInline,)
-    list_display = ("email", "name", "is_active", "is_staff", "is_superuser", "teams", "last_login")
+    list_display = (
+        "email",
+        "name",
+        "is_active",
+        "is_staff",
+        "is_superuser",
+        "teams",
+        moment("last_login"),
+    )
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     search_fields = ("email", "name")
     ordering = ("email",)

@@ -18,7 +18,7 @@ from accounts.services.api_keys import delete_api_key, set_enabled
 from billing.selectors import limits_of
 from billing.services.api_keys import issue_api_key
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell, tell_all
-from platform_site.admin.shown import EMPTY, link_to, linked, related_lists, table
+from platform_site.admin.shown import EMPTY, badge, link_to, linked, moment, related_lists, table
 from platform_site.admin.typed import ActionVariant, action, display
 
 _STANDING_LABELS = {
@@ -43,14 +43,14 @@ class IssueForm(forms.ModelForm):  # type: ignore[type-arg]
     """What `issue_api_key` asks for."""
 
     networks = forms.CharField(
-        label="allowed networks",
+        label="Allowed networks",
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text="Up to 10 IPs or CIDRs, one a line; empty means any.",
     )
-    hourly = _cap("credits an hour")
-    daily = _cap("credits a day")
-    total = _cap("credits in total")
+    hourly = _cap("Credits an hour")
+    daily = _cap("Credits a day")
+    total = _cap("Credits in total")
 
     class Meta:
         model = ApiKey
@@ -92,8 +92,8 @@ class ApiKeyAdmin(ServiceAdmin):
         "shown_end",
         "shown_standing",
         "requests_per_minute",
-        "last_used_at",
-        "created_at",
+        moment("last_used_at"),
+        moment("created_at"),
     )
     list_filter = (StandingFilter, "team")
     list_select_related = ("team", "owner")
@@ -124,15 +124,17 @@ class ApiKeyAdmin(ServiceAdmin):
         """Return the last four characters, by which people tell their keys apart."""
         return f"…{key.last4}"
 
-    @display(description="standing", label=_STANDING_LABELS)
-    def shown_standing(self, key: ApiKey) -> str:
+    @display(description="standing")
+    def shown_standing(self, key: ApiKey) -> SafeString:
         """Tell whether it opens anything."""
-        if key.deleted_at is not None:
-            return "deleted"
-        if not key.enabled:
-            return "disabled"
         is_over = key.expires_at is not None and key.expires_at <= timezone.now()
-        return "expired" if is_over else "live"
+        if key.deleted_at is not None:
+            standing = "deleted"
+        elif not key.enabled:
+            standing = "disabled"
+        else:
+            standing = "expired" if is_over else "live"
+        return badge(standing, _STANDING_LABELS[standing])
 
     @display(description="allowed networks")
     def shown_networks(self, key: ApiKey) -> str:

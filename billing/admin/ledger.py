@@ -9,7 +9,17 @@ from django.utils.safestring import SafeString
 
 from billing.models import Account, Hold, HoldWindow, SpendWindow, Transfer
 from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
-from platform_site.admin.shown import clean, link_to_reference, linked, related_lists
+from platform_site.admin.shown import (
+    EMPTY,
+    badge,
+    badge_of,
+    clean,
+    link_to_reference,
+    linked,
+    moment,
+    related_lists,
+    roomy,
+)
 from platform_site.admin.typed import display
 
 KIND_LABELS = {
@@ -47,11 +57,11 @@ class TransferAdmin(ReadOnlyAdmin):
     """Credits moving from one account to another, written once."""
 
     list_display = (
-        "created_at",
+        moment("created_at"),
         "shown_kind",
         linked("team"),
         "amount",
-        linked("hold"),
+        "shown_for",
         "actor",
         "shown_reason",
     )
@@ -78,15 +88,20 @@ class TransferAdmin(ReadOnlyAdmin):
         rows: QuerySet[Transfer] = super().get_queryset(request)
         return rows.select_related("team", "hold", "debit_account__team", "credit_account__team")
 
-    @display(description="kind", ordering="kind", label=KIND_LABELS)
-    def shown_kind(self, transfer: Transfer) -> tuple[str, str]:
+    @display(description="for", ordering="hold__reference")
+    def shown_for(self, transfer: Transfer) -> str | SafeString:
+        """Return what its hold was taken for, as a link."""
+        return link_to_reference(transfer.hold.reference) if transfer.hold else EMPTY
+
+    @display(description="kind", ordering="kind")
+    def shown_kind(self, transfer: Transfer) -> SafeString:
         """Return the kind in colour."""
-        return transfer.kind, transfer.get_kind_display()
+        return badge_of(transfer, "kind", KIND_LABELS)
 
     @display(description="reason")
-    def shown_reason(self, transfer: Transfer) -> str:
+    def shown_reason(self, transfer: Transfer) -> SafeString:
         """Return the reason, cleaned: it may quote the vendor."""
-        return clean(transfer.reason)
+        return roomy(clean(transfer.reason))
 
 
 class TransferInline(ReadOnlyInline):
@@ -94,16 +109,15 @@ class TransferInline(ReadOnlyInline):
 
     model = Transfer
     fields = ("created_at", "kind", "amount", "actor", "shown_reason", "request_id")
-    readonly_fields = ("shown_reason",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Join the team: an entry's name is made of it."""
         return super().get_queryset(request).select_related("team")
 
     @display(description="reason")
-    def shown_reason(self, transfer: Transfer) -> str:
+    def shown_reason(self, transfer: Transfer) -> SafeString:
         """Return the reason, cleaned."""
-        return clean(transfer.reason)
+        return roomy(clean(transfer.reason))
 
 
 class HoldWindowInline(ReadOnlyInline):
@@ -141,14 +155,14 @@ class HoldAdmin(ReadOnlyAdmin):
     """Credits set aside until the vendor's word."""
 
     list_display = (
-        "created_at",
+        moment("created_at"),
         linked("team"),
         "amount",
         "shown_standing",
         "settled",
         "released",
         "shown_reference",
-        "closed_at",
+        moment("closed_at"),
     )
     list_filter = (IsOpenFilter, "team")
     list_select_related = ("team",)
@@ -167,12 +181,12 @@ class HoldAdmin(ReadOnlyAdmin):
         "closed_at",
     )
 
-    @display(description="standing", label={"open": "info", "settled": "primary"})
-    def shown_standing(self, hold: Hold) -> str:
+    @display(description="standing")
+    def shown_standing(self, hold: Hold) -> SafeString:
         """Tell how it closed, if it did."""
         if hold.is_open:
-            return "open"
-        return "settled" if hold.settled else "released"
+            return badge("open", "info")
+        return badge("settled", "primary") if hold.settled else badge("released", "default")
 
     @display(description="for", ordering="reference")
     def shown_reference(self, hold: Hold) -> str | SafeString:
@@ -197,7 +211,7 @@ class WindowHoldInline(ReadOnlyInline):
 class SpendWindowAdmin(ReadOnlyAdmin):
     """What one limit counted in one window."""
 
-    list_display = ("starts_at", linked("limit"), "held", "spent")
+    list_display = (moment("starts_at"), linked("limit"), "held", "spent")
     list_filter = ("limit__window", "limit__subject_kind")
     list_select_related = ("limit",)
     search_fields = ("limit__subject_id",)

@@ -5,11 +5,13 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from accounts.admin.acting import actor_of
 from billing.models import Rate
 from billing.services.rates import announce_rate, withdraw_rate
 from platform_site.admin.services import ServiceAdmin
+from platform_site.admin.shown import badge, moment
 from platform_site.admin.typed import display
 
 
@@ -22,7 +24,7 @@ class RateAdmin(ServiceAdmin):
         "resolution",
         "audio",
         "credits_per_second",
-        "effective_from",
+        moment("effective_from"),
         "shown_standing",
     )
     list_filter = ("model", "resolution", "audio")
@@ -30,10 +32,11 @@ class RateAdmin(ServiceAdmin):
     date_hierarchy = "effective_from"
     fields = ("model", "resolution", "audio", "credits_per_second", "effective_from")
 
-    @display(description="standing", label={"announced": "info", "in force or past": "default"})
-    def shown_standing(self, rate: Rate) -> str:
+    @display(description="standing")
+    def shown_standing(self, rate: Rate) -> SafeString:
         """Tell whether it can still be taken back."""
-        return "announced" if rate.effective_from > timezone.now() else "in force or past"
+        is_coming = rate.effective_from > timezone.now()
+        return badge("announced", "info") if is_coming else badge("in force or past", "default")
 
     def has_change_permission(self, request: HttpRequest, obj: Rate | None = None) -> bool:
         """Refuse: a change of price is a new row."""

@@ -19,7 +19,7 @@ from billing.ledger import MAX_CREDITS, grant
 from billing.overview import teams_with_books
 from billing.selectors import books_of, limits_of
 from platform_site.admin.services import ServiceAdmin, tell
-from platform_site.admin.shown import link_to, related_lists, table
+from platform_site.admin.shown import link_to, moment, related_lists, table
 from platform_site.admin.typed import ActionVariant, action, display
 
 
@@ -43,7 +43,14 @@ class GrantForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untyped
 class TeamAdmin(ServiceAdmin):
     """A team's people and credits."""
 
-    list_display = ("name", "slug", "shown_available", "shown_held", "shown_spent", "created_at")
+    list_display = (
+        "name",
+        "slug",
+        "shown_available",
+        "shown_held",
+        "shown_spent",
+        moment("created_at"),
+    )
     search_fields = ("name", "slug")
     date_hierarchy = "created_at"
     inlines = (MembersInline, NewMembersInline)

@@ -34,6 +34,7 @@ _STATES = (
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add what the person may see to the first page's context."""
     now = timezone.now()
+    context["title"] = "Overview"
     sections: dict[str, tuple[str, Callable[[datetime], Any]]] = {
         "money": ("billing.view_account", _money),
         "states": ("generations.view_generation", _states),
@@ -99,25 +100,16 @@ def _states(_now: datetime) -> list[dict[str, Any]]:
 
 def _background(now: datetime) -> list[dict[str, Any]]:
     state = overview.background(now=now)
-    beat, queue, failures = (
-        _list("platform_site_beat"),
-        _list("django_q_ormq"),
-        _list("django_q_failure"),
+    lost = f"{_list('generations_film')}?state__exact=given_up"
+    facts = (
+        ("Last heartbeat", seconds_ago(state.beat_age), _list("platform_site_beat"), state.is_late),
+        ("Waiting tasks", f"{state.waiting:,}", _list("django_q_ormq"), False),
+        ("Failed tasks in a day", f"{state.failed_today:,}", _list("django_q_failure"), None),
+        ("Films lost in a day", f"{state.lost_films:,}", lost, None),
     )
     return [
-        {
-            "title": "Last heartbeat",
-            "value": seconds_ago(state.beat_age),
-            "url": beat,
-            "asks": state.is_late,
-        },
-        {"title": "Waiting tasks", "value": f"{state.waiting:,}", "url": queue, "asks": False},
-        {
-            "title": "Failed in a day",
-            "value": f"{state.failed_today:,}",
-            "url": failures,
-            "asks": state.failed_today > 0,
-        },
+        {"title": title, "value": value, "url": url, "asks": value != "0" if asks is None else asks}
+        for title, value, url, asks in facts
     ]
 
 

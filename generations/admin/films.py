@@ -5,7 +5,7 @@ from django.utils.safestring import SafeString
 
 from generations.models import CallbackReceipt, Film, GenerationEvent, Upload
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.shown import clean, linked, related_lists
+from platform_site.admin.shown import badge_of, clean, linked, moment, related_lists, roomy
 from platform_site.admin.typed import display
 
 FILM_LABELS = {
@@ -36,7 +36,7 @@ class FilmAdmin(ReadOnlyAdmin):
         "shown_state",
         "shown_pixels",
         "shown_size",
-        "link_expires_at",
+        moment("link_expires_at"),
         "alarms",
         "attempts",
         "shown_problem",
@@ -69,10 +69,10 @@ class FilmAdmin(ReadOnlyAdmin):
         """Return its generation's name."""
         return str(film.generation)
 
-    @display(description="state", ordering="state", label=FILM_LABELS)
-    def shown_state(self, film: Film) -> tuple[str, str]:
+    @display(description="state", ordering="state")
+    def shown_state(self, film: Film) -> SafeString:
         """Return the state in colour."""
-        return film.state, film.get_state_display()
+        return badge_of(film, "state", FILM_LABELS)
 
     @display(description="pixels", ordering="width")
     def shown_pixels(self, film: Film) -> str:
@@ -85,9 +85,9 @@ class FilmAdmin(ReadOnlyAdmin):
         return megabytes(film.size)
 
     @display(description="problem")
-    def shown_problem(self, film: Film) -> str:
+    def shown_problem(self, film: Film) -> SafeString:
         """Return what keeps it from being kept."""
-        return clean(film.problem)
+        return roomy(clean(film.problem))
 
 
 @admin.register(GenerationEvent)
@@ -95,7 +95,7 @@ class GenerationEventAdmin(ReadOnlyAdmin):
     """Every move and remark, of all generations."""
 
     list_display = (
-        "at",
+        moment("at"),
         linked("generation"),
         "kind",
         "from_state",
@@ -121,9 +121,9 @@ class GenerationEventAdmin(ReadOnlyAdmin):
     )
 
     @display(description="message")
-    def shown_message(self, event: GenerationEvent) -> str:
+    def shown_message(self, event: GenerationEvent) -> SafeString:
         """Return the message, cleaned: it may quote the vendor."""
-        return clean(event.message)
+        return roomy(clean(event.message))
 
 
 @admin.register(CallbackReceipt)
@@ -131,7 +131,7 @@ class CallbackReceiptAdmin(ReadOnlyAdmin):
     """What the vendor posted to us; believed in nothing."""
 
     list_display = (
-        "received_at",
+        moment("received_at"),
         linked("generation"),
         "event",
         "proposed_id",
@@ -153,17 +153,23 @@ class CallbackReceiptAdmin(ReadOnlyAdmin):
         "next_check_at",
     )
 
-    @display(description="verdict", ordering="verdict", label=VERDICT_LABELS)
-    def shown_verdict(self, receipt: CallbackReceipt) -> tuple[str, str]:
+    @display(description="verdict", ordering="verdict")
+    def shown_verdict(self, receipt: CallbackReceipt) -> SafeString:
         """Return the verdict in colour."""
-        return receipt.verdict, receipt.get_verdict_display()
+        return badge_of(receipt, "verdict", VERDICT_LABELS)
 
 
 @admin.register(Upload)
 class UploadAdmin(ReadOnlyAdmin):
     """Images handed in for first and last frames. Their files' names are their tokens."""
 
-    list_display = ("__str__", linked("team"), linked("user"), "created_at", "expires_at")
+    list_display = (
+        "__str__",
+        linked("team"),
+        linked("user"),
+        moment("created_at"),
+        moment("expires_at"),
+    )
     list_filter = ("content_type", "team")
     list_select_related = ("team", "user")
     search_fields = ("team__name", "user__email")

@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from billing.models import Transfer
@@ -13,7 +12,20 @@ from generations.admin.films import FILM_LABELS, VERDICT_LABELS, megabytes
 from generations.lifecycle import State
 from generations.models import CallbackReceipt, Film, Generation, GenerationEvent
 from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
-from platform_site.admin.shown import EMPTY, bare_url, clean, clean_json, link_to, linked, table
+from platform_site.admin.shown import (
+    EMPTY,
+    badge_of,
+    bare_url,
+    clean,
+    clean_json,
+    link_to,
+    linked,
+    moment,
+    roomy,
+    table,
+    to_the_second,
+    unbroken,
+)
 from platform_site.admin.typed import display
 
 STATE_LABELS = {
@@ -32,14 +44,18 @@ class EventInline(ReadOnlyInline):
     """What happened, in order."""
 
     model = GenerationEvent
-    fields = ("at", "kind", "from_state", "to_state", "shown_message", "actor", "upstream_id")
-    readonly_fields = ("shown_message",)
+    fields = ("shown_at", "kind", "from_state", "to_state", "shown_message", "actor", "upstream_id")
     verbose_name_plural = "events"
 
+    @display(description="at")
+    def shown_at(self, event: GenerationEvent) -> SafeString:
+        """Return the second it happened."""
+        return to_the_second(event.at)
+
     @display(description="message")
-    def shown_message(self, event: GenerationEvent) -> str:
+    def shown_message(self, event: GenerationEvent) -> SafeString:
         """Return the message, cleaned: it may quote the vendor."""
-        return clean(event.message)
+        return roomy(clean(event.message))
 
 
 class FilmInline(ReadOnlyInline):
@@ -48,13 +64,12 @@ class FilmInline(ReadOnlyInline):
     model = Film
     ordering = ("pk",)
     fields = ("shown_state", "shown_file", "link_expires_at", "alarms", "attempts", "shown_problem")
-    readonly_fields = ("shown_state", "shown_file", "shown_problem")
     verbose_name_plural = "film"
 
-    @display(description="state", label=FILM_LABELS)
-    def shown_state(self, film: Film) -> str:
-        """Return the state in words."""
-        return film.get_state_display()
+    @display(description="state")
+    def shown_state(self, film: Film) -> SafeString:
+        """Return the state in colour."""
+        return badge_of(film, "state", FILM_LABELS)
 
     @display(description="file")
     def shown_file(self, film: Film) -> str:
@@ -65,9 +80,9 @@ class FilmInline(ReadOnlyInline):
         return f"{film.width}×{film.height}, {film.frames} frames, {size}"
 
     @display(description="problem")
-    def shown_problem(self, film: Film) -> str:
+    def shown_problem(self, film: Film) -> SafeString:
         """Return what keeps it from being kept, or how it differs from the order."""
-        return clean(film.problem or film.differs)
+        return roomy(clean(film.problem or film.differs))
 
 
 class CallbackInline(ReadOnlyInline):
@@ -75,13 +90,12 @@ class CallbackInline(ReadOnlyInline):
 
     model = CallbackReceipt
     fields = ("received_at", "event", "proposed_id", "shown_verdict", "sent_from")
-    readonly_fields = ("shown_verdict",)
     verbose_name_plural = "callbacks"
 
-    @display(description="verdict", label=VERDICT_LABELS)
-    def shown_verdict(self, receipt: CallbackReceipt) -> str:
-        """Return the verdict in words."""
-        return receipt.get_verdict_display()
+    @display(description="verdict")
+    def shown_verdict(self, receipt: CallbackReceipt) -> SafeString:
+        """Return the verdict in colour."""
+        return badge_of(receipt, "verdict", VERDICT_LABELS)
 
 
 @admin.register(Generation)
@@ -95,7 +109,7 @@ class GenerationAdmin(ReadOnlyAdmin):
         linked("user"),
         "shown_order",
         "credits",
-        "created_at",
+        moment("created_at"),
         "shown_seconds",
         "shown_film",
     )
@@ -210,14 +224,13 @@ class GenerationAdmin(ReadOnlyAdmin):
 
     @display(description="prompt", ordering="prompt")
     def shown_prompt(self, generation: Generation) -> SafeString:
-        """Return the start of the prompt, in a cell that does not grow."""
-        style = "display:inline-block;min-width:14rem;max-width:24rem;white-space:normal"
-        return format_html('<span style="{}">{}</span>', style, generation)
+        """Return the start of the prompt."""
+        return roomy(generation)
 
-    @display(description="state", ordering="state", label=STATE_LABELS)
-    def shown_state(self, generation: Generation) -> tuple[str, str]:
+    @display(description="state", ordering="state")
+    def shown_state(self, generation: Generation) -> SafeString:
         """Return the state in colour."""
-        return generation.state, generation.get_state_display()
+        return badge_of(generation, "state", STATE_LABELS)
 
     @display(description="trouble")
     def shown_trouble(self, generation: Generation) -> str:
@@ -229,10 +242,11 @@ class GenerationAdmin(ReadOnlyAdmin):
         return EMPTY
 
     @display(description="order")
-    def shown_order(self, generation: Generation) -> str:
+    def shown_order(self, generation: Generation) -> SafeString:
         """Return what was ordered, in a line."""
-        sound = "with audio" if generation.generate_audio else "silent"
-        return f"{generation.duration} s {generation.resolution} {generation.aspect_ratio}, {sound}"
+        sound = "audio" if generation.generate_audio else "silent"
+        size = f"{generation.resolution} {generation.aspect_ratio}"
+        return unbroken(f"{generation.duration} s, {size}, {sound}")
 
     @display(description="took")
     def shown_seconds(self, generation: Generation) -> str:
@@ -241,11 +255,11 @@ class GenerationAdmin(ReadOnlyAdmin):
             return EMPTY
         return f"{(generation.ended_at - generation.created_at).total_seconds():.0f} s"
 
-    @display(description="film", label={name.label: FILM_LABELS[name] for name in Film.State})
-    def shown_film(self, generation: Generation) -> str | None:
+    @display(description="film")
+    def shown_film(self, generation: Generation) -> str | SafeString:
         """Return whether its film is ours."""
         film: Film | None = getattr(generation, "film", None)
-        return film.get_state_display() if film else None
+        return badge_of(film, "state", FILM_LABELS) if film else EMPTY
 
     @display(description="entries")
     def shown_transfers(self, generation: Generation) -> str | SafeString:
@@ -253,14 +267,14 @@ class GenerationAdmin(ReadOnlyAdmin):
         entries = Transfer.objects.filter(hold=generation.hold_id).select_related("team")
         rows: list[tuple[Any, ...]] = [
             (
-                f"{entry.created_at:%Y-%m-%d %H:%M:%S}",
+                to_the_second(entry.created_at),
                 link_to(entry),
                 entry.actor,
                 clean(entry.reason),
             )
             for entry in entries.order_by("id")
         ]
-        return table(("At (UTC)", "Entry", "Actor", "Reason"), rows)
+        return table(("At", "Entry", "Actor", "Reason"), rows)
 
     @display(description="body")
     def shown_body(self, generation: Generation) -> SafeString:

@@ -19,6 +19,7 @@ from billing.ledger import Subject
 from billing.models import SpendLimit, SpendWindow
 from billing.overview import uses_of
 from billing.services.limits import set_limit
+from billing.windows import Window
 from generations.models import Generation, ProviderKey
 from generations.subjects import NamedSubject, name_subjects, subject_of
 from platform_site.admin.base import ReadOnlyInline
@@ -46,16 +47,21 @@ class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
     """Whose spending, in which window, how much."""
 
     kind = forms.ChoiceField(
-        label="limits", choices=[*KINDS.items()], widget=UnfoldAdminSelectWidget, required=False
+        label="Limits", choices=[*KINDS.items()], widget=UnfoldAdminSelectWidget, required=False
     )
     team = _one_of(Team.objects, ApiKey, "team")
     person = _one_of(User.objects, ApiKey, "owner")
     api_key = _one_of(ApiKey.objects, Generation, "api_key")
     provider_key = _one_of(ProviderKey.objects, Generation, "provider_key")
 
+    # Not `window`: the page's script knows the fields by name, and that name is the browser's.
+    period = forms.ChoiceField(
+        label="Window", choices=Window.choices, widget=UnfoldAdminSelectWidget, required=False
+    )
+
     class Meta:
         model = SpendLimit
-        fields = ("window", "credits")
+        fields = ("credits",)
 
     def clean(self) -> dict[str, Any]:
         """Find the subject that the fields name."""
@@ -131,7 +137,7 @@ class SpendLimitAdmin(ServiceAdmin):
     fields = ("shown_subject", "shown_team", "window", "credits", "created_at")
     add_fieldsets = (
         (None, {"fields": ("kind", "team", "person", "api_key", "provider_key")}),
-        ("Limit", {"fields": ("window", "credits")}),
+        ("Limit", {"fields": ("period", "credits")}),
     )
     conditional_fields = {
         "team": "kind == 'team' || kind == 'member'",
@@ -185,13 +191,13 @@ class SpendLimitAdmin(ServiceAdmin):
             team, subject = _team_of(obj), subject_of(obj)
         else:
             team, subject = form.cleaned_data["named"]
+            obj.subject_kind, obj.subject_id = subject.kind, subject.id
+            obj.window = form.cleaned_data["period"]
         actor = actor_of(request)
         limit = set_limit(
             team=team, subject=subject, window=obj.window, credits=obj.credits, actor=actor
         )
-        if limit is not None:
-            obj.pk = limit.pk
-            obj.subject_kind, obj.subject_id = subject.kind, subject.id
+        obj.pk = limit.pk if limit else None
 
     def delete_model(self, request: HttpRequest, obj: SpendLimit) -> None:
         """Lift the limit."""

@@ -25,7 +25,16 @@ from generations.services.provider_keys import (
     vault_provider_key,
 )
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell, tell_all
-from platform_site.admin.shown import clean, link_to, linked, related_lists, table
+from platform_site.admin.shown import (
+    badge_of,
+    clean,
+    link_to,
+    linked,
+    moment,
+    related_lists,
+    roomy,
+    table,
+)
 from platform_site.admin.typed import ActionVariant, action, display
 
 _STATE_LABELS = {
@@ -39,7 +48,7 @@ class VaultForm(forms.ModelForm):  # type: ignore[type-arg]
     """A key to vault. What is typed goes to the vault and nowhere else."""
 
     secret = forms.CharField(
-        label="key",
+        label="Key",
         strip=True,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
         help_text="The vendor's key, or one that starts with sk-sandbox-. It is never shown again.",
@@ -78,7 +87,7 @@ class ProviderKeyAdmin(ServiceAdmin):
         "shown_reason",
         "endpoint",
         "jobs",
-        "created_at",
+        moment("created_at"),
     )
     list_filter = ("state", "endpoint", "team")
     search_fields = ("label", "last4", "owner__email", "team__name", "team__slug")
@@ -113,15 +122,15 @@ class ProviderKeyAdmin(ServiceAdmin):
         """Return whose it is."""
         return "the whole team's" if key.is_shared else link_to(key.owner)
 
-    @display(description="state", ordering="state", label=_STATE_LABELS)
-    def shown_state(self, key: ProviderKey) -> tuple[str, str]:
+    @display(description="state", ordering="state")
+    def shown_state(self, key: ProviderKey) -> SafeString:
         """Return the state in colour."""
-        return key.state, key.get_state_display()
+        return badge_of(key, "state", _STATE_LABELS)
 
     @display(description="paused because")
-    def shown_reason(self, key: ProviderKey) -> str:
+    def shown_reason(self, key: ProviderKey) -> SafeString:
         """Return why it is paused, cleaned: it may quote the vendor."""
-        return clean(key.paused_reason)
+        return roomy(clean(key.paused_reason))
 
     @display(description="jobs", ordering="job_count")
     def jobs(self, key: Any) -> int:
@@ -215,7 +224,8 @@ class ProviderKeyAdmin(ServiceAdmin):
         permissions=["operate"],
         dialog={
             "title": "Pause this key?",
-            "description": "Nothing is sent with it; its jobs stay queued and keep their credits.",
+            "description": "Nothing is sent with it until somebody resumes it. Its jobs stay "
+            "queued and keep their credits; what was sent is followed to its end.",
             "form_class": PauseForm,
             "form_submit_text": "Pause",
         },
@@ -226,7 +236,7 @@ class ProviderKeyAdmin(ServiceAdmin):
 
         def work() -> str:
             reason: str = form.cleaned_data["reason"]
-            paused = pause_provider_key(key, reason=reason, actor=actor_of(request))
+            paused = pause_provider_key(key, reason=reason, actor=actor_of(request), probe=False)
             return f"{key} is paused." if paused else f"{key} was not active."
 
         tell(request, work)

@@ -7,7 +7,15 @@ from django.utils.safestring import SafeString
 
 from accounts.models import WebhookDelivery
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.shown import bare_url, clean, clean_json, link_to_reference, linked
+from platform_site.admin.shown import (
+    badge_of,
+    bare_url,
+    clean,
+    clean_json,
+    link_to_reference,
+    linked,
+    moment,
+)
 from platform_site.admin.typed import display
 
 _STATE_LABELS = {
@@ -22,14 +30,14 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     """One message to one URL. Registered here: only this domain knows what `reference` names."""
 
     list_display = (
-        "created_at",
+        moment("created_at"),
         "event",
         linked("team"),
         "shown_url",
         "shown_state",
         "attempts",
         "response_status",
-        "next_attempt_at",
+        moment("next_attempt_at"),
         "shown_reference",
     )
     list_filter = ("state", "event", "response_status", "team")
@@ -58,10 +66,10 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
         """Return where it goes, without the query, in which clients put secrets."""
         return bare_url(delivery.url)
 
-    @display(description="state", ordering="state", label=_STATE_LABELS)
-    def shown_state(self, delivery: WebhookDelivery) -> tuple[str, str]:
+    @display(description="state", ordering="state")
+    def shown_state(self, delivery: WebhookDelivery) -> SafeString:
         """Return the state in colour."""
-        return delivery.state, delivery.get_state_display()
+        return badge_of(delivery, "state", _STATE_LABELS)
 
     @display(description="generation", ordering="reference")
     def shown_reference(self, delivery: WebhookDelivery) -> str | SafeString:

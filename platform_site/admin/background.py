@@ -12,7 +12,7 @@ from django_q import admin as django_q_admin  # registers its own pages, which w
 from django_q.models import Failure, OrmQ, Schedule, Success, Task
 
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.shown import EMPTY, clean, seconds_ago
+from platform_site.admin.shown import EMPTY, clean, moment, seconds_ago
 from platform_site.admin.typed import display
 from platform_site.models import Beat, Lease
 
@@ -31,7 +31,7 @@ _TASK_FIELDS = ("name", "func", "shown_args", "started", "stopped", "took", "att
 class TaskAdmin(ReadOnlyAdmin):
     """One run of a task. Arguments are ids; results are shown without what looks like a secret."""
 
-    list_display = ("name", "func", "shown_args", "started", "took", "attempt_count")
+    list_display = ("name", "func", "shown_args", moment("started"), "took", "attempt_count")
     list_filter = ("func",)
     search_fields = ("name", "func")
     date_hierarchy = "started"
@@ -60,7 +60,7 @@ class FailureAdmin(TaskAdmin):
     """Tasks that raised or timed out."""
 
     fields = (*_TASK_FIELDS, "shown_result")
-    list_display = ("name", "func", "shown_args", "started", "attempt_count", "last_line")
+    list_display = ("name", "func", "shown_args", moment("started"), "attempt_count", "last_line")
 
     @display(description="problem")
     def last_line(self, task: Task) -> str:
@@ -79,7 +79,7 @@ class FailureAdmin(TaskAdmin):
 class QueueAdmin(ReadOnlyAdmin):
     """Tasks that wait. The signed payload is never shown; what it calls is."""
 
-    list_display = ("name", "func", "shown_args", "lock", "key")
+    list_display = ("name", "func", "shown_args", moment("lock"), "key")
     list_filter = ("key",)
     ordering = ("id",)
     fields = ("name", "func", "shown_args", "key", "lock")
@@ -94,7 +94,7 @@ class QueueAdmin(ReadOnlyAdmin):
 class ScheduleAdmin(ReadOnlyAdmin):
     """The standing orders; the site itself puts them back when they are missing."""
 
-    list_display = ("name", "func", "schedule_type", "minutes", "next_run", "last_run_well")
+    list_display = ("name", "func", "schedule_type", "minutes", moment("next_run"), "last_run_well")
     list_filter = ("schedule_type",)
     search_fields = ("name", "func")
     fields = ("name", "func", "schedule_type", "minutes", "repeats", "next_run", "cluster")
@@ -117,7 +117,7 @@ class ScheduleAdmin(ReadOnlyAdmin):
 class BeatAdmin(ReadOnlyAdmin):
     """The proof that background work is done: a row that only a task writes."""
 
-    list_display = ("name", "beaten_at", "age")
+    list_display = ("name", moment("beaten_at"), "age")
     fields = ("name", "beaten_at")
 
     @display(description="age")
@@ -130,5 +130,5 @@ class BeatAdmin(ReadOnlyAdmin):
 class LeaseAdmin(ReadOnlyAdmin):
     """Which process runs a loop that may run once only."""
 
-    list_display = ("name", "holder", "expires_at")
+    list_display = ("name", "holder", moment("expires_at"))
     fields = ("name", "holder", "expires_at")

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse
 
 
@@ -63,6 +64,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         for title, entries in GROUPS.items()
     ]
     return [{"items": [home]}, *(group for group in groups if group["items"])]
+
+
+def favicon(_request: HttpRequest) -> str:
+    """Return the address of the site's mark."""
+    return static("dailies/mark.svg")
 
 
 def _items(request: HttpRequest, entries: tuple[Entry, ...]) -> list[dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,9 +12,11 @@ from django.apps import apps
 from django.contrib import admin
 from django.db.models import Model
 from django.db.models.options import Options
+from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 
 from platform_site.admin.typed import display
 from platform_site.logs import redact
@@ -78,21 +81,64 @@ def linked(name: str, *, label: str = "", order: str = "") -> Callable[..., Any]
     def column(row: Any) -> str | SafeString:
         for part in name.split("__"):
             row = getattr(row, part, None)
-        return link_to(row)
+        return unbroken(link_to(row))
 
     column.__name__ = last
     return display(description=label or last.replace("_", " "), ordering=order or name)(column)
 
 
+def moment(name: str, *, label: str = "") -> Callable[..., Any]:
+    """Return a list column that shows the moment `name` to the second, in the site's zone."""
+
+    def column(row: Any) -> str | SafeString:
+        return to_the_second(getattr(row, name))
+
+    column.__name__ = name
+    return display(description=label or name.replace("_", " "), ordering=name)(column)
+
+
+def to_the_second(at: datetime | None) -> SafeString:
+    """Return a moment in the site's zone, as it sorts."""
+    return unbroken(f"{localtime(at):%Y-%m-%d %H:%M:%S}" if at else EMPTY)
+
+
+def unbroken(text: object) -> SafeString:
+    """Return a text that stays on one line, so that a table scrolls instead of stacking words."""
+    return format_html('<span class="whitespace-nowrap">{}</span>', text)
+
+
+def roomy(text: object) -> SafeString:
+    """Return a text that keeps some width, so that a table scrolls instead of stacking words."""
+    if not str(text):
+        return unbroken(EMPTY)
+    style = "display:inline-block;min-width:11rem;max-width:26rem;white-space:normal"
+    return format_html('<span style="{}">{}</span>', style, text)
+
+
+def badge(text: str, colour: str) -> SafeString:
+    """Return a word in one of the theme's colours: success, info, warning, danger, primary."""
+    context = {"text": text, "variant": colour}
+    return render_to_string("unfold/helpers/label.html", context)
+
+
+def badge_of(row: Model, field: str, colours: Mapping[Any, str]) -> SafeString:
+    """Return the value of a field with choices as a badge."""
+    words: str = getattr(row, f"get_{field}_display")()
+    return badge(words, colours.get(getattr(row, field), "default"))
+
+
 def link_to_reference(reference: str) -> str | SafeString:
-    """Return a link for an opaque `kind:id`, when the admin has pages for that kind."""
+    """Return a link for an opaque `kind:id`, when the admin has pages for that kind.
+
+    Its text has the first eight characters of the id: enough to tell rows apart.
+    """
     kind, _, key = reference.partition(":")
     wanted = kind.replace("_", "")
     for model in apps.get_models():
         meta = options_of(model)
         if key and meta.model_name == wanted and admin.site.is_registered(model):
             url = reverse(f"admin:{meta.app_label}_{wanted}_change", args=[key])
-            return format_html(_LINK, url, reference)
+            return unbroken(format_html(_LINK, url, f"{kind.replace('_', ' ')} {key[:8]}"))
     return reference or EMPTY
 
 

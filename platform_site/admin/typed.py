@@ -16,12 +16,11 @@ def display(
     *,
     description: str,
     ordering: Any = None,
-    label: Mapping[Any, str] | None = None,
     boolean: bool | None = None,
 ) -> Callable[[F], F]:
-    """Describe a column or field; `label` maps values to the theme's colours."""
+    """Describe a column or field."""
     decorate: Callable[[F], F] = unfold_display(
-        description=description, ordering=ordering, label=label, boolean=boolean
+        description=description, ordering=ordering, boolean=boolean
     )
     return decorate
 
