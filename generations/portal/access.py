@@ -48,7 +48,8 @@ def member_required(permission: Permission) -> Callable[[View], View]:
                 return _sign_in(request)
             membership = current_membership(request)
             if membership is None:
-                return render(request, "no_team.html", status=403)
+                is_visit = request.method in {"GET", "HEAD"}
+                return render(request, "no_team.html", status=200 if is_visit else 403)
             request.membership = membership
             try:
                 require(membership, permission)

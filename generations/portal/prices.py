@@ -15,7 +15,9 @@ from generations.services.submission import quote_request, subjects_of
 from generations.services.variants import credits_left
 from platform_site.errors import DailiesError
 
-_ANY_PROMPT = "A film"  # the price does not depend on it, and is shown before it is typed
+# What has a price; the rest may still be missing or wrong while it is shown.
+_PRICED = ("duration", "resolution", "generate_audio")
+_ANY_PROMPT = "A film"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ def price_of(draft: Draft, *, membership: Membership, now: datetime) -> PriceTag
     team = membership.team
     try:
         body = draft.payload()
-        body["input"] |= {"prompt": _ANY_PROMPT}
+        inputs = {name: body["input"][name] for name in _PRICED}
+        body["input"] = {**inputs, "prompt": _ANY_PROMPT}
         quote = quote_request(validate_request(body, team=team, now=now), now=now)
     except DailiesError as error:
         return PriceTag(problem=for_people(error.message))
@@ -52,7 +55,7 @@ def price_of(draft: Draft, *, membership: Membership, now: datetime) -> PriceTag
     if key is None:
         return PriceTag(quote, available, room=available)
     subjects = subjects_of(team=team, user=membership.user, api_key=None, provider_key=key)
-    return PriceTag(quote, available, room=credits_left(team=team, subjects=subjects))
+    return PriceTag(quote, available, room=credits_left(team=team, subjects=subjects, now=now))
 
 
 def sending_key(membership: Membership) -> ProviderKey | None:

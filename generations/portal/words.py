@@ -74,9 +74,7 @@ def reason_of(generation: Generation) -> str:
     message = generation.error_message.strip()
     if generation.state == State.FAILED and _MODERATION.search(message):
         return "The vendor's moderation refused it: reword the prompt or change the frames."
-    if not message:
-        return ""
-    return message if message.endswith((".", "!", "?")) else f"{message}."
+    return _sentence(message)
 
 
 def cost_of(generation: Generation) -> Status:
@@ -94,6 +92,10 @@ def cost_of(generation: Generation) -> Status:
 def moments_of(generation: Generation) -> list[Moment]:
     """Tell a generation's events, oldest first."""
     return [_moment(event, generation) for event in generation.events.all()]
+
+
+def _sentence(text: str) -> str:
+    return text if not text or text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def _completed(generation: Generation) -> Status:
@@ -158,7 +160,7 @@ def _told(event: GenerationEvent, generation: Generation) -> tuple[str, str]:
         State.PROCESSING: ("Accepted by the vendor", message),
         State.NEEDS_REVIEW: ("Needs review", message),
         State.COMPLETED: ("Finished by the vendor", f"{credits} spent."),
-        State.FAILED: ("Failed", f"{message} {credits} given back.".strip()),
-        State.CANCELLED: ("Cancelled", f"{message} {credits} given back.".strip()),
+        State.FAILED: ("Failed", f"{_sentence(message)} {credits} given back.".strip()),
+        State.CANCELLED: ("Cancelled", f"{_sentence(message)} {credits} given back.".strip()),
     }
     return by_state.get(State(event.to_state), (event.to_state, message))
