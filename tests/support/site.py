@@ -4,8 +4,10 @@ Each site has a folder, a database, free ports and a demo team of its own. Every
 the supervisor's keeper, so that nothing outlives the tests even when those are killed.
 """
 
+import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -22,6 +24,7 @@ import httpx
 
 from platform_site.management.commands.up import web_command
 from platform_site.supervisor import keeper
+from tests.environment import ROOT_VARIABLE as TEST_ROOT
 from tests.support.api import GENERATIONS, generation_body
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,8 +93,7 @@ class Site:
             **environ,
         }
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        set_up = self.run(sys.executable, "-c", _SET_UP)
-        demo = json.loads(set_up.stdout)
+        demo = self._set_up()
         self.secret: str = demo["secret"]
         self.demo: dict[str, Any] = demo
         self.http = httpx.Client(
@@ -99,6 +101,21 @@ class Site:
             headers={"Authorization": f"Bearer {demo['api_key']}"},
             timeout=30,
         )
+
+    def _set_up(self) -> dict[str, Any]:
+        """Copy the installation that the first site of this run has made."""
+        template = Path(os.environ[TEST_ROOT]) / "site"
+        template.mkdir(exist_ok=True)
+        with (template / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (template / "demo.json").exists():
+                self._environ["DATA_DIR"] = str(template)
+                (template / "demo.json").write_text(self.run(sys.executable, "-c", _SET_UP).stdout)
+                self._environ["DATA_DIR"] = str(self.folder)
+            shutil.copytree(template, self.folder, dirs_exist_ok=True)
+        self.sql("UPDATE generations_providerkey SET endpoint = ?", self._environ["SANDBOX_URL"])
+        demo: dict[str, Any] = json.loads((self.folder / "demo.json").read_text())
+        return demo
 
     # Processes
 
@@ -134,17 +151,15 @@ class Site:
         if process is not None:
             process.wait(30)
 
-    def stop(self, role: str) -> int:
-        """End a role in order and return its exit status."""
-        process = self._running.pop(role)
-        process.terminate()
-        return process.wait(40)
-
     def close(self) -> None:
-        """End everything."""
-        for role in list(self._running):
-            self.stop(role)
+        """End everything without much ado."""
         self.http.close()
+        while self._running:
+            _, process = self._running.popitem()
+            process.terminate()
+            time.sleep(0.2)
+            process.terminate()  # The second signal does not wait.
+            process.wait(40)
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the site; it must succeed."""
