@@ -37,15 +37,7 @@ class WebServer:
 
     def manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a `manage.py` command in the site's environment."""
-        return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return manage(*arguments, **self.environment)
 
 
 @contextlib.contextmanager
@@ -74,6 +66,19 @@ def running_web_server(folder: Path, **environ: str) -> Iterator[WebServer]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+
+
+def manage(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    """Run a `manage.py` command with our environment and `environ`."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def database_environment() -> dict[str, str]:
