@@ -24,7 +24,7 @@ from generations.services.provider_keys import (
     delete_provider_key,
     resume_provider_key,
 )
-from platform_site.errors import DailiesError
+from platform_site.errors import InvalidRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def create(request: MemberRequest) -> HttpResponse:
                 **form.options(),
             )
             context = {"issued": key, "issued_text": text}
-        except DailiesError as error:
+        except InvalidRequest as error:
             show_error(form, error)
     template = "keys/_api_keys.html" if request.htmx else "keys/index.html"
     return render(request, template, _context(request.membership) | context)
@@ -99,7 +99,7 @@ def vault(request: MemberRequest) -> HttpResponse:
                 **form.cleaned_data,
             )
             return redirect("keys")
-        except DailiesError as error:
+        except InvalidRequest as error:
             show_error(form, error)
     name = "shared_form" if is_shared else "own_form"
     return render(request, "keys/index.html", _context(request.membership) | {name: form})
