@@ -6,9 +6,9 @@ from typing import Any
 
 import structlog
 
-# Our API keys, the vendor's keys and bearer headers all look like this. The last four stay, so
-# that an operator can tell which key a line speaks of.
-_KEY = re.compile(r"sk-[A-Za-z0-9_\-]{4,}")
+# Our API keys, the vendor's keys and bearer headers all look like this; nobody says which signs a
+# vendor's key may hold. Its last four stay, so that an operator can tell which key is meant.
+_KEY = re.compile(r"sk-[A-Za-z0-9_\-.~+/=:@#$%^*|!?]{4,}(?<![.:!?])")
 _SECRET_NAMES = frozenset(
     {"authorization", "password", "secret", "token", "api_key", "provider_key_secret", "cookie"}
 )
@@ -35,6 +35,11 @@ def _redacted(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_redacted(item) for item in value]
     return value
+
+
+def redact_line(_logger: object, _name: str, line: str) -> str:
+    """Take keys out of a rendered line: whatever an object's repr or a traceback put into it."""
+    return redact(line)
 
 
 def _shared_processors() -> list[Any]:
@@ -69,7 +74,11 @@ def logging_config(*, debug: bool, readable: bool) -> dict[str, Any]:
         "formatters": {
             "events": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "processor": renderer,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    renderer,
+                    redact_line,
+                ],
                 # Records of other libraries pass the same redaction as ours.
                 "foreign_pre_chain": _shared_processors(),
             }
