@@ -1,4 +1,4 @@
-"""Sites in real processes. They are dear: a module shares one."""
+"""Sites in real processes. They are dear, and shared."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from tests.support.site import Site
 from tests.support.vendor import Vendor, running_vendor
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The whole site with its sandbox, as `manage.py up --sandbox` runs it."""
     site = Site(tmp_path_factory.mktemp("site"), WORKERS="3")

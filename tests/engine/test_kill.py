@@ -142,7 +142,7 @@ def test_p05_p23_a_worker_killed_while_it_waits_for_others(
     """Killed while queued, during a POST, a poll, a download, a webhook, and before keeping."""
     gates = {step: wire.gate() for step in ("post", "poll", "fetch", "hook", "extra")}
     jobs: Jobs = {}
-    parts.start("worker")
+    revive(parts)
 
     # Polled: its look hangs in the sweep.
     jobs["polled"] = parts.submit("polled")
@@ -213,8 +213,7 @@ def test_p21_p39_a_worker_killed_between_the_world_and_its_database(
     """Killed after the claim, the acceptance, or the storing of a film, before it is noted."""
     gates = {step: wire.gate() for step in ("post", "fetch")}
     jobs: Jobs = {}
-    parts.make_everything_due()
-    parts.start("worker")
+    revive(parts)
     jobs["stored"] = parts.submit("stored")
     reach(parts, jobs["stored"], "processing")
     stage.finish("stored", gates["fetch"].before(film_file(wire)))

@@ -1,13 +1,18 @@
 """The vault: secrets go in, and come out only as a bearer header to the endpoint they are for."""
 
 import io
+import re
+from urllib.parse import urljoin
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import Membership, Team
+from accounts.models import Membership, Team, User
+from accounts.roles import Role
+from accounts.services.teams import set_role
 from generations.models import ProviderKey
 from generations.services.provider_keys import (
     add_provider_key,
@@ -15,11 +20,12 @@ from generations.services.provider_keys import (
     rotate_vault,
     vault_provider_key,
 )
+from generations.services.sending import send_generation
 from generations.vault import reveal, seal
 from platform_site.cipher import Secret, Undecryptable, UnknownKey, generate_key
 from platform_site.errors import Conflict, InvalidRequest
-from tests.factories import ACTOR, make_provider_key
-from tests.support.vendor import CREDITS, Vendor
+from tests.factories import ACTOR, make_generation, make_provider_key, make_user
+from tests.support.vendor import CREATE, CREDITS, Vendor, refuse
 
 pytestmark = pytest.mark.django_db
 SECRET = "sk-sandbox-top-secret-1234"
@@ -139,3 +145,37 @@ def test_a_team_and_a_person_have_one_key_each(
     with pytest.raises(Conflict):
         make_provider_key(team)
     assert ProviderKey.objects.filter(team=team).count() == 3
+
+
+def test_p33_no_page_and_no_admin_page_shows_a_secret(
+    key: ProviderKey, alice: Membership, vendor: Vendor, admin: User
+) -> None:
+    """Follow every link that an administrator who is also a member sees."""
+    vendor.next(CREATE, refuse(402, "insufficient_credits", f"Top up {SECRET}."))
+    send_generation(make_generation(alice).pk)
+    set_role(team=alice.team, user=admin, role=Role.OWNER, actor=ACTOR)
+    client = Client()
+    client.force_login(admin)
+    waiting, seen = ["/", "/admin/"], set[str]()
+    while waiting and len(seen) < 120:
+        path = waiting.pop(0)
+        seen.add(path)
+        reply = client.get(path, follow=True)
+        assert reply.status_code < 500, path
+        if "html" in reply.headers.get("Content-Type", ""):
+            page = reply.content.decode()
+            assert SECRET not in page, path
+            assert key.secret_token not in page, path
+            links = {urljoin(path, link) for link in re.findall(r'href="([^"#]+)', page)}
+            waiting += sorted(
+                link
+                for link in links - seen - set(waiting)
+                if link.startswith("/") and not re.search("static|logout|jsi18n|[?]", link)
+            )
+    assert any(path.startswith("/admin/generations/providerkey/") for path in seen)
+    assert len(seen) > 20
+
+
+@pytest.fixture
+def admin(db: None) -> User:
+    return make_user("admin@studio.example", admin=True)
