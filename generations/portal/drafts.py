@@ -70,6 +70,21 @@ class Draft:
             inputs["seed"] = _whole(self.seed)
         return {"model": self.model.name, "input": inputs}
 
+    def fit(self) -> "Draft":
+        """Bring within the model what another model had allowed."""
+        model = self.model
+        if self.resolution not in model.resolutions:
+            self.resolution = model.default_resolution
+        if self.aspect_ratio not in model.aspect_ratios:
+            self.aspect_ratio = model.default_aspect_ratio
+        if _WHOLE.match(self.duration):
+            self.duration = str(min(max(int(self.duration), model.min_seconds), model.max_seconds))
+        if model.max_images < len(FRAMES):
+            self.last_frame = ""
+        if model.max_images == 0:
+            self.first_frame = ""
+        return self
+
     def refuse(self, error: DailiesError) -> None:
         """Keep an error to be shown: beside its field, or above the button."""
         place = _PLACES.get(error.field or "", error.field or "")
@@ -184,7 +199,7 @@ def remix_draft(generation: Generation) -> Draft | None:
         first_frame=images[0],
         last_frame=images[1],
         remix_of=str(generation.id),
-    )
+    ).fit()
 
 
 def model_named(name: str) -> VideoModel | None:

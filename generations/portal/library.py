@@ -82,7 +82,7 @@ class Job:
 
 def active_jobs(team: Team, *, now: datetime) -> list[Job]:
     """Return the team's generations that will still change, newest first."""
-    rows = generations_of(team).filter(_OPEN | _BEING_KEPT).select_related("provider_key", "hold")
+    rows = generations_of(team).filter(_OPEN | _BEING_KEPT).select_related("provider_key", "hold", "team")
     return [job_of(row, now=now) for row in rows[:MOST_ACTIVE]]
 
 

@@ -36,15 +36,15 @@ STOP_POLLING = 286  # htmx's own status
 @require_GET
 @member_required(Permission.VIEW)
 def index(request: MemberRequest) -> HttpResponse:
-    """Show the studio; `?remix=ID` fills the form from that generation."""
+    """Show the studio; `?remix=ID` fills the form, `first_frame=URL` changes where it starts."""
     model = model_named("")
     draft = blank_draft(model) if model else None
     source = request.GET.get("remix", "")
     if source and draft:
         draft = remix_draft(generation_of_person(request, source)) or draft
-    draft_frame = request.GET.get("first_frame", "")
-    if draft_frame and draft:
-        draft.first_frame = draft_frame
+    start = request.GET.get("first_frame", "")
+    if start and draft:
+        draft.first_frame, draft.last_frame = start, ""
     return _page(request, draft)
 
 
@@ -81,7 +81,8 @@ def price(request: MemberRequest) -> HttpResponse:
 @member_required(Permission.SUBMIT)
 def form(request: MemberRequest) -> HttpResponse:
     """Show the form for another model, keeping what it has in common."""
-    return _composer(request, typed_draft(request.POST.dict()))
+    draft = typed_draft(request.POST.dict())
+    return _composer(request, draft.fit() if draft else None)
 
 
 @require_POST

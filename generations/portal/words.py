@@ -19,6 +19,13 @@ _LABELS = {
     "image_urls[0]": "The first frame",
     "image_urls[1]": "The last frame",
 }
+# What the vendor's refusals of a key mean for whoever owns it.
+_PAUSES = {
+    "insufficient_credits": "its account at the vendor has too few credits left.",
+    "invalid_api_key": "the vendor does not know the key, or has disabled it.",
+    "ip_not_allowed": "the vendor does not accept the key from this server's address.",
+    "spend_limit_exceeded": "it has reached the spend limit that it has at the vendor.",
+}
 _QUOTED = re.compile(r"'input\.([a-z_]+(?:\[\d\])?)'")
 
 
@@ -75,6 +82,12 @@ def reason_of(generation: Generation) -> str:
     if generation.state == State.FAILED and _MODERATION.search(message):
         return "The vendor's moderation refused it: reword the prompt or change the frames."
     return _sentence(message)
+
+
+def pause_of(key: ProviderKey) -> str:
+    """Say why a provider key is paused, as the end of a sentence."""
+    code, _, message = key.paused_reason.partition(": ")
+    return _PAUSES.get(code) or message or key.paused_reason or "the vendor gave no reason."
 
 
 def cost_of(generation: Generation) -> Status:

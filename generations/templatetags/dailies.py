@@ -10,7 +10,9 @@ from django.utils.safestring import SafeString
 
 from accounts.models import Membership
 from accounts.roles import Permission, role_allows
+from generations.models import ProviderKey
 from generations.portal.library import Job
+from generations.portal.words import pause_of
 
 register = template.Library()
 
@@ -55,6 +57,12 @@ def megabytes(size: int) -> str:
     if size < 1_000_000:
         return f"{max(1, round(size / 1000))} kB"
     return f"{size / 1_000_000:.1f} MB"
+
+
+@register.filter
+def pause_words(key: ProviderKey) -> str:
+    """Say why a provider key is paused."""
+    return pause_of(key)
 
 
 @register.filter

@@ -1,9 +1,11 @@
 """The page of one generation in each of its states, and who may see it."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Membership
 from accounts.roles import Role
@@ -44,9 +46,29 @@ def test_every_state_is_told_in_honest_words(
     assert "%" not in page.partition("What happened")[0].partition('<div class="stage')[2]
 
 
-def test_p38_no_history_is_said_and_history_is_used(alice: Membership, sign_in: SignIn) -> None:
-    client, running = sign_in(alice), make_generation(alice, State.PROCESSING)
-    assert "There is no history yet for 5 s at 720p." in page_of(client, running)
+def test_p38_where_there_is_no_history_nothing_is_promised(
+    alice: Membership, sign_in: SignIn
+) -> None:
+    make_generation(alice, State.COMPLETED, duration=4)
+    running = make_generation(alice, State.PROCESSING)
+    page = page_of(sign_in(alice), running)
+    assert "There is no history yet for 5 s at 720p." in page
+
+
+def test_p38_elapsed_time_stands_against_our_own_history(
+    alice: Membership, sign_in: SignIn
+) -> None:
+    now = timezone.now()
+    for seconds in (40, 60, 100):
+        done = make_generation(alice, State.COMPLETED, duration=4)
+        accepted_at = now - timedelta(seconds=seconds)
+        Generation.objects.filter(pk=done.pk).update(accepted_at=accepted_at, ended_at=now)
+    client, running = sign_in(alice), make_generation(alice, State.PROCESSING, duration=4)
+    clock = client.get(f"/generations/{running.id}/").context["job"].clock
+    assert (clock.expectation.p50, clock.expectation.p90) == (60, 100)
+    assert not clock.is_late
+    Generation.objects.filter(pk=running.pk).update(accepted_at=now - timedelta(seconds=125))
+    assert "Longer than nine in ten of your last 3 films" in page_of(client, running)
 
 
 def test_a_kept_film_has_its_player_and_its_links(alice: Membership, sign_in: SignIn) -> None:
@@ -81,10 +103,8 @@ def test_a_fragment_stops_asking_once_nothing_more_will_happen(
     alice: Membership, sign_in: SignIn
 ) -> None:
     client = sign_in(alice)
-    running, done = (
-        make_generation(alice, State.PROCESSING),
-        make_generation(alice, State.COMPLETED),
-    )
+    running = make_generation(alice, State.PROCESSING)
+    done = make_generation(alice, State.COMPLETED)
     assert client.get(f"/generations/{running.id}/", headers=HTMX).status_code == 200
     assert client.get(f"/generations/{done.id}/", headers=HTMX).status_code == STOP_POLLING
 

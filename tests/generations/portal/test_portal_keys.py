@@ -152,7 +152,7 @@ def test_a_paused_key_says_why_and_is_resumed(
         state="paused", paused_reason="insufficient_credits: top up."
     )
     client = sign_in(manager)
-    assert b"insufficient_credits: top up." in client.get("/keys/").content
+    assert b"has too few credits left" in client.get("/keys/").content
     client.post(f"/keys/provider/{provider_key.pk}/resume/")
     assert ProviderKey.objects.get(pk=provider_key.pk).state == "active"
 

@@ -5,14 +5,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Membership
 from accounts.roles import Role
 from billing.ledger import Subject
 from billing.selectors import books_of
 from generations.lifecycle import State
-from generations.models import Generation, ProviderKey, Upload
+from generations.models import Generation, ProviderKey, Upload, VideoModel
 from generations.portal.studio import STOP_POLLING
 from tests.factories import (
     image_bytes,
@@ -307,11 +309,33 @@ def test_a_paused_or_missing_key_is_said_before_anybody_orders(
     bob: Membership, provider_key: ProviderKey, sign_in: SignIn
 ) -> None:
     client = sign_in(bob)
-    ProviderKey.objects.filter(pk=provider_key.pk).update(state="paused", paused_reason="No money.")
+    paused = {"state": "paused", "paused_reason": "spent: No money."}
+    ProviderKey.objects.filter(pk=provider_key.pk).update(**paused)
     assert b"is paused: No money." in client.get("/").content
     ProviderKey.objects.filter(pk=provider_key.pk).update(state="sealed")
     assert b"There is no provider key" in client.get("/").content
     assert b"There is no provider key" in order(client, typed(bob)).content
+
+
+def test_another_model_keeps_what_it_has_in_common(bob: Membership, sign_in: SignIn) -> None:
+    later = VideoModel.objects.get()
+    later.pk, later.name, later.title = None, "later-model", "Later"
+    later.resolutions, later.default_resolution, later.max_images = ["720p"], "720p", 1
+    later.min_seconds = 6
+    later.save()
+    form = typed(bob, model="later-model", resolution="1080p", aspect_ratio="9:16", duration="5")
+    frames = {"first_frame": "https://a.example/1.png", "last_frame": "https://a.example/2.png"}
+    draft = sign_in(bob).post("/studio/form/", form | frames, headers=HTMX).context["draft"]
+    assert (draft.model, draft.resolution, draft.aspect_ratio) == (later, "720p", "9:16")
+    assert (draft.duration, draft.first_frame, draft.last_frame) == ("6", frames["first_frame"], "")
+
+
+def test_without_any_active_model_the_studio_says_so(bob: Membership, sign_in: SignIn) -> None:
+    VideoModel.objects.update(active=False)
+    client = sign_in(bob)
+    assert b"No model can be ordered" in client.get("/").content
+    assert client.post("/studio/submit/", typed(bob)).status_code == 302
+    assert client.post("/studio/price/", typed(bob), headers=HTMX).status_code == 200
 
 
 def test_people_work_in_the_team_they_chose(
@@ -336,3 +360,17 @@ def _image(name: str, content: bytes) -> dict[str, Any]:
     from_browser = BytesIO(content)
     from_browser.name = "frame.jpg"
     return {name: from_browser}
+
+
+def test_the_studio_asks_the_database_as_often_for_many_films_as_for_few(
+    bob: Membership, sign_in: SignIn
+) -> None:
+    client = sign_in(bob)
+    counts = []
+    for _ in range(2):
+        for state in (State.PROCESSING, State.QUEUED, State.COMPLETED, State.FAILED):
+            make_generation(bob, state, duration=4, resolution="480p")
+        with CaptureQueriesContext(connection) as asked:
+            client.get("/")
+        counts.append(len(asked))
+    assert counts[0] == counts[1]

@@ -59,7 +59,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
   wake();
   const wrong = document.querySelector('#composer [aria-invalid="true"], #composer [role="alert"]');
   if (wrong) {
-    wrong.scrollIntoView({ block: "center", behavior: "smooth" });
+    wrong.scrollIntoView({ block: "nearest", behavior: "smooth" });
     if (wrong.matches("input, textarea")) wrong.focus({ preventScroll: true });
   }
 });
