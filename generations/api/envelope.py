@@ -10,6 +10,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from platform_site.errors import DailiesError, InvalidRequest, MethodNotAllowed, NotFound
+from platform_site.logs import redact
 
 log = structlog.get_logger(__name__)
 
@@ -23,11 +24,15 @@ _WORDS: dict[type[Exception], str] = {
 
 
 def envelope(error: DailiesError) -> dict[str, Any]:
-    """Return the three fields of the vendor's envelope, and ours in `details`."""
-    body: dict[str, Any] = {"code": error.code, "message": error.message, "type": error.type}
+    """Return the three fields of the vendor's envelope, and ours in `details`.
+
+    What somebody sent where it does not belong is repeated, but never a key (P33).
+    """
+    message = redact(error.message)
+    body: dict[str, Any] = {"code": error.code, "message": message, "type": error.type}
     details = dict(error.details)
     if error.field:
-        details.setdefault("field", error.field)
+        details.setdefault("field", redact(error.field))
     if details:
         body["details"] = details
     return {"error": body}
