@@ -20,7 +20,7 @@ from accounts.models import Team
 from generations.errors import ModelNotFound
 from generations.models import Upload, VideoModel
 from generations.models.generation import Mode
-from platform_site.addresses import literal_address_problem
+from platform_site.addresses import UrlProblem, literal_address_problem, url_target
 from platform_site.errors import InvalidRequest
 
 MAX_PROMPT_CHARACTERS = 10_000
@@ -141,10 +141,10 @@ def _refuse_unknown(fields: Mapping[str, Any], known: tuple[str, ...], *, prefix
     for name in fields:
         if name in known:
             continue
-        near = difflib.get_close_matches(str(name), known, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
         shown = str(name)[:60].encode("utf-8", "replace").decode()
-        raise InvalidRequest(f"'{prefix}{shown}' is not a known field.{hint}", field=str(name))
+        near = difflib.get_close_matches(shown, known, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise InvalidRequest(f"'{prefix}{shown}' is not a known field.{hint}", field=shown)
 
 
 def _prompt(inputs: Mapping[str, Any]) -> str:
@@ -203,8 +203,8 @@ def _image_url(image: object, index: int, team: Team, now: datetime) -> str:
         raise InvalidRequest(f"{where} must be a URL.", field="image_urls")
     token = uploaded_token(image)
     if token is not None:
-        live = Upload.objects.filter(team=team, token=token, expires_at__gt=now).exists()
-        if not live:
+        uploads = Upload.objects.filter(team=team, token=token, expires_at__gt=now)
+        if not uploads.filter(file_name__endswith=image.rpartition("/")[2]).exists():
             raise InvalidRequest(
                 f"{where} is not a live upload of your team; upload the image again.",
                 field="image_urls",
@@ -222,16 +222,17 @@ def _image_url(image: object, index: int, team: Team, now: datetime) -> str:
 def uploaded_token(url: str) -> str | None:
     """Return the upload token in a URL of ours, "" for any other URL of ours, else None."""
     try:
-        theirs, ours = urlsplit(url), urlsplit(settings.PUBLIC_URL)
-        same = (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc)
-    except ValueError:
+        # However it is written: upper case and default ports name the same origin.
+        theirs, ours = url_target(url), url_target(settings.PUBLIC_URL)
+    except UrlProblem:
         return None
-    if not same:
+    if theirs[:3] != ours[:3]:
         return None
-    base = ours.path.rstrip("/") + UPLOAD_PATH
-    if not theirs.path.startswith(base) or theirs.query or theirs.fragment:
-        return ""
-    return theirs.path[len(base) :].partition(".")[0]
+    parts = urlsplit(url)
+    base = urlsplit(settings.PUBLIC_URL).path.rstrip("/") + UPLOAD_PATH
+    token, _, ending = parts.path.removeprefix(base).partition(".")
+    is_upload = parts.path.startswith(base) and ending.isalnum()
+    return token if is_upload and not parts.query and not parts.fragment else ""
 
 
 def _duration(inputs: Mapping[str, Any], model: VideoModel) -> int:

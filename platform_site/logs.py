@@ -6,9 +6,9 @@ from typing import Any
 
 import structlog
 
-# Our API keys, the vendor's keys and bearer headers all look like this. The last four stay, so
-# that an operator can tell which key a line speaks of.
-_KEY = re.compile(r"sk-[A-Za-z0-9_\-]{4,}")
+# Our API keys, the vendor's keys and bearer headers all look like this; nobody says which signs a
+# vendor's key may hold. Its last four stay, so that an operator can tell which key is meant.
+_KEY = re.compile(r"sk-[A-Za-z0-9_\-.~+/=:@#$%^*|!?]{4,}(?<![.:!?])")
 _SECRET_NAMES = frozenset(
     {"authorization", "password", "secret", "token", "api_key", "provider_key_secret", "cookie"}
 )
@@ -37,6 +37,11 @@ def _redacted(value: Any) -> Any:
     return value
 
 
+def redact_line(_logger: object, _name: str, line: str) -> str:
+    """Take keys out of a rendered line: whatever an object's repr or a traceback put into it."""
+    return redact(line)
+
+
 def _shared_processors() -> list[Any]:
     return [
         structlog.contextvars.merge_contextvars,
@@ -58,10 +63,10 @@ def structlog_processors() -> list[Any]:
     ]
 
 
-def logging_config(*, debug: bool) -> dict[str, Any]:
-    """Return a `dictConfig` that sends every record to stderr, readable in debug, else as JSON."""
+def logging_config(*, debug: bool, readable: bool) -> dict[str, Any]:
+    """Return a `dictConfig` that sends every record to stderr, `readable` or as JSON."""
     renderer: Any = (
-        structlog.dev.ConsoleRenderer() if debug else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer() if readable else structlog.processors.JSONRenderer()
     )
     return {
         "version": 1,
@@ -69,7 +74,11 @@ def logging_config(*, debug: bool) -> dict[str, Any]:
         "formatters": {
             "events": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "processor": renderer,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    renderer,
+                    redact_line,
+                ],
                 # Records of other libraries pass the same redaction as ours.
                 "foreign_pre_chain": _shared_processors(),
             }

@@ -1,5 +1,7 @@
 """Django's settings. Values come from the environment only; `checks.py` judges them."""
 
+import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -66,11 +68,13 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "platform_site.middleware.UnreadBodyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "platform_site.middleware.RequestIdMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "csp.middleware.CSPMiddleware",
+    "platform_site.admin_policy.AdminPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -196,7 +200,7 @@ Q_CLUSTER = {
 
 # Pages
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = Path(value_of(env.str, "STATIC_ROOT", str(DATA_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "templates" / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MANIFEST_STRICT = False
@@ -261,11 +265,13 @@ CONTENT_SECURITY_POLICY = {
 # The admin's theme evaluates Alpine expressions and sets styles inline; see docs/decisions.
 ADMIN_CONTENT_SECURITY_POLICY = {
     "default-src": [SELF],
-    "script-src": [SELF, UNSAFE_EVAL, UNSAFE_INLINE],
+    "script-src": [SELF, UNSAFE_EVAL],
     "style-src": [SELF, UNSAFE_INLINE],
     "img-src": [SELF, "data:", "blob:"],
     "frame-ancestors": [NONE],
+    "base-uri": [NONE],
     "form-action": [SELF],
+    "object-src": [NONE],
 }
 
 UNFOLD = {
@@ -274,16 +280,59 @@ UNFOLD = {
     "SITE_SUBHEADER": "Administration",
     "SITE_URL": "/",
     "SITE_SYMBOL": "movie",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": "platform_site.admin.navigation.favicon",
+        }
+    ],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "generations.admin.dashboard.dashboard",
+    "SIDEBAR": {
+        "show_search": True,
+        "navigation": "platform_site.admin.navigation.navigation",
+    },
+    # Amber, the light of a cutting room, on neutral greys.
+    "COLORS": {
+        "base": {
+            "50": "oklch(98.5% 0.002 80)",
+            "100": "oklch(96.8% 0.003 80)",
+            "200": "oklch(92.4% 0.004 80)",
+            "300": "oklch(87% 0.005 80)",
+            "400": "oklch(70.9% 0.008 80)",
+            "500": "oklch(55.3% 0.01 80)",
+            "600": "oklch(44.4% 0.01 80)",
+            "700": "oklch(37% 0.01 80)",
+            "800": "oklch(26.8% 0.007 80)",
+            "900": "oklch(21% 0.006 80)",
+            "950": "oklch(14.7% 0.004 80)",
+        },
+        "primary": {
+            "50": "oklch(98.2% 0.018 75)",
+            "100": "oklch(95.4% 0.045 75)",
+            "200": "oklch(90.6% 0.09 72)",
+            "300": "oklch(84.5% 0.13 70)",
+            "400": "oklch(77.5% 0.155 66)",
+            "500": "oklch(68.5% 0.155 60)",
+            "600": "oklch(55% 0.135 52)",
+            "700": "oklch(48.5% 0.12 50)",
+            "800": "oklch(41.5% 0.1 48)",
+            "900": "oklch(36% 0.085 46)",
+            "950": "oklch(25% 0.06 44)",
+        },
+    },
 }
 
 # Logs: one structured line an event on stderr.
 LOGGING_CONFIG = "logging.config.dictConfig"
-LOGGING = logging_config(debug=DEBUG)
+LOGGING = logging_config(debug=DEBUG, readable=DEBUG or sys.stderr.isatty())
 structlog.configure(
     processors=structlog_processors(),
     logger_factory=structlog.stdlib.LoggerFactory(),
     cache_logger_on_first_use=True,
 )
 DJANGO_STRUCTLOG_COMMAND_LOGGING_ENABLED = False
+# It comes from our own middleware, which has judged it (P35).
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True

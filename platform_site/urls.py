@@ -11,8 +11,9 @@ urlpatterns = [
     path("v1/", include("generations.api.urls")),
     path("callbacks/<str:token>", callbacks.callback, name="callback"),
     path("films/<str:token>.mp4", files.film, name="film_file"),
-    path("films/<str:token>.jpg", files.poster, name="film_poster"),
+    # Before the poster, whose pattern it fits too.
     path("films/<str:token>-last.jpg", files.last_frame, name="film_last_frame"),
+    path("films/<str:token>.jpg", files.poster, name="film_poster"),
     path("uploads/<str:token>.<str:ending>", files.upload, name="upload_file"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),

@@ -17,6 +17,7 @@ from tests.environment import FIXED
 from tests.factories import fund, make_api_key, make_member, make_provider_key, make_team
 from tests.support.api import Api
 from tests.support.vendor import Vendor, running_vendor
+from tests.support.web import WebServer, running_web_server
 
 
 def pytest_configure() -> None:
@@ -108,3 +109,13 @@ def vendor(settings: Settings) -> Iterator[Vendor]:
         settings.SANDBOX_URL = vendor.url
         settings.RESULT_HOSTS = ["127.0.0.1"]
         yield vendor
+
+
+@pytest.fixture(scope="session")
+def web(
+    django_db_setup: None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[WebServer]:
+    """The real web server on the tests' database; its tests must be transactional."""
+    with running_web_server(tmp_path_factory.mktemp("web")) as web:
+        yield web

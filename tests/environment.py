@@ -26,17 +26,17 @@ FIXED = {
     "TIME_ZONE": "UTC",
     "TRUSTED_PROXIES": "",
 }
-_ROOT = "DAILIES_TEST_ROOT"
+ROOT_VARIABLE = "DAILIES_TEST_ROOT"
 
 
 def _prepare() -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker is None:
         root = Path(tempfile.mkdtemp(prefix="dailies-tests-"))
-        os.environ[_ROOT] = str(root)
+        os.environ[ROOT_VARIABLE] = str(root)
         atexit.register(shutil.rmtree, root, ignore_errors=True)
     else:
-        root = Path(os.environ[_ROOT])
+        root = Path(os.environ[ROOT_VARIABLE])
     folder = root / (worker or "main")
     (folder / "static").mkdir(parents=True, exist_ok=True)  # WhiteNoise misses it aloud
     os.environ.update(FIXED, DATA_DIR=str(folder))

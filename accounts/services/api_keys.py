@@ -17,6 +17,8 @@ from platform_site.errors import InvalidRequest
 
 KEY_START = "sk-"
 MAX_NETWORKS = 10  # as the vendor's keys
+MAX_REQUESTS_PER_MINUTE = 1_000_000
+MAX_LABEL_CHARACTERS = 80
 _PREFIX_LENGTH = 12
 _SECRET_BYTES = 32
 # Writing every use would make each call a write; a minute is exact enough for people.
@@ -36,17 +38,22 @@ def create_api_key(
 ) -> tuple[ApiKey, str]:
     """Create a key and return it with its text, which is shown once and stored nowhere.
 
-    Raises `InvalidRequest` when the owner is not in the team or a network does not parse.
+    Raises `InvalidRequest` when the owner is not in the team, a network does not parse or the
+    requests a minute are no sensible number.
     """
     if not Membership.objects.filter(team=team, user=owner).exists():
         raise InvalidRequest(f"{owner} is not a member of {team}.", field="owner")
     networks = parse_networks(allowed_networks or [])
+    if not 0 <= (requests_per_minute or 0) <= MAX_REQUESTS_PER_MINUTE:
+        raise InvalidRequest(
+            f"Requests a minute are 0 to {MAX_REQUESTS_PER_MINUTE:,}.", field="requests_per_minute"
+        )
     prefix = secrets.token_hex(_PREFIX_LENGTH // 2)
     text = f"{KEY_START}{prefix}{secrets.token_urlsafe(_SECRET_BYTES)}"
     key = ApiKey.objects.create(
         team=team,
         owner=owner,
-        label=label.strip() or "API key",
+        label=label.strip()[:MAX_LABEL_CHARACTERS] or "API key",
         prefix=prefix,
         digest=_digest(text),
         last4=text[-4:],

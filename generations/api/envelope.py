@@ -3,30 +3,36 @@
 from typing import Any
 
 import structlog
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
 from platform_site.errors import DailiesError, InvalidRequest, MethodNotAllowed, NotFound
+from platform_site.logs import redact
 
 log = structlog.get_logger(__name__)
 
 _WORDS: dict[type[Exception], str] = {
     RequestDataTooBig: "The body is too large.",
     exceptions.UnsupportedMediaType: "The Content-Type is not the one that this path takes.",
-    exceptions.NotAcceptable: "Only application/json can be answered.",
     exceptions.ParseError: "The body cannot be read.",
+    # Too many fields or files, or a file name that leads elsewhere.
+    SuspiciousOperation: "The body cannot be read.",
 }
 
 
 def envelope(error: DailiesError) -> dict[str, Any]:
-    """Return the three fields of the vendor's envelope, and ours in `details`."""
-    body: dict[str, Any] = {"code": error.code, "message": error.message, "type": error.type}
+    """Return the three fields of the vendor's envelope, and ours in `details`.
+
+    What somebody sent where it does not belong is repeated, but never a key (P33).
+    """
+    message = redact(error.message)
+    body: dict[str, Any] = {"code": error.code, "message": message, "type": error.type}
     details = dict(error.details)
     if error.field:
-        details.setdefault("field", error.field)
+        details.setdefault("field", redact(error.field))
     if details:
         body["details"] = details
     return {"error": body}

@@ -13,6 +13,7 @@ from accounts.roles import Permission
 from accounts.selectors import project_for, require
 from billing.selectors import books_of
 from generations.api.authentication import Caller, caller_of
+from generations.api.negotiation import AlwaysJson
 from generations.errors import TaskNotFound
 from generations.models import Generation
 from generations.receipts import receipt_of
@@ -23,6 +24,7 @@ from generations.services.submission import submit_generation
 from generations.services.uploads import store_upload
 from generations.wire import task_object, upload_url
 from platform_site.errors import InvalidRequest
+from platform_site.middleware import is_chunked
 
 MAX_IDEMPOTENCY_KEY = 200
 PROJECT_HEADER = "X-Project"
@@ -31,12 +33,15 @@ PROJECT_HEADER = "X-Project"
 class ApiView(APIView):
     """A view whose caller is known before anything else happens."""
 
+    content_negotiation_class = AlwaysJson
     caller: Caller
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Recognise the caller's key."""
         super().initial(request, *args, **kwargs)
         self.caller = caller_of(request)
+        if is_chunked(request):
+            raise InvalidRequest("The body needs a Content-Length; it came in chunks.")
 
 
 class GenerationsView(ApiView):

@@ -99,6 +99,9 @@ class ProviderClient:
             if provably_unsent(error):
                 raise ProviderUnavailable(f"Not reached: {type(error).__name__}.") from error
             raise ProviderUnclear(f"No whole answer: {type(error).__name__}.") from error
+        # A vendor may repeat our key in its complaint, which people read (P33).
+        secret = self._secret.reveal()
+        text = text.replace(secret.encode(), f"sk-…{secret[-4:]}".encode())
         try:
             data = json.loads(text)
         except (ValueError, RecursionError):

@@ -1,6 +1,7 @@
 """Vault upstream keys, pause and resume them, and seal them when they are deleted."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -130,17 +131,21 @@ def wipe_sealed_keys() -> int:
 
 
 @transaction.atomic
-def pause_provider_key(provider_key: ProviderKey, *, reason: str, actor: Actor) -> bool:
+def pause_provider_key(
+    provider_key: ProviderKey, *, reason: str, actor: Actor, probe: bool = True
+) -> bool:
     """Stop sending with a key that the vendor turned away; its jobs stay queued (P36).
 
-    A probe looks again after two seconds, then ever more rarely. False when it was paused already.
+    A probe looks again after two seconds, then ever more rarely; without `probe`, as when a person
+    decides, only `resume_provider_key` ends it. False when it was paused already.
     """
-    paused = ProviderKey.objects.filter(pk=provider_key.pk, state=ProviderKey.State.ACTIVE).update(
-        state=ProviderKey.State.PAUSED,
-        paused_reason=reason[:300],
-        next_probe_at=timezone.now() + _probe_wait(provider_key.probes),
+    later: dict[str, Any] = {"next_probe_at": None}
+    if probe:
+        later["next_probe_at"] = timezone.now() + _probe_wait(provider_key.probes)
         # Not counted from this object: others may have paused the key since it was read.
-        probes=F("probes") + 1,
+        later["probes"] = F("probes") + 1
+    paused = ProviderKey.objects.filter(pk=provider_key.pk, state=ProviderKey.State.ACTIVE).update(
+        state=ProviderKey.State.PAUSED, paused_reason=reason[:300], **later
     )
     if paused:
         event = record(

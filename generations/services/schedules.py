@@ -16,5 +16,7 @@ def ensure_schedules() -> None:
         "clean up": {"func": "generations.tasks.clean_up", "schedule_type": Schedule.HOURLY},
     }
     for name, order in orders.items():
-        Schedule.objects.get_or_create(name=name, defaults={**order, "repeats": -1})
+        # Two workers that start at once may both create one: harmless, but it is no single row.
+        if not Schedule.objects.filter(name=name).exists():
+            Schedule.objects.create(name=name, repeats=-1, **order)
     enqueue_sweep(wait_seconds=20.0)

@@ -94,10 +94,13 @@ def submit_batch(
         except LimitsChanged:
             continue
         except _Refused as refused:
-            refusal = refused.refusal
+            order, refusal = orders[refused.item], refused.refusal
+            if _answered_before(membership.team, order):
+                # Another caller with this idempotency key took the room that this one lacked.
+                continue
             if len(orders) > 1:
                 refusal.details["item"] = refused.item
-            _explain(refusal, orders[refused.item].request, drafts[refused.item], now=now)
+            _explain(refusal, order.request, drafts[refused.item], now=now)
             raise refusal from None
         except IntegrityError:
             # Two callers came with one idempotency key at once; the database let one in.

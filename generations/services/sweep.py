@@ -38,6 +38,8 @@ log = structlog.get_logger(__name__)
 
 Row = TypeVar("Row", bound=Model)
 
+log = structlog.get_logger(__name__)
+
 LEASE = "sweep"
 LEASE_LIFE = timedelta(seconds=15)
 # Short slices: a worker that is asked to stop finishes its task first.
@@ -116,10 +118,13 @@ def _due_submits(now: datetime) -> QuerySet[Generation]:
 
 def _taken(due: QuerySet[Row], column: str, again_at: datetime) -> list[Row]:
     """Move each due row's time on by conditional UPDATE and return the rows that were ours."""
+    # Not `due.filter`: a join would turn the condition into a subquery, which PostgreSQL does not
+    # look at again after waiting for another sweep, and both would have the row.
+    rows: QuerySet[Row] = QuerySet(due.model)
     return [
         row
         for row in due[:BATCH]
-        if due.filter(pk=row.pk, **{column: getattr(row, column)}).update(**{column: again_at})
+        if rows.filter(pk=row.pk, **{column: getattr(row, column)}).update(**{column: again_at})
     ]
 
 
@@ -161,8 +166,17 @@ def _every(
         for index, (seconds, chore) in enumerate(chores):
             if time.monotonic() >= due[index]:
                 due[index] = time.monotonic() + seconds
-                if not chore(now):
+                if not _done(chore, now):
                     return False
         return True
 
     return run
+
+
+def _done(chore: Callable[[datetime], bool], now: datetime) -> bool:
+    try:
+        return chore(now)
+    except Exception:
+        # One chore that fails must not keep the others, or the polling, from being done.
+        log.exception("sweep_chore_failed")
+        return True

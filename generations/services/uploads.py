@@ -1,6 +1,6 @@
 """Take in images for first and last frames, serve them for a while, and clear them away."""
 
-import warnings
+import struct
 from datetime import datetime, timedelta
 from typing import IO, Any
 
@@ -29,6 +29,19 @@ FORMATS = {
     "GIF": ("image/gif", "gif"),
 }
 LIFE = timedelta(hours=48)
+# What the decoders raise over broken files.
+_BROKEN = (
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    struct.error,
+)
 
 
 def upload_storage() -> Storage:
@@ -84,20 +97,14 @@ def delete_expired_uploads(*, now: datetime) -> int:
 def _measure(file: IO[Any]) -> tuple[str, int, int]:
     """Return format, width and height; the pixels are decoded once, so a broken file is refused."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file, formats=list(FORMATS)) as image:
-                format_name, (width, height) = image.format or "", image.size
-                _check_size(width, height)
-                image.load()
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-        OSError,
-        SyntaxError,
-        ValueError,
-    ) as error:
+        with Image.open(file, formats=list(FORMATS)) as image:
+            # Phones put a second picture behind a JPEG, which then calls itself MPO.
+            format_name = "JPEG" if image.format == "MPO" else image.format or ""
+            width, height = image.size
+            # Before the pixels: a few bytes can claim more of them than fit the memory.
+            _check_size(width, height)
+            image.load()
+    except _BROKEN as error:
         raise InvalidRequest(
             "The file is not a whole JPEG, PNG, WebP, BMP, TIFF or GIF image.", field="file"
         ) from error

@@ -22,7 +22,7 @@ def variants_that_fit(
     One of each kind where it fits: shorter, silent, of lower resolution; then mixtures. For
     showing: whoever takes one is admitted like any other request.
     """
-    room = credits_left(team=team, subjects=subjects)
+    room = credits_left(team=team, subjects=subjects, now=now)
     fitting = [
         (changes, variant)
         for changes, variant in _variants(request, now=now)
@@ -43,11 +43,11 @@ def variants_that_fit(
     return sorted(chosen[:AT_MOST], key=lambda variant: -variant["credits"])
 
 
-def credits_left(*, team: Team, subjects: list[Subject]) -> int:
-    """Return how many credits one admission could hold at the moment, by limits and wallet."""
+def credits_left(*, team: Team, subjects: list[Subject], now: datetime | None = None) -> int:
+    """Return how many credits one admission could hold at `now`, by limits and wallet."""
     room = [books_of(team).available]
     for subject in subjects:
-        room += [use.left for use in limits_of(subject.kind, subject.id)]
+        room += [use.left for use in limits_of(subject.kind, subject.id, now=now)]
     return min(room)
 
 

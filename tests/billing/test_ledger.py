@@ -12,10 +12,11 @@ from accounts.actor import Actor
 from accounts.models import Team
 from billing.audit import audit_books
 from billing.errors import InsufficientCredits, LedgerConflict, SpendLimitExceeded
-from billing.ledger import Subject, grant, place_hold, release_hold, settle_hold
+from billing.ledger import grant, place_hold, release_hold, settle_hold
 from billing.models import Hold, SpendWindow, Transfer
 from billing.selectors import Books, books_of, limits_of
 from billing.services.limits import set_limit
+from billing.subjects import Subject
 from platform_site.errors import InvalidRequest
 from tests.factories import ACTOR, fund, make_hold, make_limit, make_team, team_subject
 

@@ -1,6 +1,7 @@
 """Money with many hands on it at once, on whichever database the tests run with."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -9,9 +10,10 @@ from django.utils import timezone
 
 from billing.audit import audit_books
 from billing.errors import InsufficientCredits, SpendLimitExceeded
-from billing.ledger import Subject, grant, release_hold, settle_hold
+from billing.ledger import grant, release_hold, settle_hold
 from billing.models import Hold, SpendWindow, Transfer
 from billing.selectors import Books, books_of
+from billing.subjects import Subject
 from tests.factories import ACTOR, make_hold, make_limit, make_team, team_subject
 from tests.support.races import race
 
@@ -20,7 +22,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_database
 CALLERS = 50
 
 
-def outcomes(results: list[object]) -> Counter[str]:
+def outcomes(results: Sequence[object]) -> Counter[str]:
     """Count results by type."""
     return Counter(type(result).__name__ for result in results)
 

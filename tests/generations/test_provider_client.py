@@ -275,7 +275,8 @@ def test_the_meter_is_read_under_both_of_its_names(vendor: Vendor, name: str) ->
 
 
 def test_p33_no_error_of_the_client_shows_the_key(vendor: Vendor) -> None:
-    for reply in (refuse(401, "invalid_api_key"), html(500), drop, reset):
+    echo = refuse(401, f"bad {SECRET}", f"Incorrect API key {SECRET}.")
+    for reply in (echo, html(500), drop, reset, say(500, {"error": SECRET})):
         vendor.next(CREATE, reply)
         error: BaseException | None = create_at(vendor.url)
         while error is not None:

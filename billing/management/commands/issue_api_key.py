@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--per-minute", type=int, help="requests a minute; no limit unless given"
         )
-        parser.add_argument("--allow-ip", action="append", default=[], metavar="CIDR")
+        parser.add_argument("--allow-ip", action="extend", nargs="+", default=[], metavar="CIDR")
         parser.add_argument("--expires", metavar="D", help="an ISO date or date and time")
 
     def handle(self, *_args: Any, **options: Any) -> None:

@@ -62,6 +62,8 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0)
             call_command("createcachetable", verbosity=0)
             connections.close_all()
+        # Collected or not, the web server warns at each start when the folder is missing.
+        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         specs = [self._spec(role, options) for role in ROLES if role in roles]
         Supervisor(specs, cwd=BASE_DIR, health_file=options["health_file"]).run()
 

@@ -1,0 +1,52 @@
+"""The audit trail, to be read."""
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+
+from accounts.models import AuditEvent
+from platform_site.admin.base import ReadOnlyAdmin
+from platform_site.admin.shown import clean, clean_json, link_to_reference, linked, moment, roomy
+from platform_site.admin.typed import display
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    """Who did what to which thing, when and why."""
+
+    list_display = (
+        moment("at"),
+        "actor",
+        "action",
+        linked("team"),
+        "shown_subject",
+        "shown_reason",
+    )
+    list_filter = ("action", "team")
+    list_select_related = ("team",)
+    search_fields = ("actor", "action", "subject", "reason", "request_id", "team__name")
+    date_hierarchy = "at"
+    fields = (
+        "at",
+        "actor",
+        "action",
+        "team",
+        "shown_subject",
+        "shown_reason",
+        "request_id",
+        "shown_data",
+    )
+
+    @display(description="subject", ordering="subject")
+    def shown_subject(self, event: AuditEvent) -> str | SafeString:
+        """Return the subject as a link."""
+        return link_to_reference(event.subject)
+
+    @display(description="reason")
+    def shown_reason(self, event: AuditEvent) -> SafeString:
+        """Return the reason, cleaned: it may quote the vendor."""
+        return roomy(clean(event.reason))
+
+    @display(description="data")
+    def shown_data(self, event: AuditEvent) -> SafeString:
+        """Return what was written beside it."""
+        return clean_json(event.data)

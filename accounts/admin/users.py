@@ -1,0 +1,150 @@
+"""People: created and changed with Django's own password forms, in the site's theme."""
+
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from accounts.admin.acting import actor_of
+from accounts.models import Membership, User
+from accounts.services.audit import record
+from platform_site.admin.base import ReadOnlyInline, SiteAdmin
+from platform_site.admin.shown import moment, related_lists
+from platform_site.admin.typed import display
+
+_POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
+class PersonCreationForm(UserCreationForm):  # type: ignore[misc]  # the theme is untyped
+    """A new person: address, name and password."""
+
+    class Meta:
+        model = User
+        fields = ("email", "name")
+
+    def clean_email(self) -> str:
+        """Store addresses in lower case, as the manager does."""
+        return str(self.cleaned_data["email"]).strip().lower()
+
+
+class PersonChangeForm(UserChangeForm):  # type: ignore[misc]  # the theme is untyped
+    """A stored person; the password has a form of its own."""
+
+    class Meta:
+        model = User
+        fields = "__all__"  # the fieldsets below choose
+        field_classes: dict[str, Any] = {}
+
+    def clean_email(self) -> str:
+        """Store addresses in lower case, as the manager does."""
+        return str(self.cleaned_data["email"]).strip().lower()
+
+
+class TeamsInline(ReadOnlyInline):
+    """The teams of a person."""
+
+    model = Membership
+    fields = ("team", "role", "created_at")
+    verbose_name_plural = "teams"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Join the teams."""
+        return super().get_queryset(request).select_related("team", "user")
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, SiteAdmin):  # type: ignore[type-arg,misc]  # ours takes less
+    """People sign in with an address; who leaves is switched off, because history names them."""
+
+    form = PersonChangeForm
+    add_form = PersonCreationForm
+    change_password_form = AdminPasswordChangeForm
+    inlines = (TeamsInline,)
+    list_display = (
+        "email",
+        "name",
+        "is_active",
+        "is_staff",
+        "is_superuser",
+        "teams",
+        moment("last_login"),
+    )
+    list_filter = ("is_active", "is_staff", "is_superuser", "groups")
+    search_fields = ("email", "name")
+    ordering = ("email",)
+    date_hierarchy = "created_at"
+    readonly_fields = ("last_login", "created_at", "shown_related")
+    fieldsets = (
+        (None, {"fields": ("email", "name", "password", "is_active")}),
+        ("Administration", {"fields": _POWERS}),
+        ("Dates", {"fields": ("created_at", "last_login")}),
+        ("Related", {"fields": ("shown_related",)}),
+    )
+    add_fieldsets = (
+        (None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),
+    )
+
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
+        """Show teams once there can be some."""
+        return self.inlines if obj else ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Count the teams in the same query."""
+        people: QuerySet[User] = super().get_queryset(request)
+        return people.annotate(team_count=Count("memberships"))
+
+    @display(description="teams", ordering="team_count")
+    def teams(self, user: Any) -> int:
+        """Return how many teams the person is in."""
+        return int(user.team_count)
+
+    @display(description="lists")
+    def shown_related(self, user: User) -> SafeString | str:
+        """Return links to everything that is the person's."""
+        return related_lists(user)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Let only a superuser hand out powers."""
+        return self.readonly_fields if _is_super(request) else (*self.readonly_fields, *_POWERS)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Keep superusers out of the hands of everybody else."""
+        if isinstance(obj, User) and obj.is_superuser and not _is_super(request):
+            return False
+        return bool(super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Refuse: history names people; switch them off instead."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Save, and write down who changed what about whom."""
+        before = form.initial.get("email") if change else None
+        super().save_model(request, obj, form, change)
+        if before and before != obj.email:
+            # The old address would go on opening this account.
+            EmailAddress.objects.filter(user=obj, email__iexact=before).delete()
+        record(
+            actor=actor_of(request),
+            action="user.changed" if change else "user.created",
+            subject=f"user:{obj.pk}",
+            fields=sorted(set(form.changed_data) - {"password1", "password2"}),
+        )
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        """Write down new passwords too: their form is saved without `save_model`."""
+        if isinstance(form, AdminPasswordChangeForm):
+            subject = f"user:{form.user.pk}"
+            record(actor=actor_of(request), action="user.password_set", subject=subject)
+        return super().construct_change_message(request, form, formsets, add)
+
+
+def _is_super(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))

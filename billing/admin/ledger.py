@@ -1,0 +1,235 @@
+"""The books, to be read: accounts, transfers, holds, and what counts under which limit."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import F, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from billing.models import Account, Hold, HoldWindow, SpendWindow, Transfer
+from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
+from platform_site.admin.shown import (
+    EMPTY,
+    badge,
+    badge_of,
+    clean,
+    link_to_reference,
+    linked,
+    moment,
+    related_lists,
+    roomy,
+)
+from platform_site.admin.typed import display
+
+KIND_LABELS = {
+    Transfer.Kind.GRANT: "success",
+    Transfer.Kind.HOLD: "info",
+    Transfer.Kind.SETTLE: "primary",
+    Transfer.Kind.RELEASE: "default",
+    Transfer.Kind.ADJUST: "warning",
+}
+
+
+@admin.register(Account)
+class AccountAdmin(ReadOnlyAdmin):
+    """The four accounts of every team."""
+
+    list_display = ("__str__", linked("team"), "kind", "shown_balance", "debits", "credits")
+    list_filter = ("kind", "team")
+    list_select_related = ("team",)
+    search_fields = ("team__name", "team__slug")
+    fields = ("team", "kind", "shown_balance", "debits", "credits", "shown_related")
+
+    @display(description="balance", ordering=F("credits") - F("debits"))
+    def shown_balance(self, account: Account) -> int:
+        """Return the credits in it."""
+        return account.balance
+
+    @display(description="lists")
+    def shown_related(self, account: Account) -> SafeString | str:
+        """Return links to its transfers, both ways."""
+        return related_lists(account)
+
+
+@admin.register(Transfer)
+class TransferAdmin(ReadOnlyAdmin):
+    """Credits moving from one account to another, written once."""
+
+    list_display = (
+        moment("created_at"),
+        "shown_kind",
+        linked("team"),
+        "amount",
+        "shown_for",
+        "actor",
+        "shown_reason",
+    )
+    list_filter = ("kind", "team")
+    list_select_related = ("team", "hold")
+    search_fields = ("actor", "reason", "request_id", "idempotency_key", "hold__reference")
+    date_hierarchy = "created_at"
+    fields = (
+        "created_at",
+        "kind",
+        "team",
+        "amount",
+        "debit_account",
+        "credit_account",
+        "hold",
+        "actor",
+        "shown_reason",
+        "request_id",
+        "idempotency_key",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Transfer]:
+        """Join the accounts' teams: their names are made of them."""
+        rows: QuerySet[Transfer] = super().get_queryset(request)
+        return rows.select_related("team", "hold", "debit_account__team", "credit_account__team")
+
+    @display(description="for", ordering="hold__reference")
+    def shown_for(self, transfer: Transfer) -> str | SafeString:
+        """Return what its hold was taken for, as a link."""
+        return link_to_reference(transfer.hold.reference) if transfer.hold else EMPTY
+
+    @display(description="kind", ordering="kind")
+    def shown_kind(self, transfer: Transfer) -> SafeString:
+        """Return the kind in colour."""
+        return badge_of(transfer, "kind", KIND_LABELS)
+
+    @display(description="reason")
+    def shown_reason(self, transfer: Transfer) -> SafeString:
+        """Return the reason, cleaned: it may quote the vendor."""
+        return roomy(clean(transfer.reason))
+
+
+class TransferInline(ReadOnlyInline):
+    """The entries of a hold."""
+
+    model = Transfer
+    fields = ("created_at", "kind", "amount", "actor", "shown_reason", "request_id")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Join the team: an entry's name is made of it."""
+        return super().get_queryset(request).select_related("team")
+
+    @display(description="reason")
+    def shown_reason(self, transfer: Transfer) -> SafeString:
+        """Return the reason, cleaned."""
+        return roomy(clean(transfer.reason))
+
+
+class HoldWindowInline(ReadOnlyInline):
+    """The windows a hold counts in."""
+
+    model = HoldWindow
+    ordering = ("pk",)
+    fields = ("window",)
+    verbose_name_plural = "counts in"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Join the windows' limits: their names are made of them."""
+        return super().get_queryset(request).select_related("window__limit", "hold")
+
+
+class IsOpenFilter(admin.SimpleListFilter):
+    """Open or closed holds."""
+
+    title = "standing"
+    parameter_name = "open"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer both."""
+        return [("yes", "open"), ("no", "closed")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep what was asked for."""
+        if self.value() == "yes":
+            return queryset.filter(closed_at=None)
+        return queryset.exclude(closed_at=None) if self.value() == "no" else queryset
+
+
+@admin.register(Hold)
+class HoldAdmin(ReadOnlyAdmin):
+    """Credits set aside until the vendor's word."""
+
+    list_display = (
+        moment("created_at"),
+        linked("team"),
+        "amount",
+        "shown_standing",
+        "settled",
+        "released",
+        "shown_reference",
+        moment("closed_at"),
+    )
+    list_filter = (IsOpenFilter, "team")
+    list_select_related = ("team",)
+    search_fields = ("reference", "id__startswith")
+    date_hierarchy = "created_at"
+    inlines = (TransferInline, HoldWindowInline)
+    fields = (
+        "id",
+        "team",
+        "amount",
+        "shown_standing",
+        "settled",
+        "released",
+        "shown_reference",
+        "created_at",
+        "closed_at",
+    )
+
+    @display(description="standing")
+    def shown_standing(self, hold: Hold) -> SafeString:
+        """Tell how it closed, if it did."""
+        if hold.is_open:
+            return badge("open", "info")
+        return badge("settled", "primary") if hold.settled else badge("released", "default")
+
+    @display(description="for", ordering="reference")
+    def shown_reference(self, hold: Hold) -> str | SafeString:
+        """Return what it was taken for, as a link."""
+        return link_to_reference(hold.reference)
+
+
+class WindowHoldInline(ReadOnlyInline):
+    """The holds that count in a window."""
+
+    model = HoldWindow
+    ordering = ("pk",)
+    fields = ("hold",)
+    verbose_name_plural = "holds"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Join the holds."""
+        return super().get_queryset(request).select_related("hold", "window")
+
+
+@admin.register(SpendWindow)
+class SpendWindowAdmin(ReadOnlyAdmin):
+    """What one limit counted in one window."""
+
+    list_display = (moment("starts_at"), linked("limit"), "held", "spent")
+    list_filter = ("limit__window", "limit__subject_kind")
+    list_select_related = ("limit",)
+    search_fields = ("limit__subject_id",)
+    date_hierarchy = "starts_at"
+    inlines = (WindowHoldInline,)
+    fields = ("limit", "starts_at", "held", "spent")
+
+
+@admin.register(HoldWindow)
+class HoldWindowAdmin(ReadOnlyAdmin):
+    """Which hold counts in which window."""
+
+    list_display = ("id", linked("hold"), linked("window"))
+    list_select_related = ("hold", "window__limit")
+    search_fields = ("hold__reference", "hold__id__startswith")
+    fields = ("hold", "window")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[HoldWindow]:
+        """Join what the names are made of."""
+        rows: QuerySet[HoldWindow] = super().get_queryset(request)
+        return rows.select_related("hold", "window__limit")

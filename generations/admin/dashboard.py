@@ -1,0 +1,195 @@
+"""The admin's first page: sums, states, and what needs a person; only what permissions show."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import WebhookDelivery
+from billing.overview import books_of_all, spent_by_day
+from generations import overview
+from generations.lifecycle import State
+from generations.models import Film, Generation, ProviderKey
+from platform_site.admin.shown import bare_url, clean, link_to, seconds_ago
+
+DAYS = 14
+ROWS = 5
+# In the order of a life; needs_review first, because it asks for somebody.
+_STATES = (
+    State.NEEDS_REVIEW,
+    State.AWAITING_APPROVAL,
+    State.QUEUED,
+    State.SUBMITTING,
+    State.PROCESSING,
+    State.COMPLETED,
+    State.FAILED,
+    State.CANCELLED,
+)
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add what the person may see to the first page's context."""
+    now = timezone.now()
+    context["title"] = "Overview"
+    sections: dict[str, tuple[str, Callable[[datetime], Any]]] = {
+        "money": ("billing.view_account", _money),
+        "states": ("generations.view_generation", _states),
+        "background": ("django_q.view_ormq", _background),
+    }
+    panels: tuple[tuple[str, Callable[[datetime], dict[str, Any]]], ...] = (
+        ("generations.view_generation", _review),
+        ("generations.view_providerkey", _paused),
+        ("generations.view_film", _at_risk),
+        ("accounts.view_webhookdelivery", _failing),
+    )
+    user = request.user
+    for name, (permission, build) in sections.items():
+        context[name] = build(now) if user.has_perm(permission) else None
+    context["panels"] = [build(now) for permission, build in panels if user.has_perm(permission)]
+    return context
+
+
+def _money(now: datetime) -> dict[str, Any]:
+    books = books_of_all()
+    by_day = spent_by_day(days=DAYS, now=now)
+    chart = {
+        "labels": [f"{day:%d %b}" for day, _ in by_day],
+        "datasets": [
+            {
+                "label": "Credits spent",
+                "data": [credits for _, credits in by_day],
+                "backgroundColor": "var(--color-primary-600)",
+                "displayYAxis": True,
+                "maxBarThickness": 28,
+                "borderRadius": 4,
+            }
+        ],
+    }
+    url = _list("billing_account")
+    sums = (
+        ("Available", books.available, f"{url}?kind__exact=wallet"),
+        ("Held", books.held, f"{_list('billing_hold')}?open=yes"),
+        ("Spent", books.spent, f"{_list('billing_transfer')}?kind__exact=settle"),
+        ("Granted", books.granted, f"{_list('billing_transfer')}?kind__exact=grant"),
+    )
+    return {
+        "sums": sums,
+        "chart": json.dumps(chart),
+        "total": sum(c for _, c in by_day),
+        "days": DAYS,
+    }
+
+
+def _states(_now: datetime) -> list[dict[str, Any]]:
+    counts = overview.count_by_state()
+    url = _list("generations_generation")
+    return [
+        {
+            "title": state.label,
+            "count": counts[state],
+            "url": f"{url}?state__exact={state.value}",
+            "asks": state == State.NEEDS_REVIEW and counts[state] > 0,
+        }
+        for state in _STATES
+    ]
+
+
+def _background(now: datetime) -> list[dict[str, Any]]:
+    state = overview.background(now=now)
+    lost = f"{_list('generations_film')}?state__exact=given_up"
+    facts = (
+        ("Last heartbeat", seconds_ago(state.beat_age), _list("platform_site_beat"), state.is_late),
+        ("Waiting tasks", f"{state.waiting:,}", _list("django_q_ormq"), False),
+        ("Failed tasks in a day", f"{state.failed_today:,}", _list("django_q_failure"), None),
+        ("Films lost in a day", f"{state.lost_films:,}", lost, None),
+    )
+    return [
+        {"title": title, "value": value, "url": url, "asks": value != "0" if asks is None else asks}
+        for title, value, url, asks in facts
+    ]
+
+
+def _review(now: datetime) -> dict[str, Any]:
+    def row(generation: Generation) -> Sequence[Any]:
+        age = seconds_ago((now - generation.created_at).total_seconds())
+        return link_to(generation), generation.team, generation.get_review_reason_display(), age
+
+    rows, count = overview.first_and_count(overview.needing_review(), limit=ROWS)
+    return _panel(
+        "Needs review",
+        ("Generation", "Team", "Why", "Asked"),
+        [row(one) for one in rows],
+        count,
+        f"{_list('generations_generation')}?state__exact=needs_review",
+        "No generation waits for a person.",
+    )
+
+
+def _paused(_now: datetime) -> dict[str, Any]:
+    def row(key: ProviderKey) -> Sequence[Any]:
+        waiting: int = key.waiting  # type: ignore[attr-defined]  # annotated by the selector
+        return link_to(key), key.team, clean(key.paused_reason), waiting
+
+    rows, count = overview.first_and_count(overview.paused_keys(), limit=ROWS)
+    return _panel(
+        "Paused provider keys",
+        ("Key", "Team", "Why", "Jobs waiting"),
+        [row(one) for one in rows],
+        count,
+        f"{_list('generations_providerkey')}?state__exact=paused",
+        "Every key is accepted by the vendor.",
+    )
+
+
+def _at_risk(now: datetime) -> dict[str, Any]:
+    def row(film: Film) -> Sequence[Any]:
+        ends = film.link_expires_at
+        left = max(0.0, (ends - now).total_seconds()) if ends else None
+        words = "–" if left is None else f"{left / 3600:.1f} h"
+        return link_to(film), film.generation.team, clean(film.problem), words
+
+    rows, count = overview.first_and_count(overview.films_at_risk(), limit=ROWS)
+    return _panel(
+        "Films at risk",
+        ("Film", "Team", "Trouble", "Link lives"),
+        [row(one) for one in rows],
+        count,
+        f"{_list('generations_film')}?state__exact=pending",
+        "Every film is being kept without trouble.",
+    )
+
+
+def _failing(_now: datetime) -> dict[str, Any]:
+    def row(delivery: WebhookDelivery) -> Sequence[Any]:
+        answer = delivery.response_status or clean(delivery.response_note)[:60] or "–"
+        return link_to(delivery), delivery.team, bare_url(delivery.url), answer
+
+    rows, count = overview.first_and_count(overview.failing_webhooks(), limit=ROWS)
+    return _panel(
+        "Failing webhooks",
+        ("Message", "Team", "To", "Answer"),
+        [row(one) for one in rows],
+        count,
+        f"{_list('accounts_webhookdelivery')}?state__in=given_up,pending",
+        "Clients answer.",
+    )
+
+
+def _panel(  # noqa: PLR0917  # one call a panel, in the order of the page
+    title: str, headers: Sequence[str], rows: list[Any], count: int, url: str, calm: str
+) -> dict[str, Any]:
+    return {
+        "title": title,
+        "table": {"headers": headers, "rows": rows},
+        "count": count,
+        "url": url,
+        "calm": calm,
+    }
+
+
+def _list(name: str) -> str:
+    return reverse(f"admin:{name}_changelist")

@@ -1,0 +1,193 @@
+"""Kept films, events, callbacks and uploads, to be read. No token of theirs is on any page."""
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+
+from generations.models import CallbackReceipt, Film, GenerationEvent, Upload
+from platform_site.admin.base import ReadOnlyAdmin
+from platform_site.admin.shown import badge_of, clean, linked, moment, related_lists, roomy
+from platform_site.admin.typed import display
+
+FILM_LABELS = {
+    Film.State.PENDING: "info",
+    Film.State.KEPT: "success",
+    Film.State.GIVEN_UP: "danger",
+}
+VERDICT_LABELS = {
+    CallbackReceipt.Verdict.NOTED: "default",
+    CallbackReceipt.Verdict.PROPOSED: "info",
+    CallbackReceipt.Verdict.ADOPTED: "success",
+    CallbackReceipt.Verdict.REJECTED: "warning",
+}
+
+
+def megabytes(size: int) -> str:
+    """Return a size in bytes as people read it."""
+    return f"{size / 1_000_000:.1f} MB" if size else "–"
+
+
+@admin.register(Film)
+class FilmAdmin(ReadOnlyAdmin):
+    """The kept film of a generation, or the story of why there is none."""
+
+    list_display = (
+        "shown_name",
+        linked("generation__team", order="generation__team"),
+        "shown_state",
+        "shown_pixels",
+        "shown_size",
+        moment("link_expires_at"),
+        "alarms",
+        "attempts",
+        "shown_problem",
+    )
+    list_filter = ("state", "alarms", "has_audio", "generation__team")
+    list_select_related = ("generation__team",)
+    search_fields = ("generation__id__startswith", "generation__prompt", "sha256", "problem")
+    date_hierarchy = "created_at"
+    fields = (
+        "generation",
+        "shown_state",
+        "shown_problem",
+        "attempts",
+        "next_attempt_at",
+        "link_expires_at",
+        "alarms",
+        "created_at",
+        "kept_at",
+        "shown_pixels",
+        "frames",
+        "has_audio",
+        "shown_size",
+        "sha256",
+        "differs",
+    )
+    unsearchable = ("file_name", "poster_name", "last_frame_name")
+
+    @display(description="film")
+    def shown_name(self, film: Film) -> str:
+        """Return its generation's name."""
+        return str(film.generation)
+
+    @display(description="state", ordering="state")
+    def shown_state(self, film: Film) -> SafeString:
+        """Return the state in colour."""
+        return badge_of(film, "state", FILM_LABELS)
+
+    @display(description="pixels", ordering="width")
+    def shown_pixels(self, film: Film) -> str:
+        """Return width and height."""
+        return f"{film.width}×{film.height}" if film.width else "–"
+
+    @display(description="size", ordering="size")
+    def shown_size(self, film: Film) -> str:
+        """Return the size in megabytes."""
+        return megabytes(film.size)
+
+    @display(description="problem")
+    def shown_problem(self, film: Film) -> SafeString:
+        """Return what keeps it from being kept."""
+        return roomy(clean(film.problem))
+
+
+@admin.register(GenerationEvent)
+class GenerationEventAdmin(ReadOnlyAdmin):
+    """Every move and remark, of all generations."""
+
+    list_display = (
+        moment("at"),
+        linked("generation"),
+        "kind",
+        "from_state",
+        "to_state",
+        "shown_message",
+        "actor",
+    )
+    list_filter = ("kind", "to_state")
+    list_select_related = ("generation",)
+    search_fields = ("generation__id__startswith", "actor", "request_id", "upstream_id", "message")
+    date_hierarchy = "at"
+    ordering = ("-id",)
+    fields = (
+        "at",
+        "generation",
+        "kind",
+        "from_state",
+        "to_state",
+        "shown_message",
+        "actor",
+        "request_id",
+        "upstream_id",
+    )
+
+    @display(description="message")
+    def shown_message(self, event: GenerationEvent) -> SafeString:
+        """Return the message, cleaned: it may quote the vendor."""
+        return roomy(clean(event.message))
+
+
+@admin.register(CallbackReceipt)
+class CallbackReceiptAdmin(ReadOnlyAdmin):
+    """What the vendor posted to us; believed in nothing."""
+
+    list_display = (
+        moment("received_at"),
+        linked("generation"),
+        "event",
+        "proposed_id",
+        "shown_verdict",
+        "sent_from",
+    )
+    list_filter = ("verdict", "event")
+    list_select_related = ("generation",)
+    search_fields = ("generation__id__startswith", "proposed_id", "sent_from")
+    date_hierarchy = "received_at"
+    fields = (
+        "received_at",
+        "generation",
+        "event",
+        "proposed_id",
+        "shown_verdict",
+        "sent_from",
+        "checks",
+        "next_check_at",
+    )
+
+    @display(description="verdict", ordering="verdict")
+    def shown_verdict(self, receipt: CallbackReceipt) -> SafeString:
+        """Return the verdict in colour."""
+        return badge_of(receipt, "verdict", VERDICT_LABELS)
+
+
+@admin.register(Upload)
+class UploadAdmin(ReadOnlyAdmin):
+    """Images handed in for first and last frames. Their files' names are their tokens."""
+
+    list_display = (
+        "__str__",
+        linked("team"),
+        linked("user"),
+        moment("created_at"),
+        moment("expires_at"),
+    )
+    list_filter = ("content_type", "team")
+    list_select_related = ("team", "user")
+    search_fields = ("team__name", "user__email")
+    date_hierarchy = "created_at"
+    fields = (
+        "team",
+        "user",
+        "content_type",
+        "width",
+        "height",
+        "size",
+        "created_at",
+        "expires_at",
+        "shown_related",
+    )
+    unsearchable = ("file_name",)
+
+    @display(description="lists")
+    def shown_related(self, upload: Upload) -> str | SafeString:
+        """Return links to what was made of it."""
+        return related_lists(upload)

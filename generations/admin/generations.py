@@ -1,0 +1,292 @@
+"""Generations, to be read: the request, the money, the life, and what the vendor said."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from billing.models import Transfer
+from generations.admin.films import FILM_LABELS, VERDICT_LABELS, megabytes
+from generations.lifecycle import State
+from generations.models import CallbackReceipt, Film, Generation, GenerationEvent
+from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
+from platform_site.admin.shown import (
+    EMPTY,
+    badge_of,
+    bare_url,
+    clean,
+    clean_json,
+    link_to,
+    linked,
+    moment,
+    roomy,
+    table,
+    to_the_second,
+    unbroken,
+)
+from platform_site.admin.typed import display
+
+STATE_LABELS = {
+    State.AWAITING_APPROVAL: "warning",
+    State.QUEUED: "default",
+    State.SUBMITTING: "info",
+    State.PROCESSING: "info",
+    State.NEEDS_REVIEW: "warning",
+    State.COMPLETED: "success",
+    State.FAILED: "danger",
+    State.CANCELLED: "default",
+}
+
+
+class EventInline(ReadOnlyInline):
+    """What happened, in order."""
+
+    model = GenerationEvent
+    fields = ("shown_at", "kind", "from_state", "to_state", "shown_message", "actor", "upstream_id")
+    verbose_name_plural = "events"
+
+    @display(description="at")
+    def shown_at(self, event: GenerationEvent) -> SafeString:
+        """Return the second it happened."""
+        return to_the_second(event.at)
+
+    @display(description="message")
+    def shown_message(self, event: GenerationEvent) -> SafeString:
+        """Return the message, cleaned: it may quote the vendor."""
+        return roomy(clean(event.message))
+
+
+class FilmInline(ReadOnlyInline):
+    """The film."""
+
+    model = Film
+    ordering = ("pk",)
+    fields = ("shown_state", "shown_file", "link_expires_at", "alarms", "attempts", "shown_problem")
+    verbose_name_plural = "film"
+
+    @display(description="state")
+    def shown_state(self, film: Film) -> SafeString:
+        """Return the state in colour."""
+        return badge_of(film, "state", FILM_LABELS)
+
+    @display(description="file")
+    def shown_file(self, film: Film) -> str:
+        """Return its pixels, frames and size."""
+        if film.state != Film.State.KEPT:
+            return EMPTY
+        size = megabytes(film.size)
+        return f"{film.width}×{film.height}, {film.frames} frames, {size}"
+
+    @display(description="problem")
+    def shown_problem(self, film: Film) -> SafeString:
+        """Return what keeps it from being kept, or how it differs from the order."""
+        return roomy(clean(film.problem or film.differs))
+
+
+class CallbackInline(ReadOnlyInline):
+    """The vendor's callbacks."""
+
+    model = CallbackReceipt
+    fields = ("received_at", "event", "proposed_id", "shown_verdict", "sent_from")
+    verbose_name_plural = "callbacks"
+
+    @display(description="verdict")
+    def shown_verdict(self, receipt: CallbackReceipt) -> SafeString:
+        """Return the verdict in colour."""
+        return badge_of(receipt, "verdict", VERDICT_LABELS)
+
+
+@admin.register(Generation)
+class GenerationAdmin(ReadOnlyAdmin):
+    """One job for one video, from the request to the kept film."""
+
+    list_display = (
+        "shown_prompt",
+        "shown_state",
+        linked("team"),
+        linked("user"),
+        "shown_order",
+        "credits",
+        moment("created_at"),
+        "shown_seconds",
+        "shown_film",
+    )
+    list_filter = (
+        "state",
+        "review_reason",
+        "film__state",
+        "error_code",
+        "model",
+        "resolution",
+        "mode",
+        "metadata_differs",
+        "team",
+    )
+    search_fields = (
+        "id__startswith",
+        "upstream_id",
+        "prompt",
+        "idempotency_key",
+        "user__email",
+        "team__name",
+    )
+    date_hierarchy = "created_at"
+    inlines = (EventInline, FilmInline, CallbackInline)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "id",
+                    "shown_state",
+                    "shown_trouble",
+                    "team",
+                    "user",
+                    "api_key",
+                    "provider_key",
+                    "prompt",
+                    "shown_order",
+                    "credits",
+                )
+            },
+        ),
+        (
+            "Money",
+            {
+                "classes": ("tab",),
+                "fields": ("rate", "credits_per_second", "hold", "shown_transfers"),
+            },
+        ),
+        (
+            "Request",
+            {
+                "classes": ("tab",),
+                "fields": (
+                    "mode",
+                    "shown_body",
+                    "shown_callback_url",
+                    "idempotency_key",
+                    "remix_of",
+                    "retry_of",
+                ),
+            },
+        ),
+        (
+            "Vendor",
+            {
+                "classes": ("tab",),
+                "fields": (
+                    "upstream_id",
+                    "submit_attempts",
+                    "next_submit_at",
+                    "submitted_at",
+                    "accepted_at",
+                    "polls",
+                    "poll_failures",
+                    "next_poll_at",
+                    "ended_at",
+                    "seed",
+                    "metadata_differs",
+                    "shown_metadata",
+                ),
+            },
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Generation]:
+        """Join what rows name; keep the callback's token in the database."""
+        rows: QuerySet[Generation] = super().get_queryset(request)
+        return rows.select_related(
+            "team",
+            "user",
+            "film",
+            "api_key",
+            "provider_key",
+            "rate",
+            "hold",
+            "remix_of",
+            "retry_of",
+        ).defer(
+            "callback_token",
+            "fingerprint",
+            "film__token",
+            "film__source_url",
+            "provider_key__secret_token",
+            "api_key__digest",
+            "api_key__prefix",
+            "team__webhook_secret_token",
+            "user__password",
+            "remix_of__callback_token",
+            "retry_of__callback_token",
+        )
+
+    @display(description="prompt", ordering="prompt")
+    def shown_prompt(self, generation: Generation) -> SafeString:
+        """Return the start of the prompt."""
+        return roomy(generation)
+
+    @display(description="state", ordering="state")
+    def shown_state(self, generation: Generation) -> SafeString:
+        """Return the state in colour."""
+        return badge_of(generation, "state", STATE_LABELS)
+
+    @display(description="trouble")
+    def shown_trouble(self, generation: Generation) -> str:
+        """Return why it is in review or how it failed."""
+        if generation.review_reason:
+            return generation.get_review_reason_display()
+        if generation.error_code:
+            return clean(f"{generation.error_code}: {generation.error_message}")
+        return EMPTY
+
+    @display(description="order")
+    def shown_order(self, generation: Generation) -> SafeString:
+        """Return what was ordered, in a line."""
+        sound = "audio" if generation.generate_audio else "silent"
+        size = f"{generation.resolution} {generation.aspect_ratio}"
+        return unbroken(f"{generation.duration} s, {size}, {sound}")
+
+    @display(description="took")
+    def shown_seconds(self, generation: Generation) -> str:
+        """Return the seconds from the request to the end."""
+        if generation.ended_at is None:
+            return EMPTY
+        return f"{(generation.ended_at - generation.created_at).total_seconds():.0f} s"
+
+    @display(description="film")
+    def shown_film(self, generation: Generation) -> str | SafeString:
+        """Return whether its film is ours."""
+        film: Film | None = getattr(generation, "film", None)
+        return badge_of(film, "state", FILM_LABELS) if film else EMPTY
+
+    @display(description="entries")
+    def shown_transfers(self, generation: Generation) -> str | SafeString:
+        """Return the ledger's entries of its hold."""
+        entries = Transfer.objects.filter(hold=generation.hold_id).select_related("team")
+        rows: list[tuple[Any, ...]] = [
+            (
+                to_the_second(entry.created_at),
+                link_to(entry),
+                entry.actor,
+                clean(entry.reason),
+            )
+            for entry in entries.order_by("id")
+        ]
+        return table(("At", "Entry", "Actor", "Reason"), rows)
+
+    @display(description="body")
+    def shown_body(self, generation: Generation) -> SafeString:
+        """Return what was sent; the links of its images without their tokens."""
+        return clean_json(generation.body)
+
+    @display(description="callback URL")
+    def shown_callback_url(self, generation: Generation) -> str:
+        """Return where the client wants to be told, without its query."""
+        return bare_url(generation.callback_url)
+
+    @display(description="vendor's metadata")
+    def shown_metadata(self, generation: Generation) -> SafeString:
+        """Return what the vendor said it made."""
+        return clean_json(generation.upstream_metadata)

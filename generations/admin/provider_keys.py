@@ -1,0 +1,243 @@
+"""The vault's rows: written once, never read back."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.safestring import SafeString
+from django.views.decorators.debug import sensitive_post_parameters
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
+
+from accounts.admin.acting import actor_of
+from accounts.selectors import membership_of
+from billing.selectors import limits_of
+from generations.models import ProviderKey
+from generations.services.provider_keys import (
+    delete_provider_key,
+    pause_provider_key,
+    resume_provider_key,
+    vault_provider_key,
+)
+from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell, tell_all
+from platform_site.admin.shown import (
+    badge_of,
+    clean,
+    link_to,
+    linked,
+    moment,
+    related_lists,
+    roomy,
+    table,
+)
+from platform_site.admin.typed import ActionVariant, action, display
+
+_STATE_LABELS = {
+    ProviderKey.State.ACTIVE: "success",
+    ProviderKey.State.PAUSED: "warning",
+    ProviderKey.State.SEALED: "default",
+}
+
+
+class VaultForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A key to vault. What is typed goes to the vault and nowhere else."""
+
+    secret = forms.CharField(
+        label="Key",
+        strip=True,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
+        help_text="The vendor's key, or one that starts with sk-sandbox-. It is never shown again.",
+    )
+
+    class Meta:
+        model = ProviderKey
+        fields = ("team", "owner", "label")
+
+    def clean(self) -> dict[str, Any]:
+        """Check that the key's owner is in its team."""
+        typed = super().clean() or {}
+        team, owner = typed.get("team"), typed.get("owner")
+        if team and owner and membership_of(owner, team) is None:
+            self.add_error("owner", f"{owner} is not a member of {team}.")
+        return typed
+
+
+class PauseForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untyped
+    """Why nothing is to be sent with a key."""
+
+    reason = forms.CharField(max_length=300, widget=UnfoldAdminTextInputWidget)
+
+
+@admin.register(ProviderKey)
+class ProviderKeyAdmin(ServiceAdmin):
+    """Upstream keys: vaulted, paused, resumed and deleted; never shown and never changed."""
+
+    form = VaultForm
+    list_display = (
+        "label",
+        "shown_end",
+        linked("team"),
+        "shown_owner",
+        "shown_state",
+        "shown_reason",
+        "endpoint",
+        "jobs",
+        moment("created_at"),
+    )
+    list_filter = ("state", "endpoint", "team")
+    search_fields = ("label", "last4", "owner__email", "team__name", "team__slug")
+    date_hierarchy = "created_at"
+    autocomplete_fields = ("team", "owner")
+    actions = ("resume_selected",)
+    actions_detail = ("pause", "resume")
+    fieldsets = (
+        (None, {"fields": ("label", "shown_end", "team", "shown_owner", "endpoint", "created_at")}),
+        ("State", {"fields": ("shown_state", "shown_reason", "next_probe_at", "probes")}),
+        ("Spending", {"fields": ("shown_limits",)}),
+        ("Related", {"fields": ("shown_related",)}),
+    )
+    add_fieldsets = ((None, {"fields": ("team", "owner", "label", "secret")}),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ProviderKey]:
+        """Count the jobs in the same query; keep the token in the database."""
+        keys: QuerySet[ProviderKey] = super().get_queryset(request)
+        return (
+            keys.select_related("team", "owner")
+            .defer("secret_token")
+            .annotate(job_count=Count("generations"))
+        )
+
+    @display(description="key")
+    def shown_end(self, key: ProviderKey) -> str:
+        """Return the last four characters, by which people tell their keys apart."""
+        return f"…{key.last4}"
+
+    @display(description="whose", ordering="owner")
+    def shown_owner(self, key: ProviderKey) -> str | SafeString:
+        """Return whose it is."""
+        return "the whole team's" if key.is_shared else link_to(key.owner)
+
+    @display(description="state", ordering="state")
+    def shown_state(self, key: ProviderKey) -> SafeString:
+        """Return the state in colour."""
+        return badge_of(key, "state", _STATE_LABELS)
+
+    @display(description="paused because")
+    def shown_reason(self, key: ProviderKey) -> SafeString:
+        """Return why it is paused, cleaned: it may quote the vendor."""
+        return roomy(clean(key.paused_reason))
+
+    @display(description="jobs", ordering="job_count")
+    def jobs(self, key: Any) -> int:
+        """Return how many generations were sent with it."""
+        return int(key.job_count)
+
+    @display(description="spend limits")
+    def shown_limits(self, key: ProviderKey) -> str | SafeString:
+        """Return the caps on this key and their use now."""
+        rows = [
+            (link_to(use.limit), f"{use.spent:,}", f"{use.held:,}", f"{use.left:,}")
+            for use in limits_of("provider_key", key.pk)
+        ]
+        return table(("Limit", "Spent", "Held", "Left"), rows)
+
+    @display(description="lists")
+    def shown_related(self, key: ProviderKey) -> str | SafeString:
+        """Return links to what was sent with it."""
+        return related_lists(key)
+
+    def has_change_permission(self, request: HttpRequest, obj: ProviderKey | None = None) -> bool:
+        """Refuse: a key is vaulted or deleted, never edited."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ProviderKey | None = None) -> bool:
+        """Let a key be deleted once."""
+        if isinstance(obj, ProviderKey) and obj.state == ProviderKey.State.SEALED:
+            return False
+        return bool(super().has_delete_permission(request, obj))
+
+    @method_decorator(sensitive_post_parameters("secret"))
+    def changeform_view(self, *args: Any, **kwargs: Any) -> Any:
+        """Keep the typed key out of error reports."""
+        return super().changeform_view(*args, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: ProviderKey, form: Any, change: bool) -> None:
+        """Vault the key."""
+        typed = form.cleaned_data
+        key = vault_provider_key(
+            team=typed["team"],
+            owner=typed["owner"],
+            secret=typed["secret"],
+            label=typed["label"],
+            actor=actor_of(request),
+        )
+        obj.pk, obj.last4 = key.pk, key.last4
+
+    def delete_model(self, request: HttpRequest, obj: ProviderKey) -> None:
+        """Seal the key; its row stays, and its secret goes after its last generation."""
+        delete_provider_key(obj, actor=actor_of(request))
+
+    def buttons_for(self, object_id: str) -> frozenset[str]:
+        """Offer what the key's state allows."""
+        key = ProviderKey.objects.filter(pk=object_id).first()
+        state = key.state if key else ProviderKey.State.SEALED
+        names = {ProviderKey.State.ACTIVE: {"pause"}, ProviderKey.State.PAUSED: {"resume"}}
+        return frozenset(names.get(ProviderKey.State(state), set()))
+
+    def _resume(self, request: HttpRequest, key: ProviderKey) -> str:
+        resumed = resume_provider_key(key, actor=actor_of(request), now=timezone.now())
+        return f"{key} is active; its queued jobs are due." if resumed else f"{key} was not paused."
+
+    @admin.action(description="Resume the selected keys", permissions=["operate"])
+    def resume_selected(self, request: HttpRequest, queryset: QuerySet[ProviderKey]) -> None:
+        """Send with paused keys again."""
+        paused = queryset.filter(state=ProviderKey.State.PAUSED)
+        tell_all(request, paused, lambda key: self._resume(request, key))
+
+    @action(
+        description="Resume",
+        icon="play_arrow",
+        variant=ActionVariant.PRIMARY,
+        permissions=["operate"],
+        dialog={
+            "title": "Send with this key again?",
+            "description": "Its queued jobs are due at once.",
+            "form_class": ConfirmForm,
+            "form_submit_text": "Resume",
+        },
+    )
+    def resume(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
+        """Send with a paused key again."""
+        key = get_object_or_404(ProviderKey, pk=object_id)
+        tell(request, lambda: self._resume(request, key))
+        return self.answer(request, object_id)
+
+    @action(
+        description="Pause",
+        icon="pause",
+        variant=ActionVariant.WARNING,
+        permissions=["operate"],
+        dialog={
+            "title": "Pause this key?",
+            "description": "Nothing is sent with it until somebody resumes it. Its jobs stay "
+            "queued and keep their credits; what was sent is followed to its end.",
+            "form_class": PauseForm,
+            "form_submit_text": "Pause",
+        },
+    )
+    def pause(self, request: HttpRequest, form: PauseForm, object_id: str) -> HttpResponse:
+        """Stop sending with a key."""
+        key = get_object_or_404(ProviderKey, pk=object_id)
+
+        def work() -> str:
+            reason: str = form.cleaned_data["reason"]
+            paused = pause_provider_key(key, reason=reason, actor=actor_of(request), probe=False)
+            return f"{key} is paused." if paused else f"{key} was not active."
+
+        tell(request, work)
+        return self.answer(request, object_id)

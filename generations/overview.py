@@ -1,0 +1,96 @@
+"""What an administrator should see first: where everything stands, and what needs a person."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from django.db.models import Count, Model, Q, QuerySet
+from django_q.models import Failure, OrmQ
+
+from accounts.models import WebhookDelivery
+from generations.lifecycle import State
+from generations.models import Film, Generation, ProviderKey
+from platform_site.beats import beat_age_seconds
+
+Row = TypeVar("Row", bound=Model)
+
+# A healthy cluster beats every few seconds; the supervisor replaces one that does not.
+BEAT_IS_LATE_SECONDS = 60
+TRIES_THAT_WORRY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """How the queue is doing, and what it could not save in a day."""
+
+    beat_age: float | None  # seconds
+    waiting: int
+    failed_today: int
+    lost_films: int
+
+    @property
+    def is_late(self) -> bool:
+        """Tell whether no task has been done for too long."""
+        return self.beat_age is None or self.beat_age > BEAT_IS_LATE_SECONDS
+
+
+def count_by_state() -> dict[State, int]:
+    """Return how many generations stand in each state; every state is in it."""
+    rows = Generation.objects.order_by().values("state").annotate(count=Count("pk"))
+    counts = {row["state"]: row["count"] for row in rows}
+    return {state: counts.get(state, 0) for state in State}
+
+
+def needing_review() -> QuerySet[Generation]:
+    """Return the generations that wait for a person, longest first."""
+    return (
+        Generation.objects.filter(state=State.NEEDS_REVIEW)
+        .select_related("team", "user")
+        .order_by("created_at")
+    )
+
+
+def paused_keys() -> QuerySet[ProviderKey]:
+    """Return the provider keys that the vendor turned away, with the jobs that wait for each."""
+    return (
+        ProviderKey.objects.filter(state=ProviderKey.State.PAUSED)
+        .select_related("team", "owner")
+        .annotate(waiting=Count("generations", filter=Q(generations__state=State.QUEUED)))
+        .order_by("team", "pk")
+    )
+
+
+def films_at_risk() -> QuerySet[Film]:
+    """Return films not kept yet whose keeping has trouble, by the end of their links' lives."""
+    trouble = Q(alarms__gt=0) | Q(attempts__gte=TRIES_THAT_WORRY) | ~Q(problem="")
+    return (
+        Film.objects.filter(trouble, state=Film.State.PENDING)
+        .select_related("generation__team")
+        .order_by("link_expires_at")
+    )
+
+
+def failing_webhooks() -> QuerySet[WebhookDelivery]:
+    """Return deliveries given up and those that keep failing, newest first."""
+    states = WebhookDelivery.State
+    trouble = Q(state=states.GIVEN_UP) | Q(state=states.PENDING, attempts__gte=TRIES_THAT_WORRY)
+    return WebhookDelivery.objects.filter(trouble).select_related("team").order_by("-created_at")
+
+
+def background(*, now: datetime) -> Background:
+    """Return the state of background work."""
+    day = now - timedelta(days=1)
+    return Background(
+        beat_age=beat_age_seconds(),
+        waiting=OrmQ.objects.count(),
+        failed_today=Failure.objects.filter(stopped__gte=day).count(),
+        lost_films=Film.objects.filter(state=Film.State.GIVEN_UP, created_at__gte=day).count(),
+    )
+
+
+def first_and_count(rows: QuerySet[Row], *, limit: int) -> tuple[Sequence[Row], int]:
+    """Return the first rows and how many there are, in one query while they are few."""
+    first = list(rows[: limit + 1])
+    count = len(first) if len(first) <= limit else rows.count()
+    return first[:limit], count

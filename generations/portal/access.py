@@ -1,0 +1,128 @@
+"""Who asks, for which team, and what becomes of a refusal: the portal's one border."""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import cast
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render, resolve_url
+from django_htmx.middleware import HtmxDetails
+
+from accounts.actor import Actor
+from accounts.models import Membership, User
+from accounts.roles import Permission
+from accounts.selectors import memberships_of, require, team_for
+from generations.models import Generation
+from generations.selectors import generation_for
+from platform_site.errors import DailiesError, NotFound
+from platform_site.requests import actor_request_id
+
+TEAM_IN_SESSION = "team"
+
+View = Callable[..., HttpResponse]
+
+
+class MemberRequest(HttpRequest):
+    """A request whose person and team are known."""
+
+    user: User
+    membership: Membership
+    htmx: HtmxDetails
+
+
+def member_required(permission: Permission) -> Callable[[View], View]:
+    """Let in people whose role in their current team carries `permission`.
+
+    Sets `request.membership`. Strangers are asked to sign in; refusals that the view does not
+    show itself become pages here, once.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(asked: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+            request = cast("MemberRequest", asked)
+            if not asked.user.is_authenticated:
+                return _sign_in(request)
+            membership = current_membership(request)
+            if membership is None:
+                is_visit = request.method in {"GET", "HEAD"}
+                return render(request, "no_team.html", status=200 if is_visit else 403)
+            request.membership = membership
+            try:
+                require(membership, permission)
+                return view(request, *args, **kwargs)
+            except NotFound as error:
+                raise Http404 from error
+            except DailiesError as error:
+                return _refused(request, error)
+
+        return guarded
+
+    return decorate
+
+
+def current_membership(request: MemberRequest) -> Membership | None:
+    """Return the membership in the team that the person chose last, else in their first one."""
+    for slug in (request.session.get(TEAM_IN_SESSION), None):
+        try:
+            return team_for(request.user, slug)
+        except NotFound:
+            continue
+    return None
+
+
+def enter_team(request: MemberRequest, membership: Membership) -> None:
+    """Make this team the current one."""
+    request.session[TEAM_IN_SESSION] = membership.team.slug
+    request.membership = membership
+
+
+def generation_of_person(request: MemberRequest, generation_id: str) -> Generation:
+    """Return a generation of the current team, or of another team of this person.
+
+    The other team becomes the current one, so that a link from a colleague opens whichever team
+    was looked at last. Raises `TaskNotFound` alike for unknown ids and strangers' (P32).
+    """
+    try:
+        return generation_for(request.membership.team, generation_id)
+    except NotFound:
+        for membership in memberships_of(request.user).exclude(pk=request.membership.pk):
+            try:
+                generation = generation_for(membership.team, generation_id)
+            except NotFound:
+                continue
+            enter_team(request, membership)
+            return generation
+        raise
+
+
+def actor_of(request: MemberRequest) -> Actor:
+    """Return the person as the books name them."""
+    return Actor(name=request.user.email, request_id=actor_request_id(request))
+
+
+def tell(response: HttpResponse, message: str, *, tone: str = "plain") -> HttpResponse:
+    """Let the page show a passing message once it has swapped this response in."""
+    response["HX-Trigger"] = json.dumps({"dailies:tell": {"message": message, "tone": tone}})
+    return response
+
+
+def _sign_in(request: MemberRequest) -> HttpResponse:
+    """Send to the sign-in page; a fragment's request must not swap that page into its corner."""
+    login = resolve_url(settings.LOGIN_URL)
+    if not request.htmx:
+        return HttpResponseRedirect(f"{login}?{urlencode({'next': request.get_full_path()})}")
+    shown = urlsplit(request.htmx.current_url or "").path or "/"
+    response = HttpResponse(status=204)
+    response["HX-Redirect"] = f"{login}?{urlencode({'next': shown})}"
+    return response
+
+
+def _refused(request: MemberRequest, error: DailiesError) -> HttpResponse:
+    if request.htmx:
+        response = HttpResponse(status=204)
+        return tell(response, error.message, tone="bad")
+    return render(request, "refused.html", {"error": error}, status=error.status)

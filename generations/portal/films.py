@@ -1,0 +1,85 @@
+"""The page of one generation: its film, or the story of why there is none."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.roles import Permission
+from generations.models import Generation
+from generations.portal.access import MemberRequest, actor_of, generation_of_person, member_required
+from generations.portal.drafts import fresh_key, slots_of
+from generations.portal.library import job_of
+from generations.portal.refusals import refusal_of
+from generations.portal.studio import STOP_POLLING
+from generations.portal.words import cost_of, moments_of
+from generations.requests import validate_request
+from generations.services.frames import last_frame_as_upload
+from generations.services.submission import submit_generation
+from generations.wire import api_status, film_url, upload_url
+from platform_site.errors import DailiesError
+
+
+@require_GET
+@member_required(Permission.VIEW)
+def film(request: MemberRequest, generation_id: str) -> HttpResponse:
+    """Show the film and how it came about; a fragment's request gets what changes."""
+    generation = generation_of_person(request, generation_id)
+    context = _context(generation)
+    if not request.htmx:
+        return render(request, "films/film.html", context)
+    status = 200 if context["is_live"] else STOP_POLLING
+    return render(request, "films/_film.html", context | {"is_answer": True}, status=status)
+
+
+@require_POST
+@member_required(Permission.SUBMIT)
+def retry(request: MemberRequest, generation_id: str) -> HttpResponse:
+    """Order the same film again as a new generation with a hold of its own (P15)."""
+    earlier = generation_of_person(request, generation_id)
+    now = timezone.now()
+    try:
+        generation = submit_generation(
+            validate_request(earlier.body, team=earlier.team, now=now),
+            membership=request.membership,
+            actor=actor_of(request),
+            now=now,
+            idempotency_key=request.POST.get("idempotency_key", "")[:200] or fresh_key(),
+            retry_of=earlier,
+        )
+    except DailiesError as error:
+        context = _context(earlier) | {"error": error, "refusal": refusal_of(error)}
+        return render(request, "films/film.html", context)
+    return redirect("film", generation.id)
+
+
+@require_POST
+@member_required(Permission.SUBMIT)
+def extend(request: MemberRequest, generation_id: str) -> HttpResponse:
+    """Open the studio with this film's last frame as the first frame of the next."""
+    generation = generation_of_person(request, generation_id)
+    upload = last_frame_as_upload(generation, membership=request.membership, now=timezone.now())
+    query = urlencode({"remix": str(generation.id), "first_frame": upload_url(upload)})
+    return redirect(f"{reverse('studio')}?{query}")
+
+
+def _context(generation: Generation) -> dict[str, Any]:
+    job = job_of(generation, now=timezone.now())
+    film, inputs = job.film, generation.body["input"]
+    return {
+        "generation": generation,
+        "inputs": inputs,
+        "frames": [slot for slot in slots_of(inputs.get("image_urls", [])) if slot.url],
+        "job": job,
+        "film": film,
+        "film_link": film_url(film) if film else "",
+        "cost": cost_of(generation),
+        "moments": moments_of(generation),
+        "is_live": api_status(generation) in {"pending", "processing"},
+        "retries": generation.retries.order_by("created_at"),
+        "fresh_key": fresh_key(),
+    }

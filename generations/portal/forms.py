@@ -1,0 +1,95 @@
+"""The shapes of the keys' forms. What the values mean is judged by the services."""
+
+import re
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from platform_site.errors import DailiesError
+
+_BIG = 10**12
+
+
+class ApiKeyForm(forms.Form):
+    """A new API key with its limits; empty means no limit."""
+
+    label = forms.CharField(
+        max_length=80,
+        label="Name",
+        widget=forms.TextInput(attrs={"placeholder": "Render farm", "autocomplete": "off"}),
+    )
+    expires_on = forms.DateField(
+        required=False,
+        label="Last day",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="Works to the end of that day. Empty: until it is deleted.",
+    )
+    hourly = forms.IntegerField(required=False, min_value=0, max_value=_BIG, label="An hour")
+    daily = forms.IntegerField(required=False, min_value=0, max_value=_BIG, label="A day")
+    total = forms.IntegerField(required=False, min_value=0, max_value=_BIG, label="In total")
+    requests_per_minute = forms.IntegerField(
+        required=False, min_value=1, max_value=100_000, label="Requests a minute"
+    )
+    allowed_networks = forms.CharField(
+        required=False,
+        max_length=1000,
+        label="Allowed addresses",
+        widget=forms.Textarea(
+            attrs={"rows": 2, "placeholder": "203.0.113.7\n10.20.0.0/16", "spellcheck": "false"}
+        ),
+        help_text="IPs or CIDRs, at most ten, one a line. Empty: from anywhere.",
+    )
+
+    def options(self) -> dict[str, Any]:
+        """Return what `issue_api_key` takes."""
+        data = self.cleaned_data
+        last_day = data["expires_on"]
+        return {
+            "label": data["label"],
+            "hourly": data["hourly"],
+            "daily": data["daily"],
+            "total": data["total"],
+            "requests_per_minute": data["requests_per_minute"],
+            "allowed_networks": data["allowed_networks"],
+            "expires_at": timezone.make_aware(datetime.combine(last_day, time()))
+            + timedelta(days=1)
+            if last_day
+            else None,
+        }
+
+    def clean_allowed_networks(self) -> list[str]:
+        """Split what was typed, by lines or commas."""
+        return [one for one in re.split(r"[\s,;]+", self.cleaned_data["allowed_networks"]) if one]
+
+    def clean_expires_on(self) -> Any:
+        """Refuse a key that is dead from the start."""
+        day = self.cleaned_data["expires_on"]
+        if day and day < timezone.localdate():
+            raise forms.ValidationError("This day is over already.")
+        return day
+
+
+class ProviderKeyForm(forms.Form):
+    """An upstream key to be vaulted. It is never sent back, not even on an error."""
+
+    secret = forms.CharField(
+        max_length=400,
+        label="Key",
+        widget=forms.PasswordInput(
+            attrs={"autocomplete": "off", "placeholder": "sk-…", "spellcheck": "false"}
+        ),
+        help_text="Encrypted at once and never shown again.",
+    )
+    label = forms.CharField(
+        required=False,
+        max_length=80,
+        label="Name",
+        widget=forms.TextInput(attrs={"placeholder": "Optional", "autocomplete": "off"}),
+    )
+
+
+def show_error(form: forms.Form, error: DailiesError) -> None:
+    """Put a service's refusal beside its field, or above the form."""
+    form.add_error(error.field if error.field in form.fields else None, error.message)

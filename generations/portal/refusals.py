@@ -1,0 +1,80 @@
+"""A refusal of money as people need it: whose limit, how full, until when, what fits (P34)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from billing.errors import InsufficientCredits, SpendLimitExceeded
+from platform_site.errors import DailiesError
+
+_SCOPES = {
+    "wallet": "the team's wallet",
+    "team": "the team's limit",
+    "member": "your own limit in this team",
+    "provider_key": "the provider key's limit",
+    "api_key": "the API key's limit",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A smaller film that would fit; `take` is what its button submits."""
+
+    duration: int
+    resolution: str
+    generate_audio: bool
+    credits: int
+
+    @property
+    def take(self) -> str:
+        """Return the value that the form reads back."""
+        return f"{self.duration},{self.resolution},{int(self.generate_audio)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Numbers in credits, all of one scope and window."""
+
+    scope: str
+    window: str
+    limit: int
+    spent: int
+    held: int
+    needed: int
+    resets_at: datetime | None
+    raised_by: list[str]
+    variants: list[Variant]
+
+    @property
+    def is_wallet(self) -> bool:
+        """Tell whether credits are missing, rather than leave to spend them."""
+        return self.scope == "wallet"
+
+    @property
+    def scope_word(self) -> str:
+        """Return the scope as a sentence names it."""
+        return _SCOPES.get(self.scope, self.scope.replace("_", " "))
+
+    @property
+    def left(self) -> int:
+        """Return the room that is left."""
+        return max(0, self.limit - self.spent - self.held)
+
+
+def refusal_of(error: DailiesError | None) -> Refusal | None:
+    """Read a refusal of the wallet or a limit; None for any other error."""
+    if not isinstance(error, InsufficientCredits | SpendLimitExceeded) or not error.details:
+        return None
+    facts: dict[str, Any] = error.details
+    resets_at = facts.get("resets_at")
+    return Refusal(
+        scope=facts["scope"],
+        window=facts["window"],
+        limit=facts["limit"],
+        spent=facts["spent"],
+        held=facts["held"],
+        needed=facts["needed"],
+        resets_at=datetime.fromtimestamp(resets_at, tz=UTC) if resets_at else None,
+        raised_by=facts.get("raised_by", []),
+        variants=[Variant(**variant) for variant in facts.get("variants", [])],
+    )

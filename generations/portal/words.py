@@ -1,0 +1,179 @@
+"""What people read about a generation: honest words for states, events and errors. Pure."""
+
+import re
+from dataclasses import dataclass
+
+from generations.lifecycle import ReviewReason, State
+from generations.models import Film, Generation, GenerationEvent, ProviderKey
+
+_MODERATION = re.compile("sensitive|prohibited", re.IGNORECASE)
+
+_LABELS = {
+    "prompt": "The prompt",
+    "duration": "The duration",
+    "resolution": "The resolution",
+    "aspect_ratio": "The aspect ratio",
+    "ratio": "The aspect ratio",
+    "seed": "The seed",
+    "image_urls": "The list of frames",
+    "image_urls[0]": "The first frame",
+    "image_urls[1]": "The last frame",
+}
+# What the vendor's refusals of a key mean for whoever owns it.
+_PAUSES = {
+    "insufficient_credits": "its account at the vendor has too few credits left.",
+    "invalid_api_key": "the vendor does not know the key, or has disabled it.",
+    "ip_not_allowed": "the vendor does not accept the key from this server's address.",
+    "spend_limit_exceeded": "it has reached the spend limit that it has at the vendor.",
+}
+_QUOTED = re.compile(r"'input\.([a-z_]+(?:\[\d\])?)'")
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where something stands: one or two words, a sentence, and the tone they are said in."""
+
+    word: str
+    note: str = ""
+    tone: str = "plain"  # plain, live, good, warn or bad
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One event of a generation as its page tells it."""
+
+    event: GenerationEvent
+    word: str
+    note: str = ""
+    who: str = ""
+
+
+def for_people(message: str) -> str:
+    """Put an API's message into the words of the form: 'input.prompt' is the prompt."""
+    return _QUOTED.sub(lambda found: _LABELS.get(found[1], f"“{found[1]}”"), message)
+
+
+def status_of(generation: Generation) -> Status:
+    """Say where a generation stands and what that means for its credits."""
+    credits = f"{generation.credits:,} credits"
+    state = State(generation.state)
+    if state == State.COMPLETED:
+        return _completed(generation)
+    if state == State.QUEUED:
+        return _queued(generation)
+    if state == State.NEEDS_REVIEW:
+        return _in_review(generation)
+    return {
+        State.AWAITING_APPROVAL: Status(
+            "Awaiting approval", f"Somebody has to approve it. {credits} stay held.", "warn"
+        ),
+        State.SUBMITTING: Status("Sending", "On its way to the vendor.", "live"),
+        State.PROCESSING: Status("Rendering", "The vendor is making the film.", "live"),
+        State.FAILED: Status("Failed", f"{reason_of(generation)} {credits} given back.", "bad"),
+        State.CANCELLED: Status(
+            "Cancelled", f"{reason_of(generation)} {credits} given back.".strip(), "plain"
+        ),
+    }[state]
+
+
+def reason_of(generation: Generation) -> str:
+    """Say why a generation ended without a film, as a sentence."""
+    message = generation.error_message.strip()
+    if generation.state == State.FAILED and _MODERATION.search(message):
+        return "The vendor's moderation refused it: reword the prompt or change the frames."
+    return _sentence(message)
+
+
+def pause_of(key: ProviderKey) -> str:
+    """Say why a provider key is paused, as the end of a sentence."""
+    code, _, message = key.paused_reason.partition(": ")
+    return _PAUSES.get(code) or message or key.paused_reason or "the vendor gave no reason."
+
+
+def cost_of(generation: Generation) -> Status:
+    """Say what became of the credits."""
+    hold = generation.hold
+    if hold.is_open:
+        return Status("held", "Set aside until the vendor's word.", "live")
+    if hold.settled and hold.released:
+        return Status("partly spent", f"{hold.settled:,} spent, {hold.released:,} given back.")
+    if hold.settled:
+        return Status("spent", "The vendor charged for it.", "plain")
+    return Status("given back", "The vendor did not charge for it.", "good")
+
+
+def moments_of(generation: Generation) -> list[Moment]:
+    """Tell a generation's events, oldest first."""
+    return [_moment(event, generation) for event in generation.events.all()]
+
+
+def _sentence(text: str) -> str:
+    return text if not text or text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def _completed(generation: Generation) -> Status:
+    film: Film | None = getattr(generation, "film", None)
+    if film is None or film.state == Film.State.PENDING:
+        note = "The vendor has finished. The file is being fetched and checked."
+        if film is not None and film.problem:
+            note = f"The vendor has finished. Fetching the file again: {film.problem}"
+        return Status("Keeping the film", note, "live")
+    if film.state == Film.State.GIVEN_UP:
+        note = f"{film.problem} The vendor charged for it, so the credits are spent."
+        return Status("Film lost", note, "bad")
+    if film.differs or generation.metadata_differs:
+        differs = film.differs or "the vendor says that it made something else"
+        return Status("Ready", f"Not quite as ordered: {differs}.", "warn")
+    return Status("Ready", "", "good")
+
+
+def _queued(generation: Generation) -> Status:
+    key = generation.provider_key
+    if key.state == ProviderKey.State.PAUSED:
+        note = f"The provider key “{key.label}” is paused. It goes out once the key works again."
+        return Status("Waiting for the key", note, "warn")
+    if generation.submit_attempts:
+        note = f"The vendor turned it away {generation.submit_attempts}×; it is tried again."
+        return Status("Queued", note, "live")
+    return Status("Queued", "Goes to the vendor in a moment.", "live")
+
+
+def _in_review(generation: Generation) -> Status:
+    held = f"{generation.credits:,} credits stay held until the vendor's word."
+    if generation.review_reason == ReviewReason.SUBMIT_UNKNOWN:
+        note = f"The vendor may have taken it without telling us, so it is not sent twice. {held}"
+        return Status("Needs review", note, "warn")
+    note = f"The vendor has not finished it by its deadline. {held}"
+    return Status("Needs review", note, "warn")
+
+
+def _moment(event: GenerationEvent, generation: Generation) -> Moment:
+    actor = event.actor
+    who = "" if actor.startswith(("system:", "vendor:")) else actor
+    word, note = _told(event, generation)
+    return Moment(event, word, note, who)
+
+
+def _told(event: GenerationEvent, generation: Generation) -> tuple[str, str]:
+    message = event.message
+    by_kind = {
+        "admitted": ("Ordered", message),
+        "kept": ("Film kept", "Fetched, checked and stored for good."),
+        "film_lost": ("Film lost", message),
+        "callback": ("The vendor called back", "We asked it at once how the film is doing."),
+    }
+    if event.kind != "moved":
+        return by_kind.get(event.kind, (event.kind.replace("_", " ").capitalize(), message))
+    if event.from_state == State.SUBMITTING and event.to_state == State.QUEUED:
+        return "Queued again", message
+    credits = f"{generation.credits:,} credits"
+    by_state = {
+        State.QUEUED: ("Queued", message),
+        State.SUBMITTING: ("Sent to the vendor", message),
+        State.PROCESSING: ("Accepted by the vendor", message),
+        State.NEEDS_REVIEW: ("Needs review", message),
+        State.COMPLETED: ("Finished by the vendor", f"{credits} spent."),
+        State.FAILED: ("Failed", f"{_sentence(message)} {credits} given back.".strip()),
+        State.CANCELLED: ("Cancelled", f"{_sentence(message)} {credits} given back.".strip()),
+    }
+    return by_state.get(State(event.to_state), (event.to_state, message))

@@ -1,0 +1,130 @@
+"""Small words and shapes for the portal's templates."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from accounts.models import Membership
+from accounts.roles import Permission, role_allows
+from generations.models import ProviderKey
+from generations.portal.library import Job
+from generations.portal.words import pause_of
+
+register = template.Library()
+
+_RATIOS = {"16:9", "4:3", "1:1", "3:4", "9:16", "21:9"}
+
+
+@register.filter
+def may(membership: Membership | None, permission: str) -> bool:
+    """Tell whether the role carries the permission of that name, such as `"SUBMIT"`."""
+    return membership is not None and role_allows(membership.role, Permission[permission])
+
+
+@register.filter
+def timecode(seconds: float) -> str:
+    """Show seconds as a clock does: 0:42, 3:05, 1:02:03."""
+    whole = int(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    start = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{start}:{whole % 60:02d}"
+
+
+@register.filter
+def ratio_class(ratio: str) -> str:
+    """Return the class of an aspect ratio that the style sheet knows, or the general one."""
+    return f"ratio-{ratio.replace(':', 'x')}" if ratio in _RATIOS else "ratio-other"
+
+
+@register.filter
+def until(moment: datetime) -> str:
+    """Say how far off a coming moment is, roughly."""
+    left = max(moment - timezone.now(), timedelta())
+    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        count = round(left.total_seconds() / size)
+        if count:
+            return f"in {count} {word}{'' if count == 1 else 's'}"
+    return "in a moment"
+
+
+@register.filter
+def megabytes(size: int) -> str:
+    """Show bytes as people read file sizes."""
+    if size < 1_000_000:
+        return f"{max(1, round(size / 1000))} kB"
+    return f"{size / 1_000_000:.1f} MB"
+
+
+@register.filter
+def pause_words(key: ProviderKey) -> str:
+    """Say why a provider key is paused."""
+    return pause_of(key)
+
+
+@register.filter
+def any_quick(jobs: Iterable[Job]) -> bool:
+    """Tell whether any of the jobs may change within seconds."""
+    return any(not job.is_slow for job in jobs)
+
+
+@register.simple_tag
+def ratio_picture(ratio: str) -> SafeString:
+    """Draw a frame of this aspect ratio."""
+    across, _, down = ratio.partition(":")
+    if not (across.isdigit() and down.isdigit()):
+        return format_html(_PICTURE, _rect(4, 4, 16, 16, "dashed"))
+    longer = max(int(across), int(down))
+    width, height = 20 * int(across) / longer, 20 * int(down) / longer
+    return format_html(_PICTURE, _rect((24 - width) / 2, (24 - height) / 2, width, height))
+
+
+@register.simple_tag
+def resolution_picture(step: int, steps: int) -> SafeString:
+    """Draw the step as so many bars, each longer than the last."""
+    gap = 24 / (steps + 1)
+    bars = (
+        (
+            f"{gap * (index + 1):.1f}",
+            f"{16 - index * 12 / max(steps - 1, 1):.1f}",
+            "on" if index < step else "off",
+        )
+        for index in range(steps)
+    )
+    lines = format_html_join("", '<path d="M{} 20V{}" class="bar-{}"/>', bars)
+    return format_html(_PICTURE, lines)
+
+
+@register.simple_tag
+def use_bar(spent: int, held: int, limit: int) -> SafeString:
+    """Draw how far a limit is used: spent, then held, on a line of 1000."""
+    full = max(limit, spent + held, 1)
+    return format_html(
+        '<svg class="use" viewBox="0 0 1000 8" preserveAspectRatio="none" role="img" '
+        'aria-label="{} of {} credits used, {} of them held">'
+        '<rect class="use-road" width="1000" height="8"/>'
+        '<rect class="use-spent" width="{}" height="8"/>'
+        '<rect class="use-held" x="{}" width="{}" height="8"/></svg>',
+        spent + held,
+        limit,
+        held,
+        round(1000 * spent / full),
+        round(1000 * spent / full),
+        round(1000 * held / full),
+    )
+
+
+_PICTURE = (
+    '<svg class="picture" viewBox="0 0 24 24" width="24" height="24" aria-hidden="true">{}</svg>'
+)
+
+
+def _rect(x: float, y: float, width: float, height: float, tone: str = "plain") -> SafeString:
+    return format_html(
+        '<rect x="{}" y="{}" width="{}" height="{}" rx="1.8" class="frame-{}"/>',
+        *(f"{length:.1f}" for length in (x, y, width, height)),
+        tone,
+    )

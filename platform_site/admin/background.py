@@ -1,0 +1,134 @@
+"""Background work: the queue's rows in the site's theme, to be read only."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django_q import admin as django_q_admin  # registers its own pages, which we replace
+from django_q.models import Failure, OrmQ, Schedule, Success, Task
+
+from platform_site.admin.base import ReadOnlyAdmin
+from platform_site.admin.shown import EMPTY, clean, moment, seconds_ago
+from platform_site.admin.typed import display
+from platform_site.models import Beat, Lease
+
+_REPLACED = {
+    django_q_admin.ScheduleAdmin: Schedule,
+    django_q_admin.TaskAdmin: Success,
+    django_q_admin.FailAdmin: Failure,
+    django_q_admin.QueueAdmin: OrmQ,
+}
+for _model in _REPLACED.values():
+    admin.site.unregister(_model)
+
+_TASK_FIELDS = ("name", "func", "shown_args", "started", "stopped", "took", "attempt_count")
+
+
+class TaskAdmin(ReadOnlyAdmin):
+    """One run of a task. Arguments are ids; results are shown without what looks like a secret."""
+
+    list_display = ("name", "func", "shown_args", moment("started"), "took", "attempt_count")
+    list_filter = ("func",)
+    search_fields = ("name", "func")
+    date_hierarchy = "started"
+    unsearchable = ("args", "kwargs", "result")
+
+    @display(description="arguments")
+    def shown_args(self, task: Task) -> str:
+        """Return the positional arguments, cleaned."""
+        return clean(", ".join(map(str, task.args or ()))) or EMPTY
+
+    @display(description="took")
+    def took(self, task: Task) -> str:
+        """Return the seconds it ran."""
+        return f"{task.time_taken():.2f} s"
+
+
+@admin.register(Success)
+class SuccessAdmin(TaskAdmin):
+    """Tasks that ended well."""
+
+    fields = _TASK_FIELDS
+
+
+@admin.register(Failure)
+class FailureAdmin(TaskAdmin):
+    """Tasks that raised or timed out."""
+
+    fields = (*_TASK_FIELDS, "shown_result")
+    list_display = ("name", "func", "shown_args", moment("started"), "attempt_count", "last_line")
+
+    @display(description="problem")
+    def last_line(self, task: Task) -> str:
+        """Return the last line of the traceback."""
+        lines = str(task.result or "").strip().splitlines()
+        return clean(lines[-1])[:120] if lines else EMPTY
+
+    @display(description="result")
+    def shown_result(self, task: Task) -> SafeString:
+        """Return the traceback, cleaned."""
+        text = clean(str(task.result or EMPTY))
+        return format_html('<pre class="whitespace-pre-wrap break-words">{}</pre>', text)
+
+
+@admin.register(OrmQ)
+class QueueAdmin(ReadOnlyAdmin):
+    """Tasks that wait. The signed payload is never shown; what it calls is."""
+
+    list_display = ("name", "func", "shown_args", moment("lock"), "key")
+    list_filter = ("key",)
+    ordering = ("id",)
+    fields = ("name", "func", "shown_args", "key", "lock")
+
+    @display(description="arguments")
+    def shown_args(self, queued: OrmQ) -> str:
+        """Return the positional arguments, cleaned."""
+        return clean(", ".join(map(str, queued.args() or ()))) or EMPTY
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(ReadOnlyAdmin):
+    """The standing orders; the site itself puts them back when they are missing."""
+
+    list_display = ("name", "func", "schedule_type", "minutes", moment("next_run"), "last_run_well")
+    list_filter = ("schedule_type",)
+    search_fields = ("name", "func")
+    fields = ("name", "func", "schedule_type", "minutes", "repeats", "next_run", "cluster")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Join the last run of each schedule; the two have no foreign key."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        last = Task.objects.filter(id=OuterRef("task")).values("success")[:1]
+        joined: QuerySet[Any] = rows.annotate(last_success=Subquery(last))
+        return joined
+
+    @display(description="last run went well", boolean=True)
+    def last_run_well(self, schedule: Any) -> bool | None:
+        """Tell how the last run ended; None when its row is gone."""
+        success: bool | None = schedule.last_success
+        return success
+
+
+@admin.register(Beat)
+class BeatAdmin(ReadOnlyAdmin):
+    """The proof that background work is done: a row that only a task writes."""
+
+    list_display = ("name", moment("beaten_at"), "age")
+    fields = ("name", "beaten_at")
+
+    @display(description="age")
+    def age(self, beat: Beat) -> str:
+        """Return how long ago it beat."""
+        return seconds_ago((timezone.now() - beat.beaten_at).total_seconds())
+
+
+@admin.register(Lease)
+class LeaseAdmin(ReadOnlyAdmin):
+    """Which process runs a loop that may run once only."""
+
+    list_display = ("name", "holder", moment("expires_at"))
+    fields = ("name", "holder", "expires_at")

@@ -1,0 +1,88 @@
+"""What every page of the admin has in common: no way to a secret, and history that stays."""
+
+from typing import Any
+
+from django.db.models import Model
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+
+# Columns that no page shows and no query string may probe: `?token__startswith=a` is a question.
+SECRET_FIELDS = frozenset(
+    {
+        "callback_token",
+        "digest",
+        "fingerprint",
+        "password",
+        "payload",
+        "prefix",
+        "secret_token",
+        "source_url",
+        "token",
+        "webhook_secret_token",
+    }
+)
+
+
+class SiteAdmin(ModelAdmin):  # type: ignore[misc]  # the theme is untyped
+    """Base of every model's pages."""
+
+    list_per_page = 50
+    list_fullwidth = True
+    # Two counts of a large table for one page are one too many.
+    show_full_result_count = False
+    warn_unsaved_form = True
+    # More names that a query string may not probe here, such as a file's name made of a token.
+    unsearchable: tuple[str, ...] = ()
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Refuse to filter by what may not be seen; Django allows every column of the row."""
+        if not (SECRET_FIELDS | set(self.unsearchable)).isdisjoint(lookup.split("__")):
+            return False
+        return bool(super().lookup_allowed(lookup, value, request))
+
+    def has_operate_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
+        """Tell whether the person may run this model's actions: Django's `change` decides."""
+        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
+
+class ReadOnlyAdmin(SiteAdmin):
+    """Pages of rows that only services write: to be seen, never added, changed or deleted."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse."""
+        return False
+
+
+class ReadOnlyInline(TabularInline):  # type: ignore[misc]  # the theme is untyped
+    """Related rows inside another row's page, to be seen only."""
+
+    extra = 0
+    max_num = 0
+    can_delete = False
+    show_change_link = True
+    per_page = 50
+    tab = True
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """Make no form field of any column, so that columns without one can be shown too."""
+        return self.fields
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse."""
+        return False

@@ -1,0 +1,88 @@
+"""The admin's sidebar: every list that the person may see, in four groups."""
+
+from typing import Any, NamedTuple
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+
+
+class Entry(NamedTuple):
+    """One list: its words, its icon (Material Symbols), and whose rows they are."""
+
+    title: str
+    icon: str
+    app: str
+    model: str
+
+
+GROUPS: dict[str, tuple[Entry, ...]] = {
+    "People": (
+        Entry("Teams", "groups", "accounts", "team"),
+        Entry("Members", "badge", "accounts", "membership"),
+        Entry("People", "person", "accounts", "user"),
+        Entry("API keys", "key", "accounts", "apikey"),
+        Entry("Sign-in addresses", "alternate_email", "account", "emailaddress"),
+        Entry("Permission groups", "shield_person", "auth", "group"),
+        Entry("Audit trail", "history_edu", "accounts", "auditevent"),
+    ),
+    "Money": (
+        Entry("Accounts", "account_balance_wallet", "billing", "account"),
+        Entry("Ledger", "receipt_long", "billing", "transfer"),
+        Entry("Holds", "lock_clock", "billing", "hold"),
+        Entry("Holds in windows", "view_timeline", "billing", "holdwindow"),
+        Entry("Spend limits", "speed", "billing", "spendlimit"),
+        Entry("Spend windows", "hourglass", "billing", "spendwindow"),
+        Entry("Rates", "sell", "billing", "rate"),
+    ),
+    "Films": (
+        Entry("Generations", "movie", "generations", "generation"),
+        Entry("Kept films", "video_library", "generations", "film"),
+        Entry("Events", "timeline", "generations", "generationevent"),
+        Entry("Vendor's callbacks", "call_received", "generations", "callbackreceipt"),
+        Entry("Uploads", "image", "generations", "upload"),
+        Entry("Provider keys", "vpn_key", "generations", "providerkey"),
+        Entry("Models", "category", "generations", "videomodel"),
+    ),
+    "Background": (
+        Entry("Webhooks", "webhook", "accounts", "webhookdelivery"),
+        Entry("Waiting tasks", "pending_actions", "django_q", "ormq"),
+        Entry("Failed tasks", "error", "django_q", "failure"),
+        Entry("Ended tasks", "task_alt", "django_q", "success"),
+        Entry("Schedules", "schedule", "django_q", "schedule"),
+        Entry("Heartbeats", "monitor_heart", "platform_site", "beat"),
+        Entry("Leases", "vpn_lock", "platform_site", "lease"),
+    ),
+}
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the sidebar's groups; what Django's permissions hide is not in it."""
+    home = {"title": "Overview", "icon": "dashboard", "link": reverse("admin:index")}
+    groups = [
+        {"title": title, "collapsible": False, "items": _items(request, entries)}
+        for title, entries in GROUPS.items()
+    ]
+    return [{"items": [home]}, *(group for group in groups if group["items"])]
+
+
+def favicon(_request: HttpRequest) -> str:
+    """Return the address of the site's mark."""
+    return static("dailies/mark.svg")
+
+
+def _items(request: HttpRequest, entries: tuple[Entry, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": entry.title,
+            "icon": entry.icon,
+            "link": reverse(f"admin:{entry.app}_{entry.model}_changelist"),
+        }
+        for entry in entries
+        if request.user.has_module_perms(entry.app) and _may_see(request, entry)
+    ]
+
+
+def _may_see(request: HttpRequest, entry: Entry) -> bool:
+    user = request.user
+    return any(user.has_perm(f"{entry.app}.{verb}_{entry.model}") for verb in ("view", "change"))

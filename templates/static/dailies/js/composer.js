@@ -1,0 +1,67 @@
+// The studio's form: what it shows at once. Prices, rules and refusals all come from the server.
+
+const numbers = new Intl.NumberFormat("en");
+
+function showDuration(range) {
+  const { min, max, value } = range;
+  document.getElementById("duration-out").value = `${value} s`;
+  range.style.setProperty("--fill", `${((value - min) / (max - min)) * 100}%`);
+}
+
+function showCount(prompt) {
+  // Characters as the server counts them: code points, with line ends as one.
+  const count = [...prompt.value].length;
+  document.getElementById("count").value = numbers.format(count);
+  document.getElementById("prompt-count").classList.toggle("over", count > Number(prompt.dataset.max));
+}
+
+function wake() {
+  const form = document.getElementById("composer");
+  if (!form?.elements.prompt) return;
+  showDuration(form.elements.duration);
+  showCount(form.elements.prompt);
+  if (form.hasAttribute("data-sent")) {
+    // A double click must not order twice: the fresh form takes orders a moment later.
+    setTimeout(() => {
+      form.removeAttribute("data-sent");
+      form.querySelector("#create").disabled = false;
+    }, 1200);
+  }
+}
+
+document.addEventListener("input", (event) => {
+  if (event.target.id === "duration") showDuration(event.target);
+  if (event.target.id === "prompt") showCount(event.target);
+});
+
+document.addEventListener("keydown", (event) => {
+  const wantsToSend = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+  if (wantsToSend && event.target.id === "prompt") {
+    event.preventDefault();
+    document.getElementById("create").click();
+  }
+});
+
+// A file over a slot: the input that lies over it takes the drop by itself.
+for (const [name, isOver] of [
+  ["dragenter", true],
+  ["dragover", true],
+  ["dragleave", false],
+  ["drop", false],
+]) {
+  document.addEventListener(name, (event) => {
+    event.target.closest?.(".slot")?.classList.toggle("over", isOver);
+  });
+}
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.target.id !== "composer" && event.detail.target?.id !== "composer") return;
+  wake();
+  const wrong = document.querySelector('#composer [aria-invalid="true"], #composer [role="alert"]');
+  if (wrong) {
+    wrong.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    if (wrong.matches("input, textarea")) wrong.focus({ preventScroll: true });
+  }
+});
+
+wake();

@@ -1,0 +1,45 @@
+// What every page needs: copying, passing messages, and honest words when the server is away.
+
+const toasts = () => document.getElementById("toasts");
+
+export function tell(message, tone = "plain") {
+  const toast = document.createElement("p");
+  toast.className = `toast toast-${tone}`;
+  toast.textContent = message;
+  toasts().append(toast);
+  setTimeout(() => toast.remove(), tone === "bad" ? 8000 : 4000);
+}
+
+async function copy(button) {
+  const word = button.querySelector("[data-copy-word]");
+  const before = word?.textContent;
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    if (word) word.textContent = "Copied";
+    tell("Copied");
+  } catch {
+    tell("The browser did not allow copying; select the text instead.", "bad");
+  }
+  setTimeout(() => {
+    if (word) word.textContent = before;
+  }, 2000);
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (button) copy(button);
+});
+
+document.addEventListener("dailies:tell", (event) => tell(event.detail.message, event.detail.tone));
+
+// Polling goes on by itself; only what a person asked for is worth a word.
+function away(event, message) {
+  if (event.detail.requestConfig?.verb === "post" && event.target.id !== "price") tell(message, "bad");
+}
+
+document.addEventListener("htmx:sendError", (event) =>
+  away(event, "Dailies cannot be reached. Everything you typed is still here; try again in a moment."),
+);
+document.addEventListener("htmx:responseError", (event) =>
+  away(event, "That did not work: the server answered with an error. Everything you typed is still here."),
+);

@@ -1,0 +1,73 @@
+"""Reads about people and teams, filtered by what the asker may see."""
+
+import pytest
+
+from accounts.models import Membership, Team, User
+from accounts.roles import Permission
+from accounts.selectors import (
+    api_keys_for,
+    membership_of,
+    memberships_of,
+    people_who_may,
+    require,
+    team_for,
+)
+from accounts.services.api_keys import delete_api_key
+from platform_site.errors import NotFound, PermissionDenied
+from tests.factories import ACTOR, make_api_key, make_member, make_team, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_persons_team_is_found_by_its_slug_or_is_their_first(alice: Membership) -> None:
+    second = make_member(make_team("Zoo"), "viewer", user=alice.user)
+    assert team_for(alice.user, None) == alice
+    assert team_for(alice.user, second.team.slug) == second
+    assert list(memberships_of(alice.user)) == [alice, second]
+
+
+def test_p32_a_strangers_team_and_no_team_read_alike(
+    alice: Membership, charlie: Membership
+) -> None:
+    words = set()
+    for slug in (charlie.team.slug, "no-such-team"):
+        with pytest.raises(NotFound) as caught:
+            team_for(alice.user, slug)
+        words.add((caught.value.status, caught.value.message))
+    assert len(words) == 1
+
+
+def test_somebody_without_a_team_has_none(team: Team) -> None:
+    loner = make_user()
+    assert membership_of(loner, team) is None
+    with pytest.raises(NotFound):
+        team_for(loner, None)
+    with pytest.raises(PermissionDenied):
+        require(None, Permission.VIEW)
+
+
+def test_a_refusal_says_what_the_role_may_not(bob: Membership) -> None:
+    with pytest.raises(PermissionDenied, match="Your role may not set spend limits"):
+        require(bob, Permission.LIMITS)
+    require(bob, Permission.SUBMIT)
+
+
+def test_p34_those_who_may_are_named_owners_first_and_the_banned_left_out(
+    alice: Membership, bob: Membership
+) -> None:
+    make_member(alice.team, "manager", email="abe@studio.example")
+    gone = make_member(alice.team, "manager", email="zed@studio.example")
+    User.objects.filter(pk=gone.user_id).update(is_active=False)
+    assert people_who_may(alice.team, Permission.LIMITS) == ["alice", "abe"]
+    assert people_who_may(alice.team, Permission.MEMBERS) == ["alice"]
+
+
+def test_members_see_their_own_keys_and_managers_the_teams(
+    alice: Membership, bob: Membership, charlie: Membership
+) -> None:
+    hers, his = make_api_key(alice).key, make_api_key(bob).key
+    make_api_key(charlie)
+    assert set(api_keys_for(alice)) == {hers, his}
+    assert set(api_keys_for(bob)) == {his}
+    delete_api_key(api_key=his, actor=ACTOR)
+    assert set(api_keys_for(alice)) == {hers}

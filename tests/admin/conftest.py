@@ -1,0 +1,222 @@
+"""An administrator's browser, and one row of everything that the admin shows."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.contrib.auth.models import Group
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models import Model
+from django.test import Client
+from django.utils import timezone
+from django_q.models import Failure, OrmQ, Schedule, Success
+from django_q.signing import SignedPackage
+
+from accounts.models import ApiKey, AuditEvent, Membership, Team, User, WebhookDelivery
+from accounts.services.webhooks import webhook_secret
+from billing.models import Account, Hold, HoldWindow, Rate, SpendLimit, SpendWindow, Transfer
+from billing.subjects import Subject
+from generations.lifecycle import State
+from generations.models import (
+    CallbackReceipt,
+    Film,
+    Generation,
+    GenerationEvent,
+    ProviderKey,
+    Upload,
+    VideoModel,
+)
+from generations.services.moves import remark
+from generations.services.uploads import store_upload
+from generations.wire import film_url, upload_url
+from platform_site.models import Beat, Lease
+from tests.factories import (
+    ACTOR,
+    fund,
+    image_bytes,
+    make_api_key,
+    make_generation,
+    make_limit,
+    make_member,
+    make_provider_key,
+    make_team,
+    make_user,
+    team_subject,
+)
+
+SECRET = "sk-sandbox-planted-vendor-secret-4711"
+CLIENT_SECRET = "planted-client-secret"
+
+
+@dataclass
+class World:
+    """One row of every model, and every text that no page may show."""
+
+    rows: dict[type[Model], Any]
+    secrets: dict[str, str]
+    membership: Membership
+
+
+@pytest.fixture
+def root(db: None) -> User:
+    """A superuser."""
+    return make_user("root@example.com", admin=True)
+
+
+@pytest.fixture
+def browser(root: User) -> Client:
+    """The superuser's browser."""
+    client = Client()
+    client.force_login(root)
+    return client
+
+
+@pytest.fixture
+def world(team: Team, alice: Membership) -> World:
+    """A team that has done everything once."""
+    now = timezone.now()
+    provider_key = make_provider_key(team, secret=SECRET, label="Shared")
+    issued = make_api_key(alice, hourly=1000, allowed_networks=["10.0.0.0/8"])
+    limit = make_limit(team_subject(team), 500, team=team)
+    make_limit(Subject("member", f"{team.pk}:{alice.user_id}"), 500, team=team)
+    picture = SimpleUploadedFile("a.jpg", image_bytes(), content_type="image/jpeg")
+    upload = store_upload(picture, membership=alice, now=now)
+    generation = make_generation(
+        alice,
+        State.COMPLETED,
+        prompt="A planted lake",
+        image_urls=[upload_url(upload)],
+        submission={"api_key": issued.key},
+    )
+    Generation.objects.filter(pk=generation.pk).update(
+        callback_url=f"https://client.example/hook?token={CLIENT_SECRET}"
+    )
+    generation.refresh_from_db()
+    film = generation.film
+    CallbackReceipt.objects.create(
+        generation=generation, proposed_id="t1", event="task.completed", verdict="noted"
+    )
+    WebhookDelivery.objects.create(
+        team=team,
+        url=f"https://client.example/hook?token={CLIENT_SECRET}",
+        event="task.completed",
+        reference=str(generation.pk),
+        body=f'{{"output": {{"urls": ["{film_url(film)}"]}}}}',
+    )
+    webhook_secret(team)
+    _plant_background(f"{SECRET} and {film_url(film)}")
+    EmailAddress.objects.create(user=alice.user, email=alice.user.email, primary=True)
+    Group.objects.create(name="Readers")
+    fresh_key = ApiKey.objects.get(pk=issued.key.pk)
+    secrets = {
+        "api key text": issued.text,
+        "api key prefix": fresh_key.prefix,
+        "api key digest": fresh_key.digest,
+        "vendor secret": SECRET,
+        "vendor token": ProviderKey.objects.get(pk=provider_key.pk).secret_token,
+        "webhook token": Team.objects.get(pk=team.pk).webhook_secret_token,
+        "webhook secret": webhook_secret(team),
+        "callback token": generation.callback_token,
+        "film token": film.token,
+        "film source": film.source_url,
+        "upload token": upload.token,
+        "client secret": CLIENT_SECRET,
+        "password hash": alice.user.password,
+    }
+    rows = {model: model._default_manager.first() for model in _MODELS}
+    rows |= {SpendLimit: limit, ProviderKey: provider_key, ApiKey: fresh_key, Team: team}
+    rows |= {Film: film, Generation: generation, User: alice.user}
+    missing = [model.__name__ for model, row in rows.items() if row is None]
+    assert not missing, missing
+    return World(rows=rows, secrets=secrets, membership=alice)
+
+
+_MODELS: tuple[type[Model], ...] = (
+    Account,
+    ApiKey,
+    AuditEvent,
+    Beat,
+    CallbackReceipt,
+    EmailAddress,
+    Failure,
+    Film,
+    Generation,
+    GenerationEvent,
+    Group,
+    Hold,
+    HoldWindow,
+    Lease,
+    Membership,
+    OrmQ,
+    ProviderKey,
+    Rate,
+    Schedule,
+    SpendLimit,
+    SpendWindow,
+    Success,
+    Team,
+    Transfer,
+    Upload,
+    User,
+    VideoModel,
+    WebhookDelivery,
+)
+
+
+def grow(world: World, times: int = 3) -> None:
+    """Do all of it again for more people, so that lists and inlines get longer."""
+    team = world.membership.team
+    fund(team, 10_000)
+    first = world.rows[Generation]
+    for number in range(times):
+        member = make_member(team)
+        other = make_team(f"Other {number}", credits=1000)
+        make_member(other, user=world.membership.user)
+        make_member(other, user=member.user)
+        make_provider_key(other)
+        key = make_api_key(member, hourly=1000).key
+        make_limit(Subject("member", f"{team.pk}:{member.user_id}"), 500, team=team)
+        make_limit(Subject("api_key", str(key.pk)), 500, team=team, window="day")
+        generation = make_generation(member, State.COMPLETED, submission={"api_key": key})
+        make_generation(member, State.NEEDS_REVIEW)
+        Upload.objects.create(
+            team=team,
+            user=member.user,
+            content_type="image/png",
+            size=1,
+            width=1,
+            height=1,
+            expires_at=timezone.now(),
+        )
+        CallbackReceipt.objects.create(generation=generation, proposed_id="t", verdict="noted")
+        CallbackReceipt.objects.create(generation=first, proposed_id="t", verdict="noted")
+        remark(first, "noted", actor=ACTOR, message="Again.")
+        WebhookDelivery.objects.create(
+            team=other,
+            url="https://client.example/",
+            event="task.completed",
+            reference=str(generation.pk),
+            body="{}",
+            state="given_up",
+        )
+        EmailAddress.objects.create(user=member.user, email=member.user.email)
+        Group.objects.create(name=f"Group {number}")
+        Schedule.objects.create(name=f"again {number}", func="generations.tasks.sweep")
+        Beat.objects.create(name=f"beat {number}", beaten_at=timezone.now())
+        _plant_background(f"again {number}", code=f"{number:x}")
+
+
+def _plant_background(text: str, code: str = "f") -> None:
+    now = timezone.now()
+    run = {"func": "generations.tasks.keep", "started": now, "stopped": now, "args": (text,)}
+    Success.objects.create(id="a" + code * 31, name="well", success=True, result=text, **run)
+    Failure.objects.create(
+        id="b" + code * 31, name="badly", success=False, result=f"Boom\n{text}", **run
+    )
+    task = {"id": "c" * 32, "name": "waits", "func": "generations.tasks.keep", "args": (text,)}
+    OrmQ.objects.create(key="dailies", payload=SignedPackage.dumps(task), lock=now)
+    Schedule.objects.create(name="sweep", func="generations.tasks.sweep", args=text)
+    Beat.objects.update_or_create(name="cluster", defaults={"beaten_at": now})
+    Lease.objects.create(name=f"sweep {code}", holder="h", expires_at=now + timedelta(minutes=1))

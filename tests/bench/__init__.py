@@ -1,0 +1,1 @@
+"""Benchmarks: run, never typed; each figure beside its floor in the same run."""

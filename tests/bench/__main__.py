@@ -1,0 +1,26 @@
+"""`make bench`: measure, print a table, and write `var/bench.json`."""
+
+import json
+import platform
+import sys
+from dataclasses import asdict
+
+from tests.bench.film import measure_films
+from tests.bench.report import Row, table
+from tests.bench.whole_site import BENCH_JSON, whole_site
+
+
+def main() -> None:
+    """Run every benchmark and report."""
+    rows: list[Row] = []
+    with whole_site() as site:
+        rows += measure_films(site)
+    BENCH_JSON.parent.mkdir(parents=True, exist_ok=True)
+    machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    report = {"machine": machine, "rows": [asdict(row) for row in rows]}
+    BENCH_JSON.write_text(json.dumps(report, indent=2) + "\n")
+    sys.stdout.write(table(rows))
+
+
+if __name__ == "__main__":
+    main()

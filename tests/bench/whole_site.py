@@ -1,0 +1,92 @@
+"""The whole site as `make run` starts it, on free ports and in a folder of its own."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+BENCH_JSON = ROOT / "var" / "bench.json"
+START_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class WholeSite:
+    """Web, worker and sandbox, with the demo team's key."""
+
+    url: str
+    sandbox_url: str
+    api_key: str
+
+    def client(self) -> httpx.Client:
+        """Return a client that calls the API with the demo key."""
+        headers = {"Authorization": f"Bearer {self.api_key}"}
+        return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=30)
+
+    def books(self) -> dict[str, Any]:
+        """Return the sandbox's own truth."""
+        books: dict[str, Any] = httpx.get(f"{self.sandbox_url}/sandbox/books").json()
+        return books
+
+
+@contextlib.contextmanager
+def whole_site() -> Iterator[WholeSite]:
+    """Run `manage.py up --sandbox` and set up the demo; end all of it afterwards."""
+    port, sandbox_port = _free_port(), _free_port()
+    with tempfile.TemporaryDirectory(prefix="dailies-bench-") as folder:
+        environment = {
+            **os.environ,
+            "DATA_DIR": folder,
+            "PORT": str(port),
+            "SANDBOX_PORT": str(sandbox_port),
+        }
+        manage = [sys.executable, "manage.py"]
+        with Path(folder, "up.log").open("wb") as log:
+            up = subprocess.Popen(
+                [*manage, "up", "--sandbox"], cwd=ROOT, env=environment, stdout=log, stderr=log
+            )
+        try:
+            _wait(up, f"http://127.0.0.1:{port}/healthz")
+            _wait(up, f"http://127.0.0.1:{sandbox_port}/healthz")
+            demo = subprocess.run(
+                [*manage, "demo", "--json"],
+                cwd=ROOT,
+                env=environment,
+                check=True,
+                capture_output=True,
+            )
+            yield WholeSite(
+                url=f"http://127.0.0.1:{port}",
+                sandbox_url=f"http://127.0.0.1:{sandbox_port}",
+                api_key=json.loads(demo.stdout)["api_key"],
+            )
+        finally:
+            up.send_signal(signal.SIGINT)
+            up.wait(60)
+
+
+def _wait(up: "subprocess.Popen[bytes]", url: str) -> None:
+    ends = time.monotonic() + START_SECONDS
+    while time.monotonic() < ends and up.poll() is None:
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(url, trust_env=False).status_code == 200:
+                return
+        time.sleep(0.1)
+    raise RuntimeError(f"{url} does not answer.")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port

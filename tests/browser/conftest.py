@@ -1,0 +1,247 @@
+"""A whole installation with its sandbox, started once, and a Chromium that watches for errors."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+START_SECONDS = 90
+
+# A team without credits whose owner is a stranger to the demo team, a member of the demo team who
+# may spend 60 credits a day, and one person who is in both teams.
+SET_UP = """
+from accounts.actor import Actor
+from accounts.models import Team, User
+from accounts.services.teams import create_team, set_role
+from billing.subjects import Subject
+from billing.services.limits import set_limit
+from generations.services.provider_keys import vault_provider_key
+actor = Actor("test")
+demo = Team.objects.get(slug="demo")
+poor = create_team(name="Elsewhere", slug="elsewhere", actor=actor)
+vault_provider_key(team=poor, owner=None, secret="sk-sandbox-elsewhere-1", label="", actor=actor)
+for email, places in (
+    ("charlie@elsewhere.example", ((poor, "owner"),)),
+    ("limited@demo.example", ((demo, "member"),)),
+    ("both@demo.example", ((demo, "member"), (poor, "owner"))),
+    ("nobody@demo.example", ()),
+):
+    user = User.objects.create_user(email, "PASSWORD", name=email.partition("@")[0].title())
+    for team, role in places:
+        set_role(team=team, user=user, role=role, actor=actor)
+limited = User.objects.get(email="limited@demo.example")
+subject = Subject("member", f"{demo.pk}:{limited.pk}")
+set_limit(team=demo, subject=subject, window="day", credits=60, actor=actor)
+"""
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The site as `manage.py up --sandbox` runs it, and who can sign in."""
+
+    url: str
+    environment: dict[str, str]
+    logins: dict[str, dict[str, str]]
+    api_key: str
+
+    def manage(self, *arguments: str) -> str:
+        """Run a `manage.py` command against it and return what it printed."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def order(self, prompt: str, **inputs: Any) -> str:
+        """Order a film by the API, 480p and 4 s unless said otherwise; return its id."""
+        body = {"prompt": prompt, "duration": 4, "resolution": "480p", **inputs}
+        reply = httpx.post(
+            f"{self.url}/v1/videos/generations",
+            headers={"Authorization": f"Bearer {self.api_key}"},
+            json={"model": "doubao-seedance-1.5-pro", "input": body},
+            trust_env=False,
+        )
+        assert reply.status_code == 200, reply.text
+        task_id: str = reply.json()["data"]["taskId"]
+        return task_id
+
+    def count(self, prompt: str) -> int:
+        """Return how many generations have exactly this prompt."""
+        code = (
+            "from generations.models import Generation\n"
+            f"print('count', Generation.objects.filter(prompt={prompt!r}).count())"
+        )
+        return int(self.manage("shell", "-v0", "-c", code).split()[-1])
+
+
+@dataclass
+class Desk:
+    """Opens pages as somebody, and keeps what the browser complained about."""
+
+    browser: Browser
+    installation: Installation
+    states: dict[str, Any]
+    problems: list[str] = field(default_factory=list)
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    def as_(self, who: str, **options: Any) -> Page:
+        """Return a page on which `who` has signed in; "" is a stranger."""
+        options.setdefault("viewport", {"width": 1280, "height": 900})
+        context = self.browser.new_context(
+            base_url=self.installation.url,
+            storage_state=self.states.get(who),
+            permissions=["clipboard-read", "clipboard-write"],
+            **options,
+        )
+        self.contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self.problems.append(f"{page.url}: {error}"))
+        if who and who not in self.states:
+            self._sign_in(page, who)
+            self.states[who] = context.storage_state()
+        return page
+
+    def _note(self, message: Any) -> None:
+        # A page that is itself a 404 is reported by the browser as one failed resource.
+        if message.type == "error" and "status of 404" not in message.text:
+            self.problems.append(f"{message.location.get('url')}: {message.text}")
+
+    def _sign_in(self, page: Page, who: str) -> None:
+        login = self.installation.logins[who]
+        page.goto("/")
+        page.get_by_label("Email").fill(login["email"])
+        page.get_by_label("Password").fill(login["password"])
+        page.get_by_role("main").get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/")
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Start everything, set up the demo and a second team; stop everything at the end."""
+    folder = tmp_path_factory.mktemp("installation")
+    with _running(folder) as (url, environment):
+        demo = json.loads(_manage(environment, "demo", "--json"))
+        _manage(environment, "shell", "-v0", "-c", SET_UP.replace("PASSWORD", PASSWORD))
+        logins = {name: login for name, login in demo.items() if isinstance(login, dict)}
+        for email in ("charlie@elsewhere", "limited@demo", "both@demo", "nobody@demo"):
+            login = {"email": f"{email}.example", "password": PASSWORD}
+            logins[email.partition("@")[0]] = login
+        yield Installation(url, environment, logins, demo["api_key"])
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Start Debian's Chromium. Where there is none, these tests fail: nobody else plays films."""
+    assert Path(CHROMIUM).exists(), f"Browser tests need {CHROMIUM}: apt-get install chromium."
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def states() -> dict[str, Any]:
+    """Remember who has signed in: the site limits how often one may."""
+    return {}
+
+
+@pytest.fixture
+def desk(
+    chromium: Browser, installation: Installation, states: dict[str, Any]
+) -> Iterator[Callable[..., Page]]:
+    """Open pages as somebody; fail when any of them logged an error or broke the CSP."""
+    desk = Desk(chromium, installation, states)
+    yield desk.as_
+    for context in desk.contexts:
+        context.close()
+    assert desk.problems == []
+
+
+@contextmanager
+def _running(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    port, sandbox_port = _free_port(), _free_port()
+    url = f"http://127.0.0.1:{port}"
+    taken_over = {"PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV", "TMPDIR"}
+    environment = {name: os.environ[name] for name in taken_over & set(os.environ)} | {
+        "DATA_DIR": str(folder / "data"),
+        "PORT": str(port),
+        "SANDBOX_PORT": str(sandbox_port),
+        "PUBLIC_URL": url,
+        "DATABASE_URL": f"sqlite:///{folder / 'data' / 'dailies.sqlite3'}",
+        "DEBUG": "false",
+        "EMAIL_URL": "console:",
+    }
+    log = folder / "up.log"
+    with log.open("wb") as stream:
+        up = subprocess.Popen(
+            [sys.executable, "manage.py", "up", "--sandbox", "--port", str(port)],
+            cwd=ROOT,
+            env=environment,
+            stdout=stream,
+            stderr=stream,
+        )
+        try:
+            _wait_until_ready(up, url, log)
+            yield url, environment
+        finally:
+            up.send_signal(signal.SIGTERM)
+            try:
+                up.wait(45)
+            except subprocess.TimeoutExpired:
+                up.kill()
+                up.wait()
+
+
+def _wait_until_ready(up: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    ends = time.monotonic() + START_SECONDS
+    while time.monotonic() < ends and up.poll() is None:
+        try:
+            if httpx.get(f"{url}/healthz", trust_env=False).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.25)
+    raise AssertionError(f"The site did not start:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def _manage(environment: dict[str, str], *arguments: str) -> str:
+    return Installation("", environment, {}, "").manage(*arguments)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

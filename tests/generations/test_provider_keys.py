@@ -1,0 +1,180 @@
+"""Provider keys: paused when the vendor turns them away, probed, resumed, sealed and wiped."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import AuditEvent, Membership, Team
+from generations.lifecycle import State
+from generations.models import Generation, ProviderKey
+from generations.selectors import provider_key_for
+from generations.services.housekeeping import clean_up
+from generations.services.provider_keys import (
+    delete_provider_key,
+    pause_provider_key,
+    probe_provider_key,
+    resume_provider_key,
+)
+from generations.services.sending import send_generation
+from generations.services.sweep import enqueue_due_steps
+from tests.factories import ACTOR, make_generation, make_provider_key
+from tests.support.steps import empty_queue, queued, run_queue
+from tests.support.vendor import CREATE, CREDITS, Vendor, drop, html, refuse
+
+pytestmark = pytest.mark.django_db
+
+
+def paused(key: ProviderKey) -> ProviderKey:
+    pause_provider_key(key, reason="insufficient_credits: Top up.", actor=ACTOR)
+    key.refresh_from_db()
+    return key
+
+
+def test_p36_a_pause_is_recorded_once_with_its_reason(provider_key: ProviderKey) -> None:
+    assert pause_provider_key(provider_key, reason="Broke.", actor=ACTOR)
+    assert not pause_provider_key(provider_key, reason="Broke again.", actor=ACTOR)
+    event = AuditEvent.objects.get(action="provider_key.paused")
+    assert (event.actor, event.subject) == ("test", f"provider_key:{provider_key.pk}")
+    provider_key.refresh_from_db()
+    assert provider_key.paused_reason == "Broke."
+
+
+def test_p36_the_sweep_probes_a_paused_key_and_sends_nothing_with_it(
+    provider_key: ProviderKey, alice: Membership, vendor: Vendor
+) -> None:
+    make_generation(alice)
+    paused(provider_key)
+    empty_queue()
+    later = timezone.now() + timedelta(minutes=2)
+    enqueue_due_steps(later)
+    assert queued() == [("probe", (provider_key.pk,))]
+    enqueue_due_steps(later + timedelta(seconds=1))
+    assert len(queued()) == 1, "a probe under way was enqueued again"
+
+
+def test_p36_a_probe_that_succeeds_resumes_and_its_jobs_are_due(
+    provider_key: ProviderKey, alice: Membership, vendor: Vendor
+) -> None:
+    job = make_generation(alice)
+    paused(provider_key)
+    probe_provider_key(provider_key.pk)
+    provider_key.refresh_from_db()
+    assert (provider_key.state, provider_key.paused_reason) == (ProviderKey.State.ACTIVE, "")
+    job.refresh_from_db()
+    assert job.next_submit_at is not None
+    assert job.next_submit_at <= timezone.now()
+    assert AuditEvent.objects.get(action="provider_key.resumed").actor == "system:probe"
+    assert vendor.creates == [], "a probe cost money"
+
+
+@pytest.mark.parametrize(
+    "reply", [refuse(401, "invalid_api_key"), refuse(402, "insufficient_credits"), html(502), drop]
+)
+def test_p36_a_probe_that_fails_leaves_it_paused_and_the_next_is_later(
+    provider_key: ProviderKey, vendor: Vendor, reply: object
+) -> None:
+    vendor.always(CREDITS, reply)  # type: ignore[arg-type]
+    paused(provider_key)
+    waits = []
+    for _ in range(12):
+        probe_provider_key(provider_key.pk)
+        provider_key.refresh_from_db()
+        assert provider_key.state == ProviderKey.State.PAUSED
+        assert provider_key.next_probe_at is not None
+        waits.append((provider_key.next_probe_at - timezone.now()).total_seconds())
+    assert [round(wait) for wait in waits[:4]] == [4, 8, 16, 32]
+    assert waits[-1] <= 15 * 60
+
+
+def test_p36_a_key_that_keeps_failing_is_tried_ever_more_rarely(
+    provider_key: ProviderKey, alice: Membership, vendor: Vendor
+) -> None:
+    """The meter may look well while every job is turned away."""
+    job = make_generation(alice)
+    waits = []
+    for _ in range(5):
+        vendor.next(CREATE, refuse(402, "insufficient_credits"))
+        send_generation(job.pk)
+        provider_key.refresh_from_db()
+        assert provider_key.next_probe_at is not None
+        waits.append(round((provider_key.next_probe_at - timezone.now()).total_seconds()))
+        probe_provider_key(provider_key.pk)
+    assert waits == [2, 4, 8, 16, 32]
+    send_generation(job.pk)
+    provider_key.refresh_from_db()
+    assert provider_key.probes == 0, "past trouble was not forgotten"
+
+
+def test_a_person_may_resume_a_key(provider_key: ProviderKey) -> None:
+    paused(provider_key)
+    assert resume_provider_key(provider_key, actor=ACTOR, now=timezone.now())
+    assert not resume_provider_key(provider_key, actor=ACTOR, now=timezone.now())
+
+
+def test_a_probe_of_a_key_that_is_not_paused_asks_nothing(
+    provider_key: ProviderKey, vendor: Vendor
+) -> None:
+    probe_provider_key(provider_key.pk)
+    probe_provider_key(987_654)
+    assert vendor.calls == []
+
+
+def test_p36_one_persons_trouble_stops_nobody_else(
+    provider_key: ProviderKey, alice: Membership, bob: Membership, vendor: Vendor
+) -> None:
+    own = make_provider_key(alice.team, alice.user)
+    hers, his = make_generation(alice), make_generation(bob)
+    assert (hers.provider_key, his.provider_key) == (own, provider_key)
+    vendor.next(CREATE, refuse(401, "invalid_api_key"))
+    for job in (hers, his):
+        send_generation(job.pk)
+    states = {g.pk: g.state for g in Generation.objects.all()}
+    assert states == {hers.pk: State.QUEUED, his.pk: State.PROCESSING}
+
+
+def test_p25_a_deleted_key_is_wiped_at_once_when_nothing_needs_it(
+    provider_key: ProviderKey,
+) -> None:
+    delete_provider_key(provider_key, actor=ACTOR)
+    provider_key.refresh_from_db()
+    assert (provider_key.state, provider_key.secret_token) == (ProviderKey.State.SEALED, "")
+    assert AuditEvent.objects.filter(action="provider_key.deleted").count() == 1
+
+
+@pytest.mark.parametrize(
+    "state", [State.QUEUED, State.SUBMITTING, State.PROCESSING, State.NEEDS_REVIEW]
+)
+def test_p25_a_deleted_key_stays_sealed_while_a_generation_needs_it(
+    provider_key: ProviderKey, alice: Membership, state: State
+) -> None:
+    job = make_generation(alice, state)
+    delete_provider_key(provider_key, actor=ACTOR)
+    clean_up()
+    provider_key.refresh_from_db()
+    assert provider_key.secret_token
+    Generation.objects.filter(pk=job.pk).update(
+        state=State.FAILED, review_reason="", ended_at=timezone.now()
+    )
+    assert clean_up()["sealed_keys"] == 1
+    provider_key.refresh_from_db()
+    assert provider_key.secret_token == ""
+
+
+def test_p25_nothing_new_is_admitted_with_a_deleted_key(
+    provider_key: ProviderKey, alice: Membership, team: Team
+) -> None:
+    make_generation(alice)
+    delete_provider_key(provider_key, actor=ACTOR)
+    successor = make_provider_key(team)
+    assert provider_key_for(team, alice.user) == successor
+    assert make_generation(alice).provider_key == successor
+
+
+def test_p25_a_deleted_key_is_not_probed(provider_key: ProviderKey, vendor: Vendor) -> None:
+    paused(provider_key)
+    delete_provider_key(provider_key, actor=ACTOR)
+    empty_queue()
+    enqueue_due_steps(timezone.now() + timedelta(hours=1))
+    run_queue()
+    assert vendor.calls == []

@@ -1,0 +1,254 @@
+"""The sweep: one loop at a time finds whatever is due, and a dead one stops nobody."""
+
+import threading
+import time
+from datetime import timedelta
+from time import sleep
+from typing import Any
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.db import connections, transaction
+from django.utils import timezone
+from django_q.models import Failure, Schedule
+
+from accounts.models import Membership, WebhookDelivery
+from generations.lifecycle import State
+from generations.models import CallbackReceipt, Film, Generation, ProviderKey, Upload
+from generations.services.housekeeping import clean_up
+from generations.services.provider_keys import pause_provider_key
+from generations.services.schedules import ensure_schedules
+from generations.services.sweep import LEASE, LEASE_LIFE, enqueue_due_steps, run_sweep
+from platform_site.beats import beat_age_seconds
+from platform_site.leases import acquire
+from platform_site.models import Lease
+from tests.factories import ACTOR, make_generation
+from tests.support.races import race
+from tests.support.steps import Trap, empty_queue, queued
+from tests.support.vendor import TASKS, Exchange, Vendor, drop
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
+
+
+def working(membership: Membership, vendor: Vendor) -> Generation:
+    return make_generation(membership, State.PROCESSING, upstream_id=vendor.add_task())
+
+
+def names() -> list[str]:
+    return [name for name, _ in queued()]
+
+
+def test_a_sweep_polls_beats_and_hands_over(alice: Membership, vendor: Vendor) -> None:
+    job = working(alice, vendor)
+    vendor.fail(job.upstream_id or "")
+    empty_queue()
+    assert run_sweep(run_seconds=0.3) is True
+    job.refresh_from_db()
+    assert job.state == State.FAILED
+    age = beat_age_seconds()
+    assert age is not None
+    assert age < 5
+    assert names() == ["sweep"]
+    assert acquire(LEASE, "successor", now=timezone.now(), life=LEASE_LIFE)
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_of_two_sweeps_at_once_one_runs(alice: Membership, vendor: Vendor) -> None:
+    outcomes = race(3, lambda _: run_sweep(run_seconds=1.5))
+    assert sorted(map(str, outcomes)) == ["False", "False", "True"]
+    assert names() == ["sweep"], "the chain of sweeps doubled"
+
+
+def test_a_dead_sweeps_lease_expires(vendor: Vendor) -> None:
+    died_at = timezone.now() - LEASE_LIFE
+    acquire(LEASE, "dead", now=died_at + timedelta(seconds=5), life=LEASE_LIFE)
+    assert run_sweep(run_seconds=0.1) is False
+    acquire(LEASE, "dead", now=died_at - timedelta(seconds=1), life=LEASE_LIFE)
+    Lease.objects.update(expires_at=timezone.now())
+    assert run_sweep(run_seconds=0.1) is True
+
+
+def test_a_fresh_worker_waits_for_the_lease_of_a_dead_one(vendor: Vendor) -> None:
+    acquire(LEASE, "dead", now=timezone.now(), life=timedelta(seconds=1))
+    assert run_sweep(run_seconds=0.1, wait_seconds=5) is True
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sweep_that_lost_its_lease_ends_without_a_successor(
+    alice: Membership, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("generations.services.sweep.RENEW_SECONDS", 0.1)
+    task_id = working(alice, vendor).upstream_id
+    empty_queue()
+
+    def take_over(exchange: Exchange) -> None:
+        # As another sweep does after a pause of ours that was longer than the lease.
+        Lease.objects.update(holder="another", expires_at=timezone.now() + LEASE_LIFE)
+        connections.close_all()
+        exchange.close()
+
+    vendor.next(f"{TASKS}{task_id}", take_over)
+    assert run_sweep(run_seconds=5) is False
+    assert names() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_p27_the_next_sweep_starts_while_the_last_answers_hang(
+    alice: Membership, vendor: Vendor
+) -> None:
+    gate = vendor.gate()
+    job = working(alice, vendor)
+    vendor.always(f"{TASKS}{job.upstream_id}", gate.before(drop))
+    empty_queue()
+
+    def sweep() -> None:
+        run_sweep(run_seconds=0.3)
+        connections.close_all()
+
+    first = threading.Thread(target=sweep)
+    first.start()
+    gate.wait()
+    give_up_at = time.monotonic() + 20
+    while names() != ["sweep"]:
+        assert time.monotonic() < give_up_at
+        time.sleep(0.05)
+    assert first.is_alive(), "it was not hanging"
+    other = working(alice, vendor)
+    vendor.fail(other.upstream_id or "")
+    assert run_sweep(run_seconds=0.5) is True
+    other.refresh_from_db()
+    assert other.state == State.FAILED
+    gate.open()
+    first.join(20)
+
+
+def test_each_due_step_is_enqueued_once_and_again_only_after_a_while(
+    alice: Membership, vendor: Vendor, provider_key: ProviderKey
+) -> None:
+    now = timezone.now()
+    rows = one_of_everything(alice, now)
+    empty_queue()
+    enqueue_due_steps(now)
+    expected = {
+        ("submit", (str(rows["queued"].pk),)),
+        ("keep", (str(rows["film"].pk),)),
+        ("deliver", (str(rows["webhook"].pk),)),
+        ("check_callback", (rows["callback"].pk,)),
+    }
+    assert set(queued()) == expected
+    enqueue_due_steps(now + timedelta(seconds=30))
+    assert len(queued()) == len(expected)
+    enqueue_due_steps(now + timedelta(seconds=61))
+    assert len(queued()) == 2 * len(expected)
+
+
+def one_of_everything(alice: Membership, now: Any) -> dict[str, Any]:
+    rows: dict[str, Any] = {
+        "queued": make_generation(alice),
+        "film": make_generation(alice, State.COMPLETED, film=False).film,
+        "lost": make_generation(alice, State.SUBMITTING),
+    }
+    Generation.objects.filter(pk=rows["queued"].pk).update(next_submit_at=now)
+    Film.objects.update(next_attempt_at=now)
+    rows["webhook"] = WebhookDelivery.objects.create(
+        team=alice.team, url="http://x.example/", event="e", reference="r", next_attempt_at=now
+    )
+    rows["callback"] = CallbackReceipt.objects.create(
+        generation=rows["lost"], proposed_id="x", verdict="proposed", next_check_at=now
+    )
+    return rows
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_two_sweeps_at_once_enqueue_each_step_once(alice: Membership, vendor: Vendor) -> None:
+    now = timezone.now()
+    one_of_everything(alice, now)
+    empty_queue()
+
+    def step(_number: int) -> bool:
+        # Slow enough that all of them have read the rows before the first one commits.
+        with transaction.atomic():
+            enqueued = enqueue_due_steps(now)
+            sleep(0.2)
+            return enqueued
+
+    assert race(3, step) == [True] * 3
+    assert sorted(names()) == ["check_callback", "deliver", "keep", "submit"]
+
+
+def test_p36_jobs_of_a_paused_key_are_left_in_peace(
+    alice: Membership, vendor: Vendor, provider_key: ProviderKey
+) -> None:
+    make_generation(alice)
+    pause_provider_key(provider_key, reason="x", actor=ACTOR)
+    empty_queue()
+    enqueue_due_steps(timezone.now() + timedelta(days=1))
+    assert names() == ["probe"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_chore_that_fails_does_not_stop_the_polling(alice: Membership, vendor: Vendor) -> None:
+    job = working(alice, vendor)
+    vendor.fail(job.upstream_id or "")
+    make_generation(alice)
+    Generation.objects.filter(state=State.QUEUED).update(next_submit_at=timezone.now())
+    with Trap("generations_generation", "UPDATE", "NEW.state = 'queued'"):
+        run_sweep(run_seconds=0.3)
+    job.refresh_from_db()
+    assert job.state == State.FAILED
+
+
+def test_the_standing_orders_exist_once_and_start_a_sweep(vendor: Vendor) -> None:
+    empty_queue()
+    for _ in range(3):
+        ensure_schedules()
+    orders = {s.func.rpartition(".")[2]: s for s in Schedule.objects.all()}
+    assert set(orders) == {"sweep", "clean_up"}
+    assert Schedule.objects.count() == 2
+    assert {s.repeats for s in orders.values()} == {-1}
+    assert (orders["sweep"].schedule_type, orders["sweep"].minutes) == (Schedule.MINUTES, 1)
+    assert names() == ["sweep"] * 3
+
+
+def test_standing_orders_that_two_workers_doubled_stop_no_third(vendor: Vendor) -> None:
+    ensure_schedules()
+    for order in list(Schedule.objects.all()):
+        order.pk = None
+        order.save()
+    ensure_schedules()
+    assert Schedule.objects.count() == 4
+
+
+def test_clean_up_takes_away_what_has_served_its_time(alice: Membership) -> None:
+    now = timezone.now()
+    for expires_at in (now - timedelta(seconds=1), now + timedelta(hours=1)):
+        Upload.objects.create(
+            team=alice.team,
+            user=alice.user,
+            file_name="x.png",
+            content_type="image/png",
+            size=1,
+            width=1,
+            height=1,
+            expires_at=expires_at,
+        )
+        Session.objects.create(session_key=str(expires_at), session_data="", expire_date=expires_at)
+    for days in (1, 8):
+        Failure.objects.create(
+            id=f"failure-{days}",
+            name="x",
+            func="x",
+            success=False,
+            started=now - timedelta(days=days),
+            stopped=now - timedelta(days=days),
+        )
+    assert clean_up() == {
+        "uploads": 1,
+        "sealed_keys": 0,
+        "sessions": 1,
+        "failures": 1,
+        "successes": 0,
+    }
+    assert set(clean_up().values()) == {0}
