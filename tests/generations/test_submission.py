@@ -18,7 +18,13 @@ from generations.errors import IdempotencyConflict, NoProviderKey
 from generations.models import Generation, ProviderKey
 from generations.services.submission import submit_generation
 from generations.services.variants import credits_left
-from generations.subjects import subjects_of
+from generations.subjects import (
+    api_key_subject,
+    member_subject,
+    own_subject,
+    provider_key_subject,
+    subjects_of,
+)
 from platform_site.errors import PermissionDenied
 from tests.factories import (
     ACTOR,
@@ -72,20 +78,25 @@ def test_p01_scopes_come_in_one_order_narrowest_first(
     assert subjects_of(api_key=None, **place) == with_key[1:]
 
 
-@pytest.mark.parametrize("kind", ["api_key", "provider_key", "member", "member", "team"])
+@pytest.mark.parametrize("scope", ["api_key", "provider_key", "own", "member", "team"])
 @pytest.mark.parametrize("window", ["hour", "day", "week", "month", "total"])
 def test_p03_a_limit_of_every_scope_and_window_refuses_and_says_which(
-    alice: Membership, provider_key: ProviderKey, kind: str, window: str
+    alice: Membership, provider_key: ProviderKey, scope: str, window: str
 ) -> None:
     key = make_api_key(alice).key
-    subjects = subjects_of(team=alice.team, user=alice.user, api_key=key, provider_key=provider_key)
-    subject = next(subject for subject in subjects if subject.kind == kind)
+    subject = {
+        "api_key": api_key_subject(key),
+        "provider_key": provider_key_subject(provider_key),
+        "own": own_subject(alice.team, alice.user),
+        "member": member_subject(alice.team, alice.user),
+        "team": team_subject(alice.team),
+    }[scope]
     make_limit(subject, 100, team=alice.team, window=window)
     submit(alice, api_key=key)
     with pytest.raises(SpendLimitExceeded) as caught:
         submit(alice, api_key=key)
     details = caught.value.details
-    assert (details["scope"], details["window"]) == (kind, window)
+    assert (details["scope"], details["window"]) == (subject.kind, window)
     assert (details["limit"], details["held"], details["needed"]) == (100, 70, 70)
     assert (details["resets_at"] is None) == (window == "total")
     assert books_of(alice.team).held == 70

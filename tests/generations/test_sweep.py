@@ -2,7 +2,7 @@
 
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import sleep
 from typing import Any
 
@@ -12,9 +12,18 @@ from django.db import connections, transaction
 from django.utils import timezone
 from django_q.models import Failure, Schedule
 
-from accounts.models import Membership, WebhookDelivery
+from accounts.models import Membership, Team, WebhookDelivery
+from accounts.services.notices import post_notice
+from billing.services.alerts import set_low_mark
 from generations.lifecycle import State
-from generations.models import CallbackReceipt, Film, Generation, ProviderKey, Upload
+from generations.models import (
+    CallbackReceipt,
+    Film,
+    Generation,
+    MeterSample,
+    ProviderKey,
+    Upload,
+)
 from generations.services.housekeeping import clean_up
 from generations.services.provider_keys import pause_provider_key
 from generations.services.schedules import ensure_schedules
@@ -22,12 +31,28 @@ from generations.services.sweep import LEASE, LEASE_LIFE, enqueue_due_steps, run
 from platform_site.beats import beat_age_seconds
 from platform_site.leases import acquire
 from platform_site.models import Lease
-from tests.factories import ACTOR, make_generation
+from tests.factories import ACTOR, make_generation, make_provider_key
 from tests.support.races import race
 from tests.support.steps import Trap, empty_queue, queued
 from tests.support.vendor import TASKS, Exchange, Vendor, drop
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
+
+
+@pytest.fixture
+def provider_key(team: Team, vendor: Vendor) -> ProviderKey:
+    """A key whose meter was just read, of a team that is never told of a low wallet.
+
+    So nothing is due but what a test makes due itself.
+    """
+    set_low_mark(team=team, credits=0, actor=ACTOR)
+    key = make_provider_key(team)
+    read_meter_at(timezone.now() + timedelta(hours=1))
+    return key
+
+
+def read_meter_at(at: datetime) -> None:
+    ProviderKey.objects.update(next_sample_at=at)
 
 
 def working(membership: Membership, vendor: Vendor) -> Generation:
@@ -134,13 +159,29 @@ def test_each_due_step_is_enqueued_once_and_again_only_after_a_while(
         ("submit", (str(rows["queued"].pk),)),
         ("keep", (str(rows["film"].pk),)),
         ("deliver", (str(rows["webhook"].pk),)),
+        ("mail", (rows["notice"].pk,)),
         ("check_callback", (rows["callback"].pk,)),
+        ("sample", (provider_key.pk,)),
     }
     assert set(queued()) == expected
     enqueue_due_steps(now + timedelta(seconds=30))
     assert len(queued()) == len(expected)
     enqueue_due_steps(now + timedelta(seconds=61))
     assert len(queued()) == 2 * len(expected)
+
+
+def make_sample(provider_key: ProviderKey, taken_at: datetime) -> None:
+    MeterSample.objects.create(
+        provider_key=provider_key,
+        taken_at=taken_at,
+        charged=0,
+        refunded=0,
+        in_flight=0,
+        unknown=0,
+        quiet=True,
+        is_level=False,
+        verdict="waiting",
+    )
 
 
 def one_of_everything(alice: Membership, now: Any) -> dict[str, Any]:
@@ -157,6 +198,16 @@ def one_of_everything(alice: Membership, now: Any) -> dict[str, Any]:
     rows["callback"] = CallbackReceipt.objects.create(
         generation=rows["lost"], proposed_id="x", verdict="proposed", next_check_at=now
     )
+    rows["notice"] = post_notice(
+        team=alice.team,
+        audience=alice.user,
+        kind="k",
+        title="t",
+        body="b",
+        key="once",
+        now=now - timedelta(minutes=2),  # the queue should have mailed it by now
+    )
+    read_meter_at(now)
     return rows
 
 
@@ -175,7 +226,7 @@ def test_two_sweeps_at_once_enqueue_each_step_once(alice: Membership, vendor: Ve
             return enqueued
 
     assert race(3, step) == [True] * 3
-    assert sorted(names()) == ["check_callback", "deliver", "keep", "submit"]
+    assert sorted(names()) == ["check_callback", "deliver", "keep", "mail", "sample", "submit"]
 
 
 def test_p36_jobs_of_a_paused_key_are_left_in_peace(
@@ -185,7 +236,8 @@ def test_p36_jobs_of_a_paused_key_are_left_in_peace(
     pause_provider_key(provider_key, reason="x", actor=ACTOR)
     empty_queue()
     enqueue_due_steps(timezone.now() + timedelta(days=1))
-    assert names() == ["probe"]
+    # Its meter can still be read, and its owner be written to; neither sends a job.
+    assert sorted(names()) == ["mail", "probe", "sample"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -221,8 +273,12 @@ def test_standing_orders_that_two_workers_doubled_stop_no_third(vendor: Vendor) 
     assert Schedule.objects.count() == 4
 
 
-def test_clean_up_takes_away_what_has_served_its_time(alice: Membership) -> None:
+def test_clean_up_takes_away_what_has_served_its_time(
+    alice: Membership, provider_key: ProviderKey
+) -> None:
     now = timezone.now()
+    for days in (29, 31):
+        make_sample(provider_key, now - timedelta(days=days))
     for expires_at in (now - timedelta(seconds=1), now + timedelta(hours=1)):
         Upload.objects.create(
             team=alice.team,
@@ -246,6 +302,7 @@ def test_clean_up_takes_away_what_has_served_its_time(alice: Membership) -> None
         )
     assert clean_up() == {
         "uploads": 1,
+        "samples": 1,
         "sealed_keys": 0,
         "sessions": 1,
         "failures": 1,
