@@ -1,5 +1,6 @@
 """Refusals about money, in the vendor's words (its error table)."""
 
+from billing.subjects import Subject
 from platform_site.errors import DailiesError
 
 
@@ -13,12 +14,13 @@ class InsufficientCredits(DailiesError):
 
 
 class SpendLimitExceeded(DailiesError):
-    """A spend limit of some scope has no room (429)."""
+    """A spend limit of some scope has no room (429). `subject` is whose limit it is."""
 
     status = 429
     code = "spend_limit_exceeded"
     type = "billing_error"
     message = "Spend limit reached."
+    subject: Subject | None = None
 
 
 class NoRate(DailiesError):

@@ -317,7 +317,7 @@ def _limit_refusal(limit: SpendLimit, amount: int, now: datetime) -> SpendLimitE
     per = "in total" if limit.window == "total" else f"a {limit.window}"
     kind = limit.subject_kind.replace("_", " ")
     kind = "API key" if kind == "api key" else kind
-    return SpendLimitExceeded(
+    refusal = SpendLimitExceeded(
         f"This needs {amount} credits, and the {kind}'s limit of {limit.credits} credits {per} "
         f"has {use.left} left.",
         details={
@@ -330,6 +330,8 @@ def _limit_refusal(limit: SpendLimit, amount: int, now: datetime) -> SpendLimitE
             "resets_at": int(use.resets_at.timestamp()) if use.resets_at else None,
         },
     )
+    refusal.subject = Subject(limit.subject_kind, limit.subject_id)
+    return refusal
 
 
 def _wallet_refusal(team: Team, amount: int) -> InsufficientCredits:

@@ -90,6 +90,30 @@ def use_of(limit: SpendLimit, *, now: datetime | None = None) -> LimitUse:
     )
 
 
+def uses_of(limits: Sequence[SpendLimit], *, now: datetime | None = None) -> list[LimitUse]:
+    """Return the use of each of `limits` in the window that holds `now`, in one query."""
+    zone, at = site_zone(), now or timezone.now()
+    starts = {kind: window_start(kind, at, zone) for kind in Window.values}
+    current = Q()
+    for kind, starts_at in starts.items():
+        current |= Q(limit__window=kind, starts_at=starts_at)
+    windows = {
+        window.limit_id: window for window in SpendWindow.objects.filter(current, limit__in=limits)
+    }
+    uses = []
+    for limit in limits:
+        window = windows.get(limit.pk)
+        uses.append(
+            LimitUse(
+                limit=limit,
+                held=window.held if window else 0,
+                spent=window.spent if window else 0,
+                resets_at=window_end(limit.window, starts[limit.window], zone),
+            )
+        )
+    return uses
+
+
 def site_zone() -> ZoneInfo:
     """Return the site's time zone, by which windows are cut."""
     return ZoneInfo(timezone.get_default_timezone_name())

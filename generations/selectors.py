@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from accounts.models import Membership, Team, User
 from generations.errors import NoProviderKey, TaskNotFound
-from generations.models import Film, Generation, ProviderKey, Upload, VideoModel
+from generations.models import Approval, Film, Generation, ProviderKey, Upload, VideoModel
 
 
 def generations_of(team: Team) -> QuerySet[Generation]:
@@ -47,6 +47,11 @@ def provider_keys_for(membership: Membership) -> QuerySet[ProviderKey]:
     """Return the keys that a member sees: their own and the team's shared one."""
     keys = ProviderKey.objects.filter(team=membership.team).exclude(state=ProviderKey.State.SEALED)
     return keys.filter(owner=membership.user) | keys.filter(owner=None)
+
+
+def waiting_approvals(team: Team) -> int:
+    """Return how many of the team's generations wait for a decision."""
+    return Approval.objects.filter(generation__team=team, decision=Approval.Decision.OPEN).count()
 
 
 def film_by_token(token: str) -> Film | None:

@@ -13,6 +13,7 @@ from accounts.models import Membership, Team, WebhookDelivery, WebhookEndpoint, 
 from accounts.roles import Permission
 from accounts.selectors import require
 from accounts.services.audit import record
+from accounts.services.webhooks import webhook_secret
 from platform_site.addresses import literal_address_problem
 from platform_site.errors import Conflict, InvalidRequest
 
@@ -53,6 +54,12 @@ def set_endpoint_enabled(
     Raises `PermissionDenied`, alike for another team's endpoint.
     """
     _require_manager(endpoint, membership)
+    switch_endpoint(endpoint, enabled=enabled, actor=actor)
+
+
+@transaction.atomic
+def switch_endpoint(endpoint: WebhookEndpoint, *, enabled: bool, actor: Actor) -> None:
+    """Do what `set_endpoint_enabled` does, for somebody of whom the caller knows that they may."""
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(enabled=enabled)
     endpoint.enabled = enabled
     if not enabled:
@@ -64,9 +71,27 @@ def set_endpoint_enabled(
 def remove_endpoint(endpoint: WebhookEndpoint, *, membership: Membership, actor: Actor) -> None:
     """Take an endpoint away; its deliveries stay as history. Raises `PermissionDenied`."""
     _require_manager(endpoint, membership)
+    drop_endpoint(endpoint, actor=actor)
+
+
+@transaction.atomic
+def drop_endpoint(endpoint: WebhookEndpoint, *, actor: Actor) -> None:
+    """Do what `remove_endpoint` does, for somebody of whom the caller knows that they may."""
     _give_up_pending(endpoint)
     _record(endpoint, "removed", actor)
     endpoint.delete()
+
+
+def reveal_secret(*, membership: Membership, actor: Actor) -> str:
+    """Return the secret that the team's webhooks are signed with, and record who saw it.
+
+    Raises `PermissionDenied`.
+    """
+    require(membership, Permission.TEAM_KEYS)
+    secret = webhook_secret(membership.team)
+    subject = f"team:{membership.team_id}"
+    record(actor=actor, action="webhook_secret.shown", team=membership.team, subject=subject)
+    return secret
 
 
 def put_event(

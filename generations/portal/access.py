@@ -7,7 +7,13 @@ from typing import cast
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+)
 from django.shortcuts import render, resolve_url
 from django_htmx.middleware import HtmxDetails
 
@@ -22,7 +28,7 @@ from platform_site.requests import actor_request_id
 
 TEAM_IN_SESSION = "team"
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 class MemberRequest(HttpRequest):
@@ -42,7 +48,7 @@ def member_required(permission: Permission) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def guarded(asked: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        def guarded(asked: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
             request = cast("MemberRequest", asked)
             if not asked.user.is_authenticated:
                 return _sign_in(request)

@@ -1,20 +1,25 @@
-"""What every page of the portal shows: the person's teams and the wallet."""
+"""What every page of the portal shows: the person's teams, the wallet and what is new."""
 
 from typing import Any
 
 from django.http import HttpRequest
 
-from accounts.selectors import memberships_of
+from accounts.roles import Permission, role_allows
+from accounts.selectors import memberships_of, unread_notices
 from billing.selectors import books_of
+from generations.selectors import waiting_approvals
 
 
 def desk(request: HttpRequest) -> dict[str, Any]:
-    """Return the current membership and its team's sums for signed-in people."""
+    """Return the membership, its team's sums and what waits for them, for signed-in people."""
     membership = getattr(request, "membership", None)
     if membership is None:
         return {}
+    decides = role_allows(membership.role, Permission.APPROVE)
     return {
         "membership": membership,
         "memberships": memberships_of(membership.user),
         "books": books_of(membership.team),
+        "unread": unread_notices(membership),
+        "waiting_count": waiting_approvals(membership.team) if decides else 0,
     }

@@ -19,7 +19,7 @@ from platform_site.errors import DailiesError, InvalidRequest
 FRAMES = ("first_frame", "last_frame")
 # Where an error of the API's field is shown on the form.
 _PLACES = {"image_urls": "frames", "last_frame": "frames"}
-_FIELDS = ("prompt", "duration", "resolution", "aspect_ratio", "seed", "model", "frames")
+_FIELDS = {"prompt", "duration", "resolution", "aspect_ratio", "seed", "model", "frames", "project"}
 _WHOLE = re.compile(r"-?[0-9]{1,15}\Z")
 _TAKE = re.compile(r"([0-9]{1,4}),([a-z0-9]{1,10}),([01])\Z")
 
@@ -44,6 +44,7 @@ class Draft:
     seed: str = ""
     first_frame: str = ""
     last_frame: str = ""
+    project: str = ""
     remix_of: str = ""
     idempotency_key: str = field(default_factory=fresh_key)
     errors: dict[str, str] = field(default_factory=dict)
@@ -170,6 +171,7 @@ def typed_draft(posted: Mapping[str, str]) -> Draft | None:
         seed=posted.get("seed", ""),
         first_frame=posted.get("first_frame", ""),
         last_frame=posted.get("last_frame", ""),
+        project=posted.get("project", ""),
         remix_of=posted.get("remix_of", ""),
         idempotency_key=posted.get("idempotency_key", "")[:200] or fresh_key(),
     )
@@ -198,8 +200,14 @@ def remix_draft(generation: Generation) -> Draft | None:
         seed=str(inputs.get("seed", "")),
         first_frame=images[0],
         last_frame=images[1],
+        project=_open_project(generation),
         remix_of=str(generation.id),
     ).fit()
+
+
+def _open_project(generation: Generation) -> str:
+    project = generation.project
+    return project.slug if project is not None and project.archived_at is None else ""
 
 
 def model_named(name: str) -> VideoModel | None:

@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.roles import Permission
-from generations.models import Generation
+from accounts.roles import Permission, role_allows
+from accounts.selectors import project_for
+from generations.models import Approval, Generation
 from generations.portal.access import MemberRequest, actor_of, generation_of_person, member_required
 from generations.portal.drafts import fresh_key, slots_of
 from generations.portal.library import job_of
@@ -19,6 +20,7 @@ from generations.portal.studio import STOP_POLLING
 from generations.portal.words import cost_of, moments_of
 from generations.requests import validate_request
 from generations.services.frames import last_frame_as_upload
+from generations.services.library import set_favourite
 from generations.services.submission import submit_generation
 from generations.wire import api_status, film_url, upload_url
 from platform_site.errors import DailiesError
@@ -29,7 +31,7 @@ from platform_site.errors import DailiesError
 def film(request: MemberRequest, generation_id: str) -> HttpResponse:
     """Show the film and how it came about; a fragment's request gets what changes."""
     generation = generation_of_person(request, generation_id)
-    context = _context(generation)
+    context = _context(request, generation)
     if not request.htmx:
         return render(request, "films/film.html", context)
     status = 200 if context["is_live"] else STOP_POLLING
@@ -49,11 +51,24 @@ def retry(request: MemberRequest, generation_id: str) -> HttpResponse:
             actor=actor_of(request),
             now=now,
             idempotency_key=request.POST.get("idempotency_key", "")[:200] or fresh_key(),
+            project=project_for(earlier.team, earlier.project.slug if earlier.project else None),
             retry_of=earlier,
         )
     except DailiesError as error:
-        context = _context(earlier) | {"error": error, "refusal": refusal_of(error)}
+        context = _context(request, earlier) | {"error": error, "refusal": refusal_of(error)}
         return render(request, "films/film.html", context)
+    return redirect("film", generation.id)
+
+
+@require_POST
+@member_required(Permission.SUBMIT)
+def favourite(request: MemberRequest, generation_id: str) -> HttpResponse:
+    """Mark a film as one of the team's favourites, or take the mark away."""
+    generation = generation_of_person(request, generation_id)
+    wanted = "favourite" in request.POST
+    set_favourite(generation, membership=request.membership, favourite=wanted)
+    if request.htmx:
+        return render(request, "films/_favourite.html", {"generation": generation})
     return redirect("film", generation.id)
 
 
@@ -67,7 +82,13 @@ def extend(request: MemberRequest, generation_id: str) -> HttpResponse:
     return redirect(f"{reverse('studio')}?{query}")
 
 
-def _context(generation: Generation) -> dict[str, Any]:
+def _context(request: MemberRequest, generation: Generation) -> dict[str, Any]:
+    asked = Approval.objects.filter(generation=generation).first()
+    decides = (
+        asked is not None
+        and asked.decision == Approval.Decision.OPEN
+        and role_allows(request.membership.role, Permission.APPROVE)
+    )
     job = job_of(generation, now=timezone.now())
     film, inputs = job.film, generation.body["input"]
     return {
@@ -79,7 +100,10 @@ def _context(generation: Generation) -> dict[str, Any]:
         "film_link": film_url(film) if film else "",
         "cost": cost_of(generation),
         "moments": moments_of(generation),
-        "is_live": api_status(generation) in {"pending", "processing"},
+        "approval": asked,
+        "decides": decides,
+        # Who is about to decide writes a reason, and the page must not be swapped meanwhile.
+        "is_live": api_status(generation) in {"pending", "processing"} and not decides,
         "retries": generation.retries.order_by("created_at"),
         "fresh_key": fresh_key(),
     }

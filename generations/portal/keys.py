@@ -17,8 +17,10 @@ from billing.selectors import LimitUse, limits_of
 from billing.services.api_keys import issue_api_key
 from generations.models import ProviderKey
 from generations.portal.access import MemberRequest, actor_of, member_required
+from generations.portal.drifts import Meter, drift_for, meters_for
 from generations.portal.forms import ApiKeyForm, ProviderKeyForm, show_error
 from generations.selectors import provider_keys_for
+from generations.services.drifts import accept_drift
 from generations.services.provider_keys import (
     add_provider_key,
     delete_provider_key,
@@ -122,6 +124,20 @@ def forget(request: MemberRequest, key_id: int) -> HttpResponse:
     return redirect("keys")
 
 
+@require_POST
+@member_required(Permission.OWN_KEYS)
+def accept_difference(request: MemberRequest, drift_id: int) -> HttpResponse:
+    """Close a drift that the person has looked into, with their reason."""
+    drift = drift_for(request.membership, drift_id)
+    try:
+        reason = request.POST.get("reason", "")
+        accept_drift(drift, actor=actor_of(request), reason=reason, now=timezone.now())
+    except InvalidRequest as error:
+        context = _context(request.membership) | {"drift_error": error, "drift_id": drift.pk}
+        return render(request, "keys/index.html", context)
+    return redirect("keys")
+
+
 def _provider_key(membership: Membership, key_id: int) -> ProviderKey:
     """Return a key that the person may manage; everybody sees the team's, few may touch it."""
     key = get_object_or_404(provider_keys_for(membership), pk=key_id)
@@ -132,14 +148,25 @@ def _provider_key(membership: Membership, key_id: int) -> ProviderKey:
 def _context(membership: Membership) -> dict[str, Any]:
     keys = api_keys_for(membership)
     provider_keys = list(provider_keys_for(membership)) if _may_see_keys(membership) else []
+    meters = meters_for(membership) if _may_see_keys(membership) else {}
+    own = next((key for key in provider_keys if not key.is_shared), None)
+    shared = next((key for key in provider_keys if key.is_shared), None)
     return {
         "api_keys": [_shown(key) for key in keys],
-        "own_key": next((key for key in provider_keys if not key.is_shared), None),
-        "shared_key": next((key for key in provider_keys if key.is_shared), None),
+        "own_key": own,
+        "own_meter": meters.pop(own.pk, None) if own else None,
+        "shared_key": shared,
+        "shared_meter": meters.pop(shared.pk, None) if shared else None,
+        "past_meters": _unexplained(meters),
         "api_key_form": ApiKeyForm(),
         "own_form": ProviderKeyForm(prefix=None, auto_id="own_%s"),
         "shared_form": ProviderKeyForm(auto_id="shared_%s"),
     }
+
+
+def _unexplained(meters: dict[int, Meter]) -> list[Meter]:
+    """Return the deleted keys about which something is still unexplained."""
+    return [meter for meter in meters.values() if meter.drifts]
 
 
 def _may_see_keys(membership: Membership) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.models import Membership
+from accounts.selectors import project_for
 from billing.pricing import Quote
 from billing.selectors import books_of
 from generations.models import ProviderKey
@@ -45,6 +46,7 @@ def price_of(draft: Draft, *, membership: Membership, now: datetime) -> PriceTag
     """Quote the form as it stands; what keeps it from having a price is said in words."""
     team = membership.team
     try:
+        project = project_for(team, draft.project)
         body = draft.payload()
         inputs = {name: body["input"][name] for name in _PRICED}
         body["input"] = {**inputs, "prompt": _ANY_PROMPT}
@@ -55,7 +57,9 @@ def price_of(draft: Draft, *, membership: Membership, now: datetime) -> PriceTag
     key = sending_key(membership)
     if key is None:
         return PriceTag(quote, available, room=available)
-    subjects = subjects_of(team=team, user=membership.user, api_key=None, provider_key=key)
+    subjects = subjects_of(
+        team=team, user=membership.user, api_key=None, provider_key=key, project=project
+    )
     return PriceTag(quote, available, room=credits_left(team=team, subjects=subjects, now=now))
 
 

@@ -11,7 +11,9 @@ _SCOPES = {
     "wallet": "the team's wallet",
     "team": "the team's limit",
     "member": "your own limit in this team",
+    "own": "the limit that you set for yourself",
     "provider_key": "the provider key's limit",
+    "project": "the project's limit",
     "api_key": "the API key's limit",
 }
 
@@ -51,6 +53,11 @@ class Refusal:
         return self.scope == "wallet"
 
     @property
+    def is_own(self) -> bool:
+        """Tell whether the person has set this limit themself."""
+        return self.scope == "own"
+
+    @property
     def scope_word(self) -> str:
         """Return the scope as a sentence names it."""
         return _SCOPES.get(self.scope, self.scope.replace("_", " "))
@@ -68,7 +75,7 @@ def refusal_of(error: DailiesError | None) -> Refusal | None:
     facts: dict[str, Any] = error.details
     resets_at = facts.get("resets_at")
     return Refusal(
-        scope=facts["scope"],
+        scope="own" if facts.get("is_own") else facts["scope"],
         window=facts["window"],
         limit=facts["limit"],
         spent=facts["spent"],

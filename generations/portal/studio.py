@@ -7,7 +7,9 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.models import Project
 from accounts.roles import Permission
+from accounts.selectors import project_for
 from generations.models import Generation
 from generations.portal.access import MemberRequest, actor_of, generation_of_person, member_required
 from generations.portal.drafts import (
@@ -137,6 +139,7 @@ def _submitted(request: MemberRequest, draft: Draft) -> Generation:
         membership=request.membership,
         actor=actor_of(request),
         now=now,
+        project=project_for(team, draft.project),
         idempotency_key=draft.idempotency_key,
         remix_of=source,
     )
@@ -172,6 +175,7 @@ def _page(request: MemberRequest, draft: Draft | None) -> HttpResponse:
 def _composer_context(request: MemberRequest, draft: Draft | None) -> dict[str, Any]:
     membership = request.membership
     context: dict[str, Any] = {"draft": draft, "models": active_models()}
+    context["projects"] = Project.objects.filter(team=membership.team, archived_at=None)
     if draft is not None:
         context["price"] = price_of(draft, membership=membership, now=timezone.now())
         context["refusal"] = refusal_of(draft.refusal)

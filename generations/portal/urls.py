@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from generations.portal import films, keys, studio, teams
+from generations.portal import (
+    approvals,
+    budgets,
+    films,
+    keys,
+    notices,
+    projects,
+    receipts,
+    reports,
+    studio,
+    teams,
+    webhooks,
+)
 
 urlpatterns = [
     path("", studio.index, name="studio"),
@@ -15,6 +27,32 @@ urlpatterns = [
     path("generations/<str:generation_id>/", films.film, name="film"),
     path("generations/<str:generation_id>/retry/", films.retry, name="film_retry"),
     path("generations/<str:generation_id>/extend/", films.extend, name="film_extend"),
+    path("generations/<str:generation_id>/favourite/", films.favourite, name="film_favourite"),
+    path("generations/<str:generation_id>/decision/", approvals.decide, name="approval_decide"),
+    path("generations/<str:generation_id>/receipt/", receipts.receipt, name="receipt"),
+    path(
+        "generations/<str:generation_id>/receipt.json", receipts.receipt_json, name="receipt_json"
+    ),
+    path("budgets/", budgets.index, name="budgets"),
+    path("budgets/limits/", budgets.limit, name="limit_set"),
+    path("budgets/limits/lift/", budgets.lift, name="limit_lift"),
+    path("budgets/wallet/", budgets.wallet, name="low_mark_set"),
+    path("budgets/approvals/", budgets.threshold, name="threshold_set"),
+    path("projects/", projects.create, name="project_create"),
+    path("projects/<slug:slug>/", projects.rename, name="project_rename"),
+    path("projects/<slug:slug>/switch/", projects.switch, name="project_switch"),
+    path("approvals/", approvals.index, name="approvals"),
+    # Where the e-mail's link leads (`signing.approval_link`).
+    path("approvals/<str:signed>", approvals.asked, name="approval_asked"),
+    path("reports/", reports.index, name="reports"),
+    path("reports/report.csv", reports.download, name="report_csv"),
+    path("notices/", notices.index, name="notices"),
+    path("notices/read/", notices.read, name="notices_read"),
+    path("webhooks/", webhooks.index, name="webhooks"),
+    path("webhooks/add/", webhooks.add, name="webhook_add"),
+    path("webhooks/secret/", webhooks.secret, name="webhook_secret"),
+    path("webhooks/<int:endpoint_id>/switch/", webhooks.switch, name="webhook_switch"),
+    path("webhooks/<int:endpoint_id>/remove/", webhooks.remove, name="webhook_remove"),
     path("keys/", keys.index, name="keys"),
     path("keys/api/", keys.create, name="api_key_create"),
     path("keys/api/<int:key_id>/switch/", keys.switch, name="api_key_switch"),
@@ -22,5 +60,6 @@ urlpatterns = [
     path("keys/provider/", keys.vault, name="provider_key_add"),
     path("keys/provider/<int:key_id>/resume/", keys.resume, name="provider_key_resume"),
     path("keys/provider/<int:key_id>/delete/", keys.forget, name="provider_key_delete"),
+    path("keys/drifts/<int:drift_id>/accept/", keys.accept_difference, name="drift_accept"),
     path("team/", teams.switch, name="team_switch"),
 ]

@@ -15,18 +15,17 @@ from billing.alerts import Crossing, crossings, low_wallets
 from billing.models import Account
 from billing.selectors import books_of
 from billing.services.alerts import claim_low_wallet, claim_thresholds, rearm_wallets
-from billing.subjects import Subject
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
-from generations.scopes import Scope, scope_of
+from generations.scopes import Scope, scope_of, subject_of
 from generations.services.announcing import announce, tell
 
 log = structlog.get_logger(__name__)
 
 # Where in the portal each kind of notice leads.
-LIMITS_PATH = "/limits"
-WALLET_PATH = "/wallet"
-KEYS_PATH = "/keys"
+LIMITS_PATH = "/budgets/#limits"
+WALLET_PATH = "/budgets/#wallet"
+KEYS_PATH = "/keys/"
 
 _PERIODS = {
     "hour": "hourly",
@@ -99,7 +98,7 @@ def _tell_crossing(crossing: Crossing, *, now: datetime) -> bool:
     if not ours:
         return False
     limit, threshold = crossing.window.limit, ours[-1]
-    scope = scope_of(Subject(limit.subject_kind, limit.subject_id))
+    scope = scope_of(subject_of(limit))
     if scope is None:
         log.warning("spend_alert_without_scope", limit=limit.pk, scope=limit.subject_kind)
         return False

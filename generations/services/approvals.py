@@ -93,18 +93,7 @@ def approve(
     Raises `PermissionDenied`, or `Conflict` when it does not wait (any more).
     """
     _require_decider(generation, decider)
-    with transaction.atomic():
-        _decide(generation, Approval.Decision.APPROVED, actor=actor, now=now, reason=reason)
-        moved = move(
-            generation,
-            State.QUEUED,
-            actor=actor,
-            message="Approved." if not reason else f"Approved: {reason}",
-            next_submit_at=now + _SUBMIT_AGAIN,
-        )
-        if not moved:
-            raise Conflict("This generation does not wait for approval.")
-        enqueue_submit(generation.pk)
+    close_question(generation, Approval.Decision.APPROVED, actor=actor, now=now, reason=reason)
 
 
 def deny(
@@ -112,9 +101,46 @@ def deny(
 ) -> None:
     """Cancel a waiting generation and give its credits back. Raises as `approve` does."""
     _require_decider(generation, decider)
+    close_question(generation, Approval.Decision.DENIED, actor=actor, now=now, reason=reason)
+
+
+def close_question(
+    generation: Generation,
+    decision: Approval.Decision,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+) -> None:
+    """Do what `approve` and `deny` do, for somebody of whom the caller knows that they may.
+
+    Raises `Conflict` when the generation does not wait (any more).
+    """
     with transaction.atomic():
-        _decide(generation, Approval.Decision.DENIED, actor=actor, now=now, reason=reason)
-        _cancel(generation, "approval_denied", reason or "A manager denied it.", actor, now)
+        _decide(generation, decision, actor=actor, now=now, reason=reason)
+        if decision == Approval.Decision.APPROVED:
+            _send(generation, reason, actor, now)
+        else:
+            _cancel(generation, "approval_denied", reason or "A manager denied it.", actor, now)
+
+
+def answer(
+    generation: Generation,
+    decision: str,
+    *,
+    decider: Membership,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+) -> None:
+    """Approve or deny, as a form's word says. Raises as both do, `InvalidRequest` otherwise."""
+    if decision not in {"approve", "deny"}:
+        raise InvalidRequest("The decision is approve or deny.", field="decision")
+    asked = Approval.objects.filter(generation=generation).first()
+    if asked is not None and asked.expires_at <= now:
+        raise Conflict("The time to decide is over; its credits are given back.")
+    decide = approve if decision == "approve" else deny
+    decide(generation, decider=decider, actor=actor, now=now, reason=" ".join(reason.split()))
 
 
 def expire_approvals(*, now: datetime) -> int:
@@ -184,6 +210,19 @@ def _announce(generation: Generation, event: WebhookEvent, *, now: datetime, **d
         data={**task, **data},
         now=now,
     )
+
+
+def _send(generation: Generation, reason: str, actor: Actor, now: datetime) -> None:
+    moved = move(
+        generation,
+        State.QUEUED,
+        actor=actor,
+        message="Approved." if not reason else f"Approved: {reason}",
+        next_submit_at=now + _SUBMIT_AGAIN,
+    )
+    if not moved:
+        raise Conflict("This generation does not wait for approval.")
+    enqueue_submit(generation.pk)
 
 
 def _cancel(generation: Generation, code: str, message: str, actor: Actor, now: datetime) -> None:

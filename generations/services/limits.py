@@ -60,8 +60,18 @@ def cap_as(
         return cap(target, window=window, credits=credits, actor=actor)
     if not isinstance(target, Membership) or target.pk != asker.pk:
         raise PermissionDenied(f"Your role may not {Permission.LIMITS}.")
+    return cap_own(asker, window=window, credits=credits, actor=actor)
+
+
+def cap_own(
+    asker: Membership, *, window: str, credits: int | None, actor: Actor
+) -> SpendLimit | None:
+    """Cap oneself, beside whatever managers allow, or lift that cap with None.
+
+    Raises `InvalidRequest`, and `PermissionDenied` for those who cannot spend.
+    """
     require(asker, Permission.SUBMIT)
-    return _set(target, own_subject(asker.team, asker.user), window, credits, actor)
+    return _set(asker, own_subject(asker.team, asker.user), window, credits, actor)
 
 
 def _set(

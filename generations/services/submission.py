@@ -25,7 +25,7 @@ from generations.services.approvals import ask_for_approval, threshold_for
 from generations.services.moves import remark
 from generations.services.uploads import keep_uploads_alive
 from generations.services.variants import variants_that_fit
-from generations.subjects import subjects_of
+from generations.subjects import own_subject, subjects_of
 
 log = structlog.get_logger(__name__)
 
@@ -219,6 +219,11 @@ def _explain(
     is_wallet = isinstance(refusal, InsufficientCredits)
     permission = Permission.MEMBERS if is_wallet else Permission.LIMITS
     refusal.details["raised_by"] = people_who_may(draft.team, permission)
+    if isinstance(refusal, SpendLimitExceeded) and refusal.subject == own_subject(
+        draft.team, draft.user
+    ):
+        # Set by the person themself, beside what managers allow, and theirs alone to raise.
+        refusal.details |= {"is_own": True, "raised_by": [draft.user.get_full_name()]}
     refusal.details["variants"] = variants_that_fit(
         request, team=draft.team, subjects=_subjects(draft), now=now
     )

@@ -8,8 +8,9 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.models import Membership
+from accounts.models import Membership, Notice
 from accounts.roles import Permission, role_allows
+from billing.selectors import site_zone
 from generations.models import ProviderKey
 from generations.portal.library import Job
 from generations.portal.words import pause_of
@@ -52,11 +53,38 @@ def until(moment: datetime) -> str:
 
 
 @register.filter
+def moment(seconds: float | None) -> datetime | None:
+    """Return the time of unix seconds, in the site's zone."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, tz=site_zone())
+
+
+@register.filter
+def spaced(word: str) -> str:
+    """Show a name from the books as words: provider_key is provider key."""
+    return word.replace("_", " ").replace("api key", "API key")
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """Show a share as whole percents, and only a whole as 100; nothing for none."""
+    if share is None:
+        return "–"
+    return f"{min(99, round(100 * share)) if share < 1 else 100} %"
+
+
+@register.filter
 def megabytes(size: int) -> str:
     """Show bytes as people read file sizes."""
     if size < 1_000_000:
         return f"{max(1, round(size / 1000))} kB"
     return f"{size / 1_000_000:.1f} MB"
+
+
+@register.filter
+def is_unread(notice: Notice, membership: Membership) -> bool:
+    """Tell whether the member has not seen a notice yet, of those since they joined."""
+    is_later = notice.created_at >= membership.created_at
+    return is_later and notice.pk > membership.notices_read_to
 
 
 @register.filter
@@ -114,6 +142,18 @@ def use_bar(spent: int, held: int, limit: int) -> SafeString:
         round(1000 * spent / full),
         round(1000 * spent / full),
         round(1000 * held / full),
+    )
+
+
+@register.simple_tag
+def share_bar(part: int, whole: int) -> SafeString:
+    """Draw a part of a whole on a line of 1000; what is negative has no length."""
+    width = round(1000 * max(part, 0) / whole) if whole > 0 else 0
+    return format_html(
+        '<svg class="use" viewBox="0 0 1000 8" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="use-road" width="1000" height="8"/>'
+        '<rect class="use-spent" width="{}" height="8"/></svg>',
+        min(width, 1000),
     )
 
 

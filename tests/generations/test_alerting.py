@@ -233,7 +233,7 @@ class TestMail:
         assert (
             sent.subject == f"[{alice.team}] The team {alice.team}: 50 % of the daily limit is used"
         )
-        assert f"{settings.PUBLIC_URL}/limits" in sent.body
+        assert f"{settings.PUBLIC_URL}/budgets/#limits" in sent.body
         assert f"you may set spend limits in {alice.team}" in sent.body
         assert sent.from_email == settings.DEFAULT_FROM_EMAIL
         assert sent.extra_headers["Auto-Submitted"] == "auto-generated"

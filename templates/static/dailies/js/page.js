@@ -28,6 +28,7 @@ async function copy(button) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) copy(button);
+  if (event.target.closest("[data-print]")) print();
 });
 
 document.addEventListener("dailies:tell", (event) => tell(event.detail.message, event.detail.tone));

@@ -1,0 +1,96 @@
+"""Open, rename, archive and reopen a team's projects."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from accounts.actor import Actor
+from accounts.models import Membership, Project, Team
+from accounts.roles import Permission
+from accounts.selectors import require
+from accounts.services.audit import record
+from platform_site.errors import Conflict, InvalidRequest
+
+MAX_NAME = 80
+MAX_SLUG = 50  # leaves room for a number
+_TRIES = 100
+
+
+def create_project(*, membership: Membership, name: str, actor: Actor) -> Project:
+    """Open a project in the member's team; its slug follows from the name and never changes.
+
+    Raises `PermissionDenied`, `InvalidRequest` for a bad name, `Conflict` for one in use.
+    """
+    require(membership, Permission.LIMITS)
+    team, name = membership.team, _name(membership.team, name)
+    stem = slugify(name)[:MAX_SLUG].strip("-") or "project"
+    for number in range(1, _TRIES):
+        slug = stem if number == 1 else f"{stem}-{number}"
+        if Project.objects.filter(team=team, slug=slug).exists():
+            continue
+        try:
+            with transaction.atomic():
+                project = Project.objects.create(team=team, name=name, slug=slug)
+                _record(project, "created", actor, name=name, slug=slug)
+        except IntegrityError:
+            continue  # another one took the slug at the same moment
+        return project
+    raise Conflict("There are too many projects with such a name.", field="name")
+
+
+@transaction.atomic
+def rename_project(project: Project, *, membership: Membership, name: str, actor: Actor) -> None:
+    """Call a project something else. Raises as `create_project` does."""
+    _require_manager(project, membership)
+    before, project.name = project.name, _name(project.team, name, but=project)
+    Project.objects.filter(pk=project.pk).update(name=project.name)
+    _record(project, "renamed", actor, before=before, name=project.name)
+
+
+@transaction.atomic
+def archive_project(
+    project: Project, *, membership: Membership, actor: Actor, now: datetime
+) -> None:
+    """Take no new generations for a project; what it has stays. Raises `PermissionDenied`."""
+    _require_manager(project, membership)
+    if Project.objects.filter(pk=project.pk, archived_at=None).update(archived_at=now):
+        _record(project, "archived", actor)
+    project.refresh_from_db()
+
+
+@transaction.atomic
+def reopen_project(project: Project, *, membership: Membership, actor: Actor) -> None:
+    """Take generations for an archived project again. Raises as `create_project` does."""
+    _require_manager(project, membership)
+    _name(project.team, project.name, but=project)
+    if Project.objects.filter(pk=project.pk, archived_at__isnull=False).update(archived_at=None):
+        _record(project, "reopened", actor)
+    project.refresh_from_db()
+
+
+def _name(team: Team, name: str, *, but: Project | None = None) -> str:
+    """Return the name as it is stored: one line, and once among the team's open projects."""
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= MAX_NAME:
+        raise InvalidRequest(f"A project's name has 1 to {MAX_NAME} characters.", field="name")
+    same = Project.objects.filter(team=team, name__iexact=name, archived_at=None)
+    if any(one != but for one in same):
+        raise Conflict("There is an open project of this name already.", field="name")
+    return name
+
+
+def _require_manager(project: Project, membership: Membership) -> None:
+    mine = membership.team_id == project.team_id
+    require(membership if mine else None, Permission.LIMITS)
+
+
+def _record(project: Project, word: str, actor: Actor, **data: Any) -> None:
+    record(
+        actor=actor,
+        action=f"project.{word}",
+        team=project.team,
+        subject=f"project:{project.pk}",
+        **data,
+    )

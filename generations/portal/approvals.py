@@ -1,0 +1,124 @@
+"""What waits for a manager's yes: the list, and the page behind the link of an e-mail."""
+
+from datetime import datetime
+from typing import cast
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.actor import Actor
+from accounts.models import Membership
+from accounts.roles import Permission, role_allows
+from generations.models import Approval
+from generations.portal.access import (
+    MemberRequest,
+    actor_of,
+    generation_of_person,
+    member_required,
+)
+from generations.services.approvals import answer
+from generations.signing import read_approval_link
+from platform_site.errors import Conflict
+from platform_site.requests import actor_request_id
+
+_EARLIER = 20
+
+
+@require_GET
+@member_required(Permission.SUBMIT)
+def index(request: MemberRequest) -> HttpResponse:
+    """Show what waits, to who decides; what they asked themselves, to others."""
+    asked = questions_for(request.membership)
+    context = {
+        "waiting": asked.filter(decision=Approval.Decision.OPEN).order_by("asked_at"),
+        "earlier": asked.exclude(decision=Approval.Decision.OPEN).order_by("-decided_at")[
+            :_EARLIER
+        ],
+        "now": timezone.now(),
+    }
+    return render(request, "approvals/index.html", context)
+
+
+@require_POST
+@member_required(Permission.APPROVE)
+def decide(request: MemberRequest, generation_id: str) -> HttpResponse:
+    """Approve or deny, once, and go back to where the button was."""
+    generation = generation_of_person(request, generation_id)
+    answer(
+        generation,
+        request.POST.get("decision", ""),
+        decider=request.membership,
+        actor=actor_of(request),
+        now=timezone.now(),
+        reason=request.POST.get("reason", ""),
+    )
+    if request.POST.get("back") == "film":
+        return redirect("film", generation.id)
+    return redirect("approvals")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def asked(request: HttpRequest, signed: str) -> HttpResponse:
+    """Let the named member decide by the link of their e-mail, signed in or not.
+
+    Looking changes nothing: mail scanners follow links. Once it is decided the page says how.
+    """
+    approval, member = _named(signed)
+    if request.user.is_authenticated and request.user != member.user:
+        return redirect("approvals")  # a forwarded link carries nobody's rights but one's own
+    problem = None
+    if request.method == "POST":
+        try:
+            answer(
+                approval.generation,
+                request.POST.get("decision", ""),
+                decider=member,
+                actor=Actor(member.user.email, request_id=actor_request_id(request)),
+                now=timezone.now(),
+                reason=request.POST.get("reason", ""),
+            )
+            return redirect(request.path)
+        except Conflict as error:
+            problem = error  # somebody was quicker, and the page says who
+            approval.refresh_from_db()
+    if request.user.is_authenticated:
+        cast("MemberRequest", request).membership = member
+    context = {
+        "approval": approval,
+        "member": member,
+        "problem": problem,
+        "is_open": is_open(approval, now=timezone.now()),
+    }
+    return render(request, "approvals/asked.html", context, status=409 if problem else 200)
+
+
+def questions_for(membership: Membership) -> QuerySet[Approval]:
+    """Return the team's questions for who may answer them, for others their own."""
+    asked = Approval.objects.filter(generation__team=membership.team).select_related(
+        "generation__user", "generation__project", "generation__api_key", "generation__hold"
+    )
+    if role_allows(membership.role, Permission.APPROVE):
+        return asked
+    return asked.filter(generation__user=membership.user)
+
+
+def is_open(approval: Approval, *, now: datetime) -> bool:
+    """Tell whether the question can still be answered."""
+    return approval.decision == Approval.Decision.OPEN and approval.expires_at > now
+
+
+def _named(signed: str) -> tuple[Approval, Membership]:
+    """Return the link's question and person, if that person may approve; else 404 alike (P32)."""
+    named = read_approval_link(signed)
+    if named is None:
+        raise Http404
+    approval, member = named
+    same_team = approval.generation.team_id == member.team_id
+    if not same_team or not role_allows(member.role, Permission.APPROVE):
+        raise Http404
+    return approval, member

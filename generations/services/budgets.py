@@ -1,0 +1,55 @@
+"""What the page of budgets does for a person, in one step each."""
+
+from collections.abc import Sequence
+
+from accounts.actor import Actor
+from accounts.models import Membership, Project, Team
+from accounts.roles import Permission
+from accounts.selectors import require
+from billing.models import SpendLimit
+from billing.services.alerts import set_alerts
+from generations.services.approvals import set_threshold
+from generations.services.limits import Target, cap_as, cap_own
+from platform_site.errors import InvalidRequest, NotFound
+
+
+def set_budget(
+    asker: Membership,
+    target: Target | None,
+    *,
+    window: str,
+    credits: int | None,
+    actor: Actor,
+    alert_at: Sequence[int] | None = None,
+) -> SpendLimit | None:
+    """Cap `target`, or oneself with None, and say at which percents people are told.
+
+    Credits None lift the limit; `alert_at` None leaves the percents. Raises as `cap_as` and
+    `set_alerts` do; percents are judged first, so that a refusal changes nothing.
+    """
+    if any(not 1 <= one <= 100 for one in alert_at or ()):
+        raise InvalidRequest("Whole percents from 1 to 100.", field="alert_at")
+    if target is None:
+        limit = cap_own(asker, window=window, credits=credits, actor=actor)
+    else:
+        limit = cap_as(asker, target, window=window, credits=credits, actor=actor)
+    if limit is not None and alert_at is not None and sorted(set(alert_at)) != limit.alert_at:
+        limit = set_alerts(team=asker.team, limit=limit, percents=alert_at, actor=actor)
+    return limit
+
+
+def ask_above(asker: Membership, target: Target | None, *, above: int | None, actor: Actor) -> None:
+    """Have films of the team, a member or a project ask first above so many credits; None: never.
+
+    Raises `PermissionDenied`, `InvalidRequest`, and `NotFound` for anything else.
+    """
+    require(asker, Permission.LIMITS)
+    match target:
+        case Team() if target.pk == asker.team_id:
+            set_threshold(team=target, above=above, actor=actor)
+        case Membership() if target.team_id == asker.team_id:
+            set_threshold(team=target.team, user=target.user, above=above, actor=actor)
+        case Project() if target.team_id == asker.team_id:
+            set_threshold(team=target.team, project=target, above=above, actor=actor)
+        case _:
+            raise NotFound
