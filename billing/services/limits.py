@@ -119,6 +119,6 @@ def _count_earlier(
         limit=limit,
         starts_at=starts_at,
         held=sum(hold.amount for hold in counted if hold.is_open),
-        spent=sum(hold.settled for hold in counted),
+        spent=sum(hold.spent for hold in counted),
     )
     HoldWindow.objects.bulk_create([HoldWindow(hold=hold, window=window) for hold in counted])
