@@ -38,6 +38,17 @@ def teams_with_books() -> QuerySet[Team]:
     )
 
 
+def wallets_below_mark() -> QuerySet[Account]:
+    """Return the wallets with fewer credits available than their mark, the emptiest first.
+
+    A team that was never granted anything has nothing that could run low.
+    """
+    low = Account.objects.filter(
+        kind=Account.Kind.WALLET, credits__gt=0, credits__lt=F("debits") + F("low_at")
+    )
+    return low.select_related("team").order_by(F("credits") - F("debits"), "pk")
+
+
 def spent_by_day(*, days: int, now: datetime) -> list[tuple[datetime, int]]:
     """Return the credits settled on each of the last `days` days of the site's zone, oldest first.
 

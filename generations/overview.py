@@ -10,7 +10,7 @@ from django_q.models import Failure, OrmQ
 
 from accounts.models import WebhookDelivery
 from generations.lifecycle import State
-from generations.models import Film, Generation, ProviderKey
+from generations.models import Approval, Film, Generation, ProviderKey
 from platform_site.beats import beat_age_seconds
 
 Row = TypeVar("Row", bound=Model)
@@ -48,6 +48,16 @@ def needing_review() -> QuerySet[Generation]:
         Generation.objects.filter(state=State.NEEDS_REVIEW)
         .select_related("team", "user")
         .order_by("created_at")
+    )
+
+
+def waiting_approvals() -> QuerySet[Approval]:
+    """Return the questions that nobody answered yet, the one that expires first before others."""
+    return (
+        Approval.objects.filter(decision=Approval.Decision.OPEN)
+        .select_related("generation__team", "generation__user")
+        .defer("token", "generation__callback_token")
+        .order_by("expires_at")
     )
 
 

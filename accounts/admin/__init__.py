@@ -1,5 +1,5 @@
-"""The admin's pages about people: users, memberships and the audit trail."""
+"""The admin's pages about people: users, memberships, projects, notices and the audit trail."""
 
-from accounts.admin import audit, memberships, users
+from accounts.admin import audit, memberships, notices, projects, users, webhook_endpoints
 
-__all__ = ["audit", "memberships", "users"]
+__all__ = ["audit", "memberships", "notices", "projects", "users", "webhook_endpoints"]

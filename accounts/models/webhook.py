@@ -1,6 +1,7 @@
 """Webhooks: us calling a client. Each delivery is a row that outlives crashes."""
 
 import uuid
+from urllib.parse import urlsplit
 
 from django.db import models
 from django.utils import timezone
@@ -34,8 +35,9 @@ class WebhookEndpoint(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show where it is."""
-        return self.url
+        """Show where it is, without user and query, in which clients put secrets."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
 
 
 class WebhookDelivery(models.Model):

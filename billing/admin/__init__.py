@@ -1,5 +1,8 @@
-"""The admin's pages about money: teams with their books, the ledger, limits, rates and API keys."""
+"""The admin's pages about money: teams with their books, the ledger and API keys.
 
-from billing.admin import api_keys, ledger, rates, teams
+Limits and rates have theirs in generations, where it is known what they are for.
+"""
 
-__all__ = ["api_keys", "ledger", "rates", "teams"]
+from billing.admin import api_keys, ledger, teams
+
+__all__ = ["api_keys", "ledger", "teams"]

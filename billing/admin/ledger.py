@@ -7,7 +7,8 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from billing.models import Account, Hold, HoldWindow, SpendWindow, Transfer
+from billing.models import Account, Hold, HoldWindow, SpendAlert, SpendWindow, Transfer
+from billing.overview import wallets_below_mark
 from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
 from platform_site.admin.shown import (
     EMPTY,
@@ -31,15 +32,41 @@ KIND_LABELS = {
 }
 
 
+class IsLowFilter(admin.SimpleListFilter):
+    """Wallets below their mark."""
+
+    title = "low"
+    parameter_name = "low"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer one choice: who asks wants to see what runs low."""
+        return [("yes", "below its mark")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep what was asked for."""
+        if self.value() != "yes":
+            return queryset
+        return queryset.filter(pk__in=wallets_below_mark().order_by().values("pk"))
+
+
 @admin.register(Account)
 class AccountAdmin(ReadOnlyAdmin):
     """The four accounts of every team."""
 
     list_display = ("__str__", linked("team"), "kind", "shown_balance", "debits", "credits")
-    list_filter = ("kind", "team")
+    list_filter = ("kind", IsLowFilter, "team")
     list_select_related = ("team",)
     search_fields = ("team__name", "team__slug")
-    fields = ("team", "kind", "shown_balance", "debits", "credits", "shown_related")
+    fields = (
+        "team",
+        "kind",
+        "shown_balance",
+        "debits",
+        "credits",
+        "low_at",
+        "low_since",
+        "shown_related",
+    )
 
     @display(description="balance", ordering=F("credits") - F("debits"))
     def shown_balance(self, account: Account) -> int:
@@ -161,6 +188,7 @@ class HoldAdmin(ReadOnlyAdmin):
         "shown_standing",
         "settled",
         "released",
+        "adjusted",
         "shown_reference",
         moment("closed_at"),
     )
@@ -176,6 +204,7 @@ class HoldAdmin(ReadOnlyAdmin):
         "shown_standing",
         "settled",
         "released",
+        "adjusted",
         "shown_reference",
         "created_at",
         "closed_at",
@@ -186,7 +215,7 @@ class HoldAdmin(ReadOnlyAdmin):
         """Tell how it closed, if it did."""
         if hold.is_open:
             return badge("open", "info")
-        return badge("settled", "primary") if hold.settled else badge("released", "default")
+        return badge("spent", "primary") if hold.spent else badge("given back", "default")
 
     @display(description="for", ordering="reference")
     def shown_reference(self, hold: Hold) -> str | SafeString:
@@ -233,3 +262,24 @@ class HoldWindowAdmin(ReadOnlyAdmin):
         """Join what the names are made of."""
         rows: QuerySet[HoldWindow] = super().get_queryset(request)
         return rows.select_related("hold", "window__limit")
+
+
+@admin.register(SpendAlert)
+class SpendAlertAdmin(ReadOnlyAdmin):
+    """Which threshold people were told of, once a window."""
+
+    list_display = (moment("created_at"), "shown_threshold", linked("window"))
+    list_filter = ("threshold", "window__limit__window", "window__limit__subject_kind")
+    search_fields = ("window__limit__subject_id",)
+    date_hierarchy = "created_at"
+    fields = ("created_at", "shown_threshold", "window")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SpendAlert]:
+        """Join what the names are made of."""
+        rows: QuerySet[SpendAlert] = super().get_queryset(request)
+        return rows.select_related("window__limit")
+
+    @display(description="threshold", ordering="threshold")
+    def shown_threshold(self, alert: SpendAlert) -> str:
+        """Return how much of the limit was used."""
+        return f"{alert.threshold} %"

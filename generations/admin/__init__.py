@@ -1,5 +1,25 @@
 """The admin's pages about films, and whatever needs the whole product to be understood."""
 
-from generations.admin import films, generations, limits, models, provider_keys, webhooks
+from generations.admin import (
+    approvals,
+    films,
+    generations,
+    limits,
+    meters,
+    models,
+    provider_keys,
+    rates,
+    webhooks,
+)
 
-__all__ = ["films", "generations", "limits", "models", "provider_keys", "webhooks"]
+__all__ = [
+    "approvals",
+    "films",
+    "generations",
+    "limits",
+    "meters",
+    "models",
+    "provider_keys",
+    "rates",
+    "webhooks",
+]

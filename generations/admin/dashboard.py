@@ -11,10 +11,12 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from accounts.models import WebhookDelivery
-from billing.overview import books_of_all, spent_by_day
+from billing.models import Account
+from billing.overview import books_of_all, spent_by_day, wallets_below_mark
 from generations import overview
 from generations.lifecycle import State
-from generations.models import Film, Generation, ProviderKey
+from generations.meters import open_drifts
+from generations.models import Approval, Drift, Film, Generation, ProviderKey
 from platform_site.admin.shown import bare_url, clean, link_to, link_to_reference, seconds_ago
 
 DAYS = 14
@@ -43,7 +45,10 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
     panels: tuple[tuple[str, Callable[[datetime], dict[str, Any]]], ...] = (
         ("generations.view_generation", _review),
+        ("generations.view_approval", _waiting),
+        ("billing.view_account", _low),
         ("generations.view_providerkey", _paused),
+        ("generations.view_drift", _drifts),
         ("generations.view_film", _at_risk),
         ("accounts.view_webhookdelivery", _failing),
     )
@@ -127,6 +132,55 @@ def _review(now: datetime) -> dict[str, Any]:
         count,
         f"{_list('generations_generation')}?state__exact=needs_review",
         "No generation waits for a person.",
+    )
+
+
+def _waiting(now: datetime) -> dict[str, Any]:
+    def row(approval: Approval) -> Sequence[Any]:
+        generation = approval.generation
+        left = max(0.0, (approval.expires_at - now).total_seconds())
+        about = link_to(approval, text=str(generation))
+        return about, generation.team, f"{generation.credits:,}", f"{left / 3600:.1f} h"
+
+    rows, count = overview.first_and_count(overview.waiting_approvals(), limit=ROWS)
+    return _panel(
+        "Approvals waiting",
+        ("Generation", "Team", "Credits", "Expires in"),
+        [row(one) for one in rows],
+        count,
+        f"{_list('generations_approval')}?decision__exact=open",
+        "No generation waits for approval.",
+    )
+
+
+def _low(_now: datetime) -> dict[str, Any]:
+    def row(wallet: Account) -> Sequence[Any]:
+        return link_to(wallet.team), f"{wallet.balance:,}", f"{wallet.low_at:,}"
+
+    rows, count = overview.first_and_count(wallets_below_mark(), limit=ROWS)
+    return _panel(
+        "Low wallets",
+        ("Team", "Available", "Low below"),
+        [row(one) for one in rows],
+        count,
+        f"{_list('billing_account')}?low=yes",
+        "Every wallet is above its mark.",
+    )
+
+
+def _drifts(now: datetime) -> dict[str, Any]:
+    def row(drift: Drift) -> Sequence[Any]:
+        age = seconds_ago((now - drift.opened_at).total_seconds())
+        return link_to(drift), drift.provider_key, drift.provider_key.team, age
+
+    rows, count = overview.first_and_count(open_drifts(), limit=ROWS)
+    return _panel(
+        "Open drifts",
+        ("Drift", "Key", "Team", "Opened"),
+        [row(one) for one in rows],
+        count,
+        f"{_list('generations_drift')}?closed_at__isempty=1",
+        "The vendor's meters agree with our books.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Generations, to be read: the request, the money, the life, and what the vendor said."""
+"""Generations: the request, the money, the life, what the vendor said, and its corrections."""
 
 from typing import Any
 
@@ -8,10 +8,12 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from billing.models import Transfer
+from generations.admin.corrections import CorrectionButtons
 from generations.admin.films import FILM_LABELS, VERDICT_LABELS, megabytes
 from generations.lifecycle import State
-from generations.models import CallbackReceipt, Film, Generation, GenerationEvent
+from generations.models import Approval, CallbackReceipt, Film, Generation, GenerationEvent
 from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
+from platform_site.admin.services import ServiceAdmin
 from platform_site.admin.shown import (
     EMPTY,
     badge_of,
@@ -107,7 +109,7 @@ class CallbackInline(ReadOnlyInline):
 
 
 @admin.register(Generation)
-class GenerationAdmin(ReadOnlyAdmin):
+class GenerationAdmin(CorrectionButtons, ReadOnlyAdmin, ServiceAdmin):
     """One job for one video, from the request to the kept film."""
 
     list_display = (
@@ -130,6 +132,7 @@ class GenerationAdmin(ReadOnlyAdmin):
         "resolution",
         "mode",
         "metadata_differs",
+        "project",
         "team",
     )
     search_fields = (
@@ -142,6 +145,7 @@ class GenerationAdmin(ReadOnlyAdmin):
     )
     date_hierarchy = "created_at"
     inlines = (EventInline, FilmInline, CallbackInline)
+    actions_detail = ("release", "settle", "spend_after_all", "give_back_after_all")
     fieldsets = (
         (
             None,
@@ -154,6 +158,8 @@ class GenerationAdmin(ReadOnlyAdmin):
                     "user",
                     "api_key",
                     "provider_key",
+                    "project",
+                    "shown_approval",
                     "prompt",
                     "shown_order",
                     "credits",
@@ -212,6 +218,8 @@ class GenerationAdmin(ReadOnlyAdmin):
             "film",
             "api_key",
             "provider_key",
+            "project",
+            "approval",
             "rate",
             "hold",
             "remix_of",
@@ -221,6 +229,7 @@ class GenerationAdmin(ReadOnlyAdmin):
             "fingerprint",
             "film__token",
             "film__source_url",
+            "approval__token",
             "provider_key__secret_token",
             "api_key__digest",
             "api_key__prefix",
@@ -248,6 +257,12 @@ class GenerationAdmin(ReadOnlyAdmin):
         if generation.error_code:
             return clean(f"{generation.error_code}: {generation.error_message}")
         return EMPTY
+
+    @display(description="approval")
+    def shown_approval(self, generation: Generation) -> str | SafeString:
+        """Return what was asked about it, if anything."""
+        approval: Approval | None = getattr(generation, "approval", None)
+        return link_to(approval, text=approval.get_decision_display()) if approval else EMPTY
 
     @display(description="order")
     def shown_order(self, generation: Generation) -> SafeString:

@@ -1,46 +1,43 @@
-"""Spend limits: what one team, member, API key or provider key may spend in a window."""
+"""Spend limits: what a team, member, project, API key or provider key may spend in a window."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
-from django.db.models import Manager, Model
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.views import ChangeList
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from accounts.actor import Actor
 from accounts.admin.acting import actor_of
-from accounts.models import ApiKey, Team, User
+from accounts.models import ApiKey, Membership, Project, Team, User
 from accounts.selectors import membership_of
 from billing.models import SpendLimit, SpendWindow
+from billing.models.spend_limit import usual_thresholds
 from billing.overview import uses_of
-from billing.services.limits import set_limit
-from billing.subjects import Subject
+from billing.services.alerts import set_alerts
 from billing.windows import Window
+from generations.admin.choosing import one_of
 from generations.models import Generation, ProviderKey
-from generations.scopes import NamedSubject, name_subjects, subject_of
+from generations.scopes import Scope, scope_of, scopes_of, subject_of
+from generations.services.limits import Target, cap, cap_own
 from platform_site.admin.base import ReadOnlyInline
 from platform_site.admin.services import ServiceAdmin
-from platform_site.admin.shown import link_to, options_of, unbroken
+from platform_site.admin.shown import link_to, unbroken
 from platform_site.admin.typed import display
 from platform_site.errors import NotFound
 
 KINDS = {
     "team": "A whole team",
     "member": "One member of a team",
+    "own": "One member, as a limit of their own",
+    "project": "One project",
     "api_key": "One API key",
     "provider_key": "One provider key",
 }
-_GONE = NamedSubject(None, None)
-
-
-def _one_of(rows: Manager[Any], source: type[Model], name: str) -> "forms.ModelChoiceField[Any]":
-    """Return a field that searches `rows` as the foreign key `name` of `source` would."""
-    widget = AutocompleteSelect(options_of(source).get_field(name), admin.site)
-    return forms.ModelChoiceField(rows.all(), required=False, widget=widget)
+_USUAL = ", ".join(map(str, usual_thresholds()))
 
 
 class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -49,42 +46,62 @@ class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
     kind = forms.ChoiceField(
         label="Limits", choices=[*KINDS.items()], widget=UnfoldAdminSelectWidget, required=False
     )
-    team = _one_of(Team.objects, ApiKey, "team")
-    person = _one_of(User.objects, ApiKey, "owner")
-    api_key = _one_of(ApiKey.objects, Generation, "api_key")
-    provider_key = _one_of(ProviderKey.objects, Generation, "provider_key")
+    team = one_of(Team.objects, ApiKey, "team")
+    person = one_of(User.objects, ApiKey, "owner")
+    api_key = one_of(ApiKey.objects, Generation, "api_key")
+    project = one_of(Project.objects, Generation, "project")
+    provider_key = one_of(ProviderKey.objects, Generation, "provider_key")
 
     # Not `window`: the page's script knows the fields by name, and that name is the browser's.
     period = forms.ChoiceField(
         label="Window", choices=Window.choices, widget=UnfoldAdminSelectWidget, required=False
     )
 
+    alerts = forms.CharField(
+        label="Tell people at",
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=f"Percents of the limit, such as {_USUAL}; empty: never.",
+    )
+
     class Meta:
         model = SpendLimit
         fields = ("credits",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Show a stored limit's percents, or the usual ones."""
+        super().__init__(*args, **kwargs)
+        self.initial.setdefault("alerts", ", ".join(map(str, self.instance.alert_at)))
+
+    def clean_alerts(self) -> list[int]:
+        """Read the percents; the service judges them."""
+        words = self.cleaned_data["alerts"].replace(",", " ").replace("%", " ").split()
+        try:
+            return sorted({int(word) for word in words})
+        except ValueError:
+            raise forms.ValidationError("Whole percents, with commas between.") from None
 
     def clean(self) -> dict[str, Any]:
         """Find the subject that the fields name."""
         typed = super().clean() or {}
         if self.instance.pk is None:
-            typed["named"] = self._named(typed)
+            typed["target"] = self._target(typed)
         return typed
 
-    def _named(self, typed: dict[str, Any]) -> tuple[Team, Subject] | None:
+    def _target(self, typed: dict[str, Any]) -> Target | None:
         kind = typed.get("kind") or ""
-        needed = {"member": ("team", "person")}.get(kind, (kind,))
+        needed = {"member": ("team", "person"), "own": ("team", "person")}.get(kind, (kind,))
         for name in needed:
             if typed.get(name) is None:
                 self.add_error(name if name in self.fields else "kind", "Choose one.")
                 return None
-        if kind == "team":
-            return typed["team"], Subject("team", str(typed["team"].pk))
-        if kind == "member":
-            team, person = typed["team"], typed["person"]
-            if membership_of(person, team) is None:
-                self.add_error("person", f"{person} is not a member of {team}.")
-            return team, Subject("member", f"{team.pk}:{person.pk}")
-        return typed[kind].team, Subject(kind, str(typed[kind].pk))
+        if "person" not in needed:
+            target: Target = typed[kind]
+            return target
+        membership = membership_of(typed["person"], typed["team"])
+        if membership is None:
+            self.add_error("person", f"{typed['person']} is not a member of {typed['team']}.")
+        return membership
 
 
 class LimitList(ChangeList):  # type: ignore[misc]  # the theme is untyped
@@ -97,10 +114,10 @@ class LimitList(ChangeList):  # type: ignore[misc]  # the theme is untyped
         super().get_results(request)
         limits = list(self.result_list)
         uses = uses_of(limits, now=timezone.now())
-        named = name_subjects(limits)
+        scopes = scopes_of(subject_of(limit) for limit in limits)
         for limit in limits:
             limit.use = uses[limit.pk]
-            limit.named = named.get(subject_of(limit), _GONE)
+            limit.scope = scopes.get(subject_of(limit))
         self.result_list = limits
 
 
@@ -133,14 +150,15 @@ class SpendLimitAdmin(ServiceAdmin):
     list_filter = ("subject_kind", "window")
     search_fields = ("subject_id",)
     inlines = (WindowInline,)
-    fields = ("shown_subject", "shown_team", "window", "credits", "created_at")
+    fields = ("shown_subject", "shown_team", "window", "credits", "alerts", "created_at")
     add_fieldsets = (
-        (None, {"fields": ("kind", "team", "person", "api_key", "provider_key")}),
-        ("Limit", {"fields": ("period", "credits")}),
+        (None, {"fields": ("kind", "team", "person", "project", "api_key", "provider_key")}),
+        ("Limit", {"fields": ("period", "credits", "alerts")}),
     )
     conditional_fields = {
-        "team": "kind == 'team' || kind == 'member'",
-        "person": "kind == 'member'",
+        "team": "kind == 'team' || kind == 'member' || kind == 'own'",
+        "person": "kind == 'member' || kind == 'own'",
+        "project": "kind == 'project'",
         "api_key": "kind == 'api_key'",
         "provider_key": "kind == 'provider_key'",
     }
@@ -158,14 +176,18 @@ class SpendLimitAdmin(ServiceAdmin):
     @display(description="for", ordering="subject_kind")
     def shown_subject(self, limit: Any) -> str | SafeString:
         """Return whose spending it limits, as a link."""
-        row = _named(limit).row
-        kind = limit.subject_kind.replace("_", " ")
-        return link_to(row) if row else f"{kind} {limit.subject_id} (gone)"
+        scope = _scope(limit)
+        if scope is None:
+            return f"{limit.subject_kind.replace('_', ' ')} {limit.subject_id} (gone)"
+        if scope.row is None:
+            return f"{scope.name} (left the team)"
+        return link_to(scope.row, text=f"{scope.row} (own limit)" if scope.is_own else "")
 
     @display(description="team")
     def shown_team(self, limit: Any) -> str | SafeString:
         """Return the subject's team."""
-        return link_to(_named(limit).team)
+        scope = _scope(limit)
+        return link_to(scope.team if scope else None)
 
     @display(description="spent now")
     def shown_spent(self, limit: Any) -> int:
@@ -191,37 +213,45 @@ class SpendLimitAdmin(ServiceAdmin):
         return self.inlines if obj else ()
 
     def save_model(self, request: HttpRequest, obj: SpendLimit, form: Any, change: bool) -> None:
-        """Set the limit."""
+        """Set the limit, counting what was spent before it was there, and when people are told."""
+        typed = form.cleaned_data
         if change:
-            team, subject = _team_of(obj), subject_of(obj)
+            target, own = _target_of(obj)
         else:
-            team, subject = form.cleaned_data["named"]
-            obj.subject_kind, obj.subject_id = subject.kind, subject.id
-            obj.window = form.cleaned_data["period"]
+            target, own = typed["target"], typed["kind"] == "own"
+            obj.window = typed["period"]
         actor = actor_of(request)
-        limit = set_limit(
-            team=team, subject=subject, window=obj.window, credits=obj.credits, actor=actor
-        )
-        obj.pk = limit.pk if limit else None
+        limit = _cap(target, own=own, window=obj.window, credits=obj.credits, actor=actor)
+        if limit is None:
+            raise NotFound("The limit was lifted at the same moment.")
+        if typed["alerts"] != limit.alert_at:
+            team = target if isinstance(target, Team) else target.team
+            set_alerts(team=team, limit=limit, percents=typed["alerts"], actor=actor)
+        obj.pk, obj.subject_kind, obj.subject_id = limit.pk, limit.subject_kind, limit.subject_id
 
     def delete_model(self, request: HttpRequest, obj: SpendLimit) -> None:
         """Lift the limit."""
-        set_limit(
-            team=_team_of(obj),
-            subject=subject_of(obj),
-            window=obj.window,
-            credits=None,
-            actor=actor_of(request),
-        )
+        target, own = _target_of(obj)
+        _cap(target, own=own, window=obj.window, credits=None, actor=actor_of(request))
 
 
-def _named(limit: Any) -> NamedSubject:
-    known: NamedSubject | None = getattr(limit, "named", None)
-    return known or name_subjects([limit]).get(subject_of(limit), _GONE)
+def _cap(
+    target: Target, *, own: bool, window: str, credits: int | None, actor: Actor
+) -> SpendLimit | None:
+    if own and isinstance(target, Membership):
+        return cap_own(target, window=window, credits=credits, actor=actor)
+    return cap(target, window=window, credits=credits, actor=actor)
 
 
-def _team_of(limit: SpendLimit) -> Team:
-    team = _named(limit).team
-    if team is None:
+def _scope(limit: Any) -> Scope | None:
+    """Return what the list has found for the whole page, or look it up."""
+    known: Scope | None = limit.scope if hasattr(limit, "scope") else scope_of(subject_of(limit))
+    return known
+
+
+def _target_of(limit: SpendLimit) -> tuple[Target, bool]:
+    """Return what is capped, and whether it is a person's own limit."""
+    scope = _scope(limit)
+    if scope is None or scope.row is None:
         raise NotFound(f"There is no {limit.subject_kind} {limit.subject_id} any more.")
-    return team
+    return scope.row, scope.is_own

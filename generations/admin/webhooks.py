@@ -41,12 +41,13 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
         "shown_reference",
     )
     list_filter = ("state", "event", "response_status", "team")
-    list_select_related = ("team",)
+    list_select_related = ("team", "endpoint")
     search_fields = ("reference", "event", "team__name")
     date_hierarchy = "created_at"
     fields = (
         "id",
         "team",
+        "endpoint",
         "event",
         "shown_reference",
         "shown_url",
@@ -59,7 +60,7 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
         "delivered_at",
         "shown_body",
     )
-    unsearchable = ("body", "url")
+    unsearchable = ("body",)
 
     @display(description="URL")
     def shown_url(self, delivery: WebhookDelivery) -> str:

@@ -14,6 +14,7 @@ from platform_site.admin.typed import display
 SECRET_FIELDS = frozenset(
     {
         "callback_token",
+        "callback_url",
         "digest",
         "fingerprint",
         "password",
@@ -22,6 +23,7 @@ SECRET_FIELDS = frozenset(
         "secret_token",
         "source_url",
         "token",
+        "url",
         "webhook_secret_token",
     }
 )

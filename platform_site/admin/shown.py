@@ -23,7 +23,9 @@ from platform_site.logs import redact
 
 EMPTY = "–"
 # Our unguessable paths; whoever has one needs no key.
-_TOKEN_PATH = re.compile(r"(/(?:films|uploads|callbacks)/)[A-Za-z0-9_\-]{16,}")
+_TOKEN_PATH = re.compile(
+    r"(/(?:approvals|callbacks|films|uploads)/)[A-Za-z0-9_\-]{16,}(?::[A-Za-z0-9_\-]+)*"
+)
 _LINK = '<a href="{}" class="text-link">{}</a>'
 
 

@@ -14,16 +14,41 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success
 from django_q.signing import SignedPackage
 
-from accounts.models import ApiKey, AuditEvent, Membership, Team, User, WebhookDelivery
+from accounts.models import (
+    ApiKey,
+    AuditEvent,
+    Membership,
+    Notice,
+    Project,
+    Team,
+    User,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
+from accounts.roles import Permission
+from accounts.services.notices import post_notice
 from accounts.services.webhooks import webhook_secret
-from billing.models import Account, Hold, HoldWindow, Rate, SpendLimit, SpendWindow, Transfer
+from billing.models import (
+    Account,
+    Hold,
+    HoldWindow,
+    Rate,
+    SpendAlert,
+    SpendLimit,
+    SpendWindow,
+    Transfer,
+)
 from billing.subjects import Subject
 from generations.lifecycle import State
 from generations.models import (
+    Approval,
+    ApprovalThreshold,
     CallbackReceipt,
+    Drift,
     Film,
     Generation,
     GenerationEvent,
+    MeterSample,
     ProviderKey,
     Upload,
     VideoModel,
@@ -106,6 +131,7 @@ def world(team: Team, alice: Membership) -> World:
         body=f'{{"output": {{"urls": ["{film_url(film)}"]}}}}',
     )
     webhook_secret(team)
+    _plant_budgets(alice, provider_key, generation, text=f"{SECRET} and {film_url(film)}")
     _plant_background(f"{SECRET} and {film_url(film)}")
     EmailAddress.objects.create(user=alice.user, email=alice.user.email, primary=True)
     Group.objects.create(name="Readers")
@@ -119,6 +145,7 @@ def world(team: Team, alice: Membership) -> World:
         "webhook token": Team.objects.get(pk=team.pk).webhook_secret_token,
         "webhook secret": webhook_secret(team),
         "callback token": generation.callback_token,
+        "approval token": Approval.objects.get().token,
         "film token": film.token,
         "film source": film.source_url,
         "upload token": upload.token,
@@ -136,9 +163,12 @@ def world(team: Team, alice: Membership) -> World:
 _MODELS: tuple[type[Model], ...] = (
     Account,
     ApiKey,
+    Approval,
+    ApprovalThreshold,
     AuditEvent,
     Beat,
     CallbackReceipt,
+    Drift,
     EmailAddress,
     Failure,
     Film,
@@ -149,10 +179,14 @@ _MODELS: tuple[type[Model], ...] = (
     HoldWindow,
     Lease,
     Membership,
+    MeterSample,
+    Notice,
     OrmQ,
+    Project,
     ProviderKey,
     Rate,
     Schedule,
+    SpendAlert,
     SpendLimit,
     SpendWindow,
     Success,
@@ -162,6 +196,7 @@ _MODELS: tuple[type[Model], ...] = (
     User,
     VideoModel,
     WebhookDelivery,
+    WebhookEndpoint,
 )
 
 
@@ -201,11 +236,85 @@ def grow(world: World, times: int = 3) -> None:
             body="{}",
             state="given_up",
         )
+        _plant_budgets(member, world.rows[ProviderKey], generation, text="again")
+        make_generation(member)  # waits for approval: there is a rule over the member now
+        make_limit(
+            Subject("member", f"{team.pk}:{member.user_id}:own"), 500, team=team, window="day"
+        )
         EmailAddress.objects.create(user=member.user, email=member.user.email)
         Group.objects.create(name=f"Group {number}")
         Schedule.objects.create(name=f"again {number}", func="generations.tasks.sweep")
         Beat.objects.create(name=f"beat {number}", beaten_at=timezone.now())
         _plant_background(f"again {number}", code=f"{number:x}")
+
+
+def make_drift(provider_key: ProviderKey, *, detail: str, candidates: list[str]) -> Drift:
+    """Open a drift that does not grow."""
+    now = timezone.now()
+    return Drift.objects.create(
+        provider_key=provider_key,
+        since=now - timedelta(hours=1),
+        opened_at=now,
+        seen_at=now,
+        credits=70,
+        verdict="unknown_submit",
+        detail=detail,
+        candidates=candidates,
+    )
+
+
+def _plant_budgets(
+    member: Membership, provider_key: ProviderKey, generation: Generation, *, text: str
+) -> None:
+    now, team = timezone.now(), member.team
+    project = Project.objects.create(
+        team=team, name=f"Autumn {member.pk}", slug=f"autumn-{member.pk}"
+    )
+    Generation.objects.filter(pk=generation.pk).update(project=project)
+    make_limit(Subject("project", str(project.pk)), 500, team=team)
+    ApprovalThreshold.objects.create(team=team, user=member.user, above=50)
+    Approval.objects.create(
+        generation=generation,
+        above=50,
+        expires_at=now + timedelta(days=1),
+        decision=Approval.Decision.APPROVED,
+        decided_at=now,
+        reason=text,
+    )
+    post_notice(
+        team=team,
+        audience=Permission.LIMITS,
+        kind="test",
+        title=text,
+        body=text,
+        key=f"planted:{member.pk}",
+        now=now,
+    )
+    WebhookEndpoint.objects.create(
+        team=team,
+        url=f"https://client.example/{member.pk}?token={CLIENT_SECRET}",
+        events=["wallet.low"],
+    )
+    SpendAlert.objects.create(window=_a_window(), threshold=member.pk % 100 + 1)
+    MeterSample.objects.create(
+        provider_key=provider_key,
+        taken_at=now,
+        balance=1000,
+        charged=70,
+        refunded=0,
+        in_flight=0,
+        unknown=0,
+        quiet=True,
+        is_level=True,
+        verdict="agrees",
+    )
+    make_drift(provider_key, detail=text, candidates=[str(generation.pk)])
+
+
+def _a_window() -> SpendWindow:
+    window = SpendWindow.objects.first()
+    assert window is not None
+    return window
 
 
 def _plant_background(text: str, code: str = "f") -> None:

@@ -7,13 +7,26 @@ from django.test import Client
 from django.urls import reverse
 from django_q.models import Failure, OrmQ, Schedule, Success
 
-from accounts.models import ApiKey, AuditEvent, Membership, Team, User, WebhookDelivery
-from billing.models import Account, Hold, HoldWindow, Rate, SpendWindow, Transfer
+from accounts.models import (
+    ApiKey,
+    AuditEvent,
+    Membership,
+    Notice,
+    Project,
+    Team,
+    User,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
+from billing.models import Account, Hold, HoldWindow, Rate, SpendAlert, SpendWindow, Transfer
 from generations.models import (
+    Approval,
     CallbackReceipt,
+    Drift,
     Film,
     Generation,
     GenerationEvent,
+    MeterSample,
     ProviderKey,
     Upload,
     VideoModel,
@@ -25,9 +38,11 @@ from tests.factories import make_user
 
 READ_ONLY = (
     Account,
+    Approval,
     AuditEvent,
     Beat,
     CallbackReceipt,
+    Drift,
     Failure,
     Film,
     Generation,
@@ -35,8 +50,12 @@ READ_ONLY = (
     Hold,
     HoldWindow,
     Lease,
+    MeterSample,
+    Notice,
     OrmQ,
+    Project,
     Schedule,
+    SpendAlert,
     SpendWindow,
     Success,
     Transfer,
@@ -72,7 +91,7 @@ def test_rows_that_history_names_cannot_be_deleted(
     assert browser.post(path_of(model, "delete", row.pk), {"post": "yes"}).status_code == 403
 
 
-@pytest.mark.parametrize("model", [ApiKey, ProviderKey, Rate])
+@pytest.mark.parametrize("model", [ApiKey, ProviderKey, Rate, WebhookEndpoint])
 def test_rows_written_once_cannot_be_edited(
     model: type[Model], browser: Client, world: World
 ) -> None:

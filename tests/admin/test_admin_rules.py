@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import ApiKey, Membership, Team, User
+from accounts.models import ApiKey, Membership, Project, Team, User
 from billing.models import Rate, SpendLimit
 from billing.services.rates import schedule_rate
 from generations.models import ProviderKey, VideoModel
@@ -31,18 +31,24 @@ class TestLimits:
         key, vendor_key = world.rows[ApiKey], world.rows[ProviderKey]
         self.add(browser, kind="team", team=team.pk)
         self.add(browser, kind="member", team=team.pk, person=person.pk)
+        self.add(browser, kind="own", team=team.pk, person=person.pk)
+        self.add(browser, kind="project", project=world.rows[Project].pk)
         self.add(browser, kind="api_key", api_key=key.pk)
         self.add(browser, kind="provider_key", provider_key=vendor_key.pk)
         found = set(SpendLimit.objects.values_list("subject_kind", "subject_id", "credits"))
         assert found == {
             ("team", str(team.pk), 9),
             ("member", f"{team.pk}:{person.pk}", 9),
+            ("member", f"{team.pk}:{person.pk}:own", 9),
+            ("project", str(world.rows[Project].pk), 9),
             ("api_key", str(key.pk), 9),
             ("provider_key", str(vendor_key.pk), 9),
         }
         assert_recorded("spend_limit.set", root, team=team)
 
-    @pytest.mark.parametrize("kind", ["team", "member", "api_key", "provider_key", ""])
+    @pytest.mark.parametrize(
+        "kind", ["team", "member", "own", "project", "api_key", "provider_key", ""]
+    )
     def test_a_limit_needs_its_subject(self, kind: str, browser: Client, team: Team) -> None:
         assert errors_of(self.add(browser, kind=kind))
         assert not SpendLimit.objects.exists()
@@ -86,7 +92,7 @@ class TestRates:
             "effective_from_0": f"{at:%Y-%m-%d}",
             "effective_from_1": f"{at:%H:%M:%S}",
         }
-        return browser.post(path_of(Rate, "add"), body | typed)
+        return browser.post(path_of(Rate, "add"), body | typed | {"_confirmed": "1"})
 
     def test_a_coming_price_is_announced_and_can_be_taken_back(
         self, browser: Client, root: User
@@ -101,7 +107,7 @@ class TestRates:
         assert_recorded("rate.withdrawn", root)
 
     def test_a_price_in_force_is_neither_replaced_backwards_nor_deleted(
-        self, browser: Client
+        self, browser: Client, world: World
     ) -> None:
         count = Rate.objects.count()
         assert "effective_from" in errors_of(self.announce(browser, -1))

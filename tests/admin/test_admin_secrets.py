@@ -9,6 +9,7 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import Team
 from generations.models import Film, Generation, ProviderKey, Upload
 from platform_site.admin.base import SECRET_FIELDS
 from platform_site.admin.shown import bare_url, clean
@@ -51,6 +52,9 @@ def test_p33_no_query_string_asks_about_a_secret(
         (Film, "file_name__startswith"),
         (Upload, "file_name__startswith"),
         (ProviderKey, "generations__callback_token__startswith"),
+        (Generation, "approval__token__startswith"),
+        (Generation, "callback_url__contains"),
+        (Team, "webhook_endpoints__url__contains"),
     ],
 )
 def test_p33_no_query_string_asks_about_a_secret_next_door(
@@ -91,6 +95,7 @@ def test_p33_a_typed_provider_key_is_nowhere_afterwards(browser: Client, world: 
         (f"key {SECRET}!", "key sk-…4711!"),
         ("http://a/films/abcdefghijklmnopqrstuvwx.mp4", "http://a/films/….mp4"),
         ("/callbacks/abcdefghijklmnopqrstuvwx refused", "/callbacks/… refused"),
+        (f"/approvals/{'a1-' * 9}:1vM9yQ:{'b2_' * 9}\nThanks", "/approvals/…\nThanks"),
         ("nothing to hide", "nothing to hide"),
     ],
 )

@@ -1,0 +1,101 @@
+"""A team's receivers of events: added in the portal, switched and taken away here as well."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils.safestring import SafeString
+
+from accounts.admin.acting import actor_of
+from accounts.models import WebhookEndpoint
+from accounts.services.webhook_endpoints import drop_endpoint, switch_endpoint
+from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell
+from platform_site.admin.shown import linked, moment, related_lists
+from platform_site.admin.typed import ActionVariant, action, display
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(ServiceAdmin):
+    """Where a team's events are posted; shown without what clients hide in a URL."""
+
+    list_display = ("__str__", linked("team"), "shown_events", "enabled", moment("created_at"))
+    list_filter = ("enabled", "team")
+    list_select_related = ("team",)
+    search_fields = ("team__name", "team__slug")
+    date_hierarchy = "created_at"
+    actions_detail = ("disable", "enable")
+    fields = ("team", "shown_address", "shown_events", "enabled", "created_at", "shown_related")
+
+    @display(description="URL")
+    def shown_address(self, endpoint: WebhookEndpoint) -> str:
+        """Return where it is."""
+        return str(endpoint)
+
+    @display(description="events")
+    def shown_events(self, endpoint: WebhookEndpoint) -> str:
+        """Return what it is told."""
+        return ", ".join(endpoint.events)
+
+    @display(description="lists")
+    def shown_related(self, endpoint: WebhookEndpoint) -> str | SafeString:
+        """Return a link to what was posted to it."""
+        return related_lists(endpoint)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: whoever runs the receiver adds it, and gets the secret that signs."""
+        return False
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: WebhookEndpoint | None = None
+    ) -> bool:
+        """Refuse: another URL is another endpoint."""
+        return False
+
+    def delete_model(self, request: HttpRequest, obj: WebhookEndpoint) -> None:
+        """Take it away; its deliveries stay."""
+        drop_endpoint(obj, actor=actor_of(request))
+
+    def buttons_for(self, object_id: str) -> frozenset[str]:
+        """Offer the switch that changes something."""
+        endpoint = WebhookEndpoint.objects.filter(pk=object_id).first()
+        return frozenset({"disable" if endpoint and endpoint.enabled else "enable"})
+
+    def _switch(self, request: HttpRequest, object_id: str, *, enabled: bool) -> HttpResponse:
+        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
+
+        def work() -> str:
+            switch_endpoint(endpoint, enabled=enabled, actor=actor_of(request))
+            return f"{endpoint} is {'enabled' if enabled else 'disabled'}."
+
+        tell(request, work)
+        return self.answer(request, object_id)
+
+    @action(
+        description="Disable",
+        icon="pause",
+        variant=ActionVariant.WARNING,
+        permissions=["operate"],
+        dialog={
+            "title": "Disable this endpoint?",
+            "description": "Nothing is posted to it, and what waits for it is given up.",
+            "form_class": ConfirmForm,
+            "form_submit_text": "Disable",
+        },
+    )
+    def disable(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
+        """Post no more events to it."""
+        return self._switch(request, object_id, enabled=False)
+
+    @action(
+        description="Enable",
+        icon="play_arrow",
+        permissions=["operate"],
+        dialog={
+            "title": "Enable this endpoint?",
+            "description": "Coming events are posted to it again.",
+            "form_class": ConfirmForm,
+            "form_submit_text": "Enable",
+        },
+    )
+    def enable(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
+        """Post events to it again."""
+        return self._switch(request, object_id, enabled=True)

@@ -1,0 +1,229 @@
+"""Questions to managers, which administrators may answer too, and the rules that raise them."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from accounts.admin.acting import actor_of
+from accounts.models import ApiKey, Project, Team, User
+from accounts.selectors import membership_of
+from generations.admin.choosing import ReasonForm, one_of
+from generations.models import Approval, ApprovalThreshold, Generation
+from generations.services import approvals
+from platform_site.admin.base import ReadOnlyAdmin
+from platform_site.admin.services import ServiceAdmin, tell
+from platform_site.admin.shown import badge_of, clean, link_to, linked, moment, roomy
+from platform_site.admin.typed import ActionVariant, action, display
+
+_DECISION_LABELS = {
+    Approval.Decision.OPEN: "warning",
+    Approval.Decision.APPROVED: "success",
+    Approval.Decision.DENIED: "danger",
+    Approval.Decision.EXPIRED: "default",
+}
+
+
+@admin.register(Approval)
+class ApprovalAdmin(ReadOnlyAdmin, ServiceAdmin):
+    """One question and its answer. The token of the e-mailed links stays in the database."""
+
+    list_display = (
+        moment("asked_at"),
+        "shown_generation",
+        linked("generation__team", order="generation__team"),
+        linked("generation__user", order="generation__user"),
+        "shown_credits",
+        "above",
+        "shown_decision",
+        "decided_by",
+        moment("expires_at"),
+    )
+    list_filter = ("decision", "generation__team")
+    search_fields = (
+        "generation__id__startswith",
+        "generation__prompt",
+        "generation__user__email",
+        "decided_by",
+    )
+    date_hierarchy = "asked_at"
+    actions_detail = ("approve", "deny")
+    fields = (
+        "generation",
+        "shown_credits",
+        "above",
+        "asked_at",
+        "expires_at",
+        "shown_decision",
+        "decided_at",
+        "decided_by",
+        "shown_reason",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Approval]:
+        """Join what rows name; leave tokens in the database."""
+        rows: QuerySet[Approval] = super().get_queryset(request)
+        return rows.select_related("generation__team", "generation__user").defer(
+            "token", "generation__callback_token", "generation__fingerprint"
+        )
+
+    @display(description="generation", ordering="generation__prompt")
+    def shown_generation(self, approval: Approval) -> SafeString:
+        """Return the start of the prompt, as a link."""
+        return roomy(link_to(approval.generation))
+
+    @display(description="credits", ordering="generation__credits")
+    def shown_credits(self, approval: Approval) -> int:
+        """Return what it would cost."""
+        return approval.generation.credits
+
+    @display(description="decision", ordering="decision")
+    def shown_decision(self, approval: Approval) -> SafeString:
+        """Return the answer in colour."""
+        return badge_of(approval, "decision", _DECISION_LABELS)
+
+    @display(description="reason")
+    def shown_reason(self, approval: Approval) -> SafeString:
+        """Return why."""
+        return roomy(clean(approval.reason))
+
+    def buttons_for(self, object_id: str) -> frozenset[str]:
+        """Offer answers while it waits for one."""
+        waits = Approval.objects.filter(
+            generation_id=object_id, decision=Approval.Decision.OPEN
+        ).exists()
+        return frozenset({"approve", "deny"} if waits else ())
+
+    def _answer(
+        self, request: HttpRequest, form: ReasonForm, object_id: str, decision: Approval.Decision
+    ) -> HttpResponse:
+        approval = get_object_or_404(Approval, pk=object_id)
+
+        def work() -> str:
+            approvals.close_question(
+                approval.generation,
+                decision,
+                actor=actor_of(request),
+                now=timezone.now(),
+                reason=form.cleaned_data["reason"],
+            )
+            return f"{decision.label}: {approval.generation}"
+
+        tell(request, work)
+        return self.answer(request, object_id)
+
+    @action(
+        description="Approve",
+        icon="check",
+        variant=ActionVariant.PRIMARY,
+        permissions=["operate"],
+        dialog={
+            "title": "Approve this generation?",
+            "description": "It is sent at once, at the price that it was admitted under.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Approve",
+        },
+    )
+    def approve(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        """Let it be sent."""
+        return self._answer(request, form, object_id, Approval.Decision.APPROVED)
+
+    @action(
+        description="Deny",
+        icon="block",
+        variant=ActionVariant.DANGER,
+        permissions=["operate"],
+        dialog={
+            "title": "Deny this generation?",
+            "description": "It is cancelled, and its credits go back to the wallet.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Deny",
+        },
+    )
+    def deny(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        """Cancel it."""
+        return self._answer(request, form, object_id, Approval.Decision.DENIED)
+
+
+class ThresholdForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Whose generations ask, and above what."""
+
+    team = one_of(Team.objects, ApiKey, "team")
+    person = one_of(User.objects, ApiKey, "owner")
+    project = one_of(Project.objects, Generation, "project")
+
+    class Meta:
+        model = ApprovalThreshold
+        fields = ("above",)
+
+    def clean(self) -> dict[str, Any]:
+        """Check that the scope is one, and in the team."""
+        typed = super().clean() or {}
+        if self.instance.pk is not None:
+            return typed
+        team, person, project = (typed.get(name) for name in ("team", "person", "project"))
+        if team is None:
+            self.add_error("team", "Choose one.")
+            return typed
+        if person is not None and project is not None:
+            self.add_error("project", "A rule is for a person or for a project, not for both.")
+        if person is not None and membership_of(person, team) is None:
+            self.add_error("person", f"{person} is not a member of {team}.")
+        if project is not None and project.team_id != team.pk:
+            self.add_error("project", f"{project} is not a project of {team}.")
+        return typed
+
+
+@admin.register(ApprovalThreshold)
+class ApprovalThresholdAdmin(ServiceAdmin):
+    """Above so many credits a generation asks first. The strictest rule over it counts."""
+
+    form = ThresholdForm
+    list_display = ("shown_scope", linked("team"), "above", moment("created_at"))
+    list_filter = ("team",)
+    list_select_related = ("team", "user", "project")
+    search_fields = ("team__name", "team__slug", "user__email", "project__name")
+    fields = ("team", "shown_scope", "above", "created_at")
+    add_fieldsets = (
+        (None, {"fields": ("team", "person", "project")}),
+        ("Rule", {"fields": ("above",)}),
+    )
+
+    @display(description="for")
+    def shown_scope(self, threshold: ApprovalThreshold) -> str | SafeString:
+        """Return whose generations ask."""
+        row = threshold.project or threshold.user
+        return link_to(row) if row else "the whole team"
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: ApprovalThreshold | None = None
+    ) -> Any:
+        """Let only the credits of a stored rule change."""
+        return ("team", "shown_scope", "created_at") if obj else ()
+
+    def save_model(
+        self, request: HttpRequest, obj: ApprovalThreshold, form: Any, change: bool
+    ) -> None:
+        """Set the rule; a second one for the same scope takes the first one's place."""
+        typed = form.cleaned_data
+        team, user, project = (
+            (obj.team, obj.user, obj.project)
+            if change
+            else (typed["team"], typed["person"], typed["project"])
+        )
+        threshold = approvals.set_threshold(
+            team=team, user=user, project=project, above=obj.above, actor=actor_of(request)
+        )
+        if threshold is not None:
+            obj.pk, obj.team, obj.user, obj.project = threshold.pk, team, user, project
+
+    def delete_model(self, request: HttpRequest, obj: ApprovalThreshold) -> None:
+        """Ask no more."""
+        approvals.set_threshold(
+            team=obj.team, user=obj.user, project=obj.project, above=None, actor=actor_of(request)
+        )

@@ -1,0 +1,28 @@
+"""Fields and forms that several pages ask with."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.db.models import Manager, Model
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from platform_site.admin.shown import options_of
+
+
+def one_of(rows: Manager[Any], source: type[Model], name: str) -> "forms.ModelChoiceField[Any]":
+    """Return a field that searches `rows` as the foreign key `name` of `source` would."""
+    widget = AutocompleteSelect(options_of(source).get_field(name), admin.site)
+    return forms.ModelChoiceField(rows.all(), required=False, widget=widget)
+
+
+class ReasonForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untyped
+    """Why an administrator decides for others."""
+
+    reason = forms.CharField(
+        max_length=500,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Stands in the history for good.",
+    )

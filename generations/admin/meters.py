@@ -1,0 +1,166 @@
+"""The vendor's meter beside our books: samples to be read, drifts to be explained."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from accounts.admin.acting import actor_of
+from generations.admin.choosing import ReasonForm
+from generations.models import Drift, MeterSample
+from generations.services.drifts import accept_drift
+from platform_site.admin.base import ReadOnlyAdmin
+from platform_site.admin.services import ServiceAdmin, tell
+from platform_site.admin.shown import (
+    EMPTY,
+    badge,
+    clean,
+    link_to_reference,
+    linked,
+    moment,
+    roomy,
+)
+from platform_site.admin.typed import ActionVariant, action, display
+
+
+@admin.register(MeterSample)
+class MeterSampleAdmin(ReadOnlyAdmin):
+    """One look at a key's meter, with our own sums of that moment."""
+
+    list_display = (
+        moment("taken_at"),
+        linked("provider_key"),
+        "balance",
+        "total_consumed",
+        "charged",
+        "refunded",
+        "in_flight",
+        "unknown",
+        "drift",
+        "verdict",
+    )
+    list_filter = ("verdict", "is_level", "provider_key__team")
+    search_fields = ("provider_key__label", "provider_key__last4", "provider_key__team__name")
+    date_hierarchy = "taken_at"
+    fields = (
+        "provider_key",
+        "taken_at",
+        ("balance", "total_purchased", "total_consumed"),
+        ("charged", "refunded", "in_flight", "unknown"),
+        "quiet",
+        "is_level",
+        "drift",
+        "reading",
+        "verdict",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[MeterSample]:
+        """Join the keys; leave their tokens in the database."""
+        rows: QuerySet[MeterSample] = super().get_queryset(request)
+        return rows.select_related("provider_key__team", "provider_key__owner").defer(
+            "provider_key__secret_token"
+        )
+
+
+@admin.register(Drift)
+class DriftAdmin(ReadOnlyAdmin, ServiceAdmin):
+    """Credits by which meter and books came apart. Accepting one moves no credits."""
+
+    list_display = (
+        moment("opened_at"),
+        linked("provider_key"),
+        linked("provider_key__team", order="provider_key__team"),
+        "shown_credits",
+        "verdict",
+        "shown_standing",
+        "shown_detail",
+    )
+    list_filter = (("closed_at", admin.EmptyFieldListFilter), "verdict", "provider_key__team")
+    search_fields = ("provider_key__label", "provider_key__last4", "provider_key__team__name")
+    date_hierarchy = "opened_at"
+    actions_detail = ("accept",)
+    fields = (
+        "provider_key",
+        "shown_credits",
+        "verdict",
+        "shown_detail",
+        "shown_candidates",
+        "since",
+        "opened_at",
+        "seen_at",
+        "shown_standing",
+        "closed_at",
+        "closed_by",
+        "shown_closing",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Drift]:
+        """Join the keys; leave their tokens in the database."""
+        rows: QuerySet[Drift] = super().get_queryset(request)
+        return rows.select_related("provider_key__team", "provider_key__owner").defer(
+            "provider_key__secret_token"
+        )
+
+    @display(description="credits", ordering="credits")
+    def shown_credits(self, drift: Drift) -> str:
+        """Return the credits with their sign: above 0 the vendor charged more than we know of."""
+        return f"{drift.credits:+,}"
+
+    @display(description="standing", ordering="closed_at")
+    def shown_standing(self, drift: Drift) -> SafeString:
+        """Tell whether it is still to be explained."""
+        return badge("open", "warning") if drift.is_open else badge("closed", "default")
+
+    @display(description="detail")
+    def shown_detail(self, drift: Drift) -> SafeString:
+        """Return what the figures say."""
+        return roomy(clean(drift.detail))
+
+    @display(description="candidates")
+    def shown_candidates(self, drift: Drift) -> str | SafeString:
+        """Return links to the generations that it may come from."""
+        links = ((link_to_reference(_reference(one)),) for one in drift.candidates)
+        return format_html_join(" · ", "{}", links) or EMPTY
+
+    @display(description="closed because")
+    def shown_closing(self, drift: Drift) -> SafeString:
+        """Return why it is closed."""
+        return roomy(clean(drift.closing))
+
+    def buttons_for(self, object_id: str) -> frozenset[str]:
+        """Offer to accept what is open."""
+        is_open = Drift.objects.filter(pk=object_id, closed_at=None).exists()
+        return frozenset({"accept"} if is_open else ())
+
+    @action(
+        description="Accept",
+        icon="task_alt",
+        variant=ActionVariant.PRIMARY,
+        permissions=["operate"],
+        dialog={
+            "title": "Accept this drift?",
+            "description": "It is closed as looked into, and later ones count from here. "
+            "No credits move: correct the generation that it comes from first.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Accept",
+        },
+    )
+    def accept(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        """Close it with a reason."""
+        drift = get_object_or_404(Drift, pk=object_id)
+
+        def work() -> str:
+            reason: str = form.cleaned_data["reason"]
+            accept_drift(drift, actor=actor_of(request), reason=reason, now=timezone.now())
+            return f"Accepted: {drift}"
+
+        tell(request, work)
+        return self.answer(request, object_id)
+
+
+def _reference(candidate: str) -> str:
+    """Say what a candidate's id names: generations have UUIDs, keys and drifts have numbers."""
+    return candidate if str(candidate).isdecimal() else f"generation:{candidate}"
