@@ -39,7 +39,7 @@ class MembersInline(ReadOnlyInline):
     """The people of a team; each one's own page changes the role."""
 
     model = Membership
-    fields = ("user", "role", "created_at")
+    fields = ("user", "role", "created_at", "page")
     verbose_name_plural = "members"
 
     def get_queryset(self, request: HttpRequest) -> Any:

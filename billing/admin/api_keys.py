@@ -18,7 +18,16 @@ from accounts.services.api_keys import delete_api_key, set_enabled
 from billing.selectors import limits_of
 from billing.services.api_keys import issue_api_key
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell, tell_all
-from platform_site.admin.shown import EMPTY, badge, link_to, linked, moment, related_lists, table
+from platform_site.admin.shown import (
+    EMPTY,
+    badge,
+    link_to,
+    linked,
+    moment,
+    related_lists,
+    table,
+    unbroken,
+)
 from platform_site.admin.typed import ActionVariant, action, display
 
 _STANDING_LABELS = {
@@ -42,8 +51,7 @@ def _cap(words: str) -> forms.IntegerField:
 class IssueForm(forms.ModelForm):  # type: ignore[type-arg]
     """What `issue_api_key` asks for."""
 
-    networks = forms.CharField(
-        label="Allowed networks",
+    allowed_networks = forms.CharField(
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text="Up to 10 IPs or CIDRs, one a line; empty means any.",
@@ -55,6 +63,11 @@ class IssueForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = ApiKey
         fields = ("team", "owner", "label", "expires_at", "requests_per_minute")
+
+    def clean_allowed_networks(self) -> list[str]:
+        """Read a network a line; the service judges them."""
+        text: str = self.cleaned_data["allowed_networks"]
+        return text.split()
 
 
 class StandingFilter(admin.SimpleListFilter):
@@ -110,7 +123,7 @@ class ApiKeyAdmin(ServiceAdmin):
     )
     add_fieldsets = (
         (None, {"fields": ("team", "owner", "label")}),
-        ("Rules", {"fields": ("expires_at", "networks", "requests_per_minute")}),
+        ("Rules", {"fields": ("expires_at", "allowed_networks", "requests_per_minute")}),
         ("Spend limits", {"fields": ("hourly", "daily", "total")}),
     )
 
@@ -120,9 +133,9 @@ class ApiKeyAdmin(ServiceAdmin):
         return keys.select_related("team", "owner").defer("prefix", "digest")
 
     @display(description="key")
-    def shown_end(self, key: ApiKey) -> str:
+    def shown_end(self, key: ApiKey) -> SafeString:
         """Return the last four characters, by which people tell their keys apart."""
-        return f"…{key.last4}"
+        return unbroken(f"…{key.last4}")
 
     @display(description="standing")
     def shown_standing(self, key: ApiKey) -> SafeString:
@@ -177,7 +190,7 @@ class ApiKeyAdmin(ServiceAdmin):
             daily=typed["daily"],
             total=typed["total"],
             expires_at=typed["expires_at"],
-            allowed_networks=typed["networks"].split(),
+            allowed_networks=typed["allowed_networks"],
             requests_per_minute=typed["requests_per_minute"],
         )
         obj.pk, obj.last4 = key.pk, key.last4

@@ -108,7 +108,7 @@ class TransferInline(ReadOnlyInline):
     """The entries of a hold."""
 
     model = Transfer
-    fields = ("created_at", "kind", "amount", "actor", "shown_reason", "request_id")
+    fields = ("created_at", "kind", "amount", "actor", "shown_reason", "page")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Join the team: an entry's name is made of it."""

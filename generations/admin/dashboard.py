@@ -8,13 +8,14 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from accounts.models import WebhookDelivery
 from billing.overview import books_of_all, spent_by_day
 from generations import overview
 from generations.lifecycle import State
 from generations.models import Film, Generation, ProviderKey
-from platform_site.admin.shown import bare_url, clean, link_to, seconds_ago
+from platform_site.admin.shown import bare_url, clean, link_to, link_to_reference, seconds_ago
 
 DAYS = 14
 ROWS = 5
@@ -166,12 +167,14 @@ def _at_risk(now: datetime) -> dict[str, Any]:
 def _failing(_now: datetime) -> dict[str, Any]:
     def row(delivery: WebhookDelivery) -> Sequence[Any]:
         answer = delivery.response_status or clean(delivery.response_note)[:60] or "–"
-        return link_to(delivery), delivery.team, bare_url(delivery.url), answer
+        about = link_to_reference(f"generation:{delivery.reference}")
+        to = format_html('<span class="address">{}</span>', bare_url(delivery.url))
+        return link_to(delivery, text=delivery.event), about, to, answer
 
     rows, count = overview.first_and_count(overview.failing_webhooks(), limit=ROWS)
     return _panel(
         "Failing webhooks",
-        ("Message", "Team", "To", "Answer"),
+        ("Message", "About", "To", "Answer"),
         [row(one) for one in rows],
         count,
         f"{_list('accounts_webhookdelivery')}?state__in=given_up,pending",

@@ -5,7 +5,15 @@ from django.utils.safestring import SafeString
 
 from generations.models import CallbackReceipt, Film, GenerationEvent, Upload
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.shown import badge_of, clean, linked, moment, related_lists, roomy
+from platform_site.admin.shown import (
+    badge_of,
+    clean,
+    linked,
+    moment,
+    related_lists,
+    roomy,
+    unbroken,
+)
 from platform_site.admin.typed import display
 
 FILM_LABELS = {
@@ -80,9 +88,9 @@ class FilmAdmin(ReadOnlyAdmin):
         return f"{film.width}×{film.height}" if film.width else "–"
 
     @display(description="size", ordering="size")
-    def shown_size(self, film: Film) -> str:
+    def shown_size(self, film: Film) -> SafeString:
         """Return the size in megabytes."""
-        return megabytes(film.size)
+        return unbroken(megabytes(film.size))
 
     @display(description="problem")
     def shown_problem(self, film: Film) -> SafeString:

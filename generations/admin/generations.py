@@ -63,7 +63,15 @@ class FilmInline(ReadOnlyInline):
 
     model = Film
     ordering = ("pk",)
-    fields = ("shown_state", "shown_file", "link_expires_at", "alarms", "attempts", "shown_problem")
+    fields = (
+        "shown_state",
+        "shown_file",
+        "link_expires_at",
+        "alarms",
+        "attempts",
+        "shown_problem",
+        "page",
+    )
     verbose_name_plural = "film"
 
     @display(description="state")

@@ -24,7 +24,7 @@ from generations.models import Generation, ProviderKey
 from generations.subjects import NamedSubject, name_subjects, subject_of
 from platform_site.admin.base import ReadOnlyInline
 from platform_site.admin.services import ServiceAdmin
-from platform_site.admin.shown import link_to, options_of
+from platform_site.admin.shown import link_to, options_of, unbroken
 from platform_site.admin.typed import display
 from platform_site.errors import NotFound
 
@@ -123,10 +123,9 @@ class SpendLimitAdmin(ServiceAdmin):
 
     form = LimitForm
     list_display = (
+        "shown_cap",
         "shown_subject",
         "shown_team",
-        "window",
-        "credits",
         "shown_spent",
         "shown_held",
         "shown_left",
@@ -150,7 +149,13 @@ class SpendLimitAdmin(ServiceAdmin):
         """Fetch pages with subjects and uses."""
         return LimitList
 
-    @display(description="limits", ordering="subject_kind")
+    @display(description="limit", ordering="credits")
+    def shown_cap(self, limit: SpendLimit) -> SafeString:
+        """Return how much in which window."""
+        per = "in total" if limit.window == Window.TOTAL else f"a {limit.window}"
+        return unbroken(f"{limit.credits:,} credits {per}")
+
+    @display(description="for", ordering="subject_kind")
     def shown_subject(self, limit: Any) -> str | SafeString:
         """Return whose spending it limits, as a link."""
         row = _named(limit).row

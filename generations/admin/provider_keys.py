@@ -34,6 +34,7 @@ from platform_site.admin.shown import (
     related_lists,
     roomy,
     table,
+    unbroken,
 )
 from platform_site.admin.typed import ActionVariant, action, display
 
@@ -113,9 +114,9 @@ class ProviderKeyAdmin(ServiceAdmin):
         )
 
     @display(description="key")
-    def shown_end(self, key: ProviderKey) -> str:
+    def shown_end(self, key: ProviderKey) -> SafeString:
         """Return the last four characters, by which people tell their keys apart."""
-        return f"…{key.last4}"
+        return unbroken(f"…{key.last4}")
 
     @display(description="whose", ordering="owner")
     def shown_owner(self, key: ProviderKey) -> str | SafeString:

@@ -1,10 +1,6 @@
 """Background work: the queue's rows in the site's theme, to be read only."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -50,7 +46,7 @@ class TaskAdmin(ReadOnlyAdmin):
 
 @admin.register(Success)
 class SuccessAdmin(TaskAdmin):
-    """Tasks that ended well."""
+    """Tasks that ended well. The queue keeps none of them (`save_limit`), unless it is told to."""
 
     fields = _TASK_FIELDS
 
@@ -94,23 +90,10 @@ class QueueAdmin(ReadOnlyAdmin):
 class ScheduleAdmin(ReadOnlyAdmin):
     """The standing orders; the site itself puts them back when they are missing."""
 
-    list_display = ("name", "func", "schedule_type", "minutes", moment("next_run"), "last_run_well")
+    list_display = ("name", "func", "schedule_type", "minutes", moment("next_run"))
     list_filter = ("schedule_type",)
     search_fields = ("name", "func")
     fields = ("name", "func", "schedule_type", "minutes", "repeats", "next_run", "cluster")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Join the last run of each schedule; the two have no foreign key."""
-        rows: QuerySet[Any] = super().get_queryset(request)
-        last = Task.objects.filter(id=OuterRef("task")).values("success")[:1]
-        joined: QuerySet[Any] = rows.annotate(last_success=Subquery(last))
-        return joined
-
-    @display(description="last run went well", boolean=True)
-    def last_run_well(self, schedule: Any) -> bool | None:
-        """Tell how the last run ended; None when its row is gone."""
-        success: bool | None = schedule.last_success
-        return success
 
 
 @admin.register(Beat)

@@ -4,7 +4,11 @@ from typing import Any
 
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
+
+from platform_site.admin.shown import link_to
+from platform_site.admin.typed import display
 
 # Columns that no page shows and no query string may probe: `?token__startswith=a` is a question.
 SECRET_FIELDS = frozenset(
@@ -67,9 +71,14 @@ class ReadOnlyInline(TabularInline):  # type: ignore[misc]  # the theme is untyp
     extra = 0
     max_num = 0
     can_delete = False
-    show_change_link = True
+    hide_title = True
     per_page = 50
     tab = True
+
+    @display(description="page")
+    def page(self, row: Any) -> str | SafeString:
+        """Return a link to the row's own page, for inlines that name this field."""
+        return link_to(row, text="Open")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         """Make no form field of any column, so that columns without one can be shown too."""

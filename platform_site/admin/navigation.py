@@ -48,7 +48,6 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("Webhooks", "webhook", "accounts", "webhookdelivery"),
         Entry("Waiting tasks", "pending_actions", "django_q", "ormq"),
         Entry("Failed tasks", "error", "django_q", "failure"),
-        Entry("Ended tasks", "task_alt", "django_q", "success"),
         Entry("Schedules", "schedule", "django_q", "schedule"),
         Entry("Heartbeats", "monitor_heart", "platform_site", "beat"),
         Entry("Leases", "vpn_lock", "platform_site", "lease"),

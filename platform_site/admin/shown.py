@@ -58,16 +58,16 @@ def options_of(model: Model | type[Model]) -> "Options[Any]":
     return model._meta  # noqa: SLF001
 
 
-def link_to(row: Model | None) -> str | SafeString:
-    """Return the row's name as a link to its page, or just the name when it has none."""
+def link_to(row: Model | None, *, text: str = "") -> str | SafeString:
+    """Return the row's name, or `text`, as a link to its page; just that when it has none."""
     if row is None:
         return EMPTY
     meta = options_of(row)
     try:
         url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
     except NoReverseMatch:
-        return str(row)
-    return format_html(_LINK, url, row)
+        return text or str(row)
+    return format_html(_LINK, url, text or row)
 
 
 def linked(name: str, *, label: str = "", order: str = "") -> Callable[..., Any]:

@@ -181,7 +181,7 @@ class TestApiKeys:
     def test_a_key_is_issued_and_shown_once(
         self, browser: Client, root: User, bob: Membership
     ) -> None:
-        page = self.issue(browser, bob, hourly="50", networks="10.0.0.0/8\n192.0.2.7")
+        page = self.issue(browser, bob, hourly="50", allowed_networks="10.0.0.0/8\n192.0.2.7")
         key = ApiKey.objects.get(label="Bench")
         shown = [str(message) for message in page.context["messages"] if "sk-" in str(message)]
         text = "sk-" + shown[0].partition("sk-")[2].partition("<")[0]
@@ -202,8 +202,8 @@ class TestApiKeys:
         assert not ApiKey.objects.filter(label="Bench").exists()
 
     def test_a_refusal_keeps_what_was_typed(self, browser: Client, bob: Membership) -> None:
-        page = self.issue(browser, bob, networks="not-a-network", daily="7")
-        assert "neither an IP address nor a CIDR" in page.content.decode()
+        page = self.issue(browser, bob, allowed_networks="not-a-network", daily="7")
+        assert "neither an IP address nor a CIDR" in errors_of(page)["allowed_networks"][0]
         assert "not-a-network" in page.content.decode()
         assert not SpendLimit.objects.exists()
 
