@@ -400,9 +400,8 @@ def test_p09_a_completion_that_is_seen_many_times_at_once_settles_once(
 ) -> None:
     job = working(alice, vendor)
     report = TaskReport(id=job.upstream_id or "", status=TaskStatus.COMPLETED, urls=("http://u/",))
-    outcomes = race(
-        6, lambda _: complete(Generation.objects.get(pk=job.pk), report, now=timezone.now())
-    )
+    copies = [Generation.objects.get(pk=job.pk) for _ in range(6)]
+    outcomes = race(6, lambda number: complete(copies[number], report, now=timezone.now()))
     assert sorted(map(str, outcomes)) == ["False"] * 5 + ["True"]
     assert Transfer.objects.filter(kind="settle", hold=job.hold).count() == 1
     assert list(audit()) == []
