@@ -375,6 +375,7 @@ def test_p19_metadata_that_differs_from_the_order_is_flagged(
         ("fail", "generations_generationevent"),
     ],
 )
+@pytest.mark.both_databases
 def test_p10_state_and_money_commit_together_or_not_at_all(
     job: Generation, vendor: Vendor, table: str, ending: str
 ) -> None:
@@ -444,6 +445,7 @@ def wait_after(job: Generation, accepted_at: datetime) -> float:
     return (job.next_poll_at - timezone.now()).total_seconds()
 
 
+@pytest.mark.both_databases
 def test_an_answer_may_be_stored_as_it_came(job: Generation, vendor: Vendor) -> None:
     text = json.dumps({"duration": 5, "seed": 2**70, "ratio": "\ud800", "resolution": "7\0p"})
     vendor.finish(vendor.only_task, b"film", **json.loads(text))

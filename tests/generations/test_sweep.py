@@ -1,9 +1,10 @@
 """The sweep: one loop at a time finds whatever is due, and a dead one stops nobody."""
 
+import os
 import threading
 import time
 from datetime import timedelta
-from time import sleep
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -171,7 +172,7 @@ def test_two_sweeps_at_once_enqueue_each_step_once(alice: Membership, vendor: Ve
         # Slow enough that all of them have read the rows before the first one commits.
         with transaction.atomic():
             enqueued = enqueue_due_steps(now)
-            sleep(0.2)
+            time.sleep(0.2)
             return enqueued
 
     assert race(3, step) == [True] * 3
@@ -221,7 +222,10 @@ def test_standing_orders_that_two_workers_doubled_stop_no_third(vendor: Vendor) 
     assert Schedule.objects.count() == 4
 
 
-def test_clean_up_takes_away_what_has_served_its_time(alice: Membership) -> None:
+def test_clean_up_takes_away_what_has_served_its_time(
+    alice: Membership, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     now = timezone.now()
     for expires_at in (now - timedelta(seconds=1), now + timedelta(hours=1)):
         Upload.objects.create(
@@ -244,11 +248,16 @@ def test_clean_up_takes_away_what_has_served_its_time(alice: Membership) -> None
             started=now - timedelta(days=days),
             stopped=now - timedelta(days=days),
         )
+    for name, age in (("dailies-keep-dead", 3600), ("dailies-keep-busy", 0), ("another", 3600)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (now.timestamp() - age,) * 2)
     assert clean_up() == {
         "uploads": 1,
         "sealed_keys": 0,
+        "folders": 1,
         "sessions": 1,
         "failures": 1,
         "successes": 0,
     }
     assert set(clean_up().values()) == {0}
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["another", "dailies-keep-busy"]
