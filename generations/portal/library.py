@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from accounts.models import Team
-from generations.expectations import Expectation, expectations_of, kind_of
+from generations.expectations import Expectation, Kind, expectations_of, kind_of
 from generations.lifecycle import TERMINAL, State
 from generations.models import Film, Generation
 from generations.portal.words import Status, status_of
@@ -82,18 +82,15 @@ class Job:
 
 def active_jobs(team: Team, *, now: datetime) -> list[Job]:
     """Return the team's generations that will still change, newest first."""
-    rows = generations_of(team).filter(_OPEN | _BEING_KEPT).select_related("provider_key", "hold", "team")
-    return [job_of(row, now=now) for row in rows[:MOST_ACTIVE]]
+    rows = generations_of(team).filter(_OPEN | _BEING_KEPT).select_related("provider_key", "hold")
+    expectations = expectations_of(team)
+    return [_job(row, expectations, now) for row in rows[:MOST_ACTIVE]]
 
 
 def job_of(generation: Generation, *, now: datetime) -> Job:
     """Return a generation with its words and, while the vendor renders, its clock."""
-    clock = None
-    if generation.state == State.PROCESSING and generation.accepted_at:
-        elapsed = max(0, int((now - generation.accepted_at).total_seconds()))
-        expectations = expectations_of(generation.team)
-        clock = Clock(elapsed, expectations.get(kind_of(generation)))
-    return Job(generation, status_of(generation), clock)
+    is_rendering = generation.state == State.PROCESSING
+    return _job(generation, expectations_of(generation.team) if is_rendering else {}, now)
 
 
 def past_jobs(team: Team, *, before: str = "", now: datetime) -> tuple[list[Job], str]:
@@ -118,6 +115,14 @@ def ended_among(team: Team, ids: list[str], *, now: datetime) -> list[Job]:
         except ValueError:
             continue
     return [job_of(row, now=now) for row in _ended(team).filter(pk__in=known)] if known else []
+
+
+def _job(generation: Generation, expectations: dict[Kind, Expectation], now: datetime) -> Job:
+    clock = None
+    if generation.state == State.PROCESSING and generation.accepted_at:
+        elapsed = max(0, int((now - generation.accepted_at).total_seconds()))
+        clock = Clock(elapsed, expectations.get(kind_of(generation)))
+    return Job(generation, status_of(generation), clock)
 
 
 def _ended(team: Team) -> QuerySet[Generation]:

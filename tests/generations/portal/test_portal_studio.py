@@ -370,7 +370,8 @@ def test_the_studio_asks_the_database_as_often_for_many_films_as_for_few(
     for _ in range(2):
         for state in (State.PROCESSING, State.QUEUED, State.COMPLETED, State.FAILED):
             make_generation(bob, state, duration=4, resolution="480p")
+        client.get("/")  # what is remembered for half a minute
         with CaptureQueriesContext(connection) as asked:
             client.get("/")
         counts.append(len(asked))
-    assert counts[0] == counts[1]
+    assert counts[0] == counts[1] <= 30
