@@ -56,7 +56,7 @@ def last_frame(request: HttpRequest, token: str) -> HttpResponseBase:
 @require_safe
 def upload(request: HttpRequest, token: str, ending: str) -> HttpResponseBase:
     """Show an uploaded image until its link expires."""
-    live = live_upload(token, now=timezone.now())
+    live = live_upload(token, now=timezone.now()) if token.isprintable() else None
     if live is None or not live.file_name.endswith(f".{ending}"):
         raise Http404
     return _serve(
@@ -65,7 +65,8 @@ def upload(request: HttpRequest, token: str, ending: str) -> HttpResponseBase:
 
 
 def _kept(token: str) -> Film:
-    kept = film_by_token(token)
+    # PostgreSQL takes no NUL, which a path may hold.
+    kept = film_by_token(token) if token.isprintable() else None
     if kept is None:
         raise Http404
     return kept

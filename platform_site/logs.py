@@ -8,7 +8,8 @@ import structlog
 
 # Our API keys, the vendor's keys and bearer headers all look like this; nobody says which signs a
 # vendor's key may hold. Its last four stay, so that an operator can tell which key is meant.
-_KEY = re.compile(r"sk-[A-Za-z0-9_\-.~+/=:@#$%^*|!?]{4,}(?<![.:!?])")
+# A "task-…" is an id, and an alarm that names one must name it whole.
+_KEY = re.compile(r"(?<!ta)sk-[A-Za-z0-9_\-.~+/=:@#$%^*|!?]{4,}(?<![.:!?])")
 _SECRET_NAMES = frozenset(
     {"authorization", "password", "secret", "token", "api_key", "provider_key_secret", "cookie"}
 )

@@ -20,5 +20,6 @@ urlpatterns = [
     path("healthz", healthz),
 ]
 
+handler400 = "platform_site.error_pages.bad_request"
 handler404 = "platform_site.error_pages.not_found"
 handler500 = "platform_site.error_pages.server_error"

@@ -41,7 +41,6 @@ class ApprovalAdmin(ReadOnlyAdmin, ServiceAdmin):
         "shown_credits",
         "above",
         "shown_decision",
-        "decided_by",
         moment("expires_at"),
     )
     list_filter = ("decision", "generation__team")

@@ -34,7 +34,6 @@ class MeterSampleAdmin(ReadOnlyAdmin):
         moment("taken_at"),
         linked("provider_key"),
         "balance",
-        "total_consumed",
         "charged",
         "refunded",
         "in_flight",

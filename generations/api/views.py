@@ -21,7 +21,7 @@ from generations.requests import validate_request
 from generations.selectors import generation_for
 from generations.services.approvals import approve, deny
 from generations.services.submission import submit_generation
-from generations.services.uploads import store_upload
+from generations.services.uploads import refuse_long_body, store_upload
 from generations.wire import task_object, upload_url
 from platform_site.errors import InvalidRequest
 from platform_site.middleware import is_chunked
@@ -149,6 +149,7 @@ class UploadsView(ApiView):
 
     def post(self, request: Request) -> Response:
         """Take one image in the field `file`; answer with its link."""
+        refuse_long_body(int(request.META.get("CONTENT_LENGTH") or 0))
         try:
             file = request.FILES.get("file")
         except APIException:

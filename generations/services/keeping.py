@@ -4,6 +4,7 @@ Nothing here touches money (P17): when keeping fails the generation stays comple
 film stays visible as pending or lost, and alarms are raised along the link's life.
 """
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -45,6 +46,7 @@ CLAIM = timedelta(seconds=180)
 # Storage answers "gone" for a moment after a completion; this many times in a row it is.
 GONE_TIMES = 5
 _LAST_WAIT = timedelta(minutes=10)
+_FOLDERS = "dailies-keep-"
 _ALARMS_AT = (0.25, 0.5, 0.75)
 
 
@@ -58,7 +60,7 @@ def keep_film(generation_id: UUID) -> None:
     film = _claim(generation_id, now=timezone.now())
     if film is None:
         return
-    with tempfile.TemporaryDirectory(prefix="dailies-keep-") as folder:
+    with tempfile.TemporaryDirectory(prefix=_FOLDERS) as folder:
         try:
             fetched, facts = _fetch(film, Path(folder))
             _store(film, Path(folder), fetched, facts)
@@ -87,6 +89,19 @@ def raise_alarms(*, now: datetime) -> int:
                 problem=film.problem,
             )
     return raised
+
+
+def clear_abandoned_folders(*, now: datetime) -> int:
+    """Remove what workers that were killed had downloaded on this machine; return how many."""
+    dead = (now - CLAIM).timestamp()
+    folders = [
+        folder
+        for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDERS}*")
+        if folder.stat().st_mtime < dead
+    ]
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(folders)
 
 
 def _claim(generation_id: UUID, *, now: datetime) -> Film | None:

@@ -29,6 +29,7 @@ FORMATS = {
     "GIF": ("image/gif", "gif"),
 }
 LIFE = timedelta(hours=48)
+_FORM_BYTES = 64 * 1024  # what a multipart form adds around one file
 # What the decoders raise over broken files.
 _BROKEN = (
     UnidentifiedImageError,
@@ -75,6 +76,15 @@ def store_upload(file: File, *, membership: Membership, now: datetime) -> Upload
         created_at=now,
         expires_at=now + LIFE,
     )
+
+
+def refuse_long_body(content_length: int) -> None:
+    """Refuse a form that cannot hold a small enough image, before it is written to disk.
+
+    Raises `InvalidRequest`.
+    """
+    if content_length > MAX_BYTES + _FORM_BYTES:
+        raise InvalidRequest("An image has at most 30 MB and is not empty.", field="file")
 
 
 def keep_uploads_alive(generation: Generation, *, now: datetime) -> None:

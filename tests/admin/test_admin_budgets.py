@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -249,3 +250,8 @@ class TestDashboard:
         make_team("Rich", credits=5000)
         page = browser.get(path_of(Account, "changelist"), {"low": "yes"})
         assert [row.team for row in page.context["cl"].result_list] == [waiting.generation.team]
+
+
+@pytest.mark.parametrize("model", [Approval, Generation, WebhookEndpoint])
+def test_an_address_that_names_no_row_leads_home(model: type[Model], browser: Client) -> None:
+    assert browser.get(path_of(model, "change", "nothing")).status_code == 302

@@ -15,8 +15,6 @@ import pytest
 from tests.factories import image_bytes
 from tests.support.site import Site
 
-pytestmark = pytest.mark.xdist_group("site")
-
 # As on the page, line by line.
 TEXT_TO_VIDEO = """
 curl -X POST https://api.aivideoapi.ai/v1/videos/generations \\

@@ -14,8 +14,6 @@ import pytest
 
 from tests.support.site import Site, until
 
-pytestmark = pytest.mark.xdist_group("site")
-
 SCRIPTS = {
     "plain": "",
     "lost reply": "[sandbox:lost-reply]",

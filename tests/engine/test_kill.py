@@ -16,7 +16,6 @@ from tests.support.films import film_bytes
 from tests.support.site import Site, until
 from tests.support.vendor import CREATE, TASKS, Call, Exchange, Gate, Reply, Vendor, say
 
-pytestmark = pytest.mark.xdist_group("kill")
 Jobs = dict[str, str]
 HOOK = "/hook"
 

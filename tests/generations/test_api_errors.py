@@ -132,6 +132,9 @@ class TestInvalidRequest:
         reply = api.generate(headers={"Idempotency-Key": key})
         error_of(reply, 400, "invalid_request")
 
+    def test_a_host_that_is_not_ours(self, api: Api) -> None:
+        error_of(api.get("/v1/credits", Host="evil.example"), 400, "invalid_request")
+
     def test_chinese_comes_back_readable(self, api: Api) -> None:
         reply = api.post(GENERATIONS, generation_body(猫=1))
         error_of(reply, 400, "invalid_request")

@@ -79,6 +79,7 @@ def test_p30_a_callback_is_answered_204_and_makes_the_task_due(
     assert job.state == State.COMPLETED
 
 
+@pytest.mark.both_databases
 def test_p30_a_wrong_token_and_a_wrong_id_are_one_and_the_same_404(
     job: Generation, vendor: Vendor
 ) -> None:

@@ -422,6 +422,7 @@ def test_a_film_can_be_saved_under_a_name(film: Film) -> None:
     assert reply.headers["Content-Disposition"].startswith("attachment; filename=")
 
 
+@pytest.mark.both_databases
 def test_a_films_link_cannot_be_guessed(film: Film) -> None:
     kept(film)
     assert len(film.token) >= 43
@@ -429,6 +430,7 @@ def test_a_films_link_cannot_be_guessed(film: Film) -> None:
     for guess in guesses:
         for ending in (".mp4", ".jpg", "-last.jpg"):
             assert Client().get(f"/films/{guess}{ending}").status_code == 404
+        assert Client().get(f"/uploads/{guess}.jpg").status_code == 404
 
 
 def test_p32_the_link_of_a_film_that_is_not_kept_is_a_404(film: Film) -> None:

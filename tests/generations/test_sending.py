@@ -265,6 +265,7 @@ def test_a_success_without_a_task_id_counts_as_a_failure_of_the_vendor(
         (400, "upstream_error", "Not \0 storable \ud800"),
     ],
 )
+@pytest.mark.both_databases
 def test_a_refusal_of_the_request_itself_fails_and_releases_at_once(
     job: Generation, vendor: Vendor, status: int, code: str, message: str
 ) -> None:
@@ -328,6 +329,7 @@ def test_p21_an_answer_to_an_ended_generation_leaves_its_id_in_the_log(
     assert (job.state, job.upstream_id) == (State.FAILED, None)
 
 
+@pytest.mark.both_databases
 def test_p21_an_id_that_cannot_be_saved_is_shouted_and_found_again(
     job: Generation, vendor: Vendor, caplog: pytest.LogCaptureFixture
 ) -> None:

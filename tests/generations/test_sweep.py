@@ -1,9 +1,10 @@
 """The sweep: one loop at a time finds whatever is due, and a dead one stops nobody."""
 
+import os
 import threading
 import time
 from datetime import datetime, timedelta
-from time import sleep
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -222,7 +223,7 @@ def test_two_sweeps_at_once_enqueue_each_step_once(alice: Membership, vendor: Ve
         # Slow enough that all of them have read the rows before the first one commits.
         with transaction.atomic():
             enqueued = enqueue_due_steps(now)
-            sleep(0.2)
+            time.sleep(0.2)
             return enqueued
 
     assert race(3, step) == [True] * 3
@@ -274,8 +275,12 @@ def test_standing_orders_that_two_workers_doubled_stop_no_third(vendor: Vendor) 
 
 
 def test_clean_up_takes_away_what_has_served_its_time(
-    alice: Membership, provider_key: ProviderKey
+    alice: Membership,
+    provider_key: ProviderKey,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     now = timezone.now()
     for days in (29, 31):
         make_sample(provider_key, now - timedelta(days=days))
@@ -300,12 +305,17 @@ def test_clean_up_takes_away_what_has_served_its_time(
             started=now - timedelta(days=days),
             stopped=now - timedelta(days=days),
         )
+    for name, age in (("dailies-keep-dead", 3600), ("dailies-keep-busy", 0), ("another", 3600)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (now.timestamp() - age,) * 2)
     assert clean_up() == {
         "uploads": 1,
         "samples": 1,
         "sealed_keys": 0,
+        "folders": 1,
         "sessions": 1,
         "failures": 1,
         "successes": 0,
     }
     assert set(clean_up().values()) == {0}
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["another", "dailies-keep-busy"]

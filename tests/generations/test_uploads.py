@@ -4,6 +4,7 @@ import io
 import random
 import struct
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 from PIL import Image
+from pytest_django import Settings
 
 from accounts.models import Membership
 from generations.models import Generation, ProviderKey, Upload
@@ -300,3 +302,14 @@ class TestClearingAway:
         )
         upload_storage().delete(old.file_name)
         assert delete_expired_uploads(now=now) == 1
+
+
+def test_a_form_too_long_for_any_image_is_refused_before_it_is_stored(
+    api: Api, tmp_path: Path, settings: Settings
+) -> None:
+    """What is refused for its length alone must not fill the disk on the way."""
+    # Whatever is written to this folder ends in an error: it does not exist.
+    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path / "missing")
+    reply = api.upload(file_of(b"\0" * (31 * 1024 * 1024)))
+    assert reply.status_code == 400
+    assert "30 MB" in reply.json()["error"]["message"]
