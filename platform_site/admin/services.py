@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.forms import Form
@@ -102,7 +103,11 @@ class ServiceAdmin(SiteAdmin):
         return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[object_id])
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        """Return the row's buttons that its state allows."""
+        """Return the row's buttons that its state allows; none for an address without a row."""
+        try:
+            self.opts.pk.to_python(object_id)
+        except (ValidationError, ValueError):
+            return []
         buttons: list[Any] = super().get_actions_detail(request, object_id)
         allowed = self.buttons_for(object_id)
         return [one for one in buttons if allowed is None or one.path in allowed]

@@ -204,6 +204,7 @@ def grow(world: World, times: int = 3) -> None:
     """Do all of it again for more people, so that lists and inlines get longer."""
     team = world.membership.team
     fund(team, 10_000)
+    SpendLimit.objects.update(credits=10_000)
     first = world.rows[Generation]
     for number in range(times):
         member = make_member(team)
