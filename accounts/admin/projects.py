@@ -1,16 +1,22 @@
-"""Projects, to be read: their team's managers open, name and close them in the portal."""
+"""Projects: their team's managers open and name them in the portal; archived here as well."""
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from accounts.admin.acting import actor_of
 from accounts.models import Project
+from accounts.services.projects import shelve_project, unshelve_project
 from platform_site.admin.base import ReadOnlyAdmin
+from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell
 from platform_site.admin.shown import linked, moment, related_lists
-from platform_site.admin.typed import display
+from platform_site.admin.typed import ActionVariant, action, display
 
 
 @admin.register(Project)
-class ProjectAdmin(ReadOnlyAdmin):
+class ProjectAdmin(ReadOnlyAdmin, ServiceAdmin):
     """What a team files and caps its work under."""
 
     list_display = ("name", linked("team"), "slug", moment("created_at"), moment("archived_at"))
@@ -18,9 +24,60 @@ class ProjectAdmin(ReadOnlyAdmin):
     list_select_related = ("team",)
     search_fields = ("name", "slug", "team__name", "team__slug")
     date_hierarchy = "created_at"
+    actions_detail = ("archive", "reopen")
     fields = ("team", "name", "slug", "created_at", "archived_at", "shown_related")
 
     @display(description="lists")
     def shown_related(self, project: Project) -> str | SafeString:
         """Return links to what was made for it."""
         return related_lists(project)
+
+    def buttons_for(self, object_id: str) -> frozenset[str]:
+        """Offer the one that changes something."""
+        project = Project.objects.filter(pk=object_id).first()
+        return frozenset({"archive" if project and project.archived_at is None else "reopen"})
+
+    @action(
+        description="Archive",
+        icon="archive",
+        variant=ActionVariant.WARNING,
+        permissions=["operate"],
+        dialog={
+            "title": "Archive this project?",
+            "description": "It takes no new generations; what it has stays.",
+            "form_class": ConfirmForm,
+            "form_submit_text": "Archive",
+        },
+    )
+    def archive(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
+        """Take nothing new for it."""
+        project = get_object_or_404(Project, pk=object_id)
+
+        def work() -> str:
+            shelve_project(project, actor=actor_of(request), now=timezone.now())
+            return f"{project} is archived."
+
+        tell(request, work)
+        return self.answer(request, object_id)
+
+    @action(
+        description="Reopen",
+        icon="unarchive",
+        permissions=["operate"],
+        dialog={
+            "title": "Reopen this project?",
+            "description": "It takes new generations again.",
+            "form_class": ConfirmForm,
+            "form_submit_text": "Reopen",
+        },
+    )
+    def reopen(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
+        """Take work for it again."""
+        project = get_object_or_404(Project, pk=object_id)
+
+        def work() -> str:
+            unshelve_project(project, actor=actor_of(request))
+            return f"{project} is open."
+
+        tell(request, work)
+        return self.answer(request, object_id)

@@ -55,6 +55,12 @@ def archive_project(
 ) -> None:
     """Take no new generations for a project; what it has stays. Raises `PermissionDenied`."""
     _require_manager(project, membership)
+    shelve_project(project, actor=actor, now=now)
+
+
+@transaction.atomic
+def shelve_project(project: Project, *, actor: Actor, now: datetime) -> None:
+    """Do what `archive_project` does, for somebody of whom the caller knows that they may."""
     if Project.objects.filter(pk=project.pk, archived_at=None).update(archived_at=now):
         _record(project, "archived", actor)
     project.refresh_from_db()
@@ -64,6 +70,12 @@ def archive_project(
 def reopen_project(project: Project, *, membership: Membership, actor: Actor) -> None:
     """Take generations for an archived project again. Raises as `create_project` does."""
     _require_manager(project, membership)
+    unshelve_project(project, actor=actor)
+
+
+@transaction.atomic
+def unshelve_project(project: Project, *, actor: Actor) -> None:
+    """Do what `reopen_project` does, for somebody of whom the caller knows that they may."""
     _name(project.team, project.name, but=project)
     if Project.objects.filter(pk=project.pk, archived_at__isnull=False).update(archived_at=None):
         _record(project, "reopened", actor)

@@ -229,6 +229,28 @@ class TestEndpoints:
         assert browser.get(path_of(WebhookEndpoint, "add")).status_code == 403
 
 
+class TestProjects:
+    def test_a_project_is_archived_and_reopened(
+        self, browser: Client, root: User, team: Team
+    ) -> None:
+        project = Project.objects.create(team=team, name="Autumn", slug="autumn")
+        press(browser, project, "archive")
+        assert Project.objects.exclude(archived_at=None).get() == project
+        assert_recorded("project.archived", root, subject=f"project:{project.pk}")
+        press(browser, project, "reopen")
+        assert Project.objects.filter(archived_at=None).get() == project
+        assert_recorded("project.reopened", root)
+
+    def test_two_open_projects_never_share_a_name(self, browser: Client, team: Team) -> None:
+        old = Project.objects.create(
+            team=team, name="Autumn", slug="autumn", archived_at=timezone.now()
+        )
+        Project.objects.create(team=team, name="Autumn", slug="autumn-2")
+        press(browser, old, "reopen")
+        old.refresh_from_db()
+        assert old.archived_at is not None
+
+
 class TestDashboard:
     def test_what_waits_for_somebody_is_on_the_first_page(
         self, browser: Client, waiting: Approval, provider_key: ProviderKey
