@@ -22,7 +22,7 @@ from generations.portal.access import (
 )
 from generations.services.approvals import answer
 from generations.signing import read_approval_link
-from platform_site.errors import Conflict
+from platform_site.errors import InvalidRequest, PermissionDenied
 from platform_site.requests import actor_request_id
 
 _EARLIER = 20
@@ -83,8 +83,10 @@ def asked(request: HttpRequest, signed: str) -> HttpResponse:
                 reason=request.POST.get("reason", ""),
             )
             return redirect(request.path)
-        except Conflict as error:
-            problem = error  # somebody was quicker, and the page says who
+        except PermissionDenied:
+            raise Http404 from None
+        except InvalidRequest as error:
+            problem = error  # such as that somebody was quicker, and the page says who
             approval.refresh_from_db()
     if request.user.is_authenticated:
         cast("MemberRequest", request).membership = member
@@ -94,7 +96,9 @@ def asked(request: HttpRequest, signed: str) -> HttpResponse:
         "problem": problem,
         "is_open": is_open(approval, now=timezone.now()),
     }
-    return render(request, "approvals/asked.html", context, status=409 if problem else 200)
+    return render(
+        request, "approvals/asked.html", context, status=problem.status if problem else 200
+    )
 
 
 def questions_for(membership: Membership) -> QuerySet[Approval]:

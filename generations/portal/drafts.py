@@ -171,7 +171,7 @@ def typed_draft(posted: Mapping[str, str]) -> Draft | None:
         seed=posted.get("seed", ""),
         first_frame=posted.get("first_frame", ""),
         last_frame=posted.get("last_frame", ""),
-        project=posted.get("project", ""),
+        project=posted.get("project", "").replace("\0", ""),
         remix_of=posted.get("remix_of", ""),
         idempotency_key=posted.get("idempotency_key", "")[:200] or fresh_key(),
     )

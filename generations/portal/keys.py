@@ -130,7 +130,7 @@ def accept_difference(request: MemberRequest, drift_id: int) -> HttpResponse:
     """Close a drift that the person has looked into, with their reason."""
     drift = drift_for(request.membership, drift_id)
     try:
-        reason = request.POST.get("reason", "")
+        reason = request.POST.get("reason", "").replace("\0", "")
         accept_drift(drift, actor=actor_of(request), reason=reason, now=timezone.now())
     except InvalidRequest as error:
         context = _context(request.membership) | {"drift_error": error, "drift_id": drift.pk}

@@ -139,8 +139,9 @@ def answer(
     asked = Approval.objects.filter(generation=generation).first()
     if asked is not None and asked.expires_at <= now:
         raise Conflict("The time to decide is over; its credits are given back.")
+    reason = " ".join(reason.replace("\0", "").split())[:500]
     decide = approve if decision == "approve" else deny
-    decide(generation, decider=decider, actor=actor, now=now, reason=" ".join(reason.split()))
+    decide(generation, decider=decider, actor=actor, now=now, reason=reason)
 
 
 def expire_approvals(*, now: datetime) -> int:

@@ -17,7 +17,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 Desk = Callable[..., Page]
 RENDERED = 120_000  # milliseconds that a busy machine may need for a short film
 
-PAGES = ("/", "/keys/", "/accounts/password/change/", "/accounts/logout/", "/no-such-page")
+PAGES = (
+    *("/", "/budgets/", "/approvals/", "/reports/", "/notices/", "/keys/", "/webhooks/"),
+    *("/accounts/password/change/", "/accounts/logout/", "/no-such-page"),
+)
 STRANGERS_PAGES = (
     "/accounts/login/",
     "/accounts/signup/",
@@ -299,9 +302,10 @@ def test_every_page_fits_and_breaks_no_rule_of_the_browser(
     desk: Desk, installation: Installation, width: int, scheme: str
 ) -> None:
     task_id = installation.order("Verylongwordwithoutanyspace" * 12)
+    film = f"/generations/{task_id}/"
     options = {"viewport": {"width": width, "height": 812}, "color_scheme": scheme}
     signed_in, stranger = desk("owner", **options), desk("", **options)
-    visits = [(signed_in, path) for path in (*PAGES, f"/generations/{task_id}/")]
+    visits = [(signed_in, path) for path in (*PAGES, film, f"{film}receipt/")]
     visits += [(stranger, path) for path in STRANGERS_PAGES]
     for page, path in visits:
         page.goto(path)

@@ -49,7 +49,7 @@ def test_who_decides_sees_what_waits_and_approves_it(
     assert "above 50 credits" in page
     assert 'class="nav-count">1' in page
     form = {"decision": "approve", "reason": "Worth it"}
-    assert client.post(f"/generations/{asked.id}/decision/", form).url == "/approvals/"
+    assert client.post(f"/generations/{asked.id}/decision/", form)["Location"] == "/approvals/"
     assert state_of(asked) == State.QUEUED
     approval = Approval.objects.get()
     assert (approval.decided_by, approval.reason) == (manager.user.email, "Worth it")
@@ -63,7 +63,7 @@ def test_a_denial_gives_the_credits_back_and_the_asker_reads_why(
 ) -> None:
     form = {"decision": "deny", "reason": "Too dear", "back": "film"}
     reply = sign_in(manager).post(f"/generations/{asked.id}/decision/", form)
-    assert reply.url == f"/generations/{asked.id}/"
+    assert reply["Location"] == f"/generations/{asked.id}/"
     assert state_of(asked) == State.CANCELLED
     assert books_of(asked.team).available == 1000
     page = sign_in(bob).get(f"/generations/{asked.id}/").content.decode()
@@ -134,7 +134,7 @@ class TestLink:
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
         assert token
         form = {"decision": "approve", "csrfmiddlewaretoken": token[1], "reason": " Go \n on "}
-        assert client.post(found[1], form).url == found[1]
+        assert client.post(found[1], form)["Location"] == found[1]
         assert state_of(asked) == State.QUEUED
         approval = Approval.objects.get()
         assert (approval.decided_by, approval.reason) == (manager.user.email, "Go on")
@@ -201,8 +201,8 @@ class TestLink:
     ) -> None:
         link = link_for(asked, manager)
         client = sign_in(bob)
-        assert client.get(link).url == "/approvals/"
-        assert client.post(link, {"decision": "approve"}).url == "/approvals/"
+        assert client.get(link)["Location"] == "/approvals/"
+        assert client.post(link, {"decision": "approve"})["Location"] == "/approvals/"
         assert state_of(asked) == State.AWAITING_APPROVAL
         assert sign_in(manager).get(link).status_code == 200
 
@@ -214,6 +214,20 @@ class TestLink:
         assert "The time to decide is over" in page
         assert Client().post(link, {"decision": "approve"}).status_code == 409
         assert state_of(asked) == State.AWAITING_APPROVAL
+
+    def test_an_answer_that_is_none_changes_nothing(
+        self, manager: Membership, asked: Generation
+    ) -> None:
+        for form in ({}, {"decision": "perhaps"}):
+            reply = Client().post(link_for(asked, manager), form)
+            assert reply.status_code == 400
+            assert "Approve</button>" in reply.content.decode()
+        assert state_of(asked) == State.AWAITING_APPROVAL
+
+    def test_a_reason_of_any_length_is_taken(self, manager: Membership, asked: Generation) -> None:
+        form = {"decision": "deny", "reason": "\0" + "long " * 400}
+        assert Client().post(link_for(asked, manager), form).status_code == 302
+        assert len(Approval.objects.get().reason) <= 500
 
     def test_of_two_managers_the_first_decides(
         self, alice: Membership, manager: Membership, asked: Generation

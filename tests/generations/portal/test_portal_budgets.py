@@ -1,5 +1,7 @@
 """The page of budgets: whose limits one sees, who may change them, and what each change does."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -22,7 +24,7 @@ def page_of(client: Client) -> str:
     return " ".join(reply.content.decode().split())
 
 
-def limit(client: Client, target: str, credits: str = "200", **more: str) -> object:
+def limit(client: Client, target: str, credits: str = "200", **more: str) -> Any:
     form = {"target": target, "window": "day", "credits": credits, "alert_at": "50, 90"}
     return client.post("/budgets/limits/", form | more)
 
@@ -254,27 +256,27 @@ def test_p32_a_strangers_project_is_404_like_a_random_one(
 
 
 def test_the_uses_of_many_limits_are_those_of_each_in_one_query(
-    alice: Membership, provider_key: ProviderKey, django_assert_num_queries: object
+    alice: Membership, provider_key: ProviderKey, django_assert_num_queries: Any
 ) -> None:
     for window in ("hour", "day", "week", "month", "total"):
         cap(alice.team, window=window, credits=500, actor=ACTOR)
     make_generation(alice)
     limits = list(SpendLimit.objects.all())
-    with django_assert_num_queries(1):  # type: ignore[operator]
+    with django_assert_num_queries(1):
         uses = uses_of(limits)
     assert uses == [use_of(one) for one in limits]
     assert {use.held for use in limits_of("team", alice.team.pk)} == {70}
 
 
 def test_the_page_asks_the_database_as_often_for_many_limits_as_for_few(
-    manager: Membership, bob: Membership, sign_in: SignIn, django_assert_max_num_queries: object
+    manager: Membership, bob: Membership, sign_in: SignIn, django_assert_max_num_queries: Any
 ) -> None:
     client = sign_in(manager)
     for number in range(12):
         project = Project.objects.create(team=bob.team, name=f"P{number}", slug=f"p{number}")
         cap(project, window="day", credits=100, actor=ACTOR)
         cap(project, window="month", credits=100, actor=ACTOR)
-    with django_assert_max_num_queries(32):  # type: ignore[operator]
+    with django_assert_max_num_queries(32):
         page_of(client)
 
 
