@@ -1,11 +1,11 @@
 """The only writer of accounts, holds and transfers.
 
 Every function runs inside its caller's transaction, so that money and the state it belongs to
-commit together or not at all (P10). Rows are locked in one order by every writer: spend windows in
-the order of admission, then the team's accounts by id; so writers wait, and never deadlock.
+commit together or not at all (P10). Rows are locked in one order by every writer: holds, then spend
+windows by id, then the team's accounts by id; so writers wait, and never deadlock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from billing.errors import (
     LimitsChanged,
     SpendLimitExceeded,
 )
-from billing.models import Account, Hold, HoldWindow, SpendLimit, SpendWindow, Transfer
+from billing.models import Account, Hold, HoldWindow, SpendWindow, Transfer
 from billing.selectors import books_of, limits_over, site_zone, use_of
 from billing.subjects import Subject
 from billing.windows import window_start
@@ -69,8 +69,9 @@ def place_hold(
 ) -> Hold:
     """Set `amount` credits aside under every limit of `subjects` and from the wallet, or nothing.
 
-    `subjects` come in the caller's one fixed order. Rows are inserted first and the contended
-    counters updated last, each by a conditional UPDATE whose row count decides (P01).
+    `subjects` come narrowest first: of several limits without room the first is named. Rows are
+    inserted first and the contended counters updated last, each by a conditional UPDATE whose row
+    count decides (P01). Who places several holds in one transaction calls `lock_windows` before.
     Raises `SpendLimitExceeded`, `InsufficientCredits` or, when limits were changed meanwhile,
     `LimitsChanged`; the caller's transaction must then end, and after the last may begin again.
     """
@@ -90,18 +91,31 @@ def place_hold(
         hold=hold,
         at=now,
     )
-    for window in windows:
+    untaken = list(windows)
+    for window in sorted(windows, key=lambda one: one.pk):
         room = window.limit.credits - amount - F("spent")
         taken = SpendWindow.objects.filter(pk=window.pk, held__lte=room).update(
             held=F("held") + amount
         )
         if not taken:
             _require_same_limits(accounts)
-            raise _limit_refusal(window.limit, amount, now)
+            raise _limit_refusal(untaken, window, amount, now)
+        untaken.remove(window)
     if not _move(accounts, Account.Kind.WALLET, Account.Kind.HELD, amount, same_limits=True):
         _require_same_limits(accounts)
         raise _wallet_refusal(team, amount)
     return hold
+
+
+def lock_windows(*, subjects: Iterable[Subject], now: datetime) -> None:
+    """Lock the current windows of every limit of `subjects`, before several holds are placed.
+
+    One hold locks its windows in order by itself; the second one's would come after the wallet.
+    """
+    _require_transaction()
+    windows = _current_windows(list(dict.fromkeys(subjects)), now)
+    ids = [window.pk for window in windows]
+    list(SpendWindow.objects.filter(pk__in=ids).order_by("id").select_for_update())
 
 
 def settle_hold(*, hold_id: UUID, actor: Actor, reason: str, now: datetime) -> Transfer | None:
@@ -212,10 +226,8 @@ def _close(
 
 
 def _count_in_windows(hold: Hold, *, held: int, spent: int) -> None:
-    """Change the windows that the hold was taken in (P07), in the order of admission, so that
-    closing and admitting lock alike.
-    """
-    links = HoldWindow.objects.filter(hold=hold).order_by("id").values_list("window_id", flat=True)
+    """Change the windows that the hold was taken in (P07), locked as admissions lock them."""
+    links = HoldWindow.objects.filter(hold=hold).order_by("window").values_list("window", flat=True)
     for window_id in list(links):
         SpendWindow.objects.filter(pk=window_id).update(
             held=F("held") + held, spent=F("spent") + spent
@@ -229,13 +241,19 @@ def _current_windows(subjects: Sequence[Subject], now: datetime) -> list[SpendWi
     if not starts:
         return []
     SpendWindow.objects.bulk_create(
-        [SpendWindow(limit=limit, starts_at=starts_at) for limit, starts_at in starts.items()],
+        [
+            SpendWindow(limit=limit, starts_at=starts[limit])
+            # Inserts of one new window wait for each other, so they come in one order too.
+            for limit in sorted(starts, key=lambda one: one.pk)
+        ],
         ignore_conflicts=True,
     )
     current = Q()
     for limit, starts_at in starts.items():
         current |= Q(limit=limit, starts_at=starts_at)
     windows = {window.limit_id: window for window in SpendWindow.objects.filter(current)}
+    if len(windows) < len(starts):
+        raise LimitsChanged  # one was lifted since it was read
     for limit in starts:
         windows[limit.pk].limit = limit
     return [windows[limit.pk] for limit in starts]
@@ -312,9 +330,15 @@ def _move(
     return all(steps[pk][0].update(**steps[pk][1]) for pk in sorted(steps))
 
 
-def _limit_refusal(limit: SpendLimit, amount: int, now: datetime) -> SpendLimitExceeded:
-    use = use_of(limit, now=now)
-    per = "in total" if limit.window == "total" else f"a {limit.window}"
+def _limit_refusal(
+    untaken: Sequence[SpendWindow], full: SpendWindow, amount: int, now: datetime
+) -> SpendLimitExceeded:
+    """Return the refusal of the narrowest limit without room; `full` was seen to have none."""
+    uses = [use_of(window.limit, now=now) for window in untaken]
+    fallback = use_of(full.limit, now=now)
+    use = next((use for use in uses if use.left < amount), fallback)
+    limit = use.limit
+    per = {"total": "in total", "hour": "an hour"}.get(limit.window, f"a {limit.window}")
     kind = limit.subject_kind.replace("_", " ")
     kind = "API key" if kind == "api key" else kind
     refusal = SpendLimitExceeded(

@@ -58,7 +58,7 @@ def books_of(team: Team) -> Books:
 def limits_of(
     subject_kind: str, subject_id: object, *, now: datetime | None = None
 ) -> list[LimitUse]:
-    """Return the use of every limit of one subject, shortest window first."""
+    """Return the use of every limit of one subject at `now`, shortest window first."""
     limits = SpendLimit.objects.filter(subject_kind=subject_kind, subject_id=str(subject_id))
     uses = [use_of(limit, now=now) for limit in limits]
     order = list(Window.values)

@@ -17,11 +17,11 @@ from billing.subjects import Subject
 from billing.windows import Window, window_start
 from platform_site.errors import Conflict, InvalidRequest
 
-_TRIES = 5
+_TRIES = 10
 
 
-class _NewHolds(Exception):
-    """A hold was admitted between locking the earlier ones and stopping admissions."""
+class _Changed(Exception):
+    """Something moved between reading the limit and its holds and stopping admissions."""
 
 
 def set_limit(
@@ -43,14 +43,14 @@ def set_limit(
         raise InvalidRequest(
             f"{window!r} is not one of {', '.join(Window.values)}.", field="window"
         )
-    if credits is not None and not 0 <= credits <= MAX_CREDITS:
+    if credits is not None and (type(credits) is not int or not 0 <= credits <= MAX_CREDITS):
         raise InvalidRequest("A limit is a whole number of credits, 0 or more.", field="credits")
     place = {"subject_kind": subject.kind, "subject_id": subject.id, "window": window}
     for _ in range(_TRIES):
         try:
             with transaction.atomic():
                 return _set(team, place, credits, actor, earlier)
-        except _NewHolds:
+        except _Changed:
             continue
     raise Conflict("The team submits too fast for this limit to be counted; try again.")
 
@@ -62,15 +62,15 @@ def _set(
     actor: Actor,
     earlier: QuerySet[Hold] | None,
 ) -> SpendLimit | None:
-    now = timezone.now()
-    starts_at = window_start(place["window"], now, site_zone())
     existing = SpendLimit.objects.filter(**place).first()
     holds = Hold.objects.none()
     if credits is not None and existing is None and earlier is not None:
-        # A settled hold counts in the window it was taken in (P07).
+        starts_at = window_start(place["window"], timezone.now(), site_zone())
         holds = earlier.filter(team=team, created_at__gte=starts_at)
-    locked = _lock_open(holds)
+    counted = _locked(holds)
     _stop_admissions(team, existing)
+    if SpendLimit.objects.filter(**place).first() != existing:
+        raise _Changed
     limit = None
     if credits is None:
         SpendLimit.objects.filter(**place).delete()
@@ -80,7 +80,7 @@ def _set(
         limit = existing
     else:
         limit = SpendLimit.objects.create(**place, credits=credits)
-        _count_earlier(limit, starts_at, holds, locked)
+        _count_earlier(limit, [*counted, *_locked_late(holds, counted)])
     record(
         actor=actor,
         action="spend_limit.set",
@@ -92,9 +92,9 @@ def _set(
     return limit
 
 
-def _lock_open(holds: QuerySet[Hold]) -> set[Any]:
-    """Lock the open holds, so that none closes before it counts under the new limit."""
-    return {hold.pk for hold in holds.filter(closed_at=None).order_by("id").select_for_update()}
+def _locked(holds: QuerySet[Hold]) -> list[Hold]:
+    """Lock holds, so that none closes or is corrected before it counts under the new limit."""
+    return list(holds.order_by("id").select_for_update())
 
 
 def _stop_admissions(team: Team, existing: SpendLimit | None) -> None:
@@ -107,18 +107,28 @@ def _stop_admissions(team: Team, existing: SpendLimit | None) -> None:
     )
 
 
-def _count_earlier(
-    limit: SpendLimit, starts_at: datetime, holds: QuerySet[Hold], locked: set[Any]
-) -> None:
-    counted = list(holds)
-    if any(hold.is_open and hold.pk not in locked for hold in counted):
-        raise _NewHolds
-    if not counted:
-        return
-    window = SpendWindow.objects.create(
-        limit=limit,
-        starts_at=starts_at,
-        held=sum(hold.amount for hold in counted if hold.is_open),
-        spent=sum(hold.spent for hold in counted),
-    )
-    HoldWindow.objects.bulk_create([HoldWindow(hold=hold, window=window) for hold in counted])
+def _locked_late(holds: QuerySet[Hold], counted: list[Hold]) -> list[Hold]:
+    """Lock what was admitted between locking the earlier holds and stopping admissions.
+
+    Out of order, so without waiting: raises `_Changed` when one of them is closing right now.
+    """
+    late = set(holds.values_list("pk", flat=True)).difference(hold.pk for hold in counted)
+    locked = list(Hold.objects.filter(pk__in=late).select_for_update(skip_locked=True))
+    if len(locked) < len(late):
+        raise _Changed
+    return locked
+
+
+def _count_earlier(limit: SpendLimit, holds: list[Hold]) -> None:
+    """Count each hold in the window that it was taken in (P07)."""
+    zone = site_zone()
+    windows: dict[datetime, SpendWindow] = {}
+    links = []
+    for hold in holds:
+        starts_at = window_start(limit.window, hold.created_at, zone)
+        window = windows.setdefault(starts_at, SpendWindow(limit=limit, starts_at=starts_at))
+        window.held += hold.amount if hold.is_open else 0
+        window.spent += hold.spent
+        links.append(HoldWindow(hold=hold, window=window))
+    SpendWindow.objects.bulk_create(windows.values())
+    HoldWindow.objects.bulk_create(links)

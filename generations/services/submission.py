@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 
 import structlog
 from django.db import IntegrityError, transaction
@@ -12,7 +13,7 @@ from accounts.models import ApiKey, Membership, Project, Team
 from accounts.roles import Permission
 from accounts.selectors import people_who_may, require
 from billing.errors import InsufficientCredits, LimitsChanged, SpendLimitExceeded
-from billing.ledger import place_hold
+from billing.ledger import lock_windows, place_hold
 from billing.pricing import Quote, quote
 from billing.subjects import Subject
 from generations.errors import IdempotencyConflict
@@ -26,13 +27,14 @@ from generations.services.moves import remark
 from generations.services.uploads import keep_uploads_alive
 from generations.services.variants import variants_that_fit
 from generations.subjects import own_subject, subjects_of
+from platform_site.errors import Conflict, DailiesError
 
 log = structlog.get_logger(__name__)
 
 # The queue delivers at once; the sweep looks again in case the queue lost it.
 SUBMIT_AGAIN = timedelta(seconds=60)
-# Limits are changed by people; that they change under every one of so many tries is a bug.
-_TRIES = 10
+# Limits are changed by people, or by a script, which may outrun one admission for a while.
+_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def submit_generation(
 
     Above the team's, person's or project's threshold it awaits approval instead of being queued.
     The same idempotency key with the same request returns the first generation, before anything
-    is priced. Raises `IdempotencyConflict` for another request, `PermissionDenied`,
+    is priced. Raises `IdempotencyConflict` for another request, `PermissionDenied`, `Conflict`,
     `NoProviderKey`, `NoRate`, `SpendLimitExceeded` or `InsufficientCredits`; the last two say in
     `details` which scope refused, who can raise it and which variants would fit (P34).
     """
@@ -76,39 +78,38 @@ def submit_batch(
 ) -> list[Generation]:
     """Admit all of `orders` in one transaction, or none of them (P37).
 
-    Returns a generation for each, in their order. Raises what `submit_generation` raises; in a
-    batch of several, a refusal's `details` name the first item that did not fit (`item`, from 0).
+    Returns a generation for each, in their order; items with one idempotency key share one. Raises
+    what `submit_generation` raises; in a batch of several, a refusal's `details` name the first
+    item that did not fit (`item`, from 0).
     """
     require(membership, Permission.SUBMIT)
     for _ in range(_TRIES):
-        answered = [_answered_before(membership.team, order) for order in orders]
-        drafts = [
-            earlier or _draft(order, membership=membership, now=now)
-            for order, earlier in zip(orders, answered, strict=True)
-        ]
+        answers, drafts = _drafts(orders, membership=membership, now=now)
         try:
             with transaction.atomic(durable=True):
-                for item, (order, earlier) in enumerate(zip(orders, answered, strict=True)):
-                    if earlier is None:
-                        _admit(drafts[item], order, item, actor=actor, now=now)
+                if len(drafts) > 1:
+                    lock_windows(subjects=chain(*map(_subjects, drafts.values())), now=now)
+                for item, draft in drafts.items():
+                    _admit(draft, item, actor=actor, now=now)
         except LimitsChanged:
             continue
         except _Refused as refused:
-            order, refusal = orders[refused.item], refused.refusal
-            if _answered_before(membership.team, order):
+            refusal, item = refused.refusal, refused.item
+            if _answered_before(membership.team, orders[item]):
                 # Another caller with this idempotency key took the room that this one lacked.
                 continue
             if len(orders) > 1:
-                refusal.details["item"] = refused.item
-            _explain(refusal, order.request, drafts[refused.item], now=now)
+                refusal.details["item"] = item
+            earlier = [draft for place, draft in drafts.items() if place < item]
+            _explain(refusal, orders[item].request, drafts[item], earlier, now=now)
             raise refusal from None
         except IntegrityError:
             # Two callers came with one idempotency key at once; the database let one in.
             if not any(_answered_before(membership.team, order) for order in orders):
                 raise
             continue
-        return drafts
-    raise RuntimeError("Spend limits kept changing.")
+        return answers
+    raise Conflict("The team's spend limits keep changing; try again.")
 
 
 def quote_request(request: GenerationRequest, *, now: datetime) -> Quote:
@@ -129,6 +130,25 @@ class _Refused(Exception):
         super().__init__(str(refusal))
         self.item = item
         self.refusal = refusal
+
+
+def _drafts(
+    orders: Sequence[Order], *, membership: Membership, now: datetime
+) -> tuple[list[Generation], dict[int, Generation]]:
+    """Return what answers each order, and by their place those that are yet to be admitted."""
+    answers: list[Generation] = []
+    drafts: dict[int, Generation] = {}
+    for item, order in enumerate(orders):
+        try:
+            answer = _answered_before(membership.team, order, answers)
+            if answer is None:
+                answer = drafts[item] = _draft(order, membership=membership, now=now)
+        except DailiesError as refusal:
+            if len(orders) > 1:
+                refusal.details["item"] = item
+            raise
+        answers.append(answer)
+    return answers, drafts
 
 
 def _draft(order: Order, *, membership: Membership, now: datetime) -> Generation:
@@ -162,7 +182,7 @@ def _draft(order: Order, *, membership: Membership, now: datetime) -> Generation
     )
 
 
-def _admit(generation: Generation, order: Order, item: int, *, actor: Actor, now: datetime) -> None:
+def _admit(generation: Generation, item: int, *, actor: Actor, now: datetime) -> None:
     """Hold, insert and enqueue one generation, inside the caller's transaction."""
     threshold = threshold_for(generation)
     waits = threshold is not None and generation.credits > threshold.above
@@ -199,10 +219,15 @@ def _subjects(generation: Generation) -> list[Subject]:
     )
 
 
-def _answered_before(team: Team, order: Order) -> Generation | None:
-    if order.idempotency_key is None:
+def _answered_before(
+    team: Team, order: Order, batch: Sequence[Generation] = ()
+) -> Generation | None:
+    """Return the generation of the order's idempotency key, from `batch` or of an earlier time."""
+    key = order.idempotency_key
+    if key is None:
         return None
-    earlier = Generation.objects.filter(team=team, idempotency_key=order.idempotency_key).first()
+    earlier = next((one for one in batch if one.idempotency_key == key), None)
+    earlier = earlier or Generation.objects.filter(team=team, idempotency_key=key).first()
     if earlier is not None and earlier.fingerprint != order.request.fingerprint():
         raise IdempotencyConflict
     return earlier
@@ -212,6 +237,7 @@ def _explain(
     refusal: SpendLimitExceeded | InsufficientCredits,
     request: GenerationRequest,
     draft: Generation,
+    earlier: Sequence[Generation],
     *,
     now: datetime,
 ) -> None:
@@ -225,6 +251,10 @@ def _explain(
         # Set by the person themself, beside what managers allow, and theirs alone to raise.
         refusal.details |= {"is_own": True, "raised_by": [draft.user.get_full_name()]}
     refusal.details["variants"] = variants_that_fit(
-        request, team=draft.team, subjects=_subjects(draft), now=now
+        request,
+        team=draft.team,
+        subjects=_subjects(draft),
+        now=now,
+        beside=[(_subjects(one), one.credits) for one in earlier],
     )
     log.info("admission_refused", code=refusal.code, team=draft.team.slug, **refusal.details)

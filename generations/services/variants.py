@@ -1,6 +1,6 @@
 """What would fit when a request does not: the nearest cheaper variants of it (P34)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,14 +15,20 @@ AT_MOST = 3
 
 
 def variants_that_fit(
-    request: GenerationRequest, *, team: Team, subjects: list[Subject], now: datetime
+    request: GenerationRequest,
+    *,
+    team: Team,
+    subjects: list[Subject],
+    now: datetime,
+    beside: Sequence[tuple[list[Subject], int]] = (),
 ) -> list[dict[str, Any]]:
-    """Return up to three variants, dearest first, that every limit and the wallet have room for.
+    """Return up to three variants, dearest first, that every limit and the wallet have room for,
+    `beside` what else would be held: the subjects and credits of a batch's earlier items.
 
     One of each kind where it fits: shorter, silent, of lower resolution; then mixtures. For
     showing: whoever takes one is admitted like any other request.
     """
-    room = credits_left(team=team, subjects=subjects, now=now)
+    room = credits_left(team=team, subjects=subjects, now=now, beside=beside)
     fitting = [
         (changes, variant)
         for changes, variant in _variants(request, now=now)
@@ -43,11 +49,18 @@ def variants_that_fit(
     return sorted(chosen[:AT_MOST], key=lambda variant: -variant["credits"])
 
 
-def credits_left(*, team: Team, subjects: list[Subject], now: datetime | None = None) -> int:
-    """Return how many credits one admission could hold at `now`, by limits and wallet."""
-    room = [books_of(team).available]
+def credits_left(
+    *,
+    team: Team,
+    subjects: list[Subject],
+    now: datetime | None = None,
+    beside: Sequence[tuple[list[Subject], int]] = (),
+) -> int:
+    """Return how many credits one more admission could hold, by limits and wallet."""
+    room = [books_of(team).available - sum(credits for _, credits in beside)]
     for subject in subjects:
-        room += [use.left for use in limits_of(subject.kind, subject.id, now=now)]
+        taken = sum(credits for others, credits in beside if subject in others)
+        room += [use.left - taken for use in limits_of(subject.kind, subject.id, now=now)]
     return min(room)
 
 
