@@ -130,7 +130,7 @@ def _catalogued(payload: Mapping[str, Any]) -> VideoModel:
     if not isinstance(name, str):
         raise InvalidRequest("'model' must be a string.", field="model")
     model = None
-    if _is_clean(name):
+    if is_clean(name):
         model = VideoModel.objects.filter(name=name, active=True).first()
     if model is None:
         raise ModelNotFound(field="model")
@@ -161,7 +161,7 @@ def _prompt(inputs: Mapping[str, Any]) -> str:
             "are allowed.",
             field="prompt",
         )
-    if not _is_clean(prompt):
+    if not is_clean(prompt):
         raise InvalidRequest(
             "'input.prompt' holds a character that is not text (NUL or half a surrogate pair).",
             field="prompt",
@@ -169,7 +169,7 @@ def _prompt(inputs: Mapping[str, Any]) -> str:
     return prompt
 
 
-def _is_clean(text: str) -> bool:
+def is_clean(text: str) -> bool:
     """Tell whether `text` can be stored and sent: no NUL, nothing UTF-8 cannot say."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 

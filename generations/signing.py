@@ -26,4 +26,6 @@ def read_approval_link(signed: str) -> tuple[Approval, Membership] | None:
     member = Membership.objects.filter(pk=member_id).select_related("team", "user").first()
     if approval is None or member is None or not member.user.is_active:
         return None
+    if member.team_id != approval.generation.team_id:
+        return None
     return approval, member

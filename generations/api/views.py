@@ -17,7 +17,7 @@ from generations.api.negotiation import AlwaysJson
 from generations.errors import TaskNotFound
 from generations.models import Generation
 from generations.receipts import receipt_of
-from generations.requests import validate_request
+from generations.requests import is_clean, validate_request
 from generations.selectors import generation_for
 from generations.services.approvals import approve, deny
 from generations.services.submission import submit_generation
@@ -166,7 +166,7 @@ def _reason(request: Request) -> str:
     """Return the optional `reason` of a JSON body; an empty body gives none."""
     data = request.data or {}
     reason = data.get("reason") if isinstance(data, dict) else None
-    if reason is not None and (not isinstance(reason, str) or "\0" in reason):
+    if reason is not None and (not isinstance(reason, str) or not is_clean(reason)):
         raise InvalidRequest("'reason' must be a string.", field="reason")
     return (reason or "")[:500]
 

@@ -42,7 +42,7 @@ def find_target(team: Team, options: dict[str, Any]) -> Target:
         ).exclude(state=ProviderKey.State.SEALED),
     }
     for scope, found in candidates.items():
-        if options.get(scope):
+        if options.get(scope) is not None:
             targets: list[Target] = list(found[:2])
             if len(targets) != 1:
                 many = "more than one" if targets else "no"

@@ -44,7 +44,7 @@ def set_threshold(
 
     None asks no more. Raises `InvalidRequest`. What waits already goes on waiting.
     """
-    if above is not None and not 0 <= above <= MAX_CREDITS:
+    if above is not None and (type(above) is not int or not 0 <= above <= MAX_CREDITS):
         raise InvalidRequest("A threshold is a whole number of credits, 0 or more.", field="above")
     place: dict[str, Any] = {"team": team, "user": user, "project": project}
     threshold = None
@@ -174,9 +174,13 @@ def _decide(
     reason: str = "",
 ) -> None:
     """Answer an open question; the row count decides between two deciders."""
-    decided = Approval.objects.filter(
-        generation=generation, decision=Approval.Decision.OPEN
-    ).update(decision=decision, decided_at=now, decided_by=actor.name, reason=reason[:500])
+    question = Approval.objects.filter(generation=generation, decision=Approval.Decision.OPEN)
+    if decision != Approval.Decision.EXPIRED:
+        # Past its time it is the sweep's, however late that comes.
+        question = question.filter(expires_at__gt=now)
+    decided = question.update(
+        decision=decision, decided_at=now, decided_by=actor.name, reason=reason[:500]
+    )
     if not decided:
         raise Conflict("This generation does not wait for approval.")
     record(

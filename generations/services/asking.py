@@ -33,8 +33,9 @@ def _mail(approval: Approval, member: Membership) -> None:
         "generation": generation,
         "link": approval_link(approval, member),
     }
+    subject = f"[{generation.team}] {asker} asks for {generation.credits} credits"
     EmailMessage(
-        subject=f"[{generation.team}] {asker} asks for {generation.credits} credits",
+        subject=" ".join(subject.split()),  # a name with a line break would be a header
         body=render_to_string("generations/mail/approval.txt", words),
         to=[member.user.email],
         headers={"Auto-Submitted": "auto-generated"},
