@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from django.conf import settings
+
 from billing.models import Transfer
 from generations.models import Approval, Film, Generation
+from generations.requests import UPLOAD_PATH, uploaded_token
 from generations.wire import api_status, film_of
 
 
@@ -19,7 +22,9 @@ def receipt_of(generation: Generation) -> dict[str, Any]:
             "team": generation.team.slug,
             "project": generation.project.slug if generation.project else None,
             "at": _time(generation.created_at),
-            "body": generation.body,
+            "idempotency_key": generation.idempotency_key,
+            "fingerprint": generation.fingerprint,
+            "body": _shown(generation.body),
         },
         "quote": {
             "credits": generation.credits,
@@ -61,6 +66,18 @@ def receipt_of(generation: Generation) -> dict[str, Any]:
             for event in generation.events.order_by("id")
         ],
     }
+
+
+def _shown(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the body without the unguessable part of our own links, which open the image."""
+    inputs = body["input"]
+    if not inputs.get("image_urls"):
+        return body
+    images = [
+        f"{settings.PUBLIC_URL}{UPLOAD_PATH}…" if uploaded_token(url) else url
+        for url in inputs["image_urls"]
+    ]
+    return {**body, "input": {**inputs, "image_urls": images}}
 
 
 def _entries(generation: Generation) -> Any:

@@ -23,6 +23,9 @@ def api_status(generation: Generation) -> ApiStatus:
     film = film_of(generation)
     if generation.state == State.COMPLETED and (film is None or film.state == Film.State.PENDING):
         return ApiStatus.PROCESSING
+    if generation.state == State.FAILED and film is not None and film.state == Film.State.KEPT:
+        # A person ended it, and then the vendor's film came after all (P14).
+        return ApiStatus.COMPLETED
     return API_STATUS[State(generation.state)]
 
 

@@ -14,7 +14,7 @@ from generations.models import Generation
 from generations.provider.wire import TaskReport, TaskStatus
 from generations.services.filming import begin_keeping
 from generations.services.moves import end_generation, remark
-from platform_site.errors import Conflict, InvalidRequest
+from platform_site.errors import Conflict, DailiesError, InvalidRequest
 
 log = structlog.get_logger(__name__)
 
@@ -54,32 +54,49 @@ def adjust(
 def apply_late_truth(generation: Generation, report: TaskReport, *, now: datetime) -> None:
     """Correct a generation that a person ended before the vendor's word came (P14).
 
-    The vendor's word that says otherwise makes one adjusting entry; a finished film is kept.
+    The vendor's word that says otherwise makes one adjusting entry; a finished film is kept. What
+    the wallet cannot pay is looked for again until it can.
     """
-    Generation.objects.filter(pk=generation.pk).update(next_poll_at=watch_again_at(generation, now))
+    watched = Generation.objects.filter(pk=generation.pk, next_poll_at__isnull=False)
     if report.status not in {TaskStatus.COMPLETED, TaskStatus.FAILED}:
+        watched.update(next_poll_at=watch_again_at(generation, now))
         return
-    charged = report.status == TaskStatus.COMPLETED
-    actor = system_actor("poll")
-    generation.hold.refresh_from_db()
     try:
         with transaction.atomic():
-            if (generation.hold.spent > 0) != charged:
-                adjust(
-                    generation,
-                    spent=charged,
-                    actor=actor,
-                    reason="The vendor's word came after the decision.",
-                    now=now,
-                )
-            if charged:
-                begin_keeping(generation, report, now=now)
-            Generation.objects.filter(pk=generation.pk).update(next_poll_at=None)
-    except (InsufficientCredits, LedgerConflict) as error:
-        # The row stays due, and the next look tries again.
-        log.error(  # noqa: TRY400  # a refusal, not a crash
-            "late_truth_not_booked", generation_id=str(generation.id), problem=error.message
+            # The row count decides between two answers to one question.
+            if watched.update(next_poll_at=None):
+                _apply(generation, report, now=now)
+    except InsufficientCredits as error:
+        watched.update(next_poll_at=now + _WATCH_EVERY)
+        _log_unbooked(generation, error)
+    except LedgerConflict as error:  # people corrected it already
+        watched.update(next_poll_at=watch_again_at(generation, now))
+        _log_unbooked(generation, error)
+
+
+def watch_again_at(generation: Generation, now: datetime) -> datetime | None:
+    """Return when to look again for the vendor's word on an ended generation; None: no more."""
+    ended_at = generation.ended_at or now
+    return now + _WATCH_EVERY if now - ended_at < WATCH else None
+
+
+def _apply(generation: Generation, report: TaskReport, *, now: datetime) -> None:
+    charged = report.status == TaskStatus.COMPLETED
+    generation.hold.refresh_from_db()
+    if (generation.hold.spent > 0) != charged:
+        adjust(
+            generation,
+            spent=charged,
+            actor=system_actor("poll"),
+            reason="The vendor's word came after the decision.",
+            now=now,
         )
+    if charged:
+        begin_keeping(generation, report, now=now)
+
+
+def _log_unbooked(generation: Generation, error: DailiesError) -> None:
+    log.error("late_truth_not_booked", generation_id=str(generation.id), problem=error.message)
 
 
 def _end_doubt(
@@ -105,12 +122,6 @@ def _end_doubt(
         if generation.upstream_id is not None:
             Generation.objects.filter(pk=generation.pk).update(next_poll_at=now + _WATCH_EVERY)
         _record(generation, f"generation.review_{money}", actor, reason)
-
-
-def watch_again_at(generation: Generation, now: datetime) -> datetime | None:
-    """Return when to look again for the vendor's word on an ended generation; None: no more."""
-    ended_at = generation.ended_at or now
-    return now + _WATCH_EVERY if now - ended_at < WATCH else None
 
 
 def _record(generation: Generation, action: str, actor: Actor, reason: str, **data: object) -> None:

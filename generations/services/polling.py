@@ -226,9 +226,14 @@ def _fail(generation: Generation, report: TaskReport, now: datetime) -> None:
 
 def _look_again(generation: Generation, now: datetime, *, failures: int) -> None:
     generation.poll_failures = failures
-    watched = generation.is_terminal
-    again_at = watch_again_at(generation, now) if watched else next_poll_at(generation, now)
-    Generation.objects.filter(pk=generation.pk, state=generation.state).update(
+    row = Generation.objects.filter(pk=generation.pk, state=generation.state)
+    if generation.is_terminal:
+        # A slow answer must not have looked at again what another one has brought to its end.
+        row = row.filter(next_poll_at__isnull=False)
+        again_at = watch_again_at(generation, now)
+    else:
+        again_at = next_poll_at(generation, now)
+    row.update(
         next_poll_at=again_at,
         polls=generation.polls + 1,
         poll_failures=failures,

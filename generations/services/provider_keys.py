@@ -117,10 +117,11 @@ def delete_provider_key(provider_key: ProviderKey, *, actor: Actor) -> None:
 def wipe_sealed_keys() -> int:
     """Forget the secrets of sealed keys that no generation needs any more; return how many.
 
-    A film that is not kept yet needs it too: a dead link is asked for anew with its key.
+    A film that is not kept yet needs it too: a dead link is asked for anew with its key. So does
+    a generation that a person ended, while the vendor's own word is looked for.
     """
     busy = Generation.objects.filter(
-        ~Q(state__in=TERMINAL) | Q(film__state=Film.State.PENDING)
+        ~Q(state__in=TERMINAL) | Q(film__state=Film.State.PENDING) | Q(next_poll_at__isnull=False)
     ).values("provider_key")
     return (
         ProviderKey.objects.filter(state=ProviderKey.State.SEALED)

@@ -157,7 +157,7 @@ def test_p25_a_deleted_key_stays_sealed_while_a_generation_needs_it(
     provider_key.refresh_from_db()
     assert provider_key.secret_token
     Generation.objects.filter(pk=job.pk).update(
-        state=State.FAILED, review_reason="", ended_at=timezone.now()
+        state=State.FAILED, review_reason="", ended_at=timezone.now(), next_poll_at=None
     )
     assert clean_up()["sealed_keys"] == 1
     provider_key.refresh_from_db()
