@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -27,6 +28,7 @@ from platform_site.errors import Conflict
 from tests.budgets.desk import Desk, fresh, hear, send
 from tests.factories import ACTOR, fund, make_api_key, make_member, make_provider_key, make_request
 from tests.support.api import Api
+from tests.support.figures import FIGURE
 from tests.support.races import race
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
@@ -117,7 +119,7 @@ class Doors:
 
 @pytest.mark.usefixtures("provider_key")
 def test_p03_through_every_door_at_once_no_limit_is_passed_by_one_credit(
-    team: Team, capsys: pytest.CaptureFixture[str]
+    team: Team, record_property: Callable[[str, object], None]
 ) -> None:
     fund(team, 4_000)
     doors = Doors(team)
@@ -150,11 +152,11 @@ def test_p03_through_every_door_at_once_no_limit_is_passed_by_one_credit(
     assert [one for one in results if isinstance(one, Exception)] == []
     admitted = Generation.objects.count() - before
     tries = sum(len(one) for one in results if isinstance(one, list))
-    with capsys.disabled():
-        print(
-            f"\n64 callers on {connection.vendor}: {admitted} admitted in {seconds:.1f} s, "
-            f"{admitted / seconds:.0f} admissions and {tries / seconds:.0f} answers a second"
-        )
+    record_property(
+        FIGURE,
+        f"64 callers on {connection.vendor}: {admitted} admitted in {seconds:.1f} s, "
+        f"{admitted / seconds:.0f} admissions and {tries / seconds:.0f} answers a second",
+    )
     for limit in SpendLimit.objects.all():
         use = use_of(limit)
         assert use.held + use.spent <= limit.credits
