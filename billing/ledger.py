@@ -21,7 +21,7 @@ from billing.errors import (
     SpendLimitExceeded,
 )
 from billing.models import Account, Hold, HoldWindow, SpendWindow, Transfer
-from billing.selectors import books_of, limits_over, site_zone, use_of
+from billing.selectors import books_of, limits_over, site_zone, use_of, uses_of
 from billing.subjects import Subject
 from billing.windows import window_start
 from platform_site.errors import InvalidRequest
@@ -334,7 +334,7 @@ def _limit_refusal(
     untaken: Sequence[SpendWindow], full: SpendWindow, amount: int, now: datetime
 ) -> SpendLimitExceeded:
     """Return the refusal of the narrowest limit without room; `full` was seen to have none."""
-    uses = [use_of(window.limit, now=now) for window in untaken]
+    uses = uses_of([window.limit for window in untaken], now=now)
     fallback = use_of(full.limit, now=now)
     use = next((use for use in uses if use.left < amount), fallback)
     limit = use.limit

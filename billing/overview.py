@@ -1,15 +1,14 @@
 """Sums over all teams, for the administrators of the installation."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, TruncDay
 
 from accounts.models import Team
-from billing.models import Account, SpendLimit, SpendWindow, Transfer
-from billing.selectors import Books, LimitUse, site_zone
-from billing.windows import Window, window_end, window_start
+from billing.models import Account, Transfer
+from billing.selectors import Books, site_zone
+from billing.windows import Window, window_start
 
 
 def books_of_all() -> Books:
@@ -65,23 +64,3 @@ def spent_by_day(*, days: int, now: datetime) -> list[tuple[datetime, int]]:
     )
     spent = {row["day"].date(): int(row["credits"]) for row in rows}
     return [(start, spent.get(start.date(), 0)) for start in starts]
-
-
-def uses_of(limits: Iterable[SpendLimit], *, now: datetime) -> dict[int, LimitUse]:
-    """Return the use of each limit in its current window, by the limit's id, in one query."""
-    zone, known = site_zone(), list(limits)
-    starts = {window: window_start(window, now, zone) for window in Window.values}
-    rows = SpendWindow.objects.filter(limit__in=known, starts_at__in=starts.values())
-    # A total starts at the epoch and a month may start with its day: the pair decides.
-    counted = {(row.limit_id, row.starts_at): row for row in rows}
-    uses = {}
-    for limit in known:
-        starts_at = starts[limit.window]
-        row = counted.get((limit.pk, starts_at))
-        uses[limit.pk] = LimitUse(
-            limit=limit,
-            held=row.held if row else 0,
-            spent=row.spent if row else 0,
-            resets_at=window_end(limit.window, starts_at, zone),
-        )
-    return uses

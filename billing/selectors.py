@@ -60,9 +60,8 @@ def limits_of(
 ) -> list[LimitUse]:
     """Return the use of every limit of one subject at `now`, shortest window first."""
     limits = SpendLimit.objects.filter(subject_kind=subject_kind, subject_id=str(subject_id))
-    uses = [use_of(limit, now=now) for limit in limits]
     order = list(Window.values)
-    return sorted(uses, key=lambda use: order.index(use.limit.window))
+    return sorted(uses_of(list(limits), now=now), key=lambda use: order.index(use.limit.window))
 
 
 def limits_over(subjects: Sequence[Subject]) -> list[SpendLimit]:
@@ -79,15 +78,7 @@ def limits_over(subjects: Sequence[Subject]) -> list[SpendLimit]:
 
 def use_of(limit: SpendLimit, *, now: datetime | None = None) -> LimitUse:
     """Return the use of `limit` in the window that holds `now`."""
-    zone = site_zone()
-    starts_at = window_start(limit.window, now or timezone.now(), zone)
-    window = SpendWindow.objects.filter(limit=limit, starts_at=starts_at).first()
-    return LimitUse(
-        limit=limit,
-        held=window.held if window else 0,
-        spent=window.spent if window else 0,
-        resets_at=window_end(limit.window, starts_at, zone),
-    )
+    return uses_of([limit], now=now)[0]
 
 
 def uses_of(limits: Sequence[SpendLimit], *, now: datetime | None = None) -> list[LimitUse]:

@@ -5,9 +5,14 @@ database, so a step exists exactly when its cause does. The database, not the qu
 works: every step may run twice or never, and the sweep finds what was never run.
 """
 
+from datetime import timedelta
 from uuid import UUID
 
 from django_q.tasks import async_task
+
+# The queue delivers at once. In case it lost a step, the sweep enqueues it again after this long;
+# until then the row's due time says that it is under way.
+ENQUEUE_AGAIN = timedelta(seconds=60)
 
 
 def enqueue_submit(generation_id: UUID) -> None:

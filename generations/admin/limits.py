@@ -16,7 +16,7 @@ from accounts.models import ApiKey, Membership, Project, Team, User
 from accounts.selectors import membership_of
 from billing.models import SpendLimit, SpendWindow
 from billing.models.spend_limit import usual_thresholds
-from billing.overview import uses_of
+from billing.selectors import uses_of
 from billing.services.alerts import set_alerts
 from billing.windows import Window
 from generations.admin.choosing import one_of
@@ -115,8 +115,8 @@ class LimitList(ChangeList):  # type: ignore[misc]  # the theme is untyped
         limits = list(self.result_list)
         uses = uses_of(limits, now=timezone.now())
         scopes = scopes_of(subject_of(limit) for limit in limits)
-        for limit in limits:
-            limit.use = uses[limit.pk]
+        for limit, use in zip(limits, uses, strict=True):
+            limit.use = use
             limit.scope = scopes.get(subject_of(limit))
         self.result_list = limits
 

@@ -13,13 +13,12 @@ from accounts.services.audit import record
 from billing.ledger import MAX_CREDITS
 from generations.lifecycle import Money, State
 from generations.models import Approval, ApprovalThreshold, Generation
-from generations.queue import enqueue_ask, enqueue_submit
+from generations.queue import ENQUEUE_AGAIN, enqueue_ask, enqueue_submit
 from generations.services.announcing import announce
 from generations.services.moves import end_generation, move
 from platform_site.errors import Conflict, InvalidRequest
 
 LIFE = timedelta(days=3)
-_SUBMIT_AGAIN = timedelta(seconds=60)
 
 
 def threshold_for(generation: Generation) -> ApprovalThreshold | None:
@@ -223,7 +222,7 @@ def _send(generation: Generation, reason: str, actor: Actor, now: datetime) -> N
         State.QUEUED,
         actor=actor,
         message="Approved." if not reason else f"Approved: {reason}",
-        next_submit_at=now + _SUBMIT_AGAIN,
+        next_submit_at=now + ENQUEUE_AGAIN,
     )
     if not moved:
         raise Conflict("This generation does not wait for approval.")

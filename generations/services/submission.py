@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain
 
 import structlog
@@ -19,7 +19,7 @@ from billing.subjects import Subject
 from generations.errors import IdempotencyConflict
 from generations.lifecycle import State
 from generations.models import Generation
-from generations.queue import enqueue_submit
+from generations.queue import ENQUEUE_AGAIN, enqueue_submit
 from generations.requests import GenerationRequest
 from generations.selectors import provider_key_for
 from generations.services.approvals import ask_for_approval, threshold_for
@@ -31,8 +31,6 @@ from platform_site.errors import Conflict, DailiesError
 
 log = structlog.get_logger(__name__)
 
-# The queue delivers at once; the sweep looks again in case the queue lost it.
-SUBMIT_AGAIN = timedelta(seconds=60)
 # Limits are changed by people, or by a script, which may outrun one admission for a while.
 _TRIES = 20
 
@@ -178,7 +176,7 @@ def _draft(order: Order, *, membership: Membership, now: datetime) -> Generation
         credits=price.credits,
         state=State.QUEUED,
         created_at=now,
-        next_submit_at=now + SUBMIT_AGAIN,
+        next_submit_at=now + ENQUEUE_AGAIN,
     )
 
 

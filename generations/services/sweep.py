@@ -17,6 +17,7 @@ from accounts.models import Notice, WebhookDelivery
 from generations.lifecycle import State
 from generations.models import CallbackReceipt, Film, Generation, ProviderKey
 from generations.queue import (
+    ENQUEUE_AGAIN,
     enqueue_check_callback,
     enqueue_deliver,
     enqueue_keep,
@@ -51,8 +52,6 @@ ALERT_SECONDS = 5.0
 ALARM_SECONDS = 30.0
 DRAIN_SECONDS = 12.0  # longer than a question may last
 BATCH = 100
-# An enqueued step is not enqueued again for this long: its row's due time moves on.
-ENQUEUE_AGAIN = timedelta(seconds=60)
 
 
 def run_sweep(*, run_seconds: float = RUN_SECONDS, wait_seconds: float = 0.0) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from accounts.models import Team
 from billing.pricing import rates_in_force
-from billing.selectors import books_of, limits_of
+from billing.selectors import books_of, limits_over, uses_of
 from billing.subjects import Subject
 from generations.models import VideoModel
 from generations.requests import GenerationRequest
@@ -58,9 +58,10 @@ def credits_left(
 ) -> int:
     """Return how many credits one more admission could hold, by limits and wallet."""
     room = [books_of(team).available - sum(credits for _, credits in beside)]
-    for subject in subjects:
+    for use in uses_of(limits_over(subjects), now=now):
+        subject = Subject(use.limit.subject_kind, use.limit.subject_id)
         taken = sum(credits for others, credits in beside if subject in others)
-        room += [use.left - taken for use in limits_of(subject.kind, subject.id, now=now)]
+        room.append(use.left - taken)
     return min(room)
 
 
