@@ -39,6 +39,8 @@ class Money(StrEnum):
 LIVE = frozenset({State.AWAITING_APPROVAL, State.QUEUED, State.SUBMITTING, State.PROCESSING})
 TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
 IN_FLIGHT = frozenset({State.SUBMITTING, State.PROCESSING, State.NEEDS_REVIEW})
+# What counts against a provider key's cap: one in review may be stuck for ever, and must not.
+HOLDS_A_PLACE = frozenset({State.SUBMITTING, State.PROCESSING})
 
 MOVES: dict[State, frozenset[State]] = {
     State.AWAITING_APPROVAL: frozenset({State.QUEUED, State.CANCELLED}),

@@ -4,9 +4,10 @@ from generations.models.approval import Approval, ApprovalThreshold
 from generations.models.callback import CallbackReceipt
 from generations.models.event import GenerationEvent
 from generations.models.film import Film
-from generations.models.generation import Generation
+from generations.models.generation import Generation, Priority
 from generations.models.meter import Drift, MeterSample
 from generations.models.provider_key import ProviderKey
+from generations.models.retention import RetentionRule
 from generations.models.upload import Upload
 from generations.models.video_model import VideoModel
 
@@ -19,7 +20,9 @@ __all__ = [
     "Generation",
     "GenerationEvent",
     "MeterSample",
+    "Priority",
     "ProviderKey",
+    "RetentionRule",
     "Upload",
     "VideoModel",
 ]

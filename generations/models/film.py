@@ -16,6 +16,7 @@ class Film(models.Model):
         PENDING = "pending", "Being kept"
         KEPT = "kept", "Kept"
         GIVEN_UP = "given_up", "Lost"
+        REMOVED = "removed", "Removed by the team's rule"
 
     generation = models.OneToOneField(
         Generation, primary_key=True, on_delete=models.PROTECT, related_name="film"
@@ -33,6 +34,7 @@ class Film(models.Model):
     alarms = models.PositiveSmallIntegerField(default=0, help_text="of 25, 50, 75 % of its life")
     problem = models.CharField(max_length=300, blank=True)
     kept_at = models.DateTimeField(null=True, blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
     first_downloaded_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     file_name = models.CharField(max_length=200, blank=True)
@@ -42,6 +44,7 @@ class Film(models.Model):
     sha256 = models.CharField(max_length=64, blank=True)
     width = models.PositiveIntegerField(default=0)
     height = models.PositiveIntegerField(default=0)
+    duration_ms = models.PositiveIntegerField(default=0)
     frames = models.PositiveIntegerField(default=0)
     has_audio = models.BooleanField(default=False)
     differs = models.CharField(
@@ -50,7 +53,10 @@ class Film(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["next_attempt_at"], name="film_due", condition=Q(state="pending"))
+            models.Index(fields=["next_attempt_at"], name="film_due", condition=Q(state="pending")),
+            models.Index(fields=["kept_at"], name="film_kept", condition=Q(state="kept")),
+            # One file may serve several films: the same bytes are stored once.
+            models.Index(fields=["sha256"], name="film_bytes", condition=~Q(sha256="")),
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, Project, Team
 from billing.models import Hold, Rate
-from generations.lifecycle import LIVE, TERMINAL, ReviewReason, State
+from generations.lifecycle import HOLDS_A_PLACE, LIVE, TERMINAL, ReviewReason, State
 from generations.models.provider_key import ProviderKey
 
 
@@ -25,6 +25,14 @@ class Mode(models.TextChoices):
     TEXT = "text", "Text"
     FIRST_FRAME = "first_frame", "First frame"
     FIRST_LAST_FRAME = "first_last_frame", "First and last frame"
+
+
+class Priority(models.IntegerChoices):
+    """Which of a team's queued jobs go first; other teams keep their turn."""
+
+    LOW = -1, "When there is room"
+    NORMAL = 0, "In turn"
+    HIGH = 1, "First"
 
 
 class Generation(models.Model):
@@ -77,17 +85,24 @@ class Generation(models.Model):
     error_code = models.CharField(max_length=60, blank=True)
     error_message = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    priority = models.SmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
     next_submit_at = models.DateTimeField(null=True, blank=True)
     submit_attempts = models.PositiveIntegerField(default=0)
     submitted_at = models.DateTimeField(null=True, blank=True)
     accepted_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    # A wish once the vendor may be working (P16): the hold waits for the vendor's word.
+    cancel_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    cancel_asked_by = models.CharField(max_length=200, blank=True, editable=False)
 
     # What the vendor says.
     upstream_id = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001
     callback_token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
     next_poll_at = models.DateTimeField(null=True, blank=True)
     polls = models.PositiveIntegerField(default=0)
+    poll_holder = models.CharField(
+        max_length=32, blank=True, editable=False, help_text="the sweep that asks at the moment"
+    )
     poll_failures = models.PositiveIntegerField(default=0, help_text="unclear answers in a row")
     upstream_metadata = models.JSONField(default=dict, blank=True)
     metadata_differs = models.BooleanField(default=False)
@@ -103,6 +118,9 @@ class Generation(models.Model):
                 condition=Q(state__in=State.values), name="generation_state_known"
             ),
             models.CheckConstraint(condition=Q(credits__gt=0), name="generation_priced"),
+            models.CheckConstraint(
+                condition=Q(priority__in=Priority.values), name="generation_priority_known"
+            ),
             models.CheckConstraint(
                 condition=Q(ended_at__isnull=True, state__in=sorted([*LIVE, State.NEEDS_REVIEW]))
                 | Q(ended_at__isnull=False, state__in=sorted(TERMINAL)),
@@ -143,6 +161,32 @@ class Generation(models.Model):
                 fields=["next_submit_at"],
                 name="generation_submit_due",
                 condition=Q(state=State.QUEUED),
+            ),
+            # The queue as the dispatcher reads it: by key, then lane by lane.
+            models.Index(
+                fields=["provider_key", "team", "user", "-priority", "created_at"],
+                name="generation_lane",
+                condition=Q(state=State.QUEUED),
+            ),
+            models.Index(
+                fields=["provider_key", "team", "user"],
+                name="generation_holds_a_place",
+                condition=Q(state__in=sorted(HOLDS_A_PLACE)),
+            ),
+            models.Index(
+                fields=["-ended_at"],
+                name="generation_newest_completed",
+                condition=Q(state=State.COMPLETED),
+            ),
+            models.Index(
+                fields=["poll_holder"],
+                name="generation_polled_by",
+                condition=~Q(poll_holder=""),
+            ),
+            models.Index(
+                fields=["team", "-created_at"],
+                name="generation_in_review",
+                condition=Q(state=State.NEEDS_REVIEW),
             ),
             models.Index(
                 fields=["submitted_at"],

@@ -32,6 +32,14 @@ class ProviderKey(models.Model):
     secret_token = models.TextField(editable=False, blank=True)
     last4 = models.CharField(max_length=4, editable=False)
     state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
+    max_in_flight = models.PositiveIntegerField(
+        default=20, help_text="jobs at the vendor at once; it turns more away"
+    )
+    per_minute = models.PositiveIntegerField(
+        null=True, blank=True, help_text="jobs sent a minute at most; empty: no limit"
+    )
+    # Moved on by each send and by the vendor's 429: nothing is sent with the key before.
+    next_send_at = models.DateTimeField(null=True, blank=True, editable=False)
     paused_reason = models.CharField(max_length=300, blank=True)
     next_probe_at = models.DateTimeField(null=True, blank=True)
     probes = models.PositiveIntegerField(default=0)
@@ -42,6 +50,12 @@ class ProviderKey(models.Model):
     class Meta:
         ordering = ["team", "-created_at"]
         constraints = [
+            models.CheckConstraint(
+                condition=Q(max_in_flight__gt=0), name="provider_key_sends_something"
+            ),
+            models.CheckConstraint(
+                condition=Q(per_minute=None) | Q(per_minute__gt=0), name="provider_key_has_a_rate"
+            ),
             models.UniqueConstraint(
                 fields=["team", "owner"],
                 condition=~Q(state="sealed"),
