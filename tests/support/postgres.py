@@ -33,34 +33,86 @@ class PostgresNotStartedError(RuntimeError):
     """The server ended, or did not answer in time."""
 
 
-@contextlib.contextmanager
-def private_postgres() -> Iterator[str]:
-    """Start a server on a free loopback port and yield its `DATABASE_URL`; remove it all after.
+class PrivatePostgres:
+    """A running server of our own; `url` is its `DATABASE_URL`."""
 
-    Raises PostgresMissingError, PostgresNotStartedError, or CalledProcessError from initdb.
-    """
-    programs = find_programs()
-    run_as = _unprivileged()
-    folder = Path(tempfile.mkdtemp(prefix="dailies-postgres-"))
-    try:
-        if run_as:
-            shutil.chown(folder, user="postgres", group="postgres")
-        data = folder / "data"
-        initdb = [f"{programs}/initdb", f"--pgdata={data}", f"--username={USER}", "--auth=trust"]
-        initdb += ["--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"]
-        # It changes into its working folder, which the other user must be able to enter.
-        subprocess.run([*run_as, *initdb], check=True, cwd=folder, stdout=subprocess.DEVNULL)
-        port = _free_port()
-        server = _start(programs, run_as=run_as, data=data, port=port)
+    def __init__(self, *, durable: bool) -> None:
+        """Create its data and start it; `durable` keeps each commit when the server is killed.
+
+        Raises PostgresMissingError, PostgresNotStartedError, or CalledProcessError from initdb.
+        """
+        self._programs = find_programs()
+        self._run_as = _unprivileged()
+        self._durable = durable
+        self._folder = Path(tempfile.mkdtemp(prefix="dailies-postgres-"))
+        self._data = self._folder / "data"
+        self._port = _free_port()
+        self.url = f"postgres://{USER}@127.0.0.1:{self._port}/{USER}"
         try:
-            _wait_until_ready(server, programs, port=port, log=data / "log")
-            create = [f"{programs}/createdb", *_address(port), USER]
-            subprocess.run(create, check=True, cwd=folder)
-            yield f"postgres://{USER}@127.0.0.1:{port}/{USER}"
-        finally:
-            _stop(server, programs, run_as=run_as, data=data)
+            self._create()
+            self._server = self._started()
+            create = [f"{self._programs}/createdb", *_address(self._port), USER]
+            subprocess.run(create, check=True, cwd=self._folder)
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+
+    def restart(self, mode: str) -> None:
+        """Stop it, `fast` (clients are cut off) or `immediate` (as if killed), and start it."""
+        self._stop(mode)
+        self._server = self._started()
+
+    def close(self) -> None:
+        """End it and remove its data."""
+        self._stop("fast")
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _create(self) -> None:
+        if self._run_as:
+            shutil.chown(self._folder, user="postgres", group="postgres")
+        initdb = [f"{self._programs}/initdb", f"--pgdata={self._data}", f"--username={USER}"]
+        initdb += ["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"]
+        # It changes into its working folder, which the other user must be able to enter.
+        subprocess.run(
+            [*self._run_as, *initdb], check=True, cwd=self._folder, stdout=subprocess.DEVNULL
+        )
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        server = _start(
+            self._programs,
+            run_as=self._run_as,
+            data=self._data,
+            port=self._port,
+            durable=self._durable,
+        )
+        try:
+            _wait_until_ready(server, self._programs, port=self._port, log=self._data / "log")
+        except BaseException:
+            server.terminate()
+            server.wait()
+            raise
+        return server
+
+    def _stop(self, mode: str) -> None:
+        # SIGTERM alone would wait for clients that never hang up.
+        stop = [f"{self._programs}/pg_ctl", "stop", f"--pgdata={self._data}", f"--mode={mode}"]
+        command = [*self._run_as, *stop, "--silent"]
+        subprocess.run(command, check=False, cwd=self._folder, stdout=subprocess.DEVNULL)
+        self._server.terminate()
+        self._server.wait()
+
+
+@contextlib.contextmanager
+def private_postgres(*, durable: bool = False) -> Iterator[PrivatePostgres]:
+    """Start a server on a free loopback port and yield it; remove all of it after.
+
+    Raises as `PrivatePostgres` does.
+    """
+    server = PrivatePostgres(durable=durable)
+    try:
+        yield server
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        server.close()
 
 
 def find_programs() -> Path:
@@ -84,20 +136,21 @@ def _unprivileged() -> list[str]:
 
 
 def _start(
-    programs: Path, *, run_as: Sequence[str], data: Path, port: int
+    programs: Path, *, run_as: Sequence[str], data: Path, port: int, durable: bool
 ) -> subprocess.Popen[bytes]:
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": str(port),
         "unix_socket_directories": str(data),
         "fsync": "off",
-        "synchronous_commit": "off",
-        "full_page_writes": "off",
+        # Off, a killed server forgets what it has just promised.
+        "synchronous_commit": "on" if durable else "off",
+        "full_page_writes": "on" if durable else "off",
         "max_connections": "300",
     }
     server = [f"{programs}/postgres", "-D", str(data)]
     server += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-    with (data / "log").open("wb") as log:
+    with (data / "log").open("ab") as log:
         # The keeper ends the server even when we are killed.
         return subprocess.Popen(
             [sys.executable, "-I", "-S", keeper.__file__, str(STOP_SECONDS), *run_as, *server],
@@ -118,16 +171,6 @@ def _wait_until_ready(
         if server.poll() is not None or time.monotonic() >= deadline:
             raise PostgresNotStartedError(f"PostgreSQL did not start:\n{log.read_text()}")
         time.sleep(0.1)
-
-
-def _stop(
-    server: subprocess.Popen[bytes], programs: Path, *, run_as: Sequence[str], data: Path
-) -> None:
-    # SIGTERM alone would wait for clients that never hang up.
-    stop = [f"{programs}/pg_ctl", "stop", f"--pgdata={data}", "--mode=fast", "--silent"]
-    subprocess.run([*run_as, *stop], check=False, cwd=data.parent, stdout=subprocess.DEVNULL)
-    server.terminate()
-    server.wait()
 
 
 def _address(port: int) -> list[str]:
@@ -153,8 +196,8 @@ def main(arguments: Sequence[str]) -> int:
         signal.signal(number, _leave)
     try:
         with (
-            private_postgres() as url,
-            subprocess.Popen(command, env={**os.environ, "DATABASE_URL": url}) as process,
+            private_postgres() as server,
+            subprocess.Popen(command, env={**os.environ, "DATABASE_URL": server.url}) as process,
         ):
             try:
                 return process.wait()
