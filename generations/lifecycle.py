@@ -27,6 +27,8 @@ class ReviewReason(models.TextChoices):
 
 # The error code of a generation that a person ended, without the vendor's word.
 DECIDED_IN_REVIEW = "decided_in_review"
+# The error code of one that a person cancelled; an approval denied or expired has its own.
+CANCELLED_BY_A_PERSON = "cancelled"
 
 
 class Money(StrEnum):

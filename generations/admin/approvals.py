@@ -26,6 +26,7 @@ _DECISION_LABELS = {
     Approval.Decision.APPROVED: "success",
     Approval.Decision.DENIED: "danger",
     Approval.Decision.EXPIRED: "default",
+    Approval.Decision.WITHDRAWN: "default",
 }
 
 

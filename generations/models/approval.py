@@ -60,6 +60,7 @@ class Approval(models.Model):
         APPROVED = "approved", "Approved"
         DENIED = "denied", "Denied"
         EXPIRED = "expired", "Expired"
+        WITHDRAWN = "withdrawn", "Withdrawn"
 
     generation = models.OneToOneField(
         Generation, primary_key=True, on_delete=models.PROTECT, related_name="approval"

@@ -143,6 +143,14 @@ def answer(
     decide(generation, decider=decider, actor=actor, now=now, reason=reason)
 
 
+def withdraw_question(generation: Generation, *, actor: Actor, now: datetime, reason: str) -> None:
+    """Close the question about a generation that is being cancelled, in the caller's transaction.
+
+    Raises `Conflict` when somebody decided first.
+    """
+    _decide(generation, Approval.Decision.WITHDRAWN, actor=actor, now=now, reason=reason)
+
+
 def expire_approvals(*, now: datetime) -> int:
     """Cancel what nobody decided in time; return how many."""
     actor = system_actor("approvals")
@@ -174,7 +182,7 @@ def _decide(
 ) -> None:
     """Answer an open question; the row count decides between two deciders."""
     question = Approval.objects.filter(generation=generation, decision=Approval.Decision.OPEN)
-    if decision != Approval.Decision.EXPIRED:
+    if decision in {Approval.Decision.APPROVED, Approval.Decision.DENIED}:
         # Past its time it is the sweep's, however late that comes.
         question = question.filter(expires_at__gt=now)
     decided = question.update(

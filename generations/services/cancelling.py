@@ -1,0 +1,160 @@
+"""Cancel generations, honestly (P16).
+
+What was not sent is cancelled at once and its credits are given back. What the vendor may have
+cannot be stopped: cancelling it is a wish, and the hold waits for the vendor's word.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.actor import Actor
+from accounts.models import Membership
+from accounts.roles import Permission, role_allows
+from accounts.services.audit import record
+from generations.lifecycle import CANCELLED_BY_A_PERSON, IN_FLIGHT, Money, State
+from generations.models import Generation
+from generations.services.approvals import withdraw_question
+from generations.services.moves import end_generation, remark
+from platform_site.errors import Conflict, PermissionDenied
+
+WAITING = (State.AWAITING_APPROVAL, State.QUEUED)
+# A generation may move on between our look and our UPDATE; it does not do so for ever.
+_LOOKS = 20
+
+
+def cancel_generation(
+    generation: Generation, *, asker: Membership, actor: Actor, now: datetime, reason: str = ""
+) -> None:
+    """Cancel a generation for the person who ordered it, or for who decides about others'.
+
+    Raises `PermissionDenied`, otherwise as `cancel` does.
+    """
+    if not may_cancel(asker, generation):
+        raise PermissionDenied("Only who ordered it, and managers, may cancel a generation.")
+    cancel(generation, actor=actor, now=now, reason=reason)
+
+
+def may_cancel(membership: Membership, generation: Generation) -> bool:
+    """Tell whether the member may cancel this generation of their team."""
+    if membership.team_id != generation.team_id:
+        return False
+    is_own = generation.user_id == membership.user_id
+    return role_allows(membership.role, Permission.SUBMIT if is_own else Permission.APPROVE)
+
+
+def cancel(generation: Generation, *, actor: Actor, now: datetime, reason: str = "") -> None:
+    """Do what `cancel_generation` does, for callers that have checked who asks.
+
+    Afterwards the generation is `cancelled`, with its credits given back, or it was sent and bears
+    the wish (`cancel_asked_at`), with its credits held. A second call changes nothing. Raises
+    `Conflict`, which names the state, for one that ended otherwise.
+    """
+    for _ in range(_LOOKS):
+        state = State(generation.state)
+        if generation.error_code == CANCELLED_BY_A_PERSON:
+            return
+        if state in WAITING:
+            done = _cancel_now(generation, actor=actor, now=now, reason=reason)
+        elif state in IN_FLIGHT:
+            done = _wish(generation, actor=actor, now=now, reason=reason)
+        else:
+            raise Conflict(
+                f"This generation is {state.label.lower()} already; there is nothing to cancel.",
+                details={"state": str(state)},
+            )
+        if done:
+            return
+    raise Conflict("This generation is just being sent. Try again in a moment.")
+
+
+def cancel_waiting(membership: Membership, *, actor: Actor, now: datetime) -> int:
+    """Cancel everything of the member's own in the team that was not sent; return how many.
+
+    What is sent meanwhile goes on, without a wish.
+    """
+    own = Generation.objects.filter(
+        team=membership.team, user=membership.user, state__in=WAITING
+    ).select_related("team", "project", "user")
+    # The newest first: the oldest are the next to be sent, and are left to race for.
+    return sum(
+        _cancel_now(one, actor=actor, now=now, reason="")
+        for one in own.order_by("-created_at", "-id")
+    )
+
+
+def cancel_if_wished(generation: Generation, *, now: datetime) -> bool:
+    """Cancel a generation that came back to the queue, if a person wished that meanwhile.
+
+    To be called in the transaction that moved it to `queued`, after the move: a wish that comes
+    later waits for that row and then finds it queued. So no queued row bears a wish, and nothing
+    wished away is sent again. Returns whether it was cancelled.
+    """
+    wish = Generation.objects.filter(pk=generation.pk, cancel_asked_at__isnull=False)
+    wished = wish.order_by().values_list("cancel_asked_at", "cancel_asked_by").first()
+    if wished is None:
+        return False
+    generation.cancel_asked_at, generation.cancel_asked_by = wished
+    actor = Actor(generation.cancel_asked_by)
+    message = "Cancelled as asked: the vendor has not taken it, so it is not sent again."
+    _end(generation, actor=actor, now=now, message=message)
+    _record(generation, "generation.cancelled", actor, "")
+    return True
+
+
+def _cancel_now(generation: Generation, *, actor: Actor, now: datetime, reason: str) -> bool:
+    """Cancel what waits; False when it does not wait any more, and nothing was changed."""
+    message = f"Cancelled before it was sent. {reason}".strip()
+    try:
+        with transaction.atomic():
+            if generation.state == State.AWAITING_APPROVAL:
+                # The question first, as deciders do: two orders could deadlock.
+                withdraw_question(generation, actor=actor, now=now, reason=reason)
+            _end(generation, actor=actor, now=now, message=message)
+            _record(generation, "generation.cancelled", actor, reason)
+    except Conflict:
+        generation.refresh_from_db()
+        return False
+    return True
+
+
+def _end(generation: Generation, *, actor: Actor, now: datetime, message: str) -> None:
+    """End what still is where this object says. Raises `Conflict` when it is not."""
+    ended = end_generation(
+        generation,
+        State.CANCELLED,
+        money=Money.RELEASE,
+        actor=actor,
+        now=now,
+        message=message,
+        error_code=CANCELLED_BY_A_PERSON,
+        error_message=message,
+    )
+    if not ended:
+        raise Conflict
+
+
+def _wish(generation: Generation, *, actor: Actor, now: datetime, reason: str) -> bool:
+    """Note the first wish; False when the generation left the vendor meanwhile."""
+    in_flight = Generation.objects.filter(pk=generation.pk, state__in=sorted(IN_FLIGHT))
+    with transaction.atomic():
+        # The row count decides between two wishes, and between a wish and the vendor's end.
+        wished = in_flight.filter(cancel_asked_at=None).update(
+            cancel_asked_at=now, cancel_asked_by=actor.name[:200]
+        )
+        if wished:
+            remark(generation, "cancel_asked", actor=actor, message=reason)
+            _record(generation, "generation.cancel_asked", actor, reason)
+    generation.refresh_from_db()
+    return bool(wished) or generation.state in IN_FLIGHT
+
+
+def _record(generation: Generation, action: str, actor: Actor, reason: str) -> None:
+    record(
+        actor=actor,
+        action=action,
+        team=generation.team,
+        subject=f"generation:{generation.pk}",
+        reason=reason,
+        credits=generation.credits,
+    )
