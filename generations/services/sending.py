@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.actor import Actor, system_actor
@@ -18,6 +19,7 @@ from generations.models import Generation, ProviderKey
 from generations.provider.client import SUBMIT_SECONDS
 from generations.provider.errors import ProviderRefused, ProviderUnavailable, ProviderUnclear
 from generations.queue import enqueue_check_callback
+from generations.services.cancelling import cancel_if_wished
 from generations.services.moves import end_generation, move
 from generations.services.polling import first_poll_at
 from generations.services.provider_keys import client_for, note_key_works, pause_provider_key
@@ -150,18 +152,24 @@ def _is_moderation(refusal: ProviderRefused) -> bool:
 
 
 def _requeue(generation: Generation, reason: str, *, counts: bool) -> None:
-    """Queue again with a back-off that doubles from one second to two minutes."""
+    """Queue again with a back-off that doubles from one second to two minutes.
+
+    What a person wished to cancel meanwhile is cancelled instead (P16).
+    """
     waits = generation.events.filter(from_state=State.SUBMITTING, to_state=State.QUEUED).count()
-    wait = timedelta(seconds=min(120, 2**waits))
-    move(
-        generation,
-        State.QUEUED,
-        actor=ACTOR,
-        message=reason,
-        submitted_at=None,
-        next_submit_at=timezone.now() + wait,
-        submit_attempts=generation.submit_attempts + (1 if counts else 0),
-    )
+    now = timezone.now()
+    with transaction.atomic():
+        requeued = move(
+            generation,
+            State.QUEUED,
+            actor=ACTOR,
+            message=reason,
+            submitted_at=None,
+            next_submit_at=now + timedelta(seconds=min(120, 2**waits)),
+            submit_attempts=generation.submit_attempts + (1 if counts else 0),
+        )
+        if requeued:
+            cancel_if_wished(generation, now=now)
 
 
 def _fail(generation: Generation, refusal: ProviderRefused, reason: str) -> None:
