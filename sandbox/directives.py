@@ -26,7 +26,7 @@ DIRECTIVES: Final = {
     "no-url": "completed with an empty list of URLs",
     "wrong-metadata": "completed; the metadata names another duration and resolution",
     "expired-link": "completed; the link is dead from the start",
-    "truncated": "completed; every download ends halfway",
+    "truncated": "completed; every download, or the first so many, ends halfway",
     "callback": "none, double, late or forged callbacks",
 }
 
@@ -70,6 +70,14 @@ class Script:
         """Return none, double, late or forged; None when callbacks behave."""
         modes = [value for name, value in self.steps if name == "callback"]
         return next((mode for mode in modes if mode in CALLBACK_MODES), None)
+
+    @property
+    def downloads_cut(self) -> float:
+        """Return how many downloads end halfway: infinitely many without a number."""
+        for name, value in self.steps:
+            if name == "truncated":
+                return float("inf") if value is None else _number(value)
+        return 0
 
     @property
     def refuses(self) -> bool:

@@ -34,8 +34,10 @@ class FileHandlers:
         path = self._films / task.film
         if script.has("expired-link") or age > self._link_life or not path.exists():
             return web.Response(status=403, text="The link has expired.\n")
-        if script.has("truncated"):
-            return await _send_half(request, path)
+        if script.downloads_cut and request.method == "GET":
+            number = self._store.count_download(task.link)
+            if number <= script.downloads_cut:
+                return await _send_half(request, path)
         return web.FileResponse(path, headers={"Content-Type": "video/mp4"})
 
 
@@ -49,8 +51,6 @@ async def _send_half(request: web.Request, path: Path) -> web.StreamResponse:
         headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
     response = web.StreamResponse(status=206 if asked else 200, headers=headers)
     await response.prepare(request)
-    if request.method == "HEAD":
-        return response
     body = path.read_bytes()[start : size // 2]
     for offset in range(0, len(body), _CHUNK):
         await response.write(body[offset : offset + _CHUNK])

@@ -78,6 +78,7 @@ class ApiHandlers:
                 "balance": balance,
                 "total_purchased": purchased,
                 "total_consumed": consumed,
+                "accounts": [_account_entry(account) for account in self._store.accounts()],
                 "tasks": [_book_entry(task) for task in self._store.tasks()],
             }
         )
@@ -130,6 +131,15 @@ def _refuse(name: str) -> NoReturn:
     if code is None:
         raise BareServerError
     raise ApiError(code)
+
+
+def _account_entry(account: Account) -> dict[str, Any]:
+    return {
+        "key_last4": account.last4,
+        "balance": account.balance,
+        "total_purchased": account.purchased,
+        "total_consumed": account.consumed,
+    }
 
 
 def _book_entry(task: Task) -> dict[str, Any]:

@@ -57,6 +57,10 @@ CREATE TABLE IF NOT EXISTS attempt (
     count INTEGER NOT NULL,
     PRIMARY KEY (key_hash, input_hash)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS download (
+    link TEXT PRIMARY KEY,
+    count INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS delivery (
     id INTEGER PRIMARY KEY,
     task_id TEXT NOT NULL REFERENCES task,
@@ -183,6 +187,15 @@ class Store:
         ).fetchone()
         return int(row[0])
 
+    def count_download(self, link: str) -> int:
+        """Count one more download of a link that is scripted; return its number, from 1."""
+        row = self._db.execute(
+            "INSERT INTO download VALUES (?, 1)"
+            " ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count",
+            (link,),
+        ).fetchone()
+        return int(row[0])
+
     def accept(self, task: NewTask) -> None:
         """Charge the account and keep the task, or raise BalanceTooLowError and do neither."""
         with self._transaction() as db:
@@ -293,6 +306,13 @@ class Store:
             " COALESCE(SUM(consumed), 0) FROM account"
         ).fetchone()
         return row[0], row[1], row[2]
+
+    def accounts(self) -> Iterator[Account]:
+        """Return every account, in the order of their first use."""
+        for row in self._db.execute(
+            "SELECT key_hash, last4, balance, purchased, consumed FROM account ORDER BY rowid"
+        ):
+            yield Account(*row)
 
     def films_in_use(self, since: float) -> set[str]:
         """Return the files whose links may still be asked for: ended after `since`, or not yet."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import pytest
 
 
 def test_a_link_serves_ranges(client: Any) -> None:
@@ -33,6 +34,17 @@ def test_an_unfinished_film_is_not_served(client: Any) -> None:
     entry = client.book_entry(task_id)
     assert entry["status"] in ("pending", "processing")
     assert "link" not in entry
+
+
+def test_a_link_may_break_off_some_downloads_and_then_none_more(client: Any) -> None:
+    task = client.film("[sandbox:truncated=2] a quiet lake")
+    (url,) = task["output"]["urls"]
+    (whole,) = client.film()["output"]["urls"]
+    assert httpx.head(url).status_code == 200  # which is no download
+    for _ in range(2):
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(url)
+    assert httpx.get(url).content == httpx.get(whole).content
 
 
 def test_a_link_dies_after_its_life(

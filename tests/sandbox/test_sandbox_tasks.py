@@ -86,6 +86,10 @@ def test_the_books_add_up_over_all_keys(client: Any) -> None:
     assert books["balance"] + books["total_consumed"] == books["total_purchased"]
     charged = sum(task["credits"] for task in books["tasks"] if not task["refunded"])
     assert charged == books["total_consumed"]
+    accounts = {account["key_last4"]: account for account in books["accounts"]}
+    assert accounts[client.key[-4:]] == {"key_last4": client.key[-4:], **client.credits()}
+    for sum_ in ("balance", "total_purchased", "total_consumed"):
+        assert sum(account[sum_] for account in books["accounts"]) == books[sum_]
     entry = client.book_entry(done["id"])
     assert entry["key_last4"] == client.key[-4:]
     assert entry["prompt"] == "a quiet lake"
