@@ -3,11 +3,12 @@
 from generations.models.approval import Approval, ApprovalThreshold
 from generations.models.callback import CallbackReceipt
 from generations.models.event import GenerationEvent
-from generations.models.film import Film
+from generations.models.film import Film, StoredFile
 from generations.models.generation import Generation, Priority
 from generations.models.meter import Drift, MeterSample
 from generations.models.provider_key import ProviderKey
 from generations.models.retention import RetentionRule
+from generations.models.turn import SendingTurn
 from generations.models.upload import Upload
 from generations.models.video_model import VideoModel
 
@@ -23,6 +24,8 @@ __all__ = [
     "Priority",
     "ProviderKey",
     "RetentionRule",
+    "SendingTurn",
+    "StoredFile",
     "Upload",
     "VideoModel",
 ]

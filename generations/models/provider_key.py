@@ -40,6 +40,11 @@ class ProviderKey(models.Model):
     )
     # Moved on by each send and by the vendor's 429: nothing is sent with the key before.
     next_send_at = models.DateTimeField(null=True, blank=True, editable=False)
+    send_failures = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        help_text="sends in a row that the vendor put off or left unanswered",
+    )
     paused_reason = models.CharField(max_length=300, blank=True)
     next_probe_at = models.DateTimeField(null=True, blank=True)
     probes = models.PositiveIntegerField(default=0)
