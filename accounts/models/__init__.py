@@ -6,16 +6,26 @@ from accounts.models.notice import Notice
 from accounts.models.project import Project
 from accounts.models.team import Membership, Team
 from accounts.models.user import User
-from accounts.models.webhook import WebhookDelivery, WebhookEndpoint, WebhookEvent
+from accounts.models.webhook import (
+    TEST_EVENT,
+    SlowReceiver,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+)
 
 __all__ = [
+    "TEST_EVENT",
     "ApiKey",
     "AuditEvent",
     "Membership",
     "Notice",
     "Project",
+    "SlowReceiver",
     "Team",
     "User",
+    "WebhookAttempt",
     "WebhookDelivery",
     "WebhookEndpoint",
     "WebhookEvent",

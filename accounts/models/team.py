@@ -15,6 +15,9 @@ class Team(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     # The signing secret of outgoing webhooks, encrypted; never shown in lists or logs.
     webhook_secret_token = models.TextField(editable=False, default="", blank=True)
+    # After a rotation the secret before it signs as well, for a while.
+    webhook_old_secret_token = models.TextField(editable=False, default="", blank=True)
+    webhook_old_secret_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["name"]

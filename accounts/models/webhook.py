@@ -1,17 +1,36 @@
-"""Webhooks: us calling a client. Each delivery is a row that outlives crashes."""
+"""Webhooks: us calling a client. Each delivery, and each try of one, is a row."""
 
 import uuid
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models.team import Team
 
+# Sent by a person's press of a button only, so no endpoint chooses it.
+TEST_EVENT = "webhook.test"
+
+
+def host_of(url: str) -> str:
+    """Return `host:port` of a URL, empty when it has none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (80 if parts.scheme == "http" else 443)
+    except ValueError:
+        return ""
+    return f"{parts.hostname}:{port}"[:270] if parts.hostname else ""
+
 
 class WebhookEvent(models.TextChoices):
-    """What a team's endpoint can be told; the ends of tasks go to their own `callback_url`."""
+    """What a team's endpoints choose from; a task's own `callback_url` hears `task.…` instead."""
 
+    GENERATION_COMPLETED = "generation.completed", "The vendor finished a film; it is being kept"
+    GENERATION_KEPT = "generation.kept", "A film is kept; its link works"
+    GENERATION_LOST = "generation.lost", "A finished film could not be kept"
+    GENERATION_FAILED = "generation.failed", "A generation failed or was cancelled"
     BUDGET_THRESHOLD = "budget.threshold", "A spend limit is used to one of its thresholds"
     WALLET_LOW = "wallet.low", "The wallet runs low"
     PROVIDER_KEY_PAUSED = "provider_key.paused", "The vendor turned a provider key away"
@@ -20,18 +39,32 @@ class WebhookEvent(models.TextChoices):
 
 
 class WebhookEndpoint(models.Model):
-    """A team's receiver of events."""
+    """A team's receiver of events. A removed one stays as long as its deliveries do."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="webhook_endpoints")
     url = models.URLField(max_length=2048)
     enabled = models.BooleanField(default=True)
     events = models.JSONField(help_text="names of `WebhookEvent`")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    failing_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="the first failure since the last 2xx"
+    )
+    disabled_reason = models.CharField(
+        max_length=200, blank=True, editable=False, help_text="Empty: a person did it."
+    )
+    removed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["team", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["team", "url"], name="webhook_endpoint_once_a_team")
+            models.UniqueConstraint(
+                fields=["team", "url"],
+                condition=Q(removed_at=None),
+                name="webhook_endpoint_once_a_team",
+            ),
+            models.CheckConstraint(
+                condition=Q(removed_at=None) | Q(enabled=False), name="webhook_endpoint_removed_off"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -53,6 +86,7 @@ class WebhookDelivery(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="webhook_deliveries")
     url = models.URLField(max_length=2048)
+    host = models.CharField(max_length=270, editable=False, help_text="host:port of the URL")
     endpoint = models.ForeignKey(
         WebhookEndpoint,
         null=True,
@@ -66,6 +100,9 @@ class WebhookDelivery(models.Model):
     body = models.TextField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     attempts = models.PositiveIntegerField(default=0)
+    # A series of tries ends after a day; `send_again` starts another under the same id.
+    series_tries = models.PositiveSmallIntegerField(default=0, editable=False)
+    series_since = models.DateTimeField(null=True, blank=True, editable=False)
     next_attempt_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
     claimed_until = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="while a worker posts it"
@@ -77,7 +114,7 @@ class WebhookDelivery(models.Model):
 
     class Meta:
         verbose_name_plural = "webhook deliveries"
-        ordering = ["-created_at"]
+        ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(
                 fields=["reference", "event", "url"], name="webhook_once_an_event"
@@ -85,12 +122,74 @@ class WebhookDelivery(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["next_attempt_at"],
-                name="webhook_due",
-                condition=models.Q(state="pending"),
-            )
+                fields=["next_attempt_at"], name="webhook_due", condition=Q(state="pending")
+            ),
+            models.Index(
+                fields=["claimed_until"],
+                name="webhook_under_way",
+                condition=Q(claimed_until__isnull=False),
+            ),
+            models.Index(fields=["-created_at", "-id"], name="webhook_newest"),
+            models.Index(fields=["team", "-created_at", "-id"], name="webhook_newest_of_team"),
+            models.Index(
+                fields=["endpoint", "-created_at", "-id"], name="webhook_newest_of_endpoint"
+            ),
         ]
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Note the host, by which posts are shared out."""
+        self.host = self.host or host_of(self.url)
+        super().save(*args, **options)
 
     def __str__(self) -> str:
         """Show the event and what it was about."""
         return f"{self.event} of {self.reference}"
+
+
+class WebhookAttempt(models.Model):
+    """One try of a delivery: written before the POST, completed by its answer.
+
+    Without `duration_ms` it is under way, or its worker died: then nobody knows what arrived.
+    """
+
+    delivery = models.ForeignKey(WebhookDelivery, on_delete=models.CASCADE, related_name="tries")
+    number = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    headers = models.JSONField(default=dict, help_text="as sent")
+    status = models.PositiveIntegerField(null=True, blank=True)
+    duration_ms = models.PositiveIntegerField(null=True, blank=True)
+    snippet = models.CharField(
+        max_length=1024, blank=True, help_text="the start of the answer, cleaned"
+    )
+    problem = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["delivery", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["delivery", "number"], name="webhook_attempt_numbered")
+        ]
+
+    def __str__(self) -> str:
+        """Show which try it was and what was answered."""
+        return f"try {self.number}: {self.status or self.problem or 'no answer'}"
+
+
+class SlowReceiver(models.Model):
+    """A host that let a team's posts hang: it is asked one at a time, and seldom, until it answers.
+
+    A row a team, so that nobody's receiver can hold up another team's posts to the same host.
+    """
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    host = models.CharField(max_length=270)
+    hangs = models.PositiveIntegerField(default=1, help_text="in a row")
+    rests_until = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "host"], name="slow_receiver_once_a_team")
+        ]
+
+    def __str__(self) -> str:
+        """Show the host."""
+        return self.host
