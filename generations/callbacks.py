@@ -9,14 +9,14 @@ from django.views.decorators.http import require_POST
 
 from generations.api.envelope import error_response
 from generations.services.callbacks import receive_callback
-from platform_site.errors import NotFound
+from platform_site.errors import DailiesError
 from platform_site.requests import actor_request_id, client_address
 
 
 @csrf_exempt
 @require_POST
 def callback(request: HttpRequest, token: str) -> HttpResponse:
-    """Answer 204 when noted, else one and the same 404."""
+    """Answer 204 when noted; one and the same 404, or 503 to have it delivered again, when not."""
     try:
         receive_callback(
             token,
@@ -26,7 +26,7 @@ def callback(request: HttpRequest, token: str) -> HttpResponse:
             request_id=actor_request_id(request),
             now=timezone.now(),
         )
-    except NotFound as error:
+    except DailiesError as error:
         return error_response(error)
     return HttpResponse(status=204)
 

@@ -36,3 +36,19 @@ class IdempotencyConflict(InvalidRequest):
 
     status = 409
     message = "This Idempotency-Key was used for another request."
+
+
+class CallbackNotTaken(DailiesError):
+    """So many proposals wait to be checked that this one cannot be kept; it comes again (503)."""
+
+    status = 503
+    message = "Too many callbacks about this task wait to be checked. Call again later."
+
+
+class VendorNotHeard(DailiesError):
+    """The vendor was asked and gave no clear answer, so nothing was decided (503)."""
+
+    status = 503
+    code = "upstream_error"
+    type = "upstream_error"
+    message = "The vendor gave no clear answer."

@@ -1,29 +1,36 @@
 """Take the vendor's callbacks as hints of when to look (P30); they decide nothing else.
 
 One exception, because it is the only way back to a lost id: a generation in doubt, without an
-upstream id, may adopt the id that a callback proposes, once the vendor itself confirms it.
+upstream id, may adopt the id that a callback proposes, once the vendor itself confirms it. So may
+one whose doubt a person has ended meanwhile: its state stays, and what it cost follows the vendor.
 """
 
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.actor import Actor, system_actor
-from generations.lifecycle import TERMINAL, ReviewReason, State
+from generations.errors import CallbackNotTaken
+from generations.lifecycle import TERMINAL
 from generations.models import CallbackReceipt, Generation
 from generations.provider.errors import ProviderError, ProviderRefused
-from generations.provider.wire import TaskReport
 from generations.queue import enqueue_check_callback
-from generations.services.filming import LINK_LIFE
-from generations.services.moves import move, remark
+from generations.services.adopting import (
+    MAX_ID_CHARACTERS,
+    TASK_UNKNOWN,
+    adopt_upstream,
+    lacks_id,
+    may_still_come,
+    why_not_ours,
+)
+from generations.services.moves import remark
 from generations.services.provider_keys import client_for
 from platform_site.errors import NotFound
 
 log = structlog.get_logger(__name__)
 
-MAX_ID_CHARACTERS = 120
 # Whoever knows the path could post without end; evidence beyond this adds nothing.
 MAX_RECEIPTS = 50
 _LAST_CHECK = timedelta(minutes=10)
@@ -40,7 +47,7 @@ def receive_callback(
     request_id: str = "",
 ) -> None:
     """Note that the vendor called. Raises one and the same `NotFound` for a wrong token and for an
-    id that is not the generation's.
+    id that is not the generation's, `CallbackNotTaken` for one proposal too many to be checked.
     """
     # PostgreSQL takes no NUL, which a path may hold.
     if not token.isprintable() or not 0 < len(proposed_id) <= MAX_ID_CHARACTERS:
@@ -58,7 +65,7 @@ def receive_callback(
     )
     actor = Actor("vendor:callback", request_id=request_id)
     if generation.upstream_id is None:
-        if generation.state not in {State.SUBMITTING, State.NEEDS_REVIEW}:
+        if not may_still_come(generation, now=now):
             raise NotFound
         _propose(receipt, actor, now)
         return
@@ -83,21 +90,21 @@ def check_callback(receipt_id: int) -> None:
     if receipt is None:
         return
     generation = receipt.generation
-    if generation.upstream_id is not None or generation.state in TERMINAL:
+    if not may_still_come(generation, now=timezone.now()):
         _judge(receipt, _verdict_without_doubt(receipt))
         return
-    if generation.review_reason != ReviewReason.SUBMIT_UNKNOWN:
+    if not lacks_id(generation):
         # The reply to our POST may still come; if it does not, the doubt checks again.
         return
     try:
         report = client_for(generation.provider_key).get_task(receipt.proposed_id)
     except ProviderError as error:
-        if isinstance(error, ProviderRefused) and error.code == "task_not_found":
+        if isinstance(error, ProviderRefused) and error.code == TASK_UNKNOWN:
             _judge(receipt, CallbackReceipt.Verdict.REJECTED)
         else:
             _check_later(receipt)
         return
-    adopted = _is_ours(report, generation) and adopt_upstream(
+    adopted = not why_not_ours(report, generation) and adopt_upstream(
         generation, report.id, actor=system_actor("callback"), now=timezone.now()
     )
     if adopted:
@@ -108,47 +115,11 @@ def check_callback(receipt_id: int) -> None:
         _judge(receipt, _verdict_without_doubt(receipt))
 
 
-def adopt_upstream(
-    generation: Generation, upstream_id: str, *, actor: Actor, now: datetime
-) -> bool:
-    """Bind a generation in doubt to the vendor's task and go on polling it.
-
-    False when the task belongs to another generation (a UNIQUE constraint says so) or the
-    generation is no longer in doubt.
-    """
-    try:
-        with transaction.atomic():
-            return move(
-                generation,
-                State.PROCESSING,
-                actor=actor,
-                message=f"Adopted the vendor's task {upstream_id}.",
-                upstream_id=upstream_id,
-                accepted_at=generation.submitted_at or now,
-                next_poll_at=now,
-                poll_failures=0,
-            )
-    except IntegrityError:
-        return False
-
-
-def _is_ours(report: TaskReport, generation: Generation) -> bool:
-    submitted_at = generation.submitted_at
-    if submitted_at is None or report.created_at is None:
-        return False
-    # One secret may be vaulted twice and then answers for both rows' tasks.
-    elsewhere = Generation.objects.filter(
-        upstream_id=report.id, provider_key__endpoint=generation.provider_key.endpoint
-    )
-    # The vendor tells whole seconds, so a task of the same second may look a little older.
-    earliest, latest = int(submitted_at.timestamp()), (submitted_at + LINK_LIFE).timestamp()
-    return earliest <= report.created_at <= latest and not elsewhere.exists()
-
-
 def _propose(receipt: CallbackReceipt, actor: Actor, now: datetime) -> None:
     receipt.verdict = CallbackReceipt.Verdict.PROPOSED
     receipt.next_check_at = now + timedelta(seconds=10)
-    if _note(receipt, actor) and receipt.generation.state == State.NEEDS_REVIEW:
+    stored = _note(receipt, actor) or _squeeze_in(receipt)
+    if stored and lacks_id(receipt.generation):
         enqueue_check_callback(receipt.pk)
 
 
@@ -157,6 +128,25 @@ def _note(receipt: CallbackReceipt, actor: Actor) -> bool:
         return False
     receipt.save(force_insert=True)
     remark(receipt.generation, "callback", actor=actor, message=f"It called: {receipt.event}.")
+    return True
+
+
+def _squeeze_in(receipt: CallbackReceipt) -> bool:
+    """Store a proposal in place of a spent one: forged ones must not keep the true one out.
+
+    False when its id waits to be checked already. Leaves no event: those are for good.
+    """
+    rows = list(receipt.generation.callbacks.order_by("id"))
+    waiting = [row for row in rows if row.verdict == CallbackReceipt.Verdict.PROPOSED]
+    first = {row.proposed_id: row.pk for row in reversed(waiting)}
+    if receipt.proposed_id in first:
+        return False
+    doubles = [row for row in waiting if row.pk != first[row.proposed_id]]
+    spent = [row for row in rows if row.verdict != CallbackReceipt.Verdict.PROPOSED] + doubles
+    if not spent:
+        raise CallbackNotTaken
+    spent[0].delete()
+    receipt.save(force_insert=True)
     return True
 
 

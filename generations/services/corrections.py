@@ -74,6 +74,18 @@ def apply_late_truth(generation: Generation, report: TaskReport, *, now: datetim
         _log_unbooked(generation, error)
 
 
+def awaits_late_id(generation: Generation, *, now: datetime) -> bool:
+    """Tell whether a person ended it without knowing the vendor's id, and so lately that a callback
+    may still bring the id to light.
+    """
+    return (
+        generation.error_code == DECIDED_IN_REVIEW
+        and generation.upstream_id is None
+        and generation.ended_at is not None
+        and now - generation.ended_at < WATCH
+    )
+
+
 def watch_again_at(generation: Generation, now: datetime) -> datetime | None:
     """Return when to look again for the vendor's word on an ended generation; None: no more."""
     ended_at = generation.ended_at or now

@@ -14,11 +14,12 @@ from accounts.models import Membership, Team, User
 from accounts.roles import Permission
 from accounts.selectors import require
 from accounts.services.audit import record
-from generations.lifecycle import TERMINAL, State
+from generations.lifecycle import DECIDED_IN_REVIEW, TERMINAL, State
 from generations.models import Film, Generation, ProviderKey
 from generations.provider.client import ProviderClient
 from generations.provider.errors import ProviderError, ProviderRefused, ProviderUnavailable
 from generations.services.alerting import tell_key_paused
+from generations.services.corrections import WATCH
 from generations.vault import needs_rotation, reveal, rotated, seal
 from platform_site.cipher import CipherError
 from platform_site.errors import Conflict, InvalidRequest
@@ -118,10 +119,16 @@ def wipe_sealed_keys() -> int:
     """Forget the secrets of sealed keys that no generation needs any more; return how many.
 
     A film that is not kept yet needs it too: a dead link is asked for anew with its key. So does
-    a generation that a person ended, while the vendor's own word is looked for.
+    a generation that a person ended, while the vendor's own word, or its id, is looked for.
     """
+    seeks_id = Q(
+        error_code=DECIDED_IN_REVIEW, upstream_id=None, ended_at__gt=timezone.now() - WATCH
+    )
     busy = Generation.objects.filter(
-        ~Q(state__in=TERMINAL) | Q(film__state=Film.State.PENDING) | Q(next_poll_at__isnull=False)
+        ~Q(state__in=TERMINAL)
+        | Q(film__state=Film.State.PENDING)
+        | Q(next_poll_at__isnull=False)
+        | seeks_id
     ).values("provider_key")
     return (
         ProviderKey.objects.filter(state=ProviderKey.State.SEALED)

@@ -1,0 +1,163 @@
+"""Bring a lost upstream id back: from a callback's proposal, or from what a person found (P30)."""
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from accounts.actor import Actor
+from accounts.services.audit import record
+from generations.errors import VendorNotHeard
+from generations.lifecycle import DECIDED_IN_REVIEW, ReviewReason, State
+from generations.models import Generation, ProviderKey
+from generations.provider.errors import ProviderError, ProviderRefused
+from generations.provider.wire import TaskReport
+from generations.services.corrections import awaits_late_id
+from generations.services.filming import LINK_LIFE
+from generations.services.moves import move, remark
+from generations.services.provider_keys import client_for
+from platform_site.errors import Conflict, InvalidRequest
+
+MAX_ID_CHARACTERS = 120
+TASK_UNKNOWN = "task_not_found"
+
+
+def adopt_found_id(
+    generation: Generation, upstream_id: str, *, actor: Actor, reason: str, now: datetime
+) -> None:
+    """Bind a generation to the task that a person found in the vendor's console.
+
+    The vendor is asked with the pinned key, as about a callback's proposal; nothing else is taken
+    on trust. Also for one that a person ended without an id: the vendor's word then corrects it.
+    Raises `InvalidRequest` for an id that is not the generation's, `VendorNotHeard` when the vendor
+    gave no clear answer, `Conflict` when the generation lacks no id (any more).
+    """
+    upstream_id = upstream_id.strip()
+    if not reason.strip():
+        raise InvalidRequest("A decision needs a reason.", field="reason")
+    if not 0 < len(upstream_id) <= MAX_ID_CHARACTERS or not upstream_id.isprintable():
+        raise InvalidRequest("That is no task id of the vendor's.", field="upstream_id")
+    if not lacks_id(generation):
+        raise Conflict("This generation does not look for the vendor's id.")
+    report = _asked(generation, upstream_id)
+    refusal = why_not_ours(report, generation)
+    if refusal:
+        raise InvalidRequest(refusal, field="upstream_id")
+    with transaction.atomic():
+        if not adopt_upstream(generation, report.id, actor=actor, now=now, reason=reason):
+            raise Conflict("Somebody gave that task to another generation at the same moment.")
+        record(
+            actor=actor,
+            action="generation.id_adopted",
+            team=generation.team,
+            subject=f"generation:{generation.pk}",
+            reason=reason,
+            upstream_id=report.id,
+        )
+
+
+def lacks_id(generation: Generation) -> bool:
+    """Tell whether the vendor's id of this generation is sought: in doubt, or ended without it."""
+    in_doubt = generation.review_reason == ReviewReason.SUBMIT_UNKNOWN
+    return generation.upstream_id is None and (in_doubt or _was_decided(generation))
+
+
+def why_not_ours(report: TaskReport, generation: Generation) -> str:
+    """Return why the vendor's task cannot be the generation's, as a sentence; "" when it can."""
+    submitted_at = generation.submitted_at
+    if submitted_at is None or report.created_at is None:
+        return "The vendor does not say when it created that task."
+    # The vendor tells whole seconds, so a task of the same second may look a little older.
+    if report.created_at < int(submitted_at.timestamp()):
+        return "The vendor created that task before this generation was sent."
+    if report.created_at > (submitted_at + LINK_LIFE).timestamp():
+        return "The vendor created that task long after this generation was sent."
+    return _OTHERS if _is_taken(report.id, generation) else ""
+
+
+def adopt_upstream(
+    generation: Generation, upstream_id: str, *, actor: Actor, now: datetime, reason: str = ""
+) -> bool:
+    """Bind a generation to the vendor's task, and go on polling it.
+
+    One in doubt goes back to `processing`. One that a person ended stays ended: the vendor's word
+    that polling brings corrects what it cost (P14). False when the task belongs to another
+    generation, or when the generation lacks no id any more.
+    """
+    for _ in range(2):  # a person may end it while the vendor is asked
+        try:
+            with transaction.atomic():
+                _wait_for_other_adoptions(generation)
+                if not _is_taken(upstream_id, generation) and _bind(
+                    generation, upstream_id, actor=actor, now=now, reason=reason
+                ):
+                    return True
+        except IntegrityError:
+            return False
+        generation.refresh_from_db()
+    return False
+
+
+_OTHERS = "That task belongs to another generation."
+
+
+def _asked(generation: Generation, upstream_id: str) -> TaskReport:
+    try:
+        return client_for(generation.provider_key).get_task(upstream_id)
+    except ProviderRefused as refusal:
+        if refusal.code != TASK_UNKNOWN:
+            raise VendorNotHeard(f"The vendor refused to say: {refusal.message}") from refusal
+        raise InvalidRequest(
+            f"The vendor knows no such task of the key “{generation.provider_key.label}”.",
+            field="upstream_id",
+        ) from refusal
+    except ProviderError as error:
+        raise VendorNotHeard(f"The vendor gave no clear answer. {error.message}") from error
+
+
+def _was_decided(generation: Generation) -> bool:
+    return generation.error_code == DECIDED_IN_REVIEW and generation.state == State.FAILED
+
+
+def _is_taken(upstream_id: str, generation: Generation) -> bool:
+    # One secret may be vaulted twice and then answers for both rows' tasks.
+    return Generation.objects.filter(
+        upstream_id=upstream_id, provider_key__endpoint=generation.provider_key.endpoint
+    ).exists()
+
+
+def _wait_for_other_adoptions(generation: Generation) -> None:
+    """Let one adoption an endpoint look and bind at a time: no constraint spans two keys."""
+    endpoint = generation.provider_key.endpoint
+    first = ProviderKey.objects.only("pk").filter(endpoint=endpoint).earliest("pk")
+    # Writing what is there already locks the row until the commit.
+    ProviderKey.objects.filter(pk=first.pk).update(endpoint=endpoint)
+
+
+def _bind(
+    generation: Generation, upstream_id: str, *, actor: Actor, now: datetime, reason: str
+) -> bool:
+    message = f"Adopted the vendor's task {upstream_id}. {reason}".strip()
+    changes = {
+        "upstream_id": upstream_id,
+        "accepted_at": generation.submitted_at or now,
+        "next_poll_at": now,
+        "poll_failures": 0,
+    }
+    if generation.review_reason == ReviewReason.SUBMIT_UNKNOWN:
+        return move(generation, State.PROCESSING, actor=actor, message=message, **changes)
+    if not _was_decided(generation):
+        return False
+    ended = Generation.objects.filter(
+        pk=generation.pk, state=State.FAILED, error_code=DECIDED_IN_REVIEW, upstream_id=None
+    )
+    if not ended.update(**changes):
+        return False
+    generation.upstream_id = upstream_id
+    remark(generation, "id_adopted", actor=actor, message=message)
+    return True
+
+
+def may_still_come(generation: Generation, *, now: datetime) -> bool:
+    """Tell whether a callback may still bring this generation its id."""
+    waits = generation.state in {State.SUBMITTING, State.NEEDS_REVIEW}
+    return generation.upstream_id is None and (waits or awaits_late_id(generation, now=now))
