@@ -136,14 +136,14 @@ class WebhookDelivery(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        """Show the event and what it was about."""
+        return f"{self.event} of {self.reference}"
+
     def save(self, *args: Any, **options: Any) -> None:
         """Note the host, by which posts are shared out."""
         self.host = self.host or host_of(self.url)
         super().save(*args, **options)
-
-    def __str__(self) -> str:
-        """Show the event and what it was about."""
-        return f"{self.event} of {self.reference}"
 
 
 class WebhookAttempt(models.Model):
