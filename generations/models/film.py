@@ -7,6 +7,35 @@ from django.utils import timezone
 from generations.models.generation import Generation, new_token
 
 
+class StoredFile(models.Model):
+    """One film's bytes in the store, with poster and last frame, for every film that has them.
+
+    Its names are never used again: whoever finds `uses` at 0 may delete the files at leisure,
+    while the same bytes, if they come again, are stored under other names.
+    """
+
+    sha256 = models.CharField(max_length=64)
+    file_name = models.CharField(max_length=200, unique=True)
+    poster_name = models.CharField(max_length=200, blank=True)
+    last_frame_name = models.CharField(max_length=200, blank=True)
+    uses = models.PositiveIntegerField(default=1, help_text="films; at 0 the files may go")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["sha256"], condition=Q(uses__gt=0), name="stored_file_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["created_at"], name="stored_file_unused", condition=Q(uses=0))
+        ]
+
+    def __str__(self) -> str:
+        """Show the start of the digest."""
+        return f"{self.sha256[:12]}…"
+
+
 class Film(models.Model):
     """A row from the vendor's completion on; `services.keeping` fetches and checks the file."""
 
@@ -27,6 +56,9 @@ class Film(models.Model):
     link_expires_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     attempts = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(
+        default=0, help_text="attempts in a row that brought nothing"
+    )
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     claimed_until = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="while a worker fetches it"
@@ -34,9 +66,21 @@ class Film(models.Model):
     alarms = models.PositiveSmallIntegerField(default=0, help_text="of 25, 50, 75 % of its life")
     problem = models.CharField(max_length=300, blank=True)
     kept_at = models.DateTimeField(null=True, blank=True)
+    lost_at = models.DateTimeField(
+        null=True, blank=True, help_text="first given up; it may be tried again by hand"
+    )
     removed_at = models.DateTimeField(null=True, blank=True)
     first_downloaded_at = models.DateTimeField(null=True, blank=True, editable=False)
 
+    stored = models.ForeignKey(
+        StoredFile,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="films",
+        help_text="without it the files are this film's alone",
+    )
     file_name = models.CharField(max_length=200, blank=True)
     poster_name = models.CharField(max_length=200, blank=True)
     last_frame_name = models.CharField(max_length=200, blank=True)
@@ -55,7 +99,7 @@ class Film(models.Model):
         indexes = [
             models.Index(fields=["next_attempt_at"], name="film_due", condition=Q(state="pending")),
             models.Index(fields=["kept_at"], name="film_kept", condition=Q(state="kept")),
-            # One file may serve several films: the same bytes are stored once.
+            models.Index(fields=["lost_at"], name="film_lost", condition=Q(state="given_up")),
             models.Index(fields=["sha256"], name="film_bytes", condition=~Q(sha256="")),
         ]
 
