@@ -1,0 +1,39 @@
+"""Files in a folder, which appear whole or not at all and survive a power cut."""
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from django.core.files.storage import FileSystemStorage
+
+
+class FolderStore(FileSystemStorage):
+    """Django's storage of files in a folder, with `put`."""
+
+    def put(self, name: str, source: Path, *, content_type: str) -> None:
+        """Store a copy of `source` under `name`; what was there before is replaced.
+
+        Raises `OSError`: nothing is stored then, and what was there before still is.
+        """
+        target = Path(self.path(name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
+        try:
+            with source.open("rb") as reader, draft.open("xb") as writer:
+                shutil.copyfileobj(reader, writer, 1024 * 1024)
+                writer.flush()
+                # The vendor's link dies: what is said to be kept must outlive a power cut.
+                os.fsync(writer.fileno())
+            draft.replace(target)
+            _sync_folder(target.parent)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
