@@ -8,16 +8,37 @@ works: every step may run twice or never, and the sweep finds what was never run
 from datetime import timedelta
 from uuid import UUID
 
+from django.db import connection
+from django.utils import timezone
 from django_q.tasks import async_task
+
+from platform_site.queues import FILM_QUEUE, MAIN_QUEUE
 
 # The queue delivers at once. In case it lost a step, the sweep enqueues it again after this long;
 # until then the row's due time says that it is under way.
 ENQUEUE_AGAIN = timedelta(seconds=60)
+# More waiting sends than a worker or two can take at once only lengthen the queue.
+SENDS_WAITING = 6
+
+# django-q2's broker sets `lock` to the future when a worker takes a row.
+_COUNT_WAITING = """
+SELECT count(*) FROM (
+  SELECT 1 FROM django_q_ormq WHERE key = %s AND lock <= %s LIMIT %s
+) AS waiting
+"""
+_FILM_STEPS = frozenset({"keep"})
 
 
-def enqueue_submit(generation_id: UUID) -> None:
-    """Send a queued generation to the vendor soon."""
-    _enqueue("submit", str(generation_id))
+def enqueue_send(count: int = 1) -> int:
+    """Send up to `count` queued generations soon, whichever are next; return how many it asked for.
+
+    Not one step a generation: while `SENDS_WAITING` steps wait anyway, those that wait will send
+    these too, each calling the next, and the queue stays short.
+    """
+    missing = min(count, SENDS_WAITING - _waiting(SENDS_WAITING))
+    for _ in range(missing):
+        _enqueue("send")
+    return max(0, missing)
 
 
 def enqueue_ask(generation_id: UUID) -> None:
@@ -60,5 +81,12 @@ def enqueue_sweep(*, wait_seconds: float = 0.0) -> None:
     _enqueue("sweep", wait_seconds)
 
 
-def _enqueue(task: str, *ids: str | float) -> None:
-    async_task(f"generations.tasks.{task}", *ids)
+def hand_back(step: str, *ids: str | float) -> None:
+    """Put a step that a stopping worker was given back into its queue, for another worker."""
+    _enqueue(step, *ids)
+
+
+def _enqueue(step: str, *ids: str | float) -> None:
+    # Always by name: without one it would be the queue that this process itself serves.
+    queue = FILM_QUEUE if step in _FILM_STEPS else MAIN_QUEUE
+    async_task(f"generations.tasks.{step}", *ids, cluster=queue)

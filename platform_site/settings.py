@@ -11,6 +11,8 @@ from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
 from platform_site.environment import BASE_DIR, data_dir, read_environment, value_of, zone_of
 from platform_site.logs import logging_config, structlog_processors
+from platform_site.queues import FILM_QUEUE, MAIN_QUEUE
+from platform_site.stores.settings import read_s3, stored_in
 
 env = read_environment()
 
@@ -162,19 +164,17 @@ CACHES = {
 
 FILMS_DIR = DATA_DIR / "films"
 UPLOADS_DIR = DATA_DIR / "uploads"
+# What a download has brought so far; of use to the workers of one machine only.
+PARTIAL_DIR = DATA_DIR / "partial"
+# What every host must be able to read goes into a bucket when there are several.
+S3 = read_s3(env)
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": str(DATA_DIR / "media")},
     },
-    "films": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": str(FILMS_DIR)},
-    },
-    "uploads": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": str(UPLOADS_DIR)},
-    },
+    "films": stored_in("films", folder=FILMS_DIR, s3=S3),
+    "uploads": stored_in("uploads", folder=UPLOADS_DIR, s3=S3),
     "staticfiles": {"BACKEND": "platform_site.static_files.StaticFilesStorage"},
 }
 
@@ -182,12 +182,12 @@ STORAGES = {
 # after it left the queue, waiting included, so
 # retry > timeout × ceil((queue_limit + workers + bulk) / workers) + 3.
 Q_CLUSTER = {
-    "name": "dailies",
+    "name": MAIN_QUEUE,
     "orm": "default",
-    "workers": value_of(env.int, "WORKERS", 4),
+    "workers": value_of(env.int, "WORKERS", 3),
     "queue_limit": 4,
     "bulk": 1,
-    "timeout": 150,
+    "timeout": 120,
     "retry": 900,
     "max_attempts": 3,
     "ack_failures": True,
@@ -196,6 +196,17 @@ Q_CLUSTER = {
     "poll": 0.1,
     "recycle": 500,
     "label": "Background work",
+    "ALT_CLUSTERS": {
+        # A cluster that is busy with films leaves the next one to another.
+        FILM_QUEUE: {
+            "workers": value_of(env.int, "FILM_WORKERS", 2),
+            "queue_limit": 1,
+            "timeout": 300,
+            "retry": 1800,
+            "poll": 0.2,
+            "recycle": 100,
+        },
+    },
 }
 
 # Pages

@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from platform_site.supervisor import keeper
@@ -21,7 +21,7 @@ class Timings:
     """How patient the supervisor is; all in seconds."""
 
     grace: float = 20.0
-    """From the polite signal to the kill."""
+    """From the polite signal to the kill, for a child that does not say otherwise."""
     check_every: float = 5.0
     """Between two questions for a sign of life."""
     first_check_every: float = 0.25
@@ -42,11 +42,15 @@ class ChildSpec:
     `silence` returns the seconds since the child's last sign of life, None for none. It is called
     in the supervisor's loop: it must answer within a few seconds. After `patience` seconds of
     silence the child counts as ill, and is replaced if `replace_when_silent`. `on_ready` is
-    called once, at the first sign of life.
+    called once, at the first sign of life. `environ` comes on top of ours. Children of one `stage`
+    are stopped together, lower stages before higher ones; `grace` is how long it may take.
     """
 
     name: str
     command: tuple[str, ...]
+    environ: Mapping[str, str] = field(default_factory=dict)
+    stage: int = 0
+    grace: float | None = None
     silence: Callable[[], float | None] | None = None
     patience: float = 90.0
     replace_when_silent: bool = False
@@ -60,6 +64,7 @@ class Child:
         self.spec = spec
         self._cwd = cwd
         self._timings = timings
+        self._grace = timings.grace if spec.grace is None else spec.grace
         self._keeper: subprocess.Popen[bytes] | None = None
         self._failures = 0
         self._started_at = 0.0
@@ -96,7 +101,7 @@ class Child:
         if self._keeper is None:
             return
         if self._stop_limit is None:
-            limit = self._timings.grace + self._timings.keeper_margin
+            limit = self._grace + self._timings.keeper_margin
             self._stop_limit = self.wake_at = time.monotonic() + limit
         keeper.send(self._keeper.pid, signal.SIGTERM)
         keeper.send(self._keeper.pid, signal.SIGCONT)
@@ -128,11 +133,12 @@ class Child:
 
     def _start(self) -> None:
         # Not -m: without site-packages and our own imports a keeper costs a few megabytes less.
-        run_keeper = (sys.executable, "-I", "-S", keeper.__file__, str(self._timings.grace))
+        run_keeper = (sys.executable, "-I", "-S", keeper.__file__, str(self._grace))
         self._keeper = subprocess.Popen(
             run_keeper + self.spec.command,
             stdin=subprocess.PIPE,  # Closed by the kernel when we die, however we die.
             cwd=self._cwd,
+            env={**os.environ, **self.spec.environ},
             start_new_session=True,
         )
         self._started_at = self._heard_at = time.monotonic()

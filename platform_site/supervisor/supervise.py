@@ -54,15 +54,19 @@ class Supervisor:
             self._end_all()
 
     def _end_all(self) -> None:
-        """Stop the children one after the other, in the order in which they were given."""
+        """Stop the children stage by stage; those of one stage together, in the order given."""
         hurry = False
-        for child in self._children:
-            child.stop()
-            while not child.bury_if_dead():
-                limit = time.monotonic() + HURRY_SECONDS if hurry else child.wake_at
+        for stage in sorted({child.spec.stage for child in self._children}):
+            ending = [child for child in self._children if child.spec.stage == stage]
+            for child in ending:
+                child.stop()
+            while ending := [child for child in ending if not child.bury_if_dead()]:
+                soonest = min(child.wake_at for child in ending)
+                limit = time.monotonic() + HURRY_SECONDS if hurry else soonest
                 hurry = self._sleep_until(limit) or hurry
                 if hurry:
-                    child.stop()
+                    for child in ending:
+                        child.stop()
 
     def _next_wake(self) -> float:
         soonest = min((child.wake_at for child in self._children), default=math.inf)

@@ -197,7 +197,8 @@ def test_p23_p26_kills_at_random_moments_pay_nothing_twice(site: Site, jobs: Job
         chaos.append(site.submit(prompt))
         if number % 4 == 3:
             time.sleep(dice.random())
-            site.kill("worker")
+            for role in ("worker", "films"):
+                site.kill(role)
             until(lambda: list(site._processes("worker")), seconds=60)
 
     def settled() -> bool:

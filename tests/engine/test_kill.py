@@ -18,6 +18,7 @@ from tests.support.vendor import CREATE, TASKS, Call, Exchange, Gate, Reply, Ven
 
 Jobs = dict[str, str]
 HOOK = "/hook"
+WORKERS = ("worker", "films")
 
 
 class Stage:
@@ -111,9 +112,16 @@ def full_backlog() -> Iterator[str]:
 
 
 def revive(site: Site) -> None:
-    """Let the time pass that the dead worker's claims last, then start a worker."""
+    """Let the time pass that the dead workers' claims last, then start both queues' workers."""
     site.make_everything_due()
-    site.start("worker")
+    for role in WORKERS:
+        site.start(role)
+
+
+def kill_workers(site: Site) -> None:
+    """Kill -9 every process of both queues' workers."""
+    for role in WORKERS:
+        site.kill(role)
 
 
 def assert_whole(site: Site, stage: Stage, kept: Jobs) -> None:
@@ -164,14 +172,14 @@ def test_p05_p23_a_worker_killed_while_it_waits_for_others(
     stage.plan("posted", gates["post"].before(stage.accept))
     jobs["posted"] = parts.submit("posted")
     gates["post"].wait()
-    # All workers are busy now: one sweeps, three wait.
+    # All workers are busy now: one sweeps, two wait, and the films' only one waits too.
     stage.finish("completed")
     reach(parts, jobs["completed"], "completed")
     jobs["queued"] = parts.submit("queued")
     wire.next(f"{TASKS}upstream-polled", gates["poll"].before(lambda exchange: exchange.close()))
     gates["poll"].wait()
 
-    parts.kill("worker")
+    kill_workers(parts)
     assert {prompt: parts.state(task_id) for prompt, task_id in jobs.items()} == {
         "polled": "processing",
         "told": "completed",
@@ -203,7 +211,7 @@ def test_p05_p23_a_worker_killed_while_it_waits_for_others(
     until(
         lambda: parts.sql("SELECT state FROM accounts_webhookdelivery") == [{"state": "delivered"}]
     )
-    parts.kill("worker")
+    kill_workers(parts)
 
 
 def test_p21_p39_a_worker_killed_between_the_world_and_its_database(
@@ -238,7 +246,7 @@ def test_p21_p39_a_worker_killed_between_the_world_and_its_database(
             own = jobs["stored"]
             until(lambda: len([n for n in parts.stored_files() if own in n]) == 3)
             time.sleep(0.3)  # The reply is read, and the id waits to be written.
-            parts.kill("worker")
+            kill_workers(parts)
 
     assert {prompt: parts.state(task_id) for prompt, task_id in jobs.items()} == {
         "stored": "completed",
@@ -260,7 +268,7 @@ def test_p21_p39_a_worker_killed_between_the_world_and_its_database(
     assert parts.state(unknown) == "needs_review submit_unknown"
     assert stage.sent("claimed") == []
     assert parts.audit()["held"] == 12
-    parts.kill("worker")
+    kill_workers(parts)
 
 
 def open_all(gates: dict[str, Gate]) -> None:

@@ -67,6 +67,7 @@ specs = [
         patience=plan["patience"],
         replace_when_silent=plan["replace_when_silent"],
         on_ready=lambda name=name: print(f"{name} is ready", flush=True),
+        stage=plan["stages"].get(name, 0),
     )
     for name, manner in plan["children"].items()
 ]
@@ -119,6 +120,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         patience: float = 60.0,
         replace_when_silent: bool = False,
         grace: float = 10.0,
+        stages: dict[str, int] | None = None,
         **manners: str,
     ) -> Started:
         timings = {
@@ -132,6 +134,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             "children": manners,
             "patience": patience,
             "replace_when_silent": replace_when_silent,
+            "stages": stages or {},
             "timings": timings,
         }
         (tmp_path / "plan.json").write_text(json.dumps(plan))
@@ -175,7 +178,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def test_sigterm_ends_everything_in_order_and_exits_with_success(start: Start) -> None:
-    started = start(web="plain", worker="plain")
+    started = start(worker="plain", web="stubborn", stages={"web": 1, "worker": 2}, grace=0.5)
     for name in ("web", "worker"):
         started.wait_for_all_roles(name)
 
@@ -183,7 +186,20 @@ def test_sigterm_ends_everything_in_order_and_exits_with_success(start: Start) -
 
     assert started.process.returncode == 0
     assert started.output[0].endswith("ended\n")
-    assert started.events("web", "told")[0][1] < started.events("worker", "told")[0][1]
+    waited = started.events("worker", "told")[0][1] - started.events("web", "told")[0][1]
+    assert waited >= 0.4, "the worker is asked when the web has gone"
+    assert alive(started.folder) == []
+
+
+def test_children_of_one_stage_are_stopped_together(start: Start) -> None:
+    started = start(worker="stubborn", films="plain", grace=600.0)
+    for name in ("worker", "films"):
+        started.wait_for_all_roles(name)
+
+    started.process.send_signal(signal.SIGTERM)
+
+    started.wait_for("films", "told")  # Though the worker never ends.
+    started.end()
     assert alive(started.folder) == []
 
 

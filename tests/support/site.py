@@ -47,7 +47,8 @@ print(json.dumps({**demo, "secret": reveal(ProviderKey.objects.get()).reveal()})
 # How a role's processes are known: by a part of their command lines.
 _MARKS = {
     "web": b"gunicorn",
-    "worker": b"manage.py\0worker",
+    "worker": b"manage.py\0worker\0--queue=dailies",
+    "films": b"manage.py\0worker\0--queue=films",
     "sandbox": b"-m\0sandbox",
     "up": b"manage.py\0up",
 }
@@ -120,10 +121,11 @@ class Site:
     # Processes
 
     def start(self, role: str) -> None:
-        """Start `web`, `worker`, `sandbox` or, all under the supervisor, `up`."""
+        """Start `web`, `worker`, `films`, `sandbox` or, all under the supervisor, `up`."""
         command = {
             "web": web_command("127.0.0.1", self._port, workers=1, threads=8),
-            "worker": (sys.executable, "manage.py", "worker"),
+            "worker": (sys.executable, "manage.py", "worker", "--queue=dailies"),
+            "films": (sys.executable, "manage.py", "worker", "--queue=films"),
             "sandbox": (sys.executable, "-m", "sandbox"),
             "up": (sys.executable, "manage.py", "up", "--sandbox", "--no-migrate"),
         }[role]

@@ -17,20 +17,26 @@ from django.db import DatabaseError, connections
 
 from platform_site.beats import beat_age_seconds
 from platform_site.environment import BASE_DIR
+from platform_site.queues import FILM_QUEUE, MAIN_QUEUE
 from platform_site.supervisor.child import ChildSpec
 from platform_site.supervisor.supervise import Supervisor
 
 logger = logging.getLogger(__name__)
 
-ROLES = ("web", "worker", "sandbox")
+# In the order of stopping: no more requests, then no more work, and the vendor outlives both.
+ROLES = ("web", "worker", "films", "sandbox")
+STAGES = {"web": 0, "worker": 1, "films": 1, "sandbox": 2}
+QUEUE_OF = {"worker": MAIN_QUEUE, "films": FILM_QUEUE}
 PROBE_SECONDS = 2.0
 WORKER_PATIENCE_SECONDS = 90.0  # A beat is due each 10 s, at the latest a minute after the start.
+# A POST that may cost money is never cut off: what it can last, and its outcome's transaction.
+WORKER_GRACE_SECONDS = 75.0
 
 
 class Command(BaseCommand):
-    """Migrates, then runs web and worker (and the sandbox) until it is told to stop."""
+    """Migrates, then runs web and workers (and the sandbox) until it is told to stop."""
 
-    help = "Run web and worker in the foreground; Ctrl-C ends all of it."
+    help = "Run web and workers in the foreground; Ctrl-C ends all of it."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Define the options."""
@@ -49,7 +55,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run until SIGTERM, SIGINT or SIGHUP; raise CommandError if a port is taken."""
-        roles = options["only"] or [*ROLES[:2], *(ROLES[2:] if options["sandbox"] else ())]
+        roles = options["only"] or [*ROLES[:3], *(ROLES[3:] if options["sandbox"] else ())]
         host, port = options["host"], options["port"]
         if "web" in roles:
             refuse_taken_port(host, port, variable="PORT")
@@ -81,16 +87,22 @@ class Command(BaseCommand):
                 silence=lambda: web_silence(host, port),
                 on_ready=self._announce,
             )
-        if role == "worker":
+        if role in QUEUE_OF:
+            queue = QUEUE_OF[role]
             return ChildSpec(
                 name=role,
-                command=(sys.executable, "manage.py", "worker"),
-                silence=worker_silence,
+                command=(sys.executable, "manage.py", "worker", f"--queue={queue}"),
+                # django-q2 reads it while it is imported, before any option is.
+                environ={"Q_CLUSTER_NAME": queue},
+                silence=worker_silence if role == "worker" else None,
                 patience=WORKER_PATIENCE_SECONDS,
                 replace_when_silent=True,
+                stage=STAGES[role],
+                grace=WORKER_GRACE_SECONDS,
             )
         # Not through manage.py: without Django it takes half the memory.
-        return ChildSpec(name=role, command=(sys.executable, "-m", "sandbox", "--host", host))
+        command = (sys.executable, "-m", "sandbox", "--host", host)
+        return ChildSpec(name=role, command=command, stage=STAGES[role])
 
     def _announce(self) -> None:
         self.stdout.write(f"Dailies is ready at {os.environ['PUBLIC_URL']} (Ctrl-C ends it)")
