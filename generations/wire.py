@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
-from generations.lifecycle import API_STATUS, ApiStatus, State
+from generations.lifecycle import API_STATUS, IN_FLIGHT, ApiStatus, State
 from generations.models import Film, Generation, Upload
 
 MODEL_FPS = 24  # the vendor's page: output.metadata.framespersecond
@@ -51,6 +51,8 @@ def task_object(generation: Generation) -> dict[str, Any]:
     else:
         # The vendor offers no real progress, and we invent none (P38).
         task["progress"] = None
+        if generation.cancel_asked_at is not None and generation.state in IN_FLIGHT:
+            task["cancel_asked_at"] = int(generation.cancel_asked_at.timestamp())
     return task
 
 

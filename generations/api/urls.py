@@ -10,6 +10,7 @@ urlpatterns = [
     path("tasks/<str:task_id>", views.TaskView.as_view()),
     path("tasks/<str:task_id>/approve", views.ApproveView.as_view()),
     path("tasks/<str:task_id>/deny", views.DenyView.as_view()),
+    path("tasks/<str:task_id>/cancel", views.CancelView.as_view()),
     path("tasks/<str:task_id>/receipt", views.ReceiptView.as_view()),
     re_path(r"^tasks/(?P<path>.*)$", views.UnknownTaskView.as_view()),
     path("credits", views.CreditsView.as_view()),

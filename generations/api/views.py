@@ -20,6 +20,7 @@ from generations.receipts import receipt_of
 from generations.requests import is_clean, validate_request
 from generations.selectors import generation_for
 from generations.services.approvals import approve, deny
+from generations.services.cancelling import cancel_generation
 from generations.services.submission import submit_generation
 from generations.services.uploads import refuse_long_body, store_upload
 from generations.wire import task_object, upload_url
@@ -107,6 +108,22 @@ class DenyView(DecisionView):
     def decide(self, generation: Generation, **answer: Any) -> None:
         """Deny."""
         deny(generation, **answer)
+
+
+class CancelView(ApiView):
+    """`POST /v1/tasks/{id}/cancel`; the body may give a `reason`."""
+
+    def post(self, request: Request, task_id: str) -> Response:
+        """Cancel the task, or note the wish, and answer with the task as it stands."""
+        generation = generation_for(self.caller.membership.team, task_id)
+        cancel_generation(
+            generation,
+            asker=self.caller.membership,
+            actor=self.caller.actor,
+            now=timezone.now(),
+            reason=_reason(request),
+        )
+        return Response(task_object(generation))
 
 
 class ReceiptView(ApiView):

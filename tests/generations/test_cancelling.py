@@ -1,0 +1,491 @@
+"""Cancel (P16): what was not sent is given back at once; what was, only the vendor's word ends."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import AuditEvent, Membership, WebhookDelivery
+from accounts.roles import Role
+from billing.models import Transfer
+from billing.selectors import Books, books_of
+from generations.audit import audit
+from generations.lifecycle import State
+from generations.models import Approval, Film, Generation, ProviderKey
+from generations.services.approvals import approve, deny, set_threshold
+from generations.services.cancelling import (
+    cancel,
+    cancel_generation,
+    cancel_if_wished,
+    cancel_waiting,
+)
+from generations.services.corrections import release_doubt
+from generations.services.moves import move
+from generations.services.sending import claim, doubt, record_acceptance, send_generation
+from platform_site.errors import Conflict, PermissionDenied
+from tests.factories import ACTOR, make_api_key, make_generation, make_member
+from tests.support.api import Api
+from tests.support.films import film_bytes
+from tests.support.races import race
+from tests.support.steps import make_due, poll_due, run_queue
+from tests.support.vendor import CREATE, Exchange, Reply, Vendor, drop, html, refuse, say
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key", "balanced")]
+
+
+@pytest.fixture
+def balanced(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Demand afterwards that the books balance."""
+    request.getfixturevalue("_django_db_helper")
+    yield
+    assert list(audit()) == []
+
+
+def stop(generation: Generation, **more: Any) -> Generation:
+    cancel(generation, actor=ACTOR, now=timezone.now(), **more)
+    return fresh(generation)
+
+
+def fresh(generation: Generation) -> Generation:
+    return Generation.objects.get(pk=generation.pk)
+
+
+def api_of(member: Membership) -> Api:
+    return Api(make_api_key(member).text)
+
+
+def kinds(generation: Generation) -> list[str]:
+    return [f"{one.kind} {one.to_state}".strip() for one in generation.events.all()]
+
+
+# Before submit
+
+
+def test_p16_what_is_queued_is_cancelled_and_given_back_at_once(alice: Membership) -> None:
+    job = make_generation(alice)
+    now = stop(job, reason="Wrong prompt")
+    assert (now.state, now.error_code) == (State.CANCELLED, "cancelled")
+    assert now.error_message == "Cancelled before it was sent. Wrong prompt"
+    assert books_of(alice.team) == Books(granted=1000, available=1000)
+    entries = Transfer.objects.filter(hold=job.hold_id).order_by("id")
+    assert [one.kind for one in entries] == ["hold", "release"]
+    assert AuditEvent.objects.get(action="generation.cancelled").actor == ACTOR.name
+
+
+def test_p16_a_cancelled_one_is_never_sent(alice: Membership, vendor: Vendor) -> None:
+    job = make_generation(alice)
+    stop(job)
+    run_queue("submit")
+    send_generation(job.pk)
+    assert vendor.creates == []
+
+
+def test_p16_what_awaits_approval_is_cancelled_and_its_question_withdrawn(
+    alice: Membership, bob: Membership
+) -> None:
+    set_threshold(team=bob.team, above=50, actor=ACTOR)
+    job = make_generation(bob)
+    assert stop(job, reason="Not needed").state == State.CANCELLED
+    question = Approval.objects.get()
+    assert (question.decision, question.decided_by) == ("withdrawn", ACTOR.name)
+    assert books_of(bob.team).held == 0
+    with pytest.raises(Conflict):
+        approve(fresh(job), decider=alice, actor=ACTOR, now=timezone.now())
+
+
+def test_a_client_is_told_once_that_its_task_was_cancelled(alice: Membership) -> None:
+    job = make_generation(alice, callback_url="https://client.example/hook")
+    for _ in range(3):
+        stop(fresh(job))
+    [delivery] = WebhookDelivery.objects.filter(reference=str(job.pk))
+    assert delivery.event == "task.failed"
+    assert '"code": "cancelled"' in delivery.body
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.SUBMITTING, State.PROCESSING])
+def test_p16_a_second_cancel_changes_nothing(alice: Membership, state: State) -> None:
+    job = make_generation(alice, state)
+    first = stop(job)
+    before = kinds(first)
+    for again in [job, fresh(job)]:
+        second = stop(again)
+        assert (second.state, second.cancel_asked_at) == (first.state, first.cancel_asked_at)
+    assert kinds(first) == before
+    assert AuditEvent.objects.filter(action__startswith="generation.").count() == 1
+
+
+# Once the vendor may have it
+
+
+@pytest.mark.parametrize("state", [State.SUBMITTING, State.PROCESSING, State.NEEDS_REVIEW])
+def test_p16_what_was_sent_bears_the_wish_and_stays_held(alice: Membership, state: State) -> None:
+    job = make_generation(alice, state)
+    now = stop(job)
+    assert now.state == state
+    assert now.cancel_asked_at is not None
+    assert now.cancel_asked_by == ACTOR.name
+    assert "cancel_asked" in kinds(now)
+    assert books_of(alice.team).held == 70
+    assert AuditEvent.objects.get(action="generation.cancel_asked").subject == (
+        f"generation:{job.pk}"
+    )
+
+
+def test_p16_a_wished_one_that_the_vendor_completes_is_paid_and_kept(
+    alice: Membership, vendor: Vendor
+) -> None:
+    job = make_generation(
+        alice,
+        State.PROCESSING,
+        upstream_id=vendor.add_task(),
+        duration=4,
+        resolution="480p",
+        generate_audio=False,
+    )
+    stop(job)
+    vendor.finish(vendor.only_task, film_bytes())
+    make_due(job)
+    poll_due()
+    run_queue("keep")
+    assert fresh(job).state == State.COMPLETED
+    assert books_of(alice.team).spent == 12
+    assert Film.objects.get().state == Film.State.KEPT
+
+
+def test_p16_a_wished_one_that_the_vendor_fails_is_given_back(
+    alice: Membership, vendor: Vendor
+) -> None:
+    job = make_generation(alice, State.PROCESSING, upstream_id=vendor.add_task())
+    stop(job)
+    vendor.fail(vendor.only_task)
+    make_due(job)
+    poll_due()
+    assert (fresh(job).state, books_of(alice.team).available) == (State.FAILED, 1000)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        refuse(429, "rate_limit_exceeded"),
+        refuse(503, "upstream_error"),
+        refuse(402, "insufficient_credits"),
+        refuse(401, "invalid_api_key"),
+        say(200, {"code": 200, "msg": "success"}),
+    ],
+)
+@pytest.mark.django_db(transaction=True)
+def test_p16_what_was_wished_while_being_sent_is_not_sent_again(
+    alice: Membership, vendor: Vendor, reply: Reply
+) -> None:
+    job = make_generation(alice)
+
+    def wish_then_refuse(exchange: Exchange) -> None:
+        race(1, lambda _n: stop(fresh(job)))
+        reply(exchange)
+
+    vendor.next(CREATE, wish_then_refuse)
+    send_generation(job.pk)
+    ended = fresh(job)
+    assert (ended.state, ended.error_code) == (State.CANCELLED, "cancelled")
+    assert books_of(alice.team) == Books(granted=1000, available=1000)
+    run_queue("submit")
+    assert len(vendor.creates) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_p16_what_was_wished_and_provably_not_sent_is_cancelled(
+    alice: Membership, vendor: Vendor
+) -> None:
+    job = make_generation(alice)
+    claimed = claim(job.pk, now=timezone.now())
+    assert claimed is not None
+    stop(fresh(job))
+    with transaction.atomic():
+        assert move(claimed, State.QUEUED, actor=ACTOR, next_submit_at=timezone.now())
+        assert cancel_if_wished(claimed, now=timezone.now())
+    assert (fresh(job).state, books_of(alice.team).held) == (State.CANCELLED, 0)
+    run_queue("submit")
+    assert vendor.creates == []
+
+
+def test_p16_what_nobody_wished_away_stays_queued(alice: Membership) -> None:
+    job = make_generation(alice)
+    assert not cancel_if_wished(job, now=timezone.now())
+    assert fresh(job).state == State.QUEUED
+
+
+@pytest.mark.parametrize("reply", [drop, html(502)])
+@pytest.mark.django_db(transaction=True)
+def test_p16_a_wish_about_what_may_have_been_accepted_releases_nothing(
+    alice: Membership, vendor: Vendor, reply: Reply
+) -> None:
+    job = make_generation(alice)
+
+    def wish_then_break(exchange: Exchange) -> None:
+        race(1, lambda _n: stop(fresh(job)))
+        reply(exchange)
+
+    vendor.next(CREATE, vendor.accepts_then(wish_then_break))
+    send_generation(job.pk)
+    doubted = fresh(job)
+    assert doubted.state == State.NEEDS_REVIEW
+    assert doubted.cancel_asked_at is not None
+    assert books_of(alice.team).held == 70
+    release_doubt(doubted, actor=ACTOR, reason="Support says no", now=timezone.now())
+    assert books_of(alice.team).held == 0
+
+
+def test_a_wish_does_not_stop_a_retry_or_a_remix(alice: Membership) -> None:
+    job = make_generation(alice, State.PROCESSING)
+    stop(job)
+    for name in ("retry_of", "remix_of"):
+        again = make_generation(alice, submission={name: fresh(job)})
+        assert (again.state, again.cancel_asked_at) == (State.QUEUED, None)
+
+
+# What ended
+
+
+@pytest.mark.parametrize("state", [State.COMPLETED, State.FAILED])
+def test_p16_what_ended_is_refused_by_the_name_of_its_state(
+    alice: Membership, state: State
+) -> None:
+    job = make_generation(alice, state)
+    with pytest.raises(Conflict, match=state.label.lower()) as refused:
+        stop(job)
+    assert refused.value.details == {"state": str(state)}
+
+
+def test_p16_what_a_manager_denied_is_refused_and_what_one_approved_is_cancelled(
+    alice: Membership, bob: Membership
+) -> None:
+    set_threshold(team=bob.team, above=50, actor=ACTOR)
+    denied, approved = make_generation(bob), make_generation(bob)
+    stale = [fresh(denied), fresh(approved)]
+    deny(denied, decider=alice, actor=ACTOR, now=timezone.now())
+    approve(approved, decider=alice, actor=ACTOR, now=timezone.now())
+    with pytest.raises(Conflict, match="cancelled"):
+        stop(stale[0])
+    assert stop(stale[1]).state == State.CANCELLED
+    assert Approval.objects.get(pk=approved.pk).decision == "approved"
+
+
+# Who may
+
+
+def test_the_person_themself_and_managers_may_and_others_may_not(
+    alice: Membership, bob: Membership, charlie: Membership
+) -> None:
+    carl = make_member(bob.team, Role.MEMBER)
+    vera = make_member(bob.team, Role.VIEWER)
+    mona = make_member(bob.team, Role.MANAGER)
+    job = make_generation(bob)
+    for other in (carl, vera, charlie):
+        with pytest.raises(PermissionDenied):
+            cancel_generation(job, asker=other, actor=ACTOR, now=timezone.now())
+    assert fresh(job).state == State.QUEUED
+    for one in (bob, alice, mona):
+        mine = make_generation(bob)
+        cancel_generation(mine, asker=one, actor=ACTOR, now=timezone.now())
+        assert fresh(mine).state == State.CANCELLED
+
+
+def test_all_of_ones_own_that_wait_are_cancelled_and_nothing_else(
+    alice: Membership, bob: Membership
+) -> None:
+    set_threshold(team=bob.team, above=60, actor=ACTOR)
+    mine = [make_generation(bob), make_generation(bob, duration=4, resolution="480p")]
+    kept = [make_generation(bob, State.PROCESSING, duration=4, resolution="480p")]
+    set_threshold(team=bob.team, above=None, actor=ACTOR)
+    kept.append(make_generation(alice))
+    assert cancel_waiting(bob, actor=ACTOR, now=timezone.now()) == 2
+    assert {fresh(one).state for one in mine} == {State.CANCELLED}
+    assert [fresh(one).state for one in kept] == [State.PROCESSING, State.QUEUED]
+    assert fresh(kept[0]).cancel_asked_at is None
+
+
+# Races
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_p16_fifty_cancels_and_claims_at_once_leave_it_sent_and_held_or_unsent_and_released(
+    alice: Membership, vendor: Vendor
+) -> None:
+    sent = 0
+    for _ in range(4):
+        job = make_generation(alice)
+        before = len(vendor.creates)
+
+        def work(number: int, job: Generation = job) -> None:
+            if number % 2:
+                send_generation(job.pk)
+            else:
+                stop(fresh(job))
+
+        assert race(50, work) == [None] * 50
+        ended, posts = fresh(job), len(vendor.creates) - before
+        sent += posts
+        if posts:
+            assert (posts, ended.state) == (1, State.PROCESSING)
+            assert ended.cancel_asked_at is not None
+            assert ended.hold.is_open
+        else:
+            assert (ended.state, ended.cancel_asked_at) == (State.CANCELLED, None)
+            assert not ended.hold.is_open
+    assert books_of(alice.team).held == 70 * sent
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_p16_a_wish_that_races_a_requeue_is_never_left_in_the_queue(
+    alice: Membership, vendor: Vendor
+) -> None:
+    vendor.always(CREATE, refuse(429, "rate_limit_exceeded"))
+    jobs = [make_generation(alice, duration=4) for _ in range(8)]
+
+    def work(number: int) -> None:
+        job = jobs[number // 2]
+        if number % 2:
+            send_generation(job.pk)
+        else:
+            stop(fresh(job))
+
+    assert race(16, work) == [None] * 16
+    for job in jobs:
+        ended = fresh(job)
+        assert (ended.state, ended.error_code) == (State.CANCELLED, "cancelled")
+    assert books_of(alice.team).held == 0
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_p16_a_cancel_that_races_an_approval_ends_in_one_truth(
+    alice: Membership, bob: Membership
+) -> None:
+    set_threshold(team=bob.team, above=50, actor=ACTOR)
+    for _ in range(4):
+        job = make_generation(bob)
+
+        def work(number: int, job: Generation = job) -> None:
+            if number % 2:
+                approve(fresh(job), decider=alice, actor=ACTOR, now=timezone.now())
+            else:
+                stop(fresh(job))
+
+        results = race(12, work)
+        assert {type(one) for one in results} <= {type(None), Conflict}
+        assert fresh(job).state == State.CANCELLED
+        assert Approval.objects.get(pk=job.pk).decision in {"approved", "withdrawn"}
+    assert books_of(bob.team).held == 0
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_p16_a_cancel_that_races_the_vendors_reply_never_releases(
+    alice: Membership, provider_key: ProviderKey
+) -> None:
+    for number in range(4):
+        job = make_generation(alice)
+        claimed = claim(job.pk, now=timezone.now())
+        assert claimed is not None
+
+        def work(turn: int, claimed: Generation = claimed, number: int = number) -> None:
+            if turn:
+                stop(fresh(claimed))
+            else:
+                record_acceptance(claimed, f"vendor-{number}", now=timezone.now())
+
+        assert race(8, work) == [None] * 8
+        ended = fresh(job)
+        assert (ended.state, ended.hold.is_open) == (State.PROCESSING, True)
+        assert ended.cancel_asked_at is not None
+        assert kinds(ended).count("cancel_asked") == 1
+
+
+# The API
+
+
+def test_the_api_cancels_what_waits_and_answers_with_the_task(api: Api, alice: Membership) -> None:
+    task_id = api.accepted()
+    reply = api.post(f"/v1/tasks/{task_id}/cancel", {"reason": "Wrong take"})
+    assert reply.status_code == 200
+    assert reply.json()["status"] == "failed"
+    assert reply.json()["error"] == {
+        "code": "cancelled",
+        "message": "Cancelled before it was sent. Wrong take",
+    }
+    assert api.post(f"/v1/tasks/{task_id}/cancel").json() == reply.json()
+    assert api.task(task_id).json() == reply.json()
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [(State.SUBMITTING, "pending"), (State.PROCESSING, "processing")]
+)
+def test_the_api_notes_the_wish_and_says_honestly_that_it_goes_on(
+    api: Api, alice: Membership, state: State, status: str
+) -> None:
+    job = make_generation(alice, state)
+    assert "cancel_asked_at" not in api.task(job.pk).json()
+    reply = api.post(f"/v1/tasks/{job.pk}/cancel")
+    asked_at = fresh(job).cancel_asked_at
+    assert asked_at is not None
+    assert reply.status_code == 200
+    assert reply.json()["status"] == status
+    assert reply.json()["cancel_asked_at"] == int(asked_at.timestamp())
+    assert api.post(f"/v1/tasks/{job.pk}/cancel").json() == reply.json()
+
+
+@pytest.mark.parametrize("state", [State.COMPLETED, State.FAILED])
+def test_the_api_refuses_what_ended_with_409_and_its_state(
+    api: Api, alice: Membership, state: State
+) -> None:
+    job = make_generation(alice, state)
+    reply = api.post(f"/v1/tasks/{job.pk}/cancel")
+    assert reply.status_code == 409
+    assert reply.json()["error"]["code"] == "conflict"
+    assert reply.json()["error"]["details"] == {"state": state}
+
+
+def test_p32_a_strangers_task_and_a_random_id_are_one_404(
+    api: Api, stranger_api: Api, alice: Membership
+) -> None:
+    job = make_generation(alice)
+    replies = [
+        stranger_api.post(f"/v1/tasks/{one}/cancel", {"reason": "x"})
+        for one in (job.pk, "6a0e8b3c-0c2d-4a55-9b93-2f3c8f3bb1f2", "x", "%00")
+    ]
+    assert {reply.status_code for reply in replies} == {404}
+    assert len({reply.content for reply in replies}) == 1
+    assert fresh(job).state == State.QUEUED
+
+
+def test_the_api_lets_the_person_and_managers_cancel(alice: Membership, bob: Membership) -> None:
+    job = make_generation(alice)
+    path = f"/v1/tasks/{job.pk}/cancel"
+    reply = api_of(bob).post(path)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (403, "permission_denied")
+    assert api_of(alice).post(path).status_code == 200
+    own = make_generation(bob)
+    assert api_of(bob).post(f"/v1/tasks/{own.pk}/cancel").status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff", [1], {"reason": 5}, {"reason": "a\0"}])
+def test_an_odd_body_is_answered_in_the_envelope(api: Api, alice: Membership, body: Any) -> None:
+    job = make_generation(alice)
+    reply = api.post(f"/v1/tasks/{job.pk}/cancel", body)
+    if body == [1]:
+        assert reply.status_code == 200
+    else:
+        assert reply.status_code == 400
+        assert fresh(job).state == State.QUEUED
+    assert api.get(f"/v1/tasks/{job.pk}/cancel").status_code == 405
+
+
+def test_a_doubted_one_bears_the_wish_through_its_review(alice: Membership) -> None:
+    job = make_generation(alice, State.SUBMITTING)
+    stop(job)
+    doubt(fresh(job), message="No answer.", actor=ACTOR)
+    assert fresh(job).cancel_asked_at is not None
