@@ -86,6 +86,15 @@ def hand_back(step: str, *ids: str | float) -> None:
     _enqueue(step, *ids)
 
 
+def _waiting(most: int) -> int:
+    """Return how many steps wait in the main queue for a worker, counting up to `most`."""
+    with connection.cursor() as cursor:
+        now = connection.ops.adapt_datetimefield_value(timezone.now())
+        cursor.execute(_COUNT_WAITING, [MAIN_QUEUE, now, most])
+        (count,) = cursor.fetchone()
+    return int(count)
+
+
 def _enqueue(step: str, *ids: str | float) -> None:
     # Always by name: without one it would be the queue that this process itself serves.
     queue = FILM_QUEUE if step in _FILM_STEPS else MAIN_QUEUE

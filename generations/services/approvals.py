@@ -13,7 +13,7 @@ from accounts.services.audit import record
 from billing.ledger import MAX_CREDITS
 from generations.lifecycle import Money, State
 from generations.models import Approval, ApprovalThreshold, Generation
-from generations.queue import ENQUEUE_AGAIN, enqueue_ask, enqueue_submit
+from generations.queue import enqueue_ask, enqueue_send
 from generations.services.announcing import announce
 from generations.services.moves import end_generation, move
 from platform_site.errors import Conflict, InvalidRequest
@@ -230,11 +230,11 @@ def _send(generation: Generation, reason: str, actor: Actor, now: datetime) -> N
         State.QUEUED,
         actor=actor,
         message="Approved." if not reason else f"Approved: {reason}",
-        next_submit_at=now + ENQUEUE_AGAIN,
+        next_submit_at=now,
     )
     if not moved:
         raise Conflict("This generation does not wait for approval.")
-    enqueue_submit(generation.pk)
+    enqueue_send()
 
 
 def _cancel(generation: Generation, code: str, message: str, actor: Actor, now: datetime) -> None:

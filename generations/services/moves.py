@@ -5,11 +5,14 @@ from typing import Any
 
 import structlog
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.actor import Actor
 from billing.ledger import release_hold, settle_hold
-from generations.lifecycle import TERMINAL, Money, State, check_move
+from generations.lanes import next_job
+from generations.lifecycle import HOLDS_A_PLACE, TERMINAL, Money, State, check_move
 from generations.models import Generation, GenerationEvent
+from generations.queue import enqueue_send
 from generations.services.notices import notify_ended
 
 log = structlog.get_logger(__name__)
@@ -53,6 +56,7 @@ def end_generation(
     changes |= {
         "ended_at": now,
         "next_poll_at": None,
+        "poll_holder": "",
         "next_submit_at": None,
         "error_code": error_code,
         "error_message": error_message,
@@ -99,7 +103,15 @@ def _move(
         _write_event(
             generation, "moved", actor=actor, message=message, from_=from_state, to=to_state
         )
+        if from_state in HOLDS_A_PLACE and to_state not in HOLDS_A_PLACE:
+            _fill_place(generation)
     return True
+
+
+def _fill_place(generation: Generation) -> None:
+    """Let the place that a generation leaves be taken by the key's next one, if one waits."""
+    if next_job(now=timezone.now(), provider_key_id=generation.provider_key_id) is not None:
+        enqueue_send()
 
 
 def _write_event(

@@ -14,10 +14,12 @@ from accounts.models import Membership, Team, User
 from accounts.roles import Permission
 from accounts.selectors import require
 from accounts.services.audit import record
-from generations.lifecycle import DECIDED_IN_REVIEW, TERMINAL, State
+from generations.cadence import next_send_at
+from generations.lifecycle import DECIDED_IN_REVIEW, TERMINAL
 from generations.models import Film, Generation, ProviderKey
 from generations.provider.client import ProviderClient
 from generations.provider.errors import ProviderError, ProviderRefused, ProviderUnavailable
+from generations.queue import enqueue_send
 from generations.services.alerting import tell_key_paused
 from generations.services.corrections import WATCH
 from generations.vault import needs_rotation, reveal, rotated, seal
@@ -27,6 +29,9 @@ from platform_site.errors import Conflict, InvalidRequest
 log = structlog.get_logger(__name__)
 
 SANDBOX_KEY_START = "sk-sandbox-"
+SANDBOX_IN_FLIGHT = 1000  # it has no limit of its own
+MOST_IN_FLIGHT = 10_000
+MOST_PER_MINUTE = 60_000
 _FIRST_PROBE_SECONDS = 2
 _LAST_PROBE = timedelta(minutes=15)
 
@@ -81,6 +86,8 @@ def vault_provider_key(
         endpoint=settings.SANDBOX_URL if sandboxed else settings.PROVIDER_URL,
         last4=secret[-4:],
     )
+    if sandboxed:
+        key.max_in_flight = SANDBOX_IN_FLIGHT
     try:
         with transaction.atomic():
             key.save(force_insert=True)
@@ -102,7 +109,11 @@ def vault_provider_key(
 
 @transaction.atomic
 def delete_provider_key(provider_key: ProviderKey, *, actor: Actor) -> None:
-    """Seal a key: nothing new is sent with it, and it is wiped after its last generation (P25)."""
+    """Seal a key: nothing is ordered with it any more, and it is wiped after its last generation.
+
+    What was ordered before is pinned to it, by its price and its limits, and still goes out with
+    it (P25). What the vendor turns away then ends and is refunded: nobody will mend the key.
+    """
     ProviderKey.objects.filter(pk=provider_key.pk).update(
         state=ProviderKey.State.SEALED, next_probe_at=None
     )
@@ -113,6 +124,7 @@ def delete_provider_key(provider_key: ProviderKey, *, actor: Actor) -> None:
         subject=f"provider_key:{provider_key.pk}",
     )
     wipe_sealed_keys()
+    enqueue_send()  # it may have been paused
 
 
 def wipe_sealed_keys() -> int:
@@ -171,20 +183,22 @@ def pause_provider_key(
 
 @transaction.atomic
 def resume_provider_key(provider_key: ProviderKey, *, actor: Actor, now: datetime) -> bool:
-    """Send with a paused key again; its queued jobs are due at once."""
+    """Send with a paused key again, from its queued jobs on. False when it was not paused."""
     resumed = ProviderKey.objects.filter(pk=provider_key.pk, state=ProviderKey.State.PAUSED).update(
-        state=ProviderKey.State.ACTIVE, paused_reason="", next_probe_at=None
+        state=ProviderKey.State.ACTIVE,
+        paused_reason="",
+        next_probe_at=None,
+        send_failures=0,
+        next_send_at=next_send_at(None, per_minute=provider_key.per_minute, failures=0, now=now),
     )
     if resumed:
-        Generation.objects.filter(provider_key=provider_key, state=State.QUEUED).update(
-            next_submit_at=now
-        )
         record(
             actor=actor,
             action="provider_key.resumed",
             team=provider_key.team,
             subject=f"provider_key:{provider_key.pk}",
         )
+        enqueue_send()
     return bool(resumed)
 
 
@@ -205,10 +219,74 @@ def probe_provider_key(provider_key_id: int) -> None:
         resume_provider_key(key, actor=system_actor("probe"), now=timezone.now())
 
 
-def note_key_works(provider_key: ProviderKey) -> None:
-    """Forget past trouble once the vendor accepted a job."""
-    if provider_key.probes:
-        ProviderKey.objects.filter(pk=provider_key.pk).update(probes=0)
+def hold_back_key(provider_key: ProviderKey, *, reason: str, now: datetime) -> bool:
+    """Send nothing with a key for a while that doubles with each failure in a row.
+
+    `provider_key` is the row as it was when the failed send was claimed: of many that fail at
+    once the first one counts, and the others change nothing and get False.
+    """
+    failures = provider_key.send_failures + 1
+    until = next_send_at(
+        provider_key.next_send_at, per_minute=provider_key.per_minute, failures=failures, now=now
+    )
+    claimed_as = ProviderKey.objects.filter(
+        pk=provider_key.pk, send_failures=provider_key.send_failures
+    )
+    held = claimed_as.update(send_failures=failures, next_send_at=until)
+    if held:
+        log.warning("provider_key_held_back", provider_key=provider_key.pk, reason=reason)
+    return bool(held)
+
+
+@transaction.atomic
+def note_key_works(provider_key: ProviderKey, *, now: datetime) -> None:
+    """Forget past trouble once the vendor accepted a job that was claimed in spite of it."""
+    if not provider_key.probes and not provider_key.send_failures:
+        return
+    ProviderKey.objects.filter(pk=provider_key.pk).update(
+        probes=0,
+        send_failures=0,
+        next_send_at=next_send_at(None, per_minute=provider_key.per_minute, failures=0, now=now),
+    )
+    enqueue_send()
+
+
+@transaction.atomic
+def set_key_pace(
+    provider_key: ProviderKey, *, max_in_flight: int, per_minute: int | None, actor: Actor
+) -> None:
+    """Set how many jobs a key may have at the vendor at once, and how many it sends a minute.
+
+    None sends as quickly as the vendor takes them. Raises `InvalidRequest`, or `Conflict` for a
+    deleted key. What is at the vendor already stays there, also above a lower cap.
+    """
+    if type(max_in_flight) is not int or not 1 <= max_in_flight <= MOST_IN_FLIGHT:
+        raise InvalidRequest(
+            f"Jobs at once are a whole number from 1 to {MOST_IN_FLIGHT:,}.", field="max_in_flight"
+        )
+    if per_minute is not None and (
+        type(per_minute) is not int or not 1 <= per_minute <= MOST_PER_MINUTE
+    ):
+        raise InvalidRequest(
+            f"Jobs a minute are a whole number from 1 to {MOST_PER_MINUTE:,}, or empty.",
+            field="per_minute",
+        )
+    kept = ProviderKey.objects.filter(pk=provider_key.pk).exclude(state=ProviderKey.State.SEALED)
+    changes: dict[str, Any] = {"max_in_flight": max_in_flight, "per_minute": per_minute}
+    if per_minute != provider_key.per_minute and not provider_key.send_failures:
+        changes["next_send_at"] = None  # it was reckoned by the earlier rate
+    if not kept.update(**changes):
+        raise Conflict("This key was deleted.")
+    record(
+        actor=actor,
+        action="provider_key.pace_set",
+        team=provider_key.team,
+        subject=f"provider_key:{provider_key.pk}",
+        max_in_flight=max_in_flight,
+        per_minute=per_minute,
+    )
+    provider_key.max_in_flight, provider_key.per_minute = max_in_flight, per_minute
+    enqueue_send()
 
 
 def rotate_vault() -> int:

@@ -1,12 +1,11 @@
-"""Send a queued generation to the vendor, so that it is never paid twice (P21, P22, P23).
+"""Submit a claimed generation to the vendor, so that it is never paid twice (P21, P22, P23).
 
-Claim, mark and commit; then POST; then commit the vendor's id by itself. Whatever dies in between
-leaves a `submitting` row, which is never sent again.
+Its claim is committed as `submitting`; then comes the POST; then the vendor's id is committed by
+itself. Whatever dies in between leaves a `submitting` row, which is never sent again.
 """
 
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -22,7 +21,12 @@ from generations.queue import enqueue_check_callback
 from generations.services.cancelling import cancel_if_wished
 from generations.services.moves import end_generation, move
 from generations.services.polling import first_poll_at
-from generations.services.provider_keys import client_for, note_key_works, pause_provider_key
+from generations.services.provider_keys import (
+    client_for,
+    hold_back_key,
+    note_key_works,
+    pause_provider_key,
+)
 
 log = structlog.get_logger(__name__)
 ACTOR = system_actor("submit")
@@ -37,35 +41,26 @@ _KEY_TROUBLE = frozenset(
 _MODERATION_WORDS = ("sensitive", "prohibited")
 
 
-def send_generation(generation_id: UUID) -> None:
-    """Claim one queued generation and submit it; do nothing when it is not ours to send."""
-    generation = claim(generation_id, now=timezone.now())
-    if generation is None:
-        return
+def post_generation(generation: Generation) -> None:
+    """Submit a generation that the caller has claimed, and act on the vendor's answer.
+
+    What says something about the key and not about the job holds the key back as a whole.
+    """
+    key = generation.provider_key
     try:
-        upstream_id = client_for(generation.provider_key).create_task(upstream_body(generation))
+        upstream_id = client_for(key).create_task(upstream_body(generation))
     except ProviderUnavailable as error:
-        _requeue(generation, f"{error.message} Nothing was sent.", counts=False)
+        hold_back_key(key, reason=error.message, now=timezone.now())
+        _requeue(generation, f"{error.message} Nothing was sent.")
     except ProviderRefused as refusal:
         _handle_refusal(generation, refusal)
     except ProviderUnclear as error:
+        # Or a vendor that is ill would turn a whole queue into doubts, one by one.
+        hold_back_key(key, reason=error.message, now=timezone.now())
         doubt(generation, message=error.message, actor=ACTOR)
     else:
         record_acceptance(generation, upstream_id, now=timezone.now())
-        note_key_works(generation.provider_key)
-
-
-def claim(generation_id: UUID, *, now: datetime) -> Generation | None:
-    """Move a queued generation to `submitting`; None when another worker has it (P26)."""
-    generation = (
-        Generation.objects.select_related("provider_key", "team")
-        .filter(pk=generation_id, state=State.QUEUED)
-        .first()
-    )
-    if generation is None or generation.provider_key.state == ProviderKey.State.PAUSED:
-        return None
-    claimed = move(generation, State.SUBMITTING, actor=ACTOR, submitted_at=now, next_submit_at=None)
-    return generation if claimed else None
+        note_key_works(key, now=timezone.now())
 
 
 def upstream_body(generation: Generation) -> dict[str, object]:
@@ -129,18 +124,21 @@ def doubt_stale_submits(*, now: datetime) -> int:
 
 
 def _handle_refusal(generation: Generation, refusal: ProviderRefused) -> None:
-    reason = f"The vendor refused: {refusal.code}: {refusal.message}"
-    sealed = generation.provider_key.state == ProviderKey.State.SEALED
+    key = generation.provider_key
+    words = f"{refusal.code}: {refusal.message}"
+    reason = f"The vendor refused: {words}"
+    sealed = key.state == ProviderKey.State.SEALED
     if (refusal.code in _KEY_TROUBLE or refusal.status in {401, 402, 403}) and not sealed:
-        pause_provider_key(
-            generation.provider_key, reason=f"{refusal.code}: {refusal.message}", actor=ACTOR
-        )
-        _requeue(generation, reason, counts=False)
+        pause_provider_key(key, reason=words, actor=ACTOR)
+        _requeue(generation, reason)
     elif refusal.code == "rate_limit_exceeded":
-        _requeue(generation, reason, counts=False)
+        hold_back_key(key, reason=words, now=timezone.now())
+        _requeue(generation, reason)
     elif refusal.status >= 500 and not _is_moderation(refusal):
         if generation.submit_attempts + 1 < MAX_VENDOR_FAILURES:
-            _requeue(generation, reason, counts=True)
+            # From one second to eight: this job waits, and others of its key go on.
+            wait = timedelta(seconds=2**generation.submit_attempts)
+            _requeue(generation, reason, wait=wait, submit_attempts=generation.submit_attempts + 1)
         else:
             _fail(generation, refusal, reason)
     else:
@@ -151,12 +149,13 @@ def _is_moderation(refusal: ProviderRefused) -> bool:
     return any(word in refusal.message.lower() for word in _MODERATION_WORDS)
 
 
-def _requeue(generation: Generation, reason: str, *, counts: bool) -> None:
-    """Queue again with a back-off that doubles from one second to two minutes.
+def _requeue(
+    generation: Generation, reason: str, *, wait: timedelta = timedelta(0), **changes: Any
+) -> None:
+    """Queue again, due after `wait`.
 
     What a person wished to cancel meanwhile is cancelled instead (P16).
     """
-    waits = generation.events.filter(from_state=State.SUBMITTING, to_state=State.QUEUED).count()
     now = timezone.now()
     with transaction.atomic():
         requeued = move(
@@ -165,8 +164,8 @@ def _requeue(generation: Generation, reason: str, *, counts: bool) -> None:
             actor=ACTOR,
             message=reason,
             submitted_at=None,
-            next_submit_at=now + timedelta(seconds=min(120, 2**waits)),
-            submit_attempts=generation.submit_attempts + (1 if counts else 0),
+            next_submit_at=now + wait,
+            **changes,
         )
         if requeued:
             cancel_if_wished(generation, now=now)

@@ -19,7 +19,7 @@ from billing.subjects import Subject
 from generations.errors import IdempotencyConflict
 from generations.lifecycle import State
 from generations.models import Generation
-from generations.queue import ENQUEUE_AGAIN, enqueue_submit
+from generations.queue import enqueue_send
 from generations.requests import GenerationRequest
 from generations.selectors import provider_key_for
 from generations.services.approvals import ask_for_approval, threshold_for
@@ -89,6 +89,7 @@ def submit_batch(
                     lock_windows(subjects=chain(*map(_subjects, drafts.values())), now=now)
                 for item, draft in drafts.items():
                     _admit(draft, item, actor=actor, now=now)
+                enqueue_send(sum(one.state == State.QUEUED for one in drafts.values()))
         except LimitsChanged:
             continue
         except _Refused as refused:
@@ -176,12 +177,12 @@ def _draft(order: Order, *, membership: Membership, now: datetime) -> Generation
         credits=price.credits,
         state=State.QUEUED,
         created_at=now,
-        next_submit_at=now + ENQUEUE_AGAIN,
+        next_submit_at=now,
     )
 
 
 def _admit(generation: Generation, item: int, *, actor: Actor, now: datetime) -> None:
-    """Hold, insert and enqueue one generation, inside the caller's transaction."""
+    """Hold and insert one generation, inside the caller's transaction."""
     threshold = threshold_for(generation)
     waits = threshold is not None and generation.credits > threshold.above
     if waits:
@@ -203,8 +204,6 @@ def _admit(generation: Generation, item: int, *, actor: Actor, now: datetime) ->
     keep_uploads_alive(generation, now=now)
     if threshold is not None and waits:
         ask_for_approval(generation, threshold, actor=actor, now=now)
-    else:
-        enqueue_submit(generation.id)
 
 
 def _subjects(generation: Generation) -> list[Subject]:

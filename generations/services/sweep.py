@@ -14,8 +14,7 @@ from django.db.models import Model, QuerySet
 from django.utils import timezone
 
 from accounts.models import Notice, WebhookDelivery
-from generations.lifecycle import State
-from generations.models import CallbackReceipt, Film, Generation, ProviderKey
+from generations.models import CallbackReceipt, Film, ProviderKey
 from generations.queue import (
     ENQUEUE_AGAIN,
     enqueue_check_callback,
@@ -23,11 +22,11 @@ from generations.queue import (
     enqueue_keep,
     enqueue_mail,
     enqueue_probe,
-    enqueue_submit,
     enqueue_sweep,
 )
 from generations.services.alerting import raise_spend_alerts
 from generations.services.approvals import expire_approvals
+from generations.services.dispatching import refill_sends
 from generations.services.keeping import raise_alarms
 from generations.services.metering import sample_due
 from generations.services.polling import Poller
@@ -88,9 +87,8 @@ def enqueue_due_steps(now: datetime) -> bool:
     doubt_stale_submits(now=now)
     expire_approvals(now=now)
     sample_due(now=now)
+    refill_sends(now=now)
     again_at = now + ENQUEUE_AGAIN
-    for generation in _taken(_due_submits(now), "next_submit_at", again_at):
-        enqueue_submit(generation.pk)
     films = Film.objects.filter(state=Film.State.PENDING, next_attempt_at__lte=now)
     for film in _taken(films, "next_attempt_at", again_at):
         enqueue_keep(film.pk)
@@ -107,12 +105,6 @@ def enqueue_due_steps(now: datetime) -> bool:
     for key in _taken(keys, "next_probe_at", again_at):
         enqueue_probe(key.pk)
     return True
-
-
-def _due_submits(now: datetime) -> QuerySet[Generation]:
-    queued = Generation.objects.filter(state=State.QUEUED, next_submit_at__lte=now)
-    sendable = queued.exclude(provider_key__state=ProviderKey.State.PAUSED)
-    return sendable.order_by("next_submit_at", "created_at")
 
 
 def _taken(due: QuerySet[Row], column: str, again_at: datetime) -> list[Row]:

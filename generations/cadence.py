@@ -1,0 +1,42 @@
+"""How fast a provider key may send, and how long it waits after a send that came to nothing. Pure.
+
+A key sends at even distances, not in bursts, and never more a minute than its rate.
+"""
+
+from datetime import datetime, timedelta
+
+MINUTE = timedelta(minutes=1)
+# Sends that were due lately may follow at once, so that a look every half second loses none. The
+# distance between two is as much longer as keeps every minute within the rate.
+SLACK = timedelta(seconds=1)
+FIRST_BACK_OFF = timedelta(seconds=1)
+LAST_BACK_OFF = timedelta(minutes=2)
+
+
+def next_send_at(
+    earlier: datetime | None, *, per_minute: int | None, failures: int, now: datetime
+) -> datetime | None:
+    """Return when a key may send again after a send at `now`; None for at once.
+
+    `earlier` is when it was allowed to send this one. After failures in a row one send at a time
+    finds out whether the vendor takes jobs again.
+    """
+    paced = None
+    if per_minute is not None:
+        start = now - SLACK if earlier is None else max(earlier, now - SLACK)
+        paced = start + (MINUTE + SLACK) / per_minute
+    if not failures:
+        return paced
+    held = now + back_off(failures)
+    return held if paced is None else max(held, paced)
+
+
+def back_off(failures: int) -> timedelta:
+    """Return how long to wait after so many failures in a row: doubling, one second to two minutes.
+
+    Raises `ValueError` for less than one failure.
+    """
+    if failures < 1:
+        raise ValueError("Without a failure there is nothing to wait for.")
+    doubled: timedelta = FIRST_BACK_OFF * (1 << min(failures - 1, 16))
+    return min(LAST_BACK_OFF, doubled)

@@ -1,0 +1,116 @@
+"""Decide which queued generation goes out next, and let the queue decide how many at once.
+
+The queue carries no generations, only "send the next one": whoever runs that claims the job whose
+turn it is by then (`generations.lanes`). So one person's five hundred jobs are five hundred rows
+and a few steps, and nobody waits behind them. A step that is lost strands nothing: others send its
+job, and the sweep adds steps while there is anything to send.
+"""
+
+from datetime import datetime
+
+import structlog
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from accounts.actor import system_actor
+from generations.cadence import next_send_at
+from generations.lanes import next_job
+from generations.lifecycle import State
+from generations.models import Generation, ProviderKey, SendingTurn
+from generations.queue import SENDS_WAITING, enqueue_send
+from generations.services.moves import move
+from generations.services.sending import post_generation
+
+log = structlog.get_logger(__name__)
+ACTOR = system_actor("submit")
+
+# Others may be quicker each time; after so many looks they are many enough to do it.
+_LOOKS = 20
+
+
+def send_next() -> bool:
+    """Claim the generation whose turn it is and submit it; False when none can be sent now."""
+    generation = claim_next(now=timezone.now())
+    if generation is None:
+        return False
+    post_generation(generation)
+    return True
+
+
+def claim_next(*, now: datetime) -> Generation | None:
+    """Move the generation whose turn it is to `submitting`; None when none can be sent (P26)."""
+    for _ in range(_LOOKS):
+        job = next_job(now=now)
+        if job is None:
+            return None
+        _, provider_key_id = job
+        claimed = _claim_with(provider_key_id, now=now)
+        if claimed is not None:
+            return claimed
+    log.info("claim_left_to_others")
+    return None
+
+
+def refill_sends(*, now: datetime) -> int:
+    """Ask for sends while something can be sent and few are asked for; return how many.
+
+    Meant for whoever cannot know whether a step was lost or what became due by time alone.
+    """
+    return enqueue_send(SENDS_WAITING) if next_job(now=now) is not None else 0
+
+
+@transaction.atomic(durable=True)
+def _claim_with(provider_key_id: int, *, now: datetime) -> Generation | None:
+    """Claim the key's next job, if the key may still send and has room.
+
+    The key's row is taken first, so claims with one key come one after another and each counts
+    what the others took: its cap and its rate hold exactly, whoever races.
+    """
+    if not _take_key(provider_key_id, now=now):
+        return None
+    job = next_job(now=now, provider_key_id=provider_key_id)
+    if job is None:
+        return None
+    generation = (
+        Generation.objects.select_related("provider_key", "team")
+        .filter(pk=job[0], state=State.QUEUED)
+        .first()
+    )
+    if generation is None or not move(
+        generation, State.SUBMITTING, actor=ACTOR, submitted_at=now, next_submit_at=None
+    ):
+        return None
+    _note_turn(generation, now=now)
+    _note_send(generation.provider_key, now=now)
+    if next_job(now=now) is not None:
+        # Before the POST, however long that takes: a free worker goes on meanwhile.
+        enqueue_send()
+    return generation
+
+
+def _take_key(provider_key_id: int, *, now: datetime) -> bool:
+    """Lock a key that may send now, to the end of the transaction; False when it may not."""
+    may_send = Q(next_send_at=None) | Q(next_send_at__lte=now)
+    keys = ProviderKey.objects.filter(may_send, pk=provider_key_id)
+    sending = keys.exclude(state=ProviderKey.State.PAUSED)
+    # The UPDATE is the lock; nothing but that is wanted of it.
+    return bool(sending.update(next_send_at=F("next_send_at")))
+
+
+def _note_send(key: ProviderKey, *, now: datetime) -> None:
+    moved_on = next_send_at(
+        key.next_send_at, per_minute=key.per_minute, failures=key.send_failures, now=now
+    )
+    if moved_on != key.next_send_at:
+        ProviderKey.objects.filter(pk=key.pk).update(next_send_at=moved_on)
+
+
+def _note_turn(generation: Generation, *, now: datetime) -> None:
+    turn = SendingTurn(team=generation.team, user_id=generation.user_id, taken_at=now)
+    SendingTurn.objects.bulk_create(
+        [turn],
+        update_conflicts=True,
+        unique_fields=["team", "user"],
+        update_fields=["taken_at"],
+    )
