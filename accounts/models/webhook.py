@@ -31,6 +31,7 @@ class WebhookEvent(models.TextChoices):
     GENERATION_KEPT = "generation.kept", "A film is kept; its link works"
     GENERATION_LOST = "generation.lost", "A finished film could not be kept"
     GENERATION_FAILED = "generation.failed", "A generation failed or was cancelled"
+    GENERATION_IN_REVIEW = "generation.in_review", "A generation has needed review for a while"
     BUDGET_THRESHOLD = "budget.threshold", "A spend limit is used to one of its thresholds"
     WALLET_LOW = "wallet.low", "The wallet runs low"
     PROVIDER_KEY_PAUSED = "provider_key.paused", "The vendor turned a provider key away"

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.actor import system_actor
+from generations.evidence import MOVED, STILL
 from generations.meters import (
     doubts_between,
     is_busy,
@@ -50,7 +51,6 @@ ACTIVE = timedelta(minutes=15)
 _SAMPLE_AGAIN = timedelta(seconds=60)
 _BATCH = 100
 KEEP_SAMPLES = timedelta(days=30)
-MOVED, STILL = "meter_moved", "meter_still"
 
 
 def sample_due(*, now: datetime) -> int:

@@ -1,0 +1,233 @@
+"""What the evidence about a generation in review says, and what a person had better do. Pure.
+
+Advice is never acted on by itself: only the vendor's word and an audited person move credits (P13).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from generations.lifecycle import ReviewReason
+
+# A task of this vendor takes minutes; what is silent for so long will hardly speak by itself.
+LONG_SILENCE = timedelta(hours=24)
+
+
+class Deed(StrEnum):
+    """What a person had better do."""
+
+    WAIT = "wait"
+    RELEASE = "release"
+    ADOPT = "adopt"
+    DECIDE = "decide"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An id that a callback proposed. `checks`: how often the vendor gave no clear answer."""
+
+    upstream_id: str
+    received_at: datetime
+    is_open: bool
+    checks: int = 0
+    sent_from: str = ""
+    next_check_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MeterLook:
+    """One sample of the vendor's meter beside our books, in credits."""
+
+    taken_at: datetime
+    consumed: int | None
+    balance: int | None
+    verdict: str = ""
+
+    @property
+    def words(self) -> str:
+        """Return the figures that the vendor gave."""
+        figures = [
+            f"{value:,} {name}"
+            for name, value in (("consumed", self.consumed), ("left", self.balance))
+            if value is not None
+        ]
+        return ", ".join(figures) or "no figures"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known about one generation in review.
+
+    `cause` is why it came there, in the words of its event. `moved` and `still` are the meter's
+    remarks, "" for none; `alternatives` counts the generations any one of which explains a move,
+    `together` those that explain it only all together. `unclear` counts the vendor's unclear
+    answers in a row.
+    """
+
+    reason: ReviewReason
+    credits: int
+    key: str
+    since: datetime
+    cause: str = ""
+    sent_at: datetime | None = None
+    upstream_id: str = ""
+    proposals: Sequence[Proposal] = ()
+    moved: str = ""
+    still: str = ""
+    alternatives: int = 1
+    together: int = 1
+    before: MeterLook | None = None
+    after: MeterLook | None = None
+    next_sample_at: datetime | None = None
+    polls: int = 0
+    unclear: int = 0
+    next_poll_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do, why, and when there will be more evidence; None: never by itself."""
+
+    deed: Deed
+    words: str
+    next_look: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One piece of evidence: when, what, and how we know."""
+
+    at: datetime
+    what: str
+    detail: str = ""
+
+
+def advise(evidence: Evidence, *, now: datetime) -> Advice:
+    """Return what the evidence says."""
+    if evidence.reason == ReviewReason.SILENT:
+        return _about_silence(evidence, now)
+    asked = next((one for one in evidence.proposals if one.is_open), None)
+    if asked is not None:
+        tries = f" The vendor gave no clear answer {asked.checks}×." if asked.checks else ""
+        words = f"A callback proposes the id {asked.upstream_id}: it is being checked.{tries}"
+        return Advice(Deed.WAIT, words, asked.next_check_at)
+    if evidence.moved:
+        return _about_a_move(evidence)
+    if evidence.still:
+        words = (
+            f"The meter did not move by its {evidence.credits:,} credits: most likely the vendor "
+            "never accepted it. Give the credits back."
+        )
+        return Advice(Deed.RELEASE, words)
+    return _without_evidence(evidence)
+
+
+def story_of(evidence: Evidence) -> list[Fact]:
+    """Return the evidence as a story, oldest first."""
+    facts = []
+    if evidence.sent_at is not None:
+        sent = f"With the key {evidence.key}, for {evidence.credits:,} credits."
+        facts.append(Fact(evidence.sent_at, "Sent to the vendor", sent))
+    what = "Answer lost" if evidence.reason == ReviewReason.SUBMIT_UNKNOWN else "Deadline passed"
+    facts.append(Fact(evidence.since, what, _cause(evidence.cause)))
+    facts += [_told_by_callback(one) for one in evidence.proposals]
+    for look, when in ((evidence.before, "before"), (evidence.after, "after")):
+        if look is not None:
+            verdict = f" {look.verdict}." if look.verdict and when == "after" else ""
+            facts.append(
+                Fact(look.taken_at, f"Meter {when}", f"The vendor says {look.words}.{verdict}")
+            )
+    facts.sort(key=lambda fact: fact.at)
+    last = facts[-1].at
+    facts += [Fact(last, "What it means", one) for one in (evidence.moved, evidence.still) if one]
+    if evidence.reason == ReviewReason.SILENT:
+        facts.append(Fact(last, "Asked", _polled(evidence)))
+    return facts
+
+
+def _about_silence(evidence: Evidence, now: datetime) -> Advice:
+    if now - evidence.since > LONG_SILENCE:
+        words = (
+            f"Silent for {(now - evidence.since).days} days, and tasks take minutes. Ask the "
+            f"vendor's support about the task {evidence.upstream_id}, and decide by their answer."
+        )
+        return Advice(Deed.DECIDE, words, evidence.next_poll_at)
+    if evidence.unclear:
+        words = (
+            f"The vendor's last {evidence.unclear} answers about it were unclear. It is asked "
+            "again; its word ends this."
+        )
+    else:
+        words = "The vendor says that it still works. It is asked again; its word ends this."
+    return Advice(Deed.WAIT, words, evidence.next_poll_at)
+
+
+def _about_a_move(evidence: Evidence) -> Advice:
+    if evidence.alternatives > 1:
+        words = (
+            f"The meter moved as this or another of {evidence.alternatives} would: one of them "
+            "was most likely accepted. Look for their tasks in the vendor's console, and adopt "
+            "the ids that you find."
+        )
+        return Advice(Deed.ADOPT, words)
+    size = f"exactly its {evidence.credits:,} credits"
+    if evidence.together > 1:
+        size = f"exactly what {evidence.together} lost ones cost, this among them"
+    words = (
+        f"The meter moved by {size}: most likely the vendor accepted and charged it. Find its "
+        "task in the vendor's console and adopt the id; without one, count the credits as spent."
+    )
+    return Advice(Deed.ADOPT, words)
+
+
+def _without_evidence(evidence: Evidence) -> Advice:
+    if evidence.next_sample_at is None:
+        words = (
+            "No evidence, and the key's meter is not read. Look in the vendor's console for a "
+            "task of that moment."
+        )
+        return Advice(Deed.DECIDE, words)
+    if evidence.after is not None and evidence.after.consumed is evidence.after.balance is None:
+        words = (
+            "The vendor's meter says nothing about this key. Look in the vendor's console for a "
+            "task of that moment."
+        )
+        return Advice(Deed.DECIDE, words)
+    if evidence.before is None:
+        words = (
+            "Nobody read the meter before it was sent, so no sample can prove anything. Look in "
+            "the vendor's console for a task of that moment."
+        )
+        return Advice(Deed.DECIDE, words, evidence.next_sample_at)
+    words = "No evidence yet. The next sample of the vendor's meter may bring some."
+    return Advice(Deed.WAIT, words, evidence.next_sample_at)
+
+
+def _told_by_callback(proposal: Proposal) -> Fact:
+    where = f" from {proposal.sent_from}" if proposal.sent_from else ""
+    if not proposal.is_open:
+        verdict = "It is not this generation's."
+    elif proposal.checks:
+        verdict = f"Being checked; {proposal.checks}× no clear answer."
+    else:
+        verdict = "Being checked."
+    return Fact(
+        proposal.received_at, f"Callback{where}", f"Proposes {proposal.upstream_id}. {verdict}"
+    )
+
+
+def _polled(evidence: Evidence) -> str:
+    unclear = f", the last {evidence.unclear}× without a clear answer" if evidence.unclear else ""
+    return f"{evidence.polls:,}× about its task {evidence.upstream_id}{unclear}."
+
+
+def _cause(message: str) -> str:
+    """Return an event's message in words for people."""
+    lost = message.removeprefix("No whole answer: ")
+    if lost != message:
+        return f"The connection broke before the whole answer came ({lost.rstrip('.')})."
+    if message.endswith("without the vendor's envelope."):
+        status = message.partition(" without")[0]
+        return f"Something answered {status} in the vendor's place."
+    return message

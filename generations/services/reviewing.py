@@ -1,0 +1,132 @@
+"""Look after generations in review: look again, tell managers, carry out what a person decides.
+
+What the evidence is, `evidence` reads; what it means, `advice` says; only people act on that.
+"""
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+from django.template.loader import render_to_string
+
+from accounts.actor import Actor, system_actor
+from accounts.models import Team, WebhookEvent
+from accounts.roles import Permission
+from generations.evidence import TOLD, Review, reviews_of, untold_since
+from generations.lifecycle import State
+from generations.models import CallbackReceipt, Generation, ProviderKey
+from generations.queue import enqueue_check_callback
+from generations.services.adopting import adopt_found_id
+from generations.services.announcing import announce, tell
+from generations.services.corrections import release_doubt, settle_doubt
+from generations.services.moves import remark
+from platform_site.errors import Conflict, InvalidRequest
+
+log = structlog.get_logger(__name__)
+
+# Most doubts resolve within minutes: by a callback, or once two samples of the meter agree.
+PATIENCE = timedelta(minutes=15)
+REVIEW_PATH = "/review/"
+_BATCH = 200
+_MAX_REASON = 500
+
+
+def decide_review(
+    generation: Generation,
+    decision: str,
+    *,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+    upstream_id: str = "",
+) -> None:
+    """Release, settle or adopt, as a form's word says, for who may decide. Raises as those do."""
+    reason = " ".join(reason.replace("\0", "").split())[:_MAX_REASON]
+    match decision:
+        case "release":
+            release_doubt(generation, actor=actor, reason=reason, now=now)
+        case "settle":
+            settle_doubt(generation, actor=actor, reason=reason, now=now)
+        case "adopt":
+            adopt_found_id(generation, upstream_id, actor=actor, reason=reason, now=now)
+        case _:
+            raise InvalidRequest("The decision is release, settle or adopt.", field="decision")
+
+
+def look_now(generation: Generation, *, actor: Actor, now: datetime) -> None:
+    """Have the vendor asked at once: about the task, about what callbacks proposed, and its meter.
+
+    Raises `Conflict` for a generation that is not in review.
+    """
+    if generation.state != State.NEEDS_REVIEW:
+        raise Conflict("This generation is not in review.")
+    with transaction.atomic():
+        remark(generation, "looked", actor=actor, message="The vendor is asked at once.")
+        if generation.upstream_id is not None:
+            polled = Generation.objects.filter(pk=generation.pk, next_poll_at__gt=now)
+            polled.update(next_poll_at=now)
+            return
+        proposed = generation.callbacks.filter(verdict=CallbackReceipt.Verdict.PROPOSED)
+        proposed.update(next_check_at=now)
+        for receipt in proposed:
+            enqueue_check_callback(receipt.pk)
+        keys = ProviderKey.objects.filter(pk=generation.provider_key_id).exclude(secret_token="")
+        keys.update(next_sample_at=now)
+
+
+def tell_long_reviews(*, now: datetime) -> int:
+    """Tell managers of what nothing resolved within `PATIENCE`, once; return how many it is.
+
+    One notice a team, however many there are. Cheap when there is nothing to tell.
+    """
+    by_team: defaultdict[Team, list[Generation]] = defaultdict(list)
+    for generation in untold_since(now - PATIENCE)[:_BATCH]:
+        by_team[generation.team].append(generation)
+    return sum(_tell(team, late, now=now) for team, late in by_team.items())
+
+
+@transaction.atomic
+def _tell(team: Team, late: list[Generation], *, now: datetime) -> int:
+    reviews = reviews_of(late, now=now)
+    credits = sum(one.credits for one in late)
+    films = "1 film needs" if len(late) == 1 else f"{len(late)} films need"
+    # Of two sweeps that found the same oldest one, the notice's key lets one tell.
+    story = f"{late[0].pk}:{reviews[0].evidence.since:%Y%m%d%H%M%S}"
+    mine = tell(
+        team=team,
+        audience=Permission.APPROVE,
+        kind=WebhookEvent.GENERATION_IN_REVIEW,
+        title=f"{films} review: {credits:,} credits stay held",
+        body=render_to_string(
+            "generations/mail/review_waiting.txt", {"reviews": reviews[:10], "count": len(late)}
+        ),
+        key=f"{WebhookEvent.GENERATION_IN_REVIEW}:{story}",
+        path=REVIEW_PATH,
+        now=now,
+    )
+    if not mine:
+        return 0
+    for review in reviews:
+        remark(review.generation, TOLD, actor=system_actor("review"))
+        _announce(review, now=now)
+    log.warning("review_waits", team=team.slug, count=len(late), credits=credits)
+    return len(late)
+
+
+def _announce(review: Review, *, now: datetime) -> None:
+    generation, evidence = review.generation, review.evidence
+    announce(
+        team=generation.team,
+        event=WebhookEvent.GENERATION_IN_REVIEW,
+        reference=str(generation.pk),
+        data={
+            "task": str(generation.pk),
+            "by": generation.user.email,
+            "credits": generation.credits,
+            "reason": generation.review_reason,
+            "since": int(evidence.since.timestamp()),
+            "advice": review.advice.words,
+        },
+        now=now,
+    )
