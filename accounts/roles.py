@@ -23,12 +23,18 @@ class Permission(StrEnum):
     TEAM_KEYS = "manage everybody's API keys and the team's provider keys"
     LIMITS = "set spend limits"
     APPROVE = "approve and deny generations"
+    FILMS = "decide how long films are kept"
     MEMBERS = "invite people and change roles"
 
 
 _VIEWER = frozenset({Permission.VIEW})
 _MEMBER = _VIEWER | {Permission.SUBMIT, Permission.OWN_KEYS}
-_MANAGER = _MEMBER | {Permission.TEAM_KEYS, Permission.LIMITS, Permission.APPROVE}
+_MANAGER = _MEMBER | {
+    Permission.TEAM_KEYS,
+    Permission.LIMITS,
+    Permission.APPROVE,
+    Permission.FILMS,
+}
 _OWNER = _MANAGER | {Permission.MEMBERS}
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
