@@ -102,4 +102,4 @@ def audience_of(notice: Notice) -> list[Membership]:
 def webhook_endpoints_for(membership: Membership) -> QuerySet[WebhookEndpoint]:
     """Return the team's endpoints, for who manages the team's keys. Raises `PermissionDenied`."""
     require(membership, Permission.TEAM_KEYS)
-    return WebhookEndpoint.objects.filter(team=membership.team)
+    return WebhookEndpoint.objects.filter(team=membership.team, removed_at=None)

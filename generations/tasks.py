@@ -5,7 +5,7 @@ from functools import wraps
 from typing import ParamSpec
 from uuid import UUID
 
-from accounts.services.webhooks import deliver as deliver_webhook
+from accounts.services.courier import carry_due
 from generations.queue import hand_back
 from generations.services.announcing import mail_notice
 from generations.services.asking import ask_managers
@@ -59,9 +59,9 @@ def check_callback(receipt_id: int) -> None:
 
 
 @task
-def deliver(delivery_id: str) -> None:
-    """Try once to post one webhook."""
-    deliver_webhook(UUID(delivery_id))
+def deliver() -> None:
+    """Post the webhooks that are due, if nobody else does."""
+    carry_due()
 
 
 @task

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.admin.acting import actor_of
@@ -52,7 +53,7 @@ class WebhookEndpointAdmin(ServiceAdmin):
 
     def delete_model(self, request: HttpRequest, obj: WebhookEndpoint) -> None:
         """Take it away; its deliveries stay."""
-        drop_endpoint(obj, actor=actor_of(request))
+        drop_endpoint(obj, actor=actor_of(request), now=timezone.now())
 
     def buttons_for(self, object_id: str) -> frozenset[str]:
         """Offer the switch that changes something."""

@@ -1,6 +1,5 @@
-"""Add, switch and remove a team's webhook endpoints, and put events into their outbox."""
+"""Add, change, switch and remove a team's webhook endpoints."""
 
-import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -9,11 +8,11 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from accounts.actor import Actor
-from accounts.models import Membership, Team, WebhookDelivery, WebhookEndpoint, WebhookEvent
+from accounts.models import Membership, WebhookEndpoint, WebhookEvent
 from accounts.roles import Permission
 from accounts.selectors import require
 from accounts.services.audit import record
-from accounts.services.webhooks import webhook_secret
+from accounts.services.webhook_health import give_up_waiting
 from platform_site.addresses import literal_address_problem
 from platform_site.errors import Conflict, InvalidRequest
 
@@ -34,7 +33,7 @@ def add_endpoint(
     if problem:
         raise InvalidRequest(f"The URL must be a public HTTP(S) URL ({problem})", field="url")
     chosen = _known_events(events)
-    if WebhookEndpoint.objects.filter(team=team).count() >= MAX_ENDPOINTS:
+    if WebhookEndpoint.objects.filter(team=team, removed_at=None).count() >= MAX_ENDPOINTS:
         raise Conflict(f"A team has at most {MAX_ENDPOINTS} endpoints.", field="url")
     try:
         with transaction.atomic():
@@ -43,6 +42,20 @@ def add_endpoint(
     except IntegrityError:
         raise Conflict("There is an endpoint with this URL already.", field="url") from None
     return endpoint
+
+
+@transaction.atomic
+def choose_events(
+    endpoint: WebhookEndpoint, *, membership: Membership, events: Iterable[str], actor: Actor
+) -> None:
+    """Have other events posted to an endpoint from now on.
+
+    Raises `PermissionDenied`, alike for another team's endpoint, and `InvalidRequest`.
+    """
+    _require_manager(endpoint, membership)
+    endpoint.events = _known_events(events)
+    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(events=endpoint.events)
+    _record(endpoint, "events_chosen", actor, events=endpoint.events)
 
 
 @transaction.atomic
@@ -59,66 +72,39 @@ def set_endpoint_enabled(
 
 @transaction.atomic
 def switch_endpoint(endpoint: WebhookEndpoint, *, enabled: bool, actor: Actor) -> None:
-    """Do what `set_endpoint_enabled` does, for somebody of whom the caller knows that they may."""
-    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(enabled=enabled)
-    endpoint.enabled = enabled
+    """Do what `set_endpoint_enabled` does, for somebody of whom the caller knows that they may.
+
+    Raises `Conflict` for an endpoint that was removed.
+    """
+    there = WebhookEndpoint.objects.filter(pk=endpoint.pk, removed_at=None)
+    if not there.update(enabled=enabled, disabled_reason="", failing_since=None):
+        raise Conflict("The endpoint was removed.")
+    endpoint.enabled, endpoint.disabled_reason, endpoint.failing_since = enabled, "", None
     if not enabled:
-        _give_up_pending(endpoint)
+        give_up_waiting(endpoint, note="The endpoint was switched off.")
     _record(endpoint, "enabled" if enabled else "disabled", actor)
 
 
 @transaction.atomic
-def remove_endpoint(endpoint: WebhookEndpoint, *, membership: Membership, actor: Actor) -> None:
+def remove_endpoint(
+    endpoint: WebhookEndpoint, *, membership: Membership, actor: Actor, now: datetime
+) -> None:
     """Take an endpoint away; its deliveries stay as history. Raises `PermissionDenied`."""
     _require_manager(endpoint, membership)
-    drop_endpoint(endpoint, actor=actor)
+    drop_endpoint(endpoint, actor=actor, now=now)
 
 
 @transaction.atomic
-def drop_endpoint(endpoint: WebhookEndpoint, *, actor: Actor) -> None:
-    """Do what `remove_endpoint` does, for somebody of whom the caller knows that they may."""
-    _give_up_pending(endpoint)
-    _record(endpoint, "removed", actor)
-    endpoint.delete()
+def drop_endpoint(endpoint: WebhookEndpoint, *, actor: Actor, now: datetime) -> None:
+    """Do what `remove_endpoint` does, for somebody of whom the caller knows that they may.
 
-
-def reveal_secret(*, membership: Membership, actor: Actor) -> str:
-    """Return the secret that the team's webhooks are signed with, and record who saw it.
-
-    Raises `PermissionDenied`.
+    The row stays: an event that commits at the same moment must find what it points at.
     """
-    require(membership, Permission.TEAM_KEYS)
-    secret = webhook_secret(membership.team)
-    subject = f"team:{membership.team_id}"
-    record(actor=actor, action="webhook_secret.shown", team=membership.team, subject=subject)
-    return secret
-
-
-def put_event(
-    *, team: Team, event: WebhookEvent, reference: str, data: dict[str, Any], now: datetime
-) -> list[WebhookDelivery]:
-    """Put an event into the outbox of each endpoint that wants it, in the caller's transaction.
-
-    `reference` names what happened, and together with the event says it once an endpoint.
-    Returns the new deliveries, which the caller enqueues.
-    """
-    body = json.dumps(
-        {"type": event, "created_at": int(now.timestamp()), "team": team.slug, "data": data}
-    )
-    endpoints = WebhookEndpoint.objects.filter(team=team, enabled=True)
-    new = []
-    for endpoint in endpoints:
-        if event not in endpoint.events:
-            continue
-        delivery, created = WebhookDelivery.objects.get_or_create(
-            reference=reference,
-            event=event,
-            url=endpoint.url,
-            defaults={"team": team, "endpoint": endpoint, "body": body, "next_attempt_at": now},
-        )
-        if created:
-            new.append(delivery)
-    return new
+    there = WebhookEndpoint.objects.filter(pk=endpoint.pk, removed_at=None)
+    if there.update(removed_at=now, enabled=False):
+        endpoint.removed_at, endpoint.enabled = now, False
+        give_up_waiting(endpoint, note="The endpoint was removed.")
+        _record(endpoint, "removed", actor)
 
 
 def _known_events(events: Iterable[str]) -> list[str]:
@@ -133,14 +119,6 @@ def _known_events(events: Iterable[str]) -> list[str]:
 def _require_manager(endpoint: WebhookEndpoint, membership: Membership) -> None:
     mine = membership.team_id == endpoint.team_id
     require(membership if mine else None, Permission.TEAM_KEYS)
-
-
-def _give_up_pending(endpoint: WebhookEndpoint) -> None:
-    WebhookDelivery.objects.filter(endpoint=endpoint, state=WebhookDelivery.State.PENDING).update(
-        state=WebhookDelivery.State.GIVEN_UP,
-        next_attempt_at=None,
-        response_note="The endpoint was switched off or removed.",
-    )
 
 
 def _record(endpoint: WebhookEndpoint, word: str, actor: Actor, **data: Any) -> None:

@@ -1,144 +1,216 @@
-"""Post webhooks: the vendor's headers and body, signed after Standard Webhooks."""
+"""Post one webhook: the vendor's headers and body, signed after Standard Webhooks.
 
-import base64
-import secrets
+A try is claimed, posted and recorded. The claim and the record are the database's; the post may
+run in any thread. Whoever dies in between leaves a claim that ends by time: the message is posted
+again under the same id, and never lost.
+"""
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db.models import Q
-from django.utils import timezone
+from django.db import transaction
+from django.db.models import Q, Value
+from django.db.models.functions import Coalesce
 from standardwebhooks.webhooks import Webhook
 
-from accounts.models import Team, WebhookDelivery
+from accounts.models import TEST_EVENT, SlowReceiver, WebhookAttempt, WebhookDelivery
+from accounts.retries import asked_wait, next_try, rest_after
+from accounts.services.webhook_health import note_given_up, note_heard, note_unheard, retire
+from accounts.services.webhook_secrets import signing_secrets
 from platform_site.http import PostError, guarded_client, post_json
-from platform_site.keyring import site_keyring
+from platform_site.logs import redact
 
 log = structlog.get_logger(__name__)
 
-TIMEOUT_SECONDS = 10
-_CLAIM = timedelta(seconds=60)
-_OF_A_TASK = ("task.", "approval.")  # the events whose reference is a task's id
-# Seconds to the next try. The vendor tries at once, after 3 minutes and after 10 (FACTS.md); ours
-# goes on for a day.
-RETRIES = (10, 180, 600, 1800, 7200, 21_600, 43_200)
+TIMEOUT_SECONDS = 10.0
+CLAIM = timedelta(seconds=60)  # resolving a name is bounded by the system alone
+_OF_A_TASK = ("task.", "generation.", "approval.")  # whose reference is a task's id
+_SIGNING_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_-]+")
+_OVERLOADED = frozenset({429, 503})  # what Retry-After is honoured with
 
 
-def deliver(delivery_id: UUID) -> None:
-    """Try once to post a pending webhook; any 2xx ends it, the last failure gives it up."""
-    delivery = _claim(delivery_id, now=timezone.now())
-    if delivery is None:
-        return
-    now = timezone.now()
-    body = delivery.body.encode()
-    status, note = None, ""
-    try:
-        with guarded_client(
-            allow=frozenset(settings.OUTBOUND_ALLOW), timeout=TIMEOUT_SECONDS
-        ) as client:
-            reply = post_json(
-                client,
-                delivery.url,
-                body,
-                headers_for(delivery, now=now),
-                deadline_seconds=TIMEOUT_SECONDS,
-            )
-        status, note = reply.status, reply.snippet
-    except PostError as error:
-        note = str(error)
-    _record(delivery, status, note)
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one POST; without a status nobody answered, and `problem` says why."""
+
+    status: int | None
+    snippet: str
+    problem: str
+    duration_ms: int
+    retry_after: str = ""
+
+    @property
+    def is_heard(self) -> bool:
+        """Tell whether the receiver has it."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def hung(self) -> bool:
+        """Tell whether a thread was kept waiting for nothing."""
+        return self.status is None and self.duration_ms >= TIMEOUT_SECONDS * 500
+
+
+def claim_try(delivery: WebhookDelivery, *, now: datetime) -> Mapping[str, str] | None:
+    """Claim the next try and return the headers to send; None when it is not ours to post.
+
+    Of two that claim at once one gets it. Raises `CipherError`, having claimed nothing.
+    """
+    headers = headers_for(delivery, now=now)
+    with transaction.atomic():
+        mine = WebhookDelivery.objects.filter(
+            Q(claimed_until=None) | Q(claimed_until__lte=now),
+            pk=delivery.pk,
+            state=WebhookDelivery.State.PENDING,
+            attempts=delivery.attempts,
+        ).update(
+            attempts=delivery.attempts + 1,
+            series_tries=delivery.series_tries + 1,
+            series_since=Coalesce("series_since", Value(now)),
+            claimed_until=now + CLAIM,
+            next_attempt_at=now + CLAIM,
+        )
+        if not mine:
+            return None
+        delivery.attempts += 1
+        delivery.series_tries += 1
+        delivery.series_since = delivery.series_since or now
+        WebhookAttempt.objects.create(
+            delivery=delivery, number=delivery.attempts, at=now, headers=headers
+        )
+    return headers
 
 
 def headers_for(delivery: WebhookDelivery, *, now: datetime) -> dict[str, str]:
     """Return the vendor's headers, for what is about a task, and the three of Standard Webhooks.
 
-    The id stays the same over retries, so that a receiver can drop doubles.
+    The id stays the same over retries, so that a receiver can drop doubles. While a rotated secret
+    still signs there are two signatures. Raises `CipherError`.
     """
     moment = now.astimezone(UTC)
-    signer = Webhook(webhook_secret(delivery.team))
+    stamp = str(int(moment.timestamp()))
+    signatures = [
+        Webhook(secret).sign(str(delivery.pk), moment, delivery.body)
+        for secret in signing_secrets(delivery.team, now=now)
+    ]
     task = {"X-Task-Id": delivery.reference} if delivery.event.startswith(_OF_A_TASK) else {}
     return {
         "Content-Type": "application/json",
         "X-Event": delivery.event,
         **task,
-        "X-Timestamp": str(int(moment.timestamp())),
+        "X-Timestamp": stamp,
         "webhook-id": str(delivery.pk),
-        "webhook-timestamp": str(int(moment.timestamp())),
-        "webhook-signature": signer.sign(str(delivery.pk), moment, delivery.body),
+        "webhook-timestamp": stamp,
+        "webhook-signature": " ".join(signatures),
     }
 
 
-def webhook_secret(team: Team) -> str:
-    """Return the team's signing secret (`whsec_…`), made at first use and stored encrypted."""
-    ring, bound_to = site_keyring(), _bound_to(team)
-    if not team.webhook_secret_token:
-        fresh = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
-        # The first of two writers wins; both then use what is stored.
-        Team.objects.filter(pk=team.pk, webhook_secret_token="").update(
-            webhook_secret_token=ring.encrypt(fresh, bound_to)
+def post(url: str, body: str, headers: Mapping[str, str]) -> Answer:
+    """Post once, within ten seconds in all; touches no database, so that any thread may."""
+    started = time.monotonic()
+    try:
+        with guarded_client(
+            allow=frozenset(settings.OUTBOUND_ALLOW), timeout=TIMEOUT_SECONDS
+        ) as client:
+            reply = post_json(client, url, body.encode(), headers, deadline_seconds=TIMEOUT_SECONDS)
+    except PostError as error:
+        return Answer(None, "", _without_secrets(str(error)), _since(started))
+    problem = "Redirects are not followed." if 300 <= reply.status < 400 else ""
+    snippet = _without_secrets(reply.snippet)
+    return Answer(reply.status, snippet, problem, _since(started), reply.retry_after)
+
+
+@transaction.atomic
+def record_try(delivery: WebhookDelivery, answer: Answer, *, now: datetime, luck: float) -> None:
+    """Write down what came of a claimed try, and when there is another.
+
+    `luck`, from 0 up to 1, spreads the retries. Any 2xx is the end, whatever was decided meanwhile.
+    """
+    delivery.tries.filter(number=delivery.attempts).update(
+        status=answer.status,
+        duration_ms=answer.duration_ms,
+        snippet=answer.snippet,
+        problem=answer.problem[:300],
+    )
+    _note_pace(delivery, answer, now)
+    if answer.is_heard:
+        unheard = WebhookDelivery.objects.filter(pk=delivery.pk).exclude(
+            state=WebhookDelivery.State.DELIVERED
         )
-        team.refresh_from_db(fields=["webhook_secret_token"])
-    return ring.decrypt(team.webhook_secret_token, bound_to).reveal()
-
-
-def rotate_webhook_seals() -> int:
-    """Seal every team's signing secret anew with the current vault key; return how many."""
-    ring, count = site_keyring(), 0
-    for team in Team.objects.exclude(webhook_secret_token=""):
-        earlier = team.webhook_secret_token
-        if ring.needs_rotation(earlier):
-            bound_to = _bound_to(team)
-            count += Team.objects.filter(pk=team.pk, webhook_secret_token=earlier).update(
-                webhook_secret_token=ring.rotate(earlier, bound_to)
-            )
-    return count
-
-
-def _claim(delivery_id: UUID, *, now: datetime) -> WebhookDelivery | None:
-    delivery = (
-        WebhookDelivery.objects.select_related("team")
-        .filter(pk=delivery_id, state=WebhookDelivery.State.PENDING)
-        .first()
+        unheard.update(
+            **_told(answer),
+            state=WebhookDelivery.State.DELIVERED,
+            delivered_at=now,
+            next_attempt_at=None,
+        )
+        note_heard(delivery)
+        return
+    note_unheard(delivery, now=now)
+    at = _next_try(delivery, answer, now, luck)
+    # A claim that ran out may be another's by now; its holder decides.
+    mine = WebhookDelivery.objects.filter(
+        pk=delivery.pk, state=WebhookDelivery.State.PENDING, attempts=delivery.attempts
     )
-    if delivery is None:
+    if at is not None:
+        mine.update(**_told(answer), next_attempt_at=at)
+    elif mine.update(**_told(answer), next_attempt_at=None, state=WebhookDelivery.State.GIVEN_UP):
+        log.error("webhook_given_up", delivery=str(delivery.pk), status=answer.status)
+        note_given_up(delivery, now=now)
+    if answer.status == 410:
+        retire(delivery, now=now)
+
+
+def _next_try(
+    delivery: WebhookDelivery, answer: Answer, now: datetime, luck: float
+) -> datetime | None:
+    if answer.status == 410 or delivery.event == TEST_EVENT:
         return None
-    # Two copies of one task may run at once: whoever claims posts, the other does nothing.
-    claimed = WebhookDelivery.objects.filter(
-        Q(claimed_until=None) | Q(claimed_until__lte=now),
-        pk=delivery.pk,
-        state=WebhookDelivery.State.PENDING,
-        attempts=delivery.attempts,
-    ).update(
-        attempts=delivery.attempts + 1, claimed_until=now + _CLAIM, next_attempt_at=now + _CLAIM
+    asked = asked_wait(answer.retry_after, now=now) if answer.status in _OVERLOADED else None
+    return next_try(
+        tries=delivery.series_tries,
+        since=delivery.series_since or now,
+        now=now,
+        luck=luck,
+        asked=asked,
     )
-    delivery.attempts += 1
-    return delivery if claimed else None
 
 
-def _record(delivery: WebhookDelivery, status: int | None, note: str) -> None:
-    now = timezone.now()
-    changes: dict[str, object] = {
-        "response_status": status,
+def _told(answer: Answer) -> dict[str, object]:
+    note = answer.problem or answer.snippet
+    return {
+        "response_status": answer.status,
         "response_note": note[:300],
         "claimed_until": None,
     }
-    if status is not None and 200 <= status < 300:
-        changes |= {
-            "state": WebhookDelivery.State.DELIVERED,
-            "delivered_at": now,
-            "next_attempt_at": None,
-        }
-    elif delivery.attempts > len(RETRIES):
-        changes |= {"state": WebhookDelivery.State.GIVEN_UP, "next_attempt_at": None}
-        log.error("webhook_given_up", delivery=str(delivery.pk), status=status)
-    else:
-        wait = timedelta(seconds=RETRIES[delivery.attempts - 1])
-        changes["next_attempt_at"] = now + wait
-    WebhookDelivery.objects.filter(pk=delivery.pk, state=WebhookDelivery.State.PENDING).update(
-        **changes
-    )
 
 
-def _bound_to(team: Team) -> str:
-    return f"accounts_team:webhook_secret_token:{team.pk}"
+def _note_pace(delivery: WebhookDelivery, answer: Answer, now: datetime) -> None:
+    """Leave a host that hung alone for a while; whatever answers at once may be asked at once."""
+    known = SlowReceiver.objects.filter(team_id=delivery.team_id, host=delivery.host)
+    if not answer.hung:
+        known.delete()
+        return
+    row = known.first()
+    if row is None:
+        fresh = SlowReceiver(
+            team_id=delivery.team_id, host=delivery.host, rests_until=now + rest_after(1)
+        )
+        SlowReceiver.objects.bulk_create([fresh], ignore_conflicts=True)
+    elif row.rests_until <= now:
+        # Several posts that hung at once are one hang.
+        known.filter(hangs=row.hangs).update(
+            hangs=row.hangs + 1, rests_until=now + rest_after(row.hangs + 1)
+        )
+
+
+def _since(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)
+
+
+def _without_secrets(text: str) -> str:
+    """Return what a receiver says without keys: it may echo its own settings."""
+    return _SIGNING_SECRET.sub("whsec_…", redact(text))[:1000]

@@ -66,7 +66,11 @@ class TeamAdmin(ServiceAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
         """Add the books in the same query; keep the webhook's secret in the database."""
-        return teams_with_books().order_by("name").defer("webhook_secret_token")
+        return (
+            teams_with_books()
+            .order_by("name")
+            .defer("webhook_secret_token", "webhook_old_secret_token")
+        )
 
     @display(description="available", ordering="available")
     def shown_available(self, team: Any) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -15,9 +16,9 @@ from accounts.services.webhook_endpoints import (
     MAX_ENDPOINTS,
     add_endpoint,
     remove_endpoint,
-    reveal_secret,
     set_endpoint_enabled,
 )
+from accounts.services.webhook_secrets import reveal_secret
 from generations.portal.access import MemberRequest, actor_of, member_required
 from generations.portal.forms import show_error
 from platform_site.errors import InvalidRequest
@@ -82,7 +83,8 @@ def switch(request: MemberRequest, endpoint_id: int) -> HttpResponse:
 def remove(request: MemberRequest, endpoint_id: int) -> HttpResponse:
     """Take an endpoint away."""
     endpoint = get_object_or_404(webhook_endpoints_for(request.membership), pk=endpoint_id)
-    remove_endpoint(endpoint, membership=request.membership, actor=actor_of(request))
+    membership, actor = request.membership, actor_of(request)
+    remove_endpoint(endpoint, membership=membership, actor=actor, now=timezone.now())
     return redirect("webhooks")
 
 

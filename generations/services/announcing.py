@@ -23,7 +23,7 @@ from accounts.services.notices import (
     post_notice,
     postpone_mailing,
 )
-from accounts.services.webhook_endpoints import put_event
+from accounts.services.webhook_outbox import put_event
 from generations.queue import enqueue_deliver, enqueue_mail
 
 log = structlog.get_logger(__name__)
@@ -53,8 +53,8 @@ def announce(
     *, team: Team, event: WebhookEvent, reference: str, data: dict[str, Any], now: datetime
 ) -> None:
     """Put an event into the outbox of the team's endpoints, in the caller's transaction."""
-    for delivery in put_event(team=team, event=event, reference=reference, data=data, now=now):
-        enqueue_deliver(delivery.pk)
+    if put_event(team=team, event=event, reference=reference, data=data, now=now):
+        enqueue_deliver()
 
 
 def mail_notice(notice_id: int) -> None:

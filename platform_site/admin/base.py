@@ -24,6 +24,7 @@ SECRET_FIELDS = frozenset(
         "source_url",
         "token",
         "url",
+        "webhook_old_secret_token",
         "webhook_secret_token",
     }
 )

@@ -16,9 +16,10 @@ from platform_site.http.guard import (
     total_deadline,
 )
 
-MAX_REPLY_BYTES = 64 * 1024
-SNIPPET_CHARACTERS = 500
+SNIPPET_BYTES = 1000
 DEADLINE_SECONDS = 15.0
+# The status is what was asked for: its explanation is not waited for much longer.
+REPLY_SECONDS = 2.0
 
 # PostgreSQL's text takes no NUL, and nobody's log wants the rest.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -59,12 +60,14 @@ class Reply:
 
     Attributes:
         status: The HTTP status; a redirect (3xx) is reported, never followed.
-        snippet: The beginning of its reply, at most 500 characters, safe to store and show as
-            text (it is still the receiver's text: escape it).
+        snippet: The beginning of its reply, at most 1,000 bytes as UTF-8, safe to store and show
+            as text (it is still the receiver's text: escape it).
+        retry_after: The header of that name, unread; empty when there is none.
     """
 
     status: int
     snippet: str
+    retry_after: str = ""
 
 
 def post_json(
@@ -74,7 +77,6 @@ def post_json(
     headers: Mapping[str, str],
     *,
     deadline_seconds: float = DEADLINE_SECONDS,
-    max_reply_bytes: int = MAX_REPLY_BYTES,
 ) -> Reply:
     """Post bytes that are already JSON, exactly as given, so that a signature over them holds.
 
@@ -84,11 +86,10 @@ def post_json(
         body: The request's body.
         headers: Further headers, such as the signature.
         deadline_seconds: Bound on everything, in seconds of monotonic time.
-        max_reply_bytes: The reply is read up to here; the rest stays unread.
 
     Returns:
-        The status and the reply's beginning. A reply that breaks off after its status still
-        counts: the receiver has answered.
+        The status and the reply's beginning; the rest stays unread. A reply that breaks off, or
+        does not come to its end, after its status still counts: the receiver has answered.
 
     Raises:
         PostRefused: The URL or its address is refused; nothing was sent.
@@ -99,7 +100,10 @@ def post_json(
         with total_deadline(deadline_seconds):
             response = client.send(request, stream=True)
             try:
-                return Reply(response.status_code, _snippet(read_capped(response, max_reply_bytes)))
+                with total_deadline(REPLY_SECONDS):
+                    snippet = _snippet(read_capped(response, SNIPPET_BYTES))
+                asked = response.headers.get("retry-after", "")
+                return Reply(response.status_code, snippet, asked)
             finally:
                 response.close()
     except AddressRefused as refused:
@@ -139,5 +143,5 @@ def read_capped(response: httpx.Response, max_bytes: int) -> bytes:
 
 
 def _snippet(reply: bytes) -> str:
-    text = reply[: SNIPPET_CHARACTERS * 4].decode("utf-8", errors="replace")
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)[:SNIPPET_CHARACTERS]
+    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", reply.decode("utf-8", errors="replace"))
+    return text.encode()[:SNIPPET_BYTES].decode(errors="ignore")

@@ -13,10 +13,10 @@ from accounts.selectors import webhook_endpoints_for
 from accounts.services.webhook_endpoints import (
     MAX_ENDPOINTS,
     add_endpoint,
-    put_event,
     remove_endpoint,
     set_endpoint_enabled,
 )
+from accounts.services.webhook_outbox import put_event
 from accounts.services.webhooks import headers_for
 from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
 from tests.factories import ACTOR, make_member
@@ -66,7 +66,7 @@ def test_p32_a_stranger_changes_nothing(alice: Membership, charlie: Membership) 
     with pytest.raises(PermissionDenied):
         set_endpoint_enabled(endpoint, membership=charlie, enabled=False, actor=ACTOR)
     with pytest.raises(PermissionDenied):
-        remove_endpoint(endpoint, membership=charlie, actor=ACTOR)
+        remove_endpoint(endpoint, membership=charlie, actor=ACTOR, now=timezone.now())
     assert WebhookEndpoint.objects.get().enabled
 
 
@@ -156,7 +156,7 @@ def test_what_waits_for_an_endpoint_that_goes_off_is_given_up(alice: Membership)
 def test_a_removed_endpoint_leaves_its_history(alice: Membership) -> None:
     endpoint = add(alice)
     put(alice)
-    remove_endpoint(endpoint, membership=alice, actor=ACTOR)
+    remove_endpoint(endpoint, membership=alice, actor=ACTOR, now=timezone.now())
     assert put(alice, reference="r2") == 0
     delivery = WebhookDelivery.objects.get()
-    assert (delivery.state, delivery.endpoint) == (WebhookDelivery.State.GIVEN_UP, None)
+    assert (delivery.state, delivery.endpoint) == (WebhookDelivery.State.GIVEN_UP, endpoint)

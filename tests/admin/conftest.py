@@ -27,7 +27,7 @@ from accounts.models import (
 )
 from accounts.roles import Permission
 from accounts.services.notices import post_notice
-from accounts.services.webhooks import webhook_secret
+from accounts.services.webhook_secrets import webhook_secret
 from billing.models import (
     Account,
     Hold,

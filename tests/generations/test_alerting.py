@@ -14,7 +14,7 @@ from accounts.models import Membership, Notice, Team, WebhookDelivery, WebhookEv
 from accounts.roles import Role
 from accounts.selectors import notices_for, unread_notices
 from accounts.services.webhook_endpoints import add_endpoint
-from accounts.services.webhooks import webhook_secret
+from accounts.services.webhook_secrets import webhook_secret
 from billing.models import SpendAlert, SpendLimit
 from billing.subjects import Subject
 from generations.lifecycle import Money, State

@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, Membership, WebhookEndpoint, WebhookEvent
 from accounts.roles import Permission
+from accounts.selectors import webhook_endpoints_for
 from accounts.services.notices import post_notice
-from accounts.services.webhooks import webhook_secret
+from accounts.services.webhook_secrets import webhook_secret
 from generations.models import Drift, MeterSample, ProviderKey
 from tests.factories import make_generation, make_provider_key
 from tests.generations.portal.conftest import SignIn
@@ -107,7 +108,7 @@ def test_an_endpoint_is_added_switched_and_removed(manager: Membership, sign_in:
     client.post(f"/webhooks/{endpoint.pk}/switch/", {"enable": "1"})
     assert WebhookEndpoint.objects.get().enabled
     client.post(f"/webhooks/{endpoint.pk}/remove/")
-    assert not WebhookEndpoint.objects.exists()
+    assert not webhook_endpoints_for(manager).exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,183 @@
+"""What is to be posted: events, tests, and what is sent again; and when it is forgotten.
+
+The callers enqueue the courier, in the same transaction.
+"""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.db import transaction
+
+from accounts.actor import Actor
+from accounts.errors import RateLimitExceeded
+from accounts.models import (
+    TEST_EVENT,
+    Membership,
+    SlowReceiver,
+    Team,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+)
+from accounts.roles import Permission
+from accounts.selectors import require
+from accounts.services.audit import record
+from platform_site.errors import Conflict
+
+KEPT_FOR = timedelta(days=30)
+TESTS_A_MINUTE = 6  # of one team
+AGAIN_AFTER = timedelta(seconds=10)  # since the last try
+
+_PRUNED_AT_ONCE = 2000
+
+
+def is_heard(*, team_id: int, event: WebhookEvent) -> bool:
+    """Tell whether any of a team's endpoints wants an event: asked before its facts are read."""
+    chosen = WebhookEndpoint.objects.filter(team_id=team_id, enabled=True)
+    return any(event in events for events in chosen.values_list("events", flat=True))
+
+
+def put_event(
+    *, team: Team, event: WebhookEvent, reference: str, data: dict[str, Any], now: datetime
+) -> list[WebhookDelivery]:
+    """Put an event into the outbox of each endpoint that wants it, in the caller's transaction.
+
+    `reference` names what happened, and together with the event says it once an endpoint.
+    Returns the new deliveries.
+    """
+    body = _body(team, event, data, now)
+    new = []
+    for endpoint in WebhookEndpoint.objects.filter(team=team, enabled=True):
+        if event not in endpoint.events:
+            continue
+        delivery, created = WebhookDelivery.objects.get_or_create(
+            reference=reference,
+            event=event,
+            url=endpoint.url,
+            defaults={"team": team, "endpoint": endpoint, "body": body, "next_attempt_at": now},
+        )
+        if created:
+            new.append(delivery)
+    return new
+
+
+@transaction.atomic
+def put_test(
+    endpoint: WebhookEndpoint, *, membership: Membership, actor: Actor, now: datetime
+) -> WebhookDelivery:
+    """Put a test message into an endpoint's outbox; it is posted once, also to a disabled one.
+
+    Raises `PermissionDenied`, alike for another team's endpoint, `Conflict` for one that was
+    removed, and `RateLimitExceeded` for more than `TESTS_A_MINUTE`.
+    """
+    _require_manager(endpoint.team_id, membership)
+    return put_test_for_operator(endpoint, actor=actor, now=now)
+
+
+@transaction.atomic
+def put_test_for_operator(
+    endpoint: WebhookEndpoint, *, actor: Actor, now: datetime
+) -> WebhookDelivery:
+    """Do what `put_test` does, for somebody of whom the caller knows that they may."""
+    if endpoint.removed_at is not None:
+        raise Conflict("The endpoint was removed.")
+    lately = WebhookDelivery.objects.filter(
+        team_id=endpoint.team_id, event=TEST_EVENT, created_at__gt=now - timedelta(minutes=1)
+    )
+    if lately.count() >= TESTS_A_MINUTE:
+        raise RateLimitExceeded(f"At most {TESTS_A_MINUTE} tests a minute. Wait a moment.")
+    data = {"endpoint": endpoint.pk, "asked_by": actor.name}
+    delivery = WebhookDelivery.objects.create(
+        team=endpoint.team,
+        endpoint=endpoint,
+        url=endpoint.url,
+        event=TEST_EVENT,
+        reference=f"test:{uuid4()}",
+        body=_body(endpoint.team, TEST_EVENT, data, now),
+        next_attempt_at=now,
+        created_at=now,
+    )
+    _wake(delivery, now)
+    _record(delivery, "test_sent", actor)
+    return delivery
+
+
+@transaction.atomic
+def send_again(
+    delivery: WebhookDelivery, *, membership: Membership, actor: Actor, now: datetime
+) -> None:
+    """Post a message again at once, under the same id, and begin another day of tries.
+
+    Raises `PermissionDenied`, alike for another team's delivery, `Conflict` when it is being posted
+    or its endpoint is off, and `RateLimitExceeded` right after a try.
+    """
+    _require_manager(delivery.team_id, membership)
+    send_again_for_operator(delivery, actor=actor, now=now)
+
+
+@transaction.atomic
+def send_again_for_operator(delivery: WebhookDelivery, *, actor: Actor, now: datetime) -> None:
+    """Do what `send_again` does, for somebody of whom the caller knows that they may."""
+    endpoint = delivery.endpoint
+    if endpoint is not None and endpoint.removed_at is not None:
+        raise Conflict("The endpoint was removed.")
+    if endpoint is not None and not endpoint.enabled and delivery.event != TEST_EVENT:
+        raise Conflict("The endpoint is disabled. Enable it first.")
+    if delivery.tries.filter(at__gt=now - AGAIN_AFTER).exists():
+        raise RateLimitExceeded("It was tried a moment ago. Wait a little.")
+    # The attempts tell this press from another one, and from a try that began meanwhile.
+    rested = WebhookDelivery.objects.filter(
+        pk=delivery.pk, attempts=delivery.attempts, state=delivery.state
+    ).exclude(claimed_until__gt=now)
+    if not rested.update(
+        state=WebhookDelivery.State.PENDING,
+        next_attempt_at=now,
+        claimed_until=None,
+        series_tries=0,
+        series_since=None,
+    ):
+        raise Conflict("It is being posted at the moment.")
+    _wake(delivery, now)
+    _record(delivery, "sent_again", actor)
+
+
+def prune_deliveries(*, now: datetime) -> int:
+    """Forget deliveries that ended long ago, and what only they kept; return how many."""
+    old = now - KEPT_FOR
+    ended = WebhookDelivery.objects.filter(created_at__lt=old).exclude(
+        state=WebhookDelivery.State.PENDING
+    )
+    ids = list(ended.values_list("pk", flat=True)[:_PRUNED_AT_ONCE])
+    WebhookDelivery.objects.filter(pk__in=ids).delete()
+    WebhookEndpoint.objects.filter(removed_at__lt=old, deliveries=None).delete()
+    SlowReceiver.objects.filter(rests_until__lt=now - timedelta(days=1)).delete()
+    return len(ids)
+
+
+def _body(team: Team, event: str, data: dict[str, Any], now: datetime) -> str:
+    return json.dumps(
+        {"type": event, "created_at": int(now.timestamp()), "team": team.slug, "data": data}
+    )
+
+
+def _wake(delivery: WebhookDelivery, now: datetime) -> None:
+    """Have a host that is left alone asked again: a person says that it works."""
+    SlowReceiver.objects.filter(team_id=delivery.team_id, host=delivery.host).update(
+        rests_until=now
+    )
+
+
+def _require_manager(team_id: int, membership: Membership) -> None:
+    require(membership if membership.team_id == team_id else None, Permission.TEAM_KEYS)
+
+
+def _record(delivery: WebhookDelivery, word: str, actor: Actor) -> None:
+    record(
+        actor=actor,
+        action=f"webhook.{word}",
+        team=delivery.team,
+        subject=f"webhook_delivery:{delivery.pk}",
+        event=delivery.event,
+    )

@@ -1,0 +1,135 @@
+"""The secret that signs a team's webhooks: made, shown, rotated, and wiped when it has served."""
+
+import base64
+import secrets
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from accounts.actor import Actor
+from accounts.models import Membership, Team
+from accounts.roles import Permission
+from accounts.selectors import require
+from accounts.services.audit import record
+from platform_site.errors import Conflict
+from platform_site.keyring import site_keyring
+
+# Receivers may keep the secret before the present one for so long.
+OLD_SECRET_LIFE = timedelta(hours=24)
+_COLUMNS = ("webhook_secret_token", "webhook_old_secret_token")
+
+
+def webhook_secret(team: Team) -> str:
+    """Return the team's signing secret (`whsec_…`), made at first use and stored encrypted."""
+    if not team.webhook_secret_token:
+        # The first of two writers wins; both then use what is stored.
+        Team.objects.filter(pk=team.pk, webhook_secret_token="").update(
+            webhook_secret_token=_sealed(team, "webhook_secret_token", _fresh())
+        )
+        team.refresh_from_db(fields=["webhook_secret_token"])
+    return _opened(team, "webhook_secret_token")
+
+
+def signing_secrets(team: Team, *, now: datetime) -> list[str]:
+    """Return every secret that signs at the moment, the present one first.
+
+    Raises `CipherError` when one does not open, which an operator can mend (VAULT_KEYS).
+    """
+    signing = [webhook_secret(team)]
+    until = team.webhook_old_secret_until
+    if team.webhook_old_secret_token and until is not None and until > now:
+        signing.append(_opened(team, "webhook_old_secret_token"))
+    return signing
+
+
+def reveal_secret(*, membership: Membership, actor: Actor) -> str:
+    """Return the secret that the team's webhooks are signed with, and record who saw it.
+
+    Raises `PermissionDenied`.
+    """
+    require(membership, Permission.TEAM_KEYS)
+    secret = webhook_secret(membership.team)
+    _record(membership.team, "shown", actor)
+    return secret
+
+
+@transaction.atomic
+def rotate_secret(*, membership: Membership, actor: Actor, now: datetime) -> str:
+    """Replace the team's signing secret and return the fresh one.
+
+    The one before goes on signing beside it for `OLD_SECRET_LIFE`, so that receivers can change
+    over one by one. Raises `PermissionDenied`, and `Conflict` while an earlier one still does.
+    """
+    require(membership, Permission.TEAM_KEYS)
+    team = membership.team
+    earlier = webhook_secret(team)
+    team.refresh_from_db(fields=[*_COLUMNS, "webhook_old_secret_until"])
+    until = team.webhook_old_secret_until
+    if team.webhook_old_secret_token and until is not None and until > now:
+        raise Conflict("The secret before this one still signs. End it first, or wait until then.")
+    fresh = _fresh()
+    # Two people who rotate at once: the second would retire a secret that nobody has seen.
+    rotated = Team.objects.filter(
+        pk=team.pk, webhook_secret_token=team.webhook_secret_token
+    ).update(
+        webhook_secret_token=_sealed(team, "webhook_secret_token", fresh),
+        webhook_old_secret_token=_sealed(team, "webhook_old_secret_token", earlier),
+        webhook_old_secret_until=now + OLD_SECRET_LIFE,
+    )
+    if not rotated:
+        raise Conflict("Somebody else has just rotated the secret.")
+    _record(team, "rotated", actor)
+    team.refresh_from_db(fields=[*_COLUMNS, "webhook_old_secret_until"])
+    return fresh
+
+
+@transaction.atomic
+def end_old_secret(*, membership: Membership, actor: Actor) -> None:
+    """Wipe the secret before the present one at once. Raises `PermissionDenied`, `Conflict`."""
+    require(membership, Permission.TEAM_KEYS)
+    team = membership.team
+    with_one = Team.objects.filter(pk=team.pk).exclude(webhook_old_secret_token="")
+    if not with_one.update(webhook_old_secret_token="", webhook_old_secret_until=None):
+        raise Conflict("No earlier secret signs any more.")
+    _record(team, "old_ended", actor)
+    team.refresh_from_db(fields=["webhook_old_secret_token", "webhook_old_secret_until"])
+
+
+def wipe_old_secrets(*, now: datetime) -> int:
+    """Wipe every earlier secret whose time is over; return how many."""
+    over = Team.objects.filter(webhook_old_secret_until__lte=now)
+    return over.update(webhook_old_secret_token="", webhook_old_secret_until=None)
+
+
+def rotate_webhook_seals() -> int:
+    """Seal every signing secret anew with the current vault key; return how many."""
+    ring, count = site_keyring(), 0
+    for team in Team.objects.all():
+        for column in _COLUMNS:
+            earlier: str = getattr(team, column)
+            if earlier and ring.needs_rotation(earlier):
+                fresh = ring.rotate(earlier, _bound_to(team, column))
+                count += Team.objects.filter(pk=team.pk, **{column: earlier}).update(
+                    **{column: fresh}
+                )
+    return count
+
+
+def _fresh() -> str:
+    return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+
+
+def _sealed(team: Team, column: str, secret: str) -> str:
+    return site_keyring().encrypt(secret, _bound_to(team, column))
+
+
+def _opened(team: Team, column: str) -> str:
+    return site_keyring().decrypt(getattr(team, column), _bound_to(team, column)).reveal()
+
+
+def _bound_to(team: Team, column: str) -> str:
+    return f"accounts_team:{column}:{team.pk}"
+
+
+def _record(team: Team, word: str, actor: Actor) -> None:
+    record(actor=actor, action=f"webhook_secret.{word}", team=team, subject=f"team:{team.pk}")
