@@ -23,13 +23,14 @@ from generations.services.cancelling import (
 )
 from generations.services.corrections import release_doubt
 from generations.services.moves import move
-from generations.services.sending import claim, doubt, record_acceptance, send_generation
+from generations.services.sending import doubt, record_acceptance
 from platform_site.errors import Conflict, PermissionDenied
 from tests.factories import ACTOR, make_api_key, make_generation, make_member
 from tests.support.api import Api
 from tests.support.films import film_bytes
 from tests.support.races import race
 from tests.support.steps import make_due, poll_due, run_queue
+from tests.support.submits import claim, submit
 from tests.support.vendor import CREATE, Exchange, Reply, Vendor, drop, html, refuse, say
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key", "balanced")]
@@ -77,8 +78,8 @@ def test_p16_what_is_queued_is_cancelled_and_given_back_at_once(alice: Membershi
 def test_p16_a_cancelled_one_is_never_sent(alice: Membership, vendor: Vendor) -> None:
     job = make_generation(alice)
     stop(job)
-    run_queue("submit")
-    send_generation(job.pk)
+    run_queue("send")
+    submit(job)
     assert vendor.creates == []
 
 
@@ -186,11 +187,11 @@ def test_p16_what_was_wished_while_being_sent_is_not_sent_again(
         reply(exchange)
 
     vendor.next(CREATE, wish_then_refuse)
-    send_generation(job.pk)
+    submit(job)
     ended = fresh(job)
     assert (ended.state, ended.error_code) == (State.CANCELLED, "cancelled")
     assert books_of(alice.team) == Books(granted=1000, available=1000)
-    run_queue("submit")
+    run_queue("send")
     assert len(vendor.creates) == 1
 
 
@@ -199,14 +200,14 @@ def test_p16_what_was_wished_and_provably_not_sent_is_cancelled(
     alice: Membership, vendor: Vendor
 ) -> None:
     job = make_generation(alice)
-    claimed = claim(job.pk, now=timezone.now())
+    claimed = claim(job)
     assert claimed is not None
     stop(fresh(job))
     with transaction.atomic():
         assert move(claimed, State.QUEUED, actor=ACTOR, next_submit_at=timezone.now())
         assert cancel_if_wished(claimed, now=timezone.now())
     assert (fresh(job).state, books_of(alice.team).held) == (State.CANCELLED, 0)
-    run_queue("submit")
+    run_queue("send")
     assert vendor.creates == []
 
 
@@ -228,7 +229,7 @@ def test_p16_a_wish_about_what_may_have_been_accepted_releases_nothing(
         reply(exchange)
 
     vendor.next(CREATE, vendor.accepts_then(wish_then_break))
-    send_generation(job.pk)
+    submit(job)
     doubted = fresh(job)
     assert doubted.state == State.NEEDS_REVIEW
     assert doubted.cancel_asked_at is not None
@@ -321,7 +322,7 @@ def test_p16_fifty_cancels_and_claims_at_once_leave_it_sent_and_held_or_unsent_a
 
         def work(number: int, job: Generation = job) -> None:
             if number % 2:
-                send_generation(job.pk)
+                submit(job)
             else:
                 stop(fresh(job))
 
@@ -349,7 +350,7 @@ def test_p16_a_wish_that_races_a_requeue_is_never_left_in_the_queue(
     def work(number: int) -> None:
         job = jobs[number // 2]
         if number % 2:
-            send_generation(job.pk)
+            submit(job)
         else:
             stop(fresh(job))
 
@@ -389,7 +390,7 @@ def test_p16_a_cancel_that_races_the_vendors_reply_never_releases(
 ) -> None:
     for number in range(4):
         job = make_generation(alice)
-        claimed = claim(job.pk, now=timezone.now())
+        claimed = claim(job)
         assert claimed is not None
 
         def work(turn: int, claimed: Generation = claimed, number: int = number) -> None:

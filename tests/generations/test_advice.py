@@ -1,0 +1,134 @@
+"""What evidence says: pure, and never more than it proves (P13)."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from generations.advice import Deed, Evidence, MeterLook, Proposal, advise, story_of
+from generations.lifecycle import ReviewReason
+
+SENT = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
+SOON = SENT + timedelta(minutes=3)
+BEFORE = MeterLook(SENT - timedelta(minutes=2), 100, 900, "Agrees")
+AFTER = MeterLook(SENT + timedelta(minutes=2), 170, 830, "Waiting for a second quiet sample")
+
+
+def evidence(**more: Any) -> Evidence:
+    known: dict[str, Any] = {
+        "reason": ReviewReason.SUBMIT_UNKNOWN,
+        "credits": 70,
+        "key": "“Studio” …1234",
+        "sent_at": SENT,
+        "since": SENT + timedelta(seconds=30),
+        "cause": "No whole answer: ReadTimeout.",
+        "before": BEFORE,
+        "next_sample_at": SOON,
+    }
+    return Evidence(**{**known, **more})
+
+
+def proposal(**more: Any) -> Proposal:
+    known = {"upstream_id": "task-7", "received_at": SENT + timedelta(minutes=1), "is_open": True}
+    return Proposal(**{**known, **more})
+
+
+@pytest.mark.parametrize(
+    ("more", "deed", "words"),
+    [
+        ({}, Deed.WAIT, "No evidence yet"),
+        ({"after": AFTER}, Deed.WAIT, "No evidence yet"),
+        ({"proposals": [proposal()]}, Deed.WAIT, "the id task-7: it is being checked"),
+        ({"proposals": [proposal(checks=3)]}, Deed.WAIT, "no clear answer 3×"),
+        ({"proposals": [proposal(is_open=False)]}, Deed.WAIT, "No evidence yet"),
+        ({"moved": "It moved."}, Deed.ADOPT, "by exactly its 70 credits"),
+        ({"moved": "It moved.", "alternatives": 3}, Deed.ADOPT, "this or another of 3"),
+        ({"moved": "It moved.", "together": 2}, Deed.ADOPT, "what 2 lost ones cost"),
+        ({"still": "It stood."}, Deed.RELEASE, "did not move by its 70 credits"),
+        ({"moved": "It moved.", "still": "It stood."}, Deed.ADOPT, "by exactly its 70 credits"),
+        ({"next_sample_at": None}, Deed.DECIDE, "the key's meter is not read"),
+        ({"before": None}, Deed.DECIDE, "Nobody read the meter before"),
+        (
+            {"after": MeterLook(SOON, None, None)},
+            Deed.DECIDE,
+            "meter says nothing about this key",
+        ),
+        ({"moved": "It moved.", "proposals": [proposal()]}, Deed.WAIT, "being checked"),
+    ],
+)
+def test_p13_a_lost_submit_is_advised_by_its_evidence(
+    more: dict[str, Any], deed: Deed, words: str
+) -> None:
+    advice = advise(evidence(**more), now=SOON)
+    assert (advice.deed, words in advice.words) == (deed, True), advice
+
+
+@pytest.mark.parametrize(
+    ("hours", "unclear", "deed", "words"),
+    [
+        (1, 0, Deed.WAIT, "says that it still works"),
+        (1, 4, Deed.WAIT, "last 4 answers about it were unclear"),
+        (49, 0, Deed.DECIDE, "Silent for 2 days"),
+    ],
+)
+def test_p13_a_silent_one_waits_for_the_vendors_word(
+    hours: int, unclear: int, deed: Deed, words: str
+) -> None:
+    silent = evidence(
+        reason=ReviewReason.SILENT, upstream_id="task-7", unclear=unclear, next_poll_at=SOON
+    )
+    advice = advise(silent, now=silent.since + timedelta(hours=hours))
+    assert (advice.deed, advice.next_look, words in advice.words) == (deed, SOON, True), advice
+
+
+def test_p13_nothing_but_a_still_meter_advises_to_give_credits_back() -> None:
+    for more in ({}, {"proposals": [proposal(is_open=False)] * 50}, {"after": AFTER}):
+        for reason in ReviewReason:
+            assert advise(evidence(reason=reason, **more), now=SOON).deed != Deed.RELEASE
+
+
+def test_the_story_is_told_in_its_order() -> None:
+    facts = story_of(
+        evidence(
+            proposals=[proposal(sent_from="10.0.0.1"), proposal(is_open=False)],
+            after=AFTER,
+            moved="It moved.",
+        )
+    )
+    assert [fact.at for fact in facts] == sorted(fact.at for fact in facts)
+    assert [fact.what for fact in facts] == [
+        "Meter before",
+        "Sent to the vendor",
+        "Answer lost",
+        "Callback from 10.0.0.1",
+        "Callback",
+        "Meter after",
+        "What it means",
+    ]
+    assert facts[2].detail == "The connection broke before the whole answer came (ReadTimeout)."
+    assert "Proposes task-7. Being checked." in facts[3].detail
+    assert "not this generation's" in facts[4].detail
+    assert facts[5].detail.startswith("The vendor says 170 consumed, 830 left.")
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (
+            "HTTP 502 without the vendor's envelope.",
+            "Something answered HTTP 502 in the vendor's place.",
+        ),
+        ("The worker stopped while submitting.", "The worker stopped while submitting."),
+    ],
+)
+def test_the_story_says_how_it_was_lost(cause: str, words: str) -> None:
+    assert story_of(evidence(cause=cause, before=None))[1].detail == words
+
+
+def test_the_story_of_a_silent_one_says_how_often_it_was_asked() -> None:
+    silent = evidence(reason=ReviewReason.SILENT, upstream_id="task-7", polls=1234, unclear=2)
+    last = story_of(silent)[-1]
+    assert (last.what, last.detail) == (
+        "Asked",
+        "1,234× about its task task-7, the last 2× without a clear answer.",
+    )

@@ -1,0 +1,269 @@
+"""Callbacks of liars, in crowds, too late: the true one finds its generation (P14, P30)."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Membership
+from billing.models import Transfer
+from billing.selectors import books_of
+from generations.audit import audit
+from generations.lifecycle import State
+from generations.models import Film, Generation, ProviderKey
+from generations.services.callbacks import MAX_RECEIPTS, check_callback
+from generations.services.corrections import WATCH, release_doubt, settle_doubt
+from generations.services.provider_keys import delete_provider_key, wipe_sealed_keys
+from generations.services.sweep import enqueue_due_steps
+from tests.factories import ACTOR, make_generation
+from tests.support.films import film_bytes
+from tests.support.races import race
+from tests.support.steps import empty_queue, poll_due, run_queue
+from tests.support.submits import submit
+from tests.support.vendor import CREATE, TASKS, Exchange, Vendor, drop, html, say
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
+CHEAP: dict[str, Any] = {"duration": 4, "resolution": "480p", "generate_audio": False}
+EndDoubt = Callable[..., None]
+
+
+def lose(membership: Membership, vendor: Vendor) -> Generation:
+    """Make a generation that the vendor accepted while its reply was lost."""
+    job = make_generation(membership, **CHEAP)
+    vendor.next(CREATE, vendor.accepts_then(drop))
+    submit(job)
+    job.refresh_from_db()
+    assert job.state == State.NEEDS_REVIEW
+    return job
+
+
+@pytest.fixture
+def lost(alice: Membership, vendor: Vendor) -> Generation:
+    """A generation whose submit was accepted while the reply got lost."""
+    return lose(alice, vendor)
+
+
+def call(job: Generation, upstream_id: str) -> int:
+    """Post a callback on the generation's path; return the status of the answer."""
+    body = json.dumps({"id": upstream_id, "status": "completed"})
+    path = f"/callbacks/{job.callback_token}"
+    status: int = Client().post(path, body, content_type="application/json").status_code
+    return status
+
+
+def fresh(job: Generation) -> Generation:
+    return Generation.objects.select_related("hold").get(pk=job.pk)
+
+
+def verdicts(job: Generation) -> list[str]:
+    return list(job.callbacks.order_by("id").values_list("verdict", flat=True))
+
+
+def closings(job: Generation) -> list[str]:
+    entries = Transfer.objects.filter(hold=job.hold_id).exclude(kind="hold")
+    return list(entries.order_by("id").values_list("kind", flat=True))
+
+
+# Liars and crowds
+
+
+def test_p30_a_forged_proposal_before_the_true_one_keeps_it_from_nothing(
+    lost: Generation, vendor: Vendor
+) -> None:
+    task = vendor.only_task
+    for name in ("forged", task):
+        assert call(lost, name) == 204
+    run_queue("check_callback")
+    assert (fresh(lost).upstream_id, verdicts(lost)) == (task, ["rejected", "adopted"])
+
+
+def test_p30_fifty_forged_proposals_do_not_keep_the_true_one_out(
+    lost: Generation, vendor: Vendor
+) -> None:
+    for number in range(MAX_RECEIPTS + 20):
+        assert call(lost, f"forged-{number}") == 204
+        run_queue("check_callback")
+    assert lost.callbacks.count() == MAX_RECEIPTS
+    assert call(lost, vendor.only_task) == 204
+    assert lost.callbacks.count() == MAX_RECEIPTS
+    assert lost.events.filter(kind="callback").count() == MAX_RECEIPTS
+    run_queue("check_callback")
+    assert fresh(lost).upstream_id == vendor.only_task
+
+
+def test_p30_while_too_many_wait_to_be_checked_the_vendor_is_asked_to_call_again(
+    lost: Generation, vendor: Vendor
+) -> None:
+    for number in range(MAX_RECEIPTS):
+        vendor.always(f"{TASKS}forged-{number}", html(502))
+        assert call(lost, f"forged-{number}") == 204
+    run_queue("check_callback")
+    assert call(lost, vendor.only_task) == 503
+    assert call(lost, "forged-7") == 204, "it waits to be checked already"
+    assert lost.callbacks.count() == MAX_RECEIPTS
+    for number in range(MAX_RECEIPTS):
+        vendor.always(f"{TASKS}forged-{number}", None)
+    empty_queue()
+    enqueue_due_steps(timezone.now() + timedelta(hours=1))
+    run_queue("check_callback")
+    assert call(lost, vendor.only_task) == 204
+    run_queue("check_callback")
+    assert fresh(lost).upstream_id == vendor.only_task
+
+
+def test_p30_doubles_of_one_forged_id_leave_room_for_the_true_one(
+    lost: Generation, vendor: Vendor
+) -> None:
+    vendor.always(f"{TASKS}forged", html(502))
+    for _ in range(MAX_RECEIPTS * 2):
+        assert call(lost, "forged") == 204
+    assert call(lost, vendor.only_task) == 204
+    run_queue("check_callback")
+    assert fresh(lost).upstream_id == vendor.only_task
+
+
+def test_p30_one_id_proposed_for_two_generations_is_adopted_by_one(
+    alice: Membership, vendor: Vendor
+) -> None:
+    first, second = lose(alice, vendor), lose(alice, vendor)
+    task, other = vendor.tasks
+    for job in (first, second):
+        call(job, task)
+    run_queue("check_callback")
+    assert [fresh(one).upstream_id for one in (first, second)] == [task, None]
+    assert verdicts(second) == ["rejected"]
+    call(second, other)
+    run_queue("check_callback")
+    assert fresh(second).upstream_id == other
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_p30_one_id_checked_for_many_at_once_is_adopted_by_one(
+    alice: Membership, charlie: Membership, vendor: Vendor
+) -> None:
+    ProviderKey.objects.filter(team=charlie.team).update(endpoint=vendor.url)
+    lost = [lose(alice, vendor), lose(charlie, vendor), lose(alice, vendor), lose(charlie, vendor)]
+    task = next(iter(vendor.tasks))
+    for job in lost:
+        call(job, task)
+    receipts = [job.callbacks.get().pk for job in lost] * 2
+    assert race(len(receipts), lambda number: check_callback(receipts[number])) == [None] * 8
+    assert Generation.objects.filter(upstream_id=task).count() == 1
+
+
+# Too late, after a person's decision
+
+
+@pytest.mark.parametrize(
+    ("end", "word", "entries", "spent"),
+    [
+        (release_doubt, "completed", ["release", "adjust"], 12),
+        (release_doubt, "failed", ["release"], 0),
+        (settle_doubt, "completed", ["settle"], 12),
+        (settle_doubt, "failed", ["settle", "adjust"], 0),
+    ],
+)
+def test_p14_a_callback_after_the_decision_lets_the_vendors_word_correct_it(
+    lost: Generation, vendor: Vendor, end: EndDoubt, word: str, entries: list[str], spent: int
+) -> None:
+    end(lost, actor=ACTOR, reason="Nothing in the console", now=timezone.now())
+    task = vendor.only_task
+    if word == "completed":
+        vendor.finish(task, film_bytes())
+    else:
+        vendor.fail(task)
+    assert call(lost, task) == 204
+    assert closings(lost) == entries[:1], "the callback itself decided"
+    run_queue("check_callback")
+    assert (fresh(lost).state, fresh(lost).upstream_id) == (State.FAILED, task)
+    assert verdicts(lost) == ["adopted"]
+    for _ in range(3):
+        call(lost, task)
+        poll_due()
+    run_queue("check_callback", "keep")
+    assert closings(lost) == entries
+    assert books_of(lost.team).spent == spent
+    assert Film.objects.filter(state=Film.State.KEPT).count() == (word == "completed")
+    assert list(audit()) == []
+
+
+def test_p30_a_forged_callback_after_the_decision_changes_nothing(
+    lost: Generation, vendor: Vendor
+) -> None:
+    release_doubt(lost, actor=ACTOR, reason="x", now=timezone.now())
+    vendor.add_task("older", created_at=1)
+    for name in ("forged", "older"):
+        assert call(lost, name) == 204
+    run_queue("check_callback")
+    poll_due()
+    assert verdicts(lost) == ["rejected", "rejected"]
+    assert (closings(lost), fresh(lost).upstream_id) == (["release"], None)
+
+
+def test_p14_past_the_watch_a_late_callback_is_a_404(lost: Generation, vendor: Vendor) -> None:
+    release_doubt(lost, actor=ACTOR, reason="x", now=timezone.now() - WATCH)
+    assert call(lost, vendor.only_task) == 404
+
+
+def test_p14_a_proposal_that_waited_for_the_vendor_outlives_the_decision(
+    lost: Generation, vendor: Vendor
+) -> None:
+    task = vendor.only_task
+    vendor.next(f"{TASKS}{task}", html(502))
+    call(lost, task)
+    run_queue("check_callback")
+    release_doubt(fresh(lost), actor=ACTOR, reason="x", now=timezone.now())
+    vendor.finish(task, film_bytes())
+    enqueue_due_steps(timezone.now() + timedelta(minutes=1))
+    run_queue("check_callback")
+    poll_due()
+    assert closings(lost) == ["release", "adjust"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_p14_a_decision_while_the_vendor_is_asked_loses_no_id(
+    alice: Membership, vendor: Vendor
+) -> None:
+    lost = lose(alice, vendor)
+    task = vendor.only_task
+
+    def decide_then_answer(exchange: Exchange) -> None:
+        race(
+            1,
+            lambda _n: release_doubt(fresh(lost), actor=ACTOR, reason="x", now=timezone.now()),
+        )
+        say(200, vendor.tasks[task])(exchange)
+
+    vendor.next(f"{TASKS}{task}", decide_then_answer)
+    call(lost, task)
+    run_queue("check_callback")
+    assert (fresh(lost).state, fresh(lost).upstream_id) == (State.FAILED, task)
+    assert verdicts(lost) == ["adopted"]
+    vendor.finish(task, film_bytes())
+    poll_due()
+    assert closings(lost) == ["release", "adjust"]
+
+
+def test_p25_a_deleted_key_is_kept_while_a_late_id_is_awaited(
+    lost: Generation, vendor: Vendor
+) -> None:
+    release_doubt(lost, actor=ACTOR, reason="x", now=timezone.now())
+    key = ProviderKey.objects.get(pk=lost.provider_key_id)
+    delete_provider_key(key, actor=ACTOR)
+    vendor.finish(vendor.only_task, urls=[])
+    call(lost, vendor.only_task)
+    run_queue("check_callback")
+    poll_due()
+    assert closings(lost) == ["release", "adjust"]
+    assert wipe_sealed_keys() == 1
+
+
+def test_p25_past_the_watch_a_deleted_key_is_wiped(lost: Generation) -> None:
+    release_doubt(lost, actor=ACTOR, reason="x", now=timezone.now() - WATCH)
+    delete_provider_key(ProviderKey.objects.get(pk=lost.provider_key_id), actor=ACTOR)
+    assert ProviderKey.objects.get(pk=lost.provider_key_id).secret_token == ""

@@ -1,0 +1,32 @@
+"""Submit one chosen generation, whoever's turn it is."""
+
+from django.utils import timezone
+
+from accounts.actor import system_actor
+from generations.lifecycle import State
+from generations.models import Generation
+from generations.services.moves import move
+from generations.services.sending import post_generation
+
+
+def claim(generation: Generation) -> Generation | None:
+    """Move this generation to `submitting` as the dispatcher would; None when it is not queued."""
+    found = Generation.objects.select_related("provider_key", "team").get(pk=generation.pk)
+    if found.state != State.QUEUED:
+        return None
+    now = timezone.now()
+    claimed = move(
+        found,
+        State.SUBMITTING,
+        actor=system_actor("submit"),
+        submitted_at=now,
+        next_submit_at=None,
+    )
+    return found if claimed else None
+
+
+def submit(generation: Generation) -> None:
+    """Claim this generation and send it to the vendor; do nothing when it is not queued."""
+    claimed = claim(generation)
+    if claimed is not None:
+        post_generation(claimed)
