@@ -1,10 +1,16 @@
-"""Judge what only this app can: that the folders films go to can be written."""
+"""Judge what only this app can: that films can be written, and that its tasks fit their queues."""
 
 import os
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+
+from generations.provider.client import SUBMIT_SECONDS
+from platform_site.queues import GRACE_SECONDS, MAIN_QUEUE, settings_of
+
+# A transaction may wait this long for other writers (SQLite's timeout).
+_WRITE_SECONDS = 20
 
 
 @register()
@@ -15,3 +21,18 @@ def data_dir_is_writable(**_kwargs: Any) -> list[CheckMessage]:
         hint = "Set DATA_DIR to a folder that this process may write to."
         return [Error(f"DATA_DIR {folder} is not writable.", hint=hint, id="dailies.E010")]
     return []
+
+
+@register()
+def posts_are_never_cut_off(**_kwargs: Any) -> list[CheckMessage]:
+    """E011: whoever kills a POST to the vendor midway never learns whether it was accepted."""
+    least = SUBMIT_SECONDS + _WRITE_SECONDS
+    found: list[CheckMessage] = []
+    timeout = settings_of(MAIN_QUEUE)["timeout"]
+    if isinstance(timeout, int) and timeout < least:
+        hint = f"Set Q_CLUSTER's 'timeout' to {least} or more."
+        found.append(Error("The queue cuts off sends.", hint=hint, id="dailies.E011"))
+    if least > GRACE_SECONDS:
+        hint = f"Set GRACE_SECONDS in queues.py to {least} or more."
+        found.append(Error("A stop cuts off sends.", hint=hint, id="dailies.E011"))
+    return found

@@ -11,4 +11,5 @@ class PlatformSiteConfig(AppConfig):
 
     def ready(self) -> None:
         """Import the checks, which register themselves."""
-        import platform_site.checks  # noqa: F401
+        import platform_site.checks
+        import platform_site.clusters.checks  # noqa: F401

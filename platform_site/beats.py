@@ -1,26 +1,19 @@
-"""The proof that background work is done, end to end: a row that only a task writes.
-
-A cluster can freeze while its own status still says idle, so nothing that a process says of
-itself counts; a task that went through the queue and a worker does.
-"""
+"""When a background loop last did its work. Clusters have a proof of their own: `clusters`."""
 
 from django.utils import timezone
 
 from platform_site.models import Beat
 
-CLUSTER_BEAT = "cluster"
+SWEEP_BEAT = "sweep"
 
 
-def record_beat(name: str = CLUSTER_BEAT) -> None:
-    """Write down that `name` works now. Call it from a task, never from what watches it."""
+def record_beat(name: str = SWEEP_BEAT) -> None:
+    """Write down that the loop `name` works now. Call it from the loop, never from its watcher."""
     Beat.objects.update_or_create(name=name, defaults={"beaten_at": timezone.now()})
 
 
-def beat_age_seconds(name: str = CLUSTER_BEAT) -> float | None:
-    """Return the seconds since `name` last proved that it works; None if it never did.
-
-    Raises `django.db.DatabaseError` when the database cannot be asked.
-    """
+def beat_age_seconds(name: str = SWEEP_BEAT) -> float | None:
+    """Return the seconds since `name` last did its work; None if it never did."""
     beaten_at = Beat.objects.filter(name=name).values_list("beaten_at", flat=True).first()
     if beaten_at is None:
         return None

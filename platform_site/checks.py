@@ -1,6 +1,5 @@
 """Judge the configuration: each mistake has an id and a hint."""
 
-import math
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from platform_site.addresses import allowed_targets, parse_networks
 from platform_site.cipher import CipherError, Keyring
 from platform_site.environment import problems
+from platform_site.stores.settings import ADDRESSINGS, S3, VARIABLES
 
 
 @register(Tags.security)
@@ -63,15 +63,35 @@ def environment_parses(**_kwargs: Any) -> list[CheckMessage]:
 
 
 @register()
-def queue_retries_late_enough(**_kwargs: Any) -> list[CheckMessage]:
-    """E005: a copy of a task must not start while the first still runs (see settings)."""
-    queue: dict[str, Any] = settings.Q_CLUSTER
-    ahead = queue["queue_limit"] + queue["workers"] + queue["bulk"]
-    least = queue["timeout"] * math.ceil(ahead / queue["workers"]) + 3
-    if queue["retry"] <= least:
-        hint = f"Set Q_CLUSTER['retry'] above {least}, or WORKERS higher."
-        return [Error("The queue would run copies of a task.", hint=hint, id="dailies.E005")]
-    return []
+def s3_is_whole(**_kwargs: Any) -> list[CheckMessage]:
+    """E020: a bucket that is only half described would lose films to a folder, or to nobody."""
+    s3: S3 = settings.S3
+    said = [name for field, name in VARIABLES.items() if getattr(s3, field)]
+    endpoint = urlsplit(s3.endpoint_url)
+    is_address = endpoint.scheme in {"http", "https"} and endpoint.hostname
+    mistakes = [
+        (
+            said and not s3.bucket,
+            f"{', '.join(said)} without S3_BUCKET.",
+            "Set S3_BUCKET, or none of the S3_ variables to store films in DATA_DIR.",
+        ),
+        (
+            bool(s3.access_key_id) != bool(s3.secret_access_key),
+            "S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY go together.",
+            "Set both, or neither to use a role or profile of the machine.",
+        ),
+        (
+            s3.endpoint_url and not is_address,
+            "S3_ENDPOINT_URL is not an http(s) address.",
+            "Set it to something like https://s3.example.com, or leave it empty for Amazon's.",
+        ),
+        (
+            s3.addressing not in {"", *ADDRESSINGS},
+            f"S3_ADDRESSING is not one of {', '.join(ADDRESSINGS)}.",
+            "Leave it empty unless your store wants buckets in its host names: then virtual.",
+        ),
+    ]
+    return [Error(text, hint=hint, id="dailies.E020") for wrong, text, hint in mistakes if wrong]
 
 
 @register(Tags.security, deploy=True)

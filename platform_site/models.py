@@ -1,4 +1,4 @@
-"""What the site itself remembers: heartbeats and leases of background loops."""
+"""What the site itself remembers: its clusters, and beats and leases of background loops."""
 
 from django.db import models
 
@@ -12,6 +12,25 @@ class Beat(models.Model):
     def __str__(self) -> str:
         """Name the loop."""
         return self.name
+
+
+class Cluster(models.Model):
+    """A background cluster that runs somewhere, and when it last proved that it works.
+
+    `secret_mark` tells whether two share the SECRET_KEY, and nothing about it.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    queue = models.CharField(max_length=100)
+    host = models.CharField(max_length=255)
+    pid = models.PositiveIntegerField()
+    secret_mark = models.CharField(max_length=16)
+    started_at = models.DateTimeField()
+    beaten_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        """Name what it serves and where."""
+        return f"{self.queue} on {self.host}"
 
 
 class Lease(models.Model):

@@ -1,8 +1,22 @@
-"""The names of the queues. Each is served by clusters of its own, which share nothing but the host.
+"""The queues' names and settings. Each is served by clusters of its own, on any number of hosts.
 
 Films take minutes and a lot of bandwidth: in a queue of their own they never hold up a send.
 """
 
+from typing import Any
+
+from django.conf import settings
+
 MAIN_QUEUE = "dailies"
 FILM_QUEUE = "films"
 QUEUES = (MAIN_QUEUE, FILM_QUEUE)
+# From a worker's SIGTERM to its end. A POST that may cost money is never cut off: this is what it
+# can last, with its outcome's transaction behind other writers.
+GRACE_SECONDS = 75
+
+
+def settings_of(queue: str) -> dict[str, Any]:
+    """Return what django-q2 makes of `Q_CLUSTER` in a process that serves `queue`."""
+    common: dict[str, Any] = settings.Q_CLUSTER
+    own: dict[str, Any] = common.get("ALT_CLUSTERS", {}).get(queue, {})
+    return {**common, **own}

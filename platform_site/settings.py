@@ -148,7 +148,16 @@ if _engine.endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 else:
-    DATABASES["default"]["OPTIONS"] = {"server_side_binding": True}
+    DATABASES["default"]["OPTIONS"] = {
+        "server_side_binding": True,
+        # A network that swallows everything is noticed in seconds, not after hours.
+        "connect_timeout": 10,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -159,7 +168,8 @@ CACHES = {
     else {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "cache",
-    }
+    },
+    "nowhere": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
 }
 
 FILMS_DIR = DATA_DIR / "films"
@@ -184,7 +194,10 @@ STORAGES = {
 Q_CLUSTER = {
     "name": MAIN_QUEUE,
     "orm": "default",
-    "workers": value_of(env.int, "WORKERS", 3),
+    "broker_class": "platform_site.clusters.broker.PulsingBroker",
+    # Its own status says idle of a frozen cluster too: nobody reads it, nothing stores it.
+    "cache": "nowhere",
+    "workers": value_of(env.int, "WORKERS", 4),
     "queue_limit": 4,
     "bulk": 1,
     "timeout": 120,

@@ -45,11 +45,6 @@ def test_each_mistake_has_its_id(
     assert found(settings, **changes) == {f"dailies.{number}" for number in expected.split()}
 
 
-def test_a_queue_that_retries_too_early_is_told(settings: Settings) -> None:
-    queue = {**settings.Q_CLUSTER, "retry": settings.Q_CLUSTER["timeout"]}
-    assert found(settings, Q_CLUSTER=queue) == {"dailies.E005"}
-
-
 def test_a_variable_that_cannot_be_read_is_named(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,17 +1,18 @@
 """`manage.py worker`: one background cluster, with the queue's standing orders in place."""
 
 import argparse
-import gc
 import os
 import sys
 from typing import Any
+from uuid import UUID, uuid4
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django_q.conf import Conf
 
 import generations.tasks  # noqa: F401 (loaded before the fork: the workers share its memory)
 from generations.services.schedules import ensure_schedules
-from platform_site.cluster import StoppableCluster
+from platform_site.clusters.presence import ForeignSecrets
+from platform_site.clusters.process import run_cluster
 from platform_site.queues import MAIN_QUEUE, QUEUES
 
 
@@ -25,19 +26,22 @@ class Command(BaseCommand):
         parser.add_argument(
             "--queue",
             choices=QUEUES,
-            default=os.environ.get("Q_CLUSTER_NAME", MAIN_QUEUE),
+            default=os.environ.get("Q_CLUSTER_NAME") or MAIN_QUEUE,
             help="the queue to serve; Q_CLUSTER_NAME in the environment says the same",
         )
+        parser.add_argument(
+            "--cluster", type=UUID, help="the id under which it proves that it works; default: new"
+        )
 
-    def handle(self, *_args: Any, queue: str, **_options: Any) -> None:
-        """Serve one queue until it is stopped."""
+    def handle(self, *_args: Any, queue: str, cluster: UUID | None, **_options: Any) -> None:
+        """Serve one queue until SIGTERM; raise CommandError where its hosts share no secrets."""
         if queue != Conf.CLUSTER_NAME:
             # django-q2 chooses its queue while it is imported, which has happened.
             environ = {**os.environ, "Q_CLUSTER_NAME": queue}
             os.execve(sys.executable, sys.orig_argv, environ)  # noqa: S606 (itself, anew)
         if queue == MAIN_QUEUE:
             ensure_schedules()
-        # What is loaded stays out of collections, which would copy its pages into each worker.
-        gc.collect()
-        gc.freeze()
-        StoppableCluster().start()
+        try:
+            run_cluster(cluster or uuid4(), queue=queue)
+        except ForeignSecrets as refusal:
+            raise CommandError(refusal.message) from refusal

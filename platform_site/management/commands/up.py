@@ -6,18 +6,20 @@ import logging
 import os
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 
-from platform_site.beats import beat_age_seconds
+from platform_site.clusters.presence import silence_seconds
 from platform_site.environment import BASE_DIR
-from platform_site.queues import FILM_QUEUE, MAIN_QUEUE
+from platform_site.queues import FILM_QUEUE, GRACE_SECONDS, MAIN_QUEUE, settings_of
 from platform_site.supervisor.child import ChildSpec
 from platform_site.supervisor.supervise import Supervisor
 
@@ -28,9 +30,8 @@ ROLES = ("web", "worker", "films", "sandbox")
 STAGES = {"web": 0, "worker": 1, "films": 1, "sandbox": 2}
 QUEUE_OF = {"worker": MAIN_QUEUE, "films": FILM_QUEUE}
 PROBE_SECONDS = 2.0
-WORKER_PATIENCE_SECONDS = 90.0  # A beat is due each 10 s, at the latest a minute after the start.
-# A POST that may cost money is never cut off: what it can last, and its outcome's transaction.
-WORKER_GRACE_SECONDS = 75.0
+# On top of what one task may last, during which a busy cluster has nothing to show.
+PATIENCE_SECONDS = 30.0
 
 
 class Command(BaseCommand):
@@ -49,6 +50,12 @@ class Command(BaseCommand):
         parser.add_argument("--no-migrate", action="store_true", help="leave the database alone")
         parser.add_argument("--web-workers", type=int, default=1, help="web processes")
         parser.add_argument("--web-threads", type=int, default=8, help="threads in each of them")
+        parser.add_argument(
+            "--patience",
+            type=float,
+            help="seconds of silence after which a cluster is replaced as frozen; default: what"
+            f" a task of its queue may last, and {PATIENCE_SECONDS:g} more",
+        )
         parser.add_argument(
             "--health-file", type=Path, help="file that is touched while everything works"
         )
@@ -88,17 +95,17 @@ class Command(BaseCommand):
                 on_ready=self._announce,
             )
         if role in QUEUE_OF:
-            queue = QUEUE_OF[role]
+            queue, cluster = QUEUE_OF[role], uuid4()
             return ChildSpec(
                 name=role,
-                command=(sys.executable, "manage.py", "worker", f"--queue={queue}"),
+                command=worker_command(queue, cluster),
                 # django-q2 reads it while it is imported, before any option is.
                 environ={"Q_CLUSTER_NAME": queue},
-                silence=worker_silence if role == "worker" else None,
-                patience=WORKER_PATIENCE_SECONDS,
+                silence=partial(cluster_silence, cluster),
+                patience=options["patience"] or settings_of(queue)["timeout"] + PATIENCE_SECONDS,
                 replace_when_silent=True,
                 stage=STAGES[role],
-                grace=WORKER_GRACE_SECONDS,
+                grace=GRACE_SECONDS,
             )
         # Not through manage.py: without Django it takes half the memory.
         command = (sys.executable, "-m", "sandbox", "--host", host)
@@ -144,13 +151,19 @@ def web_silence(host: str, port: int) -> float | None:
         connection.close()
 
 
-def worker_silence() -> float | None:
-    """Return the age of the last beat in seconds; None if there is none."""
+def worker_command(queue: str, cluster: UUID) -> tuple[str, ...]:
+    """Return the command line of a worker that proves under this id that it works."""
+    options = (f"--queue={queue}", f"--cluster={cluster}")
+    return (sys.executable, "manage.py", "worker", *options)
+
+
+def cluster_silence(cluster: UUID) -> float | None:
+    """Return the seconds since a cluster last proved that it works; None if it never did."""
     try:
-        return beat_age_seconds()
-    except DatabaseError as error:
+        return silence_seconds(cluster)
+    except Error as error:
         # The database is ill, not the cluster: a restart would cure nothing.
-        logger.warning("the worker's beat cannot be read: %s", error)
+        logger.warning("the clusters' beats cannot be read: %s", error)
         return 0.0
     finally:
         connections.close_all()

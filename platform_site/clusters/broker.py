@@ -1,0 +1,116 @@
+"""django-q2's ORM broker, with a pulse: the queue is a table in the main database.
+
+Beside the queue's own tasks it hands its cluster a beat every few seconds (`presence`). It takes
+nothing more once its cluster was told to stop, takes tasks in the order they came, sets aside what
+cannot be loaded, and outlives a database that is away for a while.
+"""
+
+import time
+from typing import Any, ClassVar
+from uuid import UUID, uuid4
+
+import structlog
+from django.db import Error
+from django.utils import timezone
+from django_q.brokers.orm import ORM
+from django_q.conf import Conf
+from django_q.signing import SignedPackage
+
+from platform_site.clusters.presence import BEAT_SECONDS, beat
+from platform_site.stopping import is_stopping
+
+log = structlog.get_logger(__name__)
+
+# No row of the queue: what the pusher hands out under this id, no other cluster can have taken.
+_BEAT = "beat"
+# No cluster serves this queue; clean-up empties it.
+UNREADABLE = "unreadable"
+_CANDIDATES = 8
+_DATABASE_PAUSE = 1.0
+
+
+class PulsingBroker(ORM):  # type: ignore[misc]  # untyped
+    """The broker of web processes, which only put tasks in, and of clusters, which work them off.
+
+    A cluster's processes are told by `serving` which one they are: set it before they are forked.
+    """
+
+    serving: ClassVar[UUID | None] = None
+
+    def __init__(self, list_key: str | None = None) -> None:
+        """Open the queue of this name, or of the process's own cluster."""
+        super().__init__(list_key)
+        self._beat_due = 0.0
+        self._beat_written = 0.0
+
+    def dequeue(self) -> list[tuple[int | str, str]] | None:
+        """Return the next task and its row's id; None, after a pause, when there is none."""
+        if is_stopping():
+            time.sleep(Conf.POLL)
+            return None
+        now = time.monotonic()
+        if self.serving is not None and now >= self._beat_due:
+            self._beat_due = now + BEAT_SECONDS
+            return [(_BEAT, _beat_task())]
+        try:
+            taken = self._take()
+        except Error as error:
+            # django-q2's own pusher would sleep ten times as long, and die.
+            log.warning("queue_not_read", queue=self.list_key, problem=type(error).__name__)
+            time.sleep(_DATABASE_PAUSE)
+            return None
+        if taken is None:
+            time.sleep(Conf.POLL)
+        return taken
+
+    def acknowledge(self, task_id: int | str) -> None:
+        """Delete a task that has been worked off. It came through the whole cluster: that counts.
+
+        A row that cannot be deleted is delivered again, which does no harm.
+        """
+        try:
+            if task_id != _BEAT:
+                super().acknowledge(task_id)
+            now = time.monotonic()
+            if self.serving is not None and now - self._beat_written >= BEAT_SECONDS / 2:
+                self._beat_written = now
+                beat(self.serving)
+        except Error as error:
+            log.warning("queue_not_written", queue=self.list_key, problem=type(error).__name__)
+
+    def _take(self) -> list[tuple[int | str, str]] | None:
+        """Claim the first row that no other cluster claims; None when there is none to claim."""
+        rows = self.get_connection()
+        due = rows.filter(key=self.list_key, lock__lt=timezone.now()).order_by("pk")
+        for row in due[:_CANDIDATES]:
+            ours = rows.filter(pk=row.pk, lock=row.lock)
+            if not _can_be_loaded(row.payload):
+                if ours.update(key=UNREADABLE, lock=timezone.now()):
+                    log.error("task_not_readable", queue=self.list_key, row=row.pk)
+            elif ours.update(lock=self.timeout(row)):
+                return [(row.pk, row.payload)]
+        return None
+
+
+def _can_be_loaded(payload: str) -> bool:
+    try:
+        package: Any = SignedPackage.loads(payload)
+    except Exception:
+        # A foreign signature, or a pickle of what a deploy has removed: any error can come of it,
+        # and out of the pusher it would kill that, again and again.
+        return False
+    return isinstance(package, dict)
+
+
+def _beat_task() -> str:
+    package: str = SignedPackage.dumps(
+        {
+            "id": uuid4().hex,
+            "name": _BEAT,
+            "func": "platform_site.clusters.presence.prove_worker",
+            "args": (),
+            "kwargs": {},
+            "started": timezone.now(),
+        }
+    )
+    return package
