@@ -56,9 +56,9 @@ def enqueue_check_callback(receipt_id: int) -> None:
     _enqueue("check_callback", receipt_id)
 
 
-def enqueue_deliver(delivery_id: UUID) -> None:
-    """Post a webhook soon."""
-    _enqueue("deliver", str(delivery_id))
+def enqueue_deliver() -> None:
+    """Post the webhooks that are due soon; one courier carries all of them."""
+    _enqueue("deliver")
 
 
 def enqueue_mail(notice_id: int) -> None:

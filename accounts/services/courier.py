@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 LEASE = "webhooks"
 LEASE_LIFE = timedelta(seconds=15)
 RENEW_SECONDS = 3.0
+CALL = "webhooks called"
+CALL_LIFE = timedelta(seconds=60)
 # Short slices: a worker that is asked to stop finishes its task first.
 RUN_SECONDS = 10.0
 PAUSE_SECONDS = 0.2
@@ -42,10 +44,15 @@ TEAM_POSTS = 12
 Receiver = tuple[int, str]  # a team's id and a host
 
 
-def needs_courier(*, now: datetime) -> bool:
-    """Tell whether something is due and nobody carries."""
+def call_courier(*, now: datetime) -> bool:
+    """Tell whether to enqueue a courier: something is due, nobody carries, and nobody has called.
+
+    A call is answered by the courier that it brings, or forgotten when that one got lost.
+    """
     carried = Lease.objects.filter(name=LEASE, expires_at__gt=now).exclude(holder="")
-    return _due(now).exists() and not carried.exists()
+    if carried.exists() or not _due(now).exists():
+        return False
+    return acquire(CALL, uuid4().hex, now=now, life=CALL_LIFE)
 
 
 def carry_due(*, run_seconds: float = RUN_SECONDS) -> bool:
@@ -56,6 +63,7 @@ def carry_due(*, run_seconds: float = RUN_SECONDS) -> bool:
     holder = uuid4().hex
     if not acquire(LEASE, holder, now=timezone.now(), life=LEASE_LIFE):
         return False
+    Lease.objects.filter(name=CALL).update(holder="", expires_at=timezone.now())
     with ThreadPoolExecutor(THREADS, thread_name_prefix="webhook") as pool:
         courier = _Courier(pool)
         try:

@@ -66,9 +66,7 @@ def end_generation(
         if not _move(generation, to_state, actor=actor, message=message, changes=changes):
             return False
         close(hold_id=generation.hold_id, actor=actor, reason=message or to_state, now=now)
-        if to_state != State.COMPLETED:
-            # A completed one is told when its film is kept: until then clients hear `processing`.
-            notify_ended(generation, now=now)
+        notify_ended(generation, now=now)
     log.info(
         "generation_ended",
         generation_id=str(generation.id),
