@@ -13,7 +13,8 @@ import structlog
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
-from accounts.models import Notice, WebhookDelivery
+from accounts.models import Notice
+from accounts.services.courier import call_courier
 from generations.models import CallbackReceipt, Film, ProviderKey
 from generations.queue import (
     ENQUEUE_AGAIN,
@@ -92,9 +93,8 @@ def enqueue_due_steps(now: datetime) -> bool:
     films = Film.objects.filter(state=Film.State.PENDING, next_attempt_at__lte=now)
     for film in _taken(films, "next_attempt_at", again_at):
         enqueue_keep(film.pk)
-    webhooks = WebhookDelivery.objects.filter(state="pending", next_attempt_at__lte=now)
-    for delivery in _taken(webhooks, "next_attempt_at", again_at):
-        enqueue_deliver(delivery.pk)
+    if call_courier(now=now):
+        enqueue_deliver()
     notices = Notice.objects.filter(next_mail_at__lte=now)
     for notice in _taken(notices, "next_mail_at", again_at):
         enqueue_mail(notice.pk)
