@@ -6,6 +6,8 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django_q.models import Failure, Success
 
+from accounts.services.webhook_outbox import prune_deliveries
+from accounts.services.webhook_secrets import wipe_old_secrets
 from generations.services.keeping import clear_abandoned_folders
 from generations.services.metering import prune_samples
 from generations.services.provider_keys import wipe_sealed_keys
@@ -24,6 +26,8 @@ def clean_up() -> dict[str, int]:
         "uploads": delete_expired_uploads(now=now),
         "samples": prune_samples(now=now),
         "sealed_keys": wipe_sealed_keys(),
+        "webhooks": prune_deliveries(now=now),
+        "webhook_secrets": wipe_old_secrets(now=now),
         "folders": clear_abandoned_folders(now=now),
         "sessions": Session.objects.filter(expire_date__lt=now).delete()[0],
         # django-q2 never prunes failures by itself.
