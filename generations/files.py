@@ -1,23 +1,30 @@
 """Serve films, posters and uploads behind unguessable links, with Range for seeking."""
 
-from django.core.files.storage import Storage
-from django.http import Http404, HttpRequest
+import structlog
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from generations.models import Film
 from generations.selectors import film_by_token, live_upload
-from generations.services.keeping import film_storage
 from generations.services.library import note_download
+from generations.services.storing import film_storage
 from generations.services.uploads import upload_storage
 from platform_site.ranges import ranged_file_response
+from platform_site.stores import Store
+
+log = structlog.get_logger(__name__)
+
+RETRY_SECONDS = "10"
 
 
 @require_safe
 def film(request: HttpRequest, token: str) -> HttpResponseBase:
     """Play or, with `?download`, save a kept film."""
-    kept = _kept(token)
+    kept = _known(token)
+    if kept.state == Film.State.REMOVED:
+        return _removed(kept)
     download = "download" in request.GET
     if download and request.method == "GET":
         note_download(kept, now=timezone.now())
@@ -34,7 +41,9 @@ def film(request: HttpRequest, token: str) -> HttpResponseBase:
 @require_safe
 def poster(request: HttpRequest, token: str) -> HttpResponseBase:
     """Show a film's poster."""
-    kept = _kept(token)
+    kept = _known(token)
+    if kept.state == Film.State.REMOVED:
+        return _removed(kept)
     return _serve(
         request, film_storage(), kept.poster_name, etag=f"p{kept.sha256}", content_type="image/jpeg"
     )
@@ -43,7 +52,9 @@ def poster(request: HttpRequest, token: str) -> HttpResponseBase:
 @require_safe
 def last_frame(request: HttpRequest, token: str) -> HttpResponseBase:
     """Show a film's last frame."""
-    kept = _kept(token)
+    kept = _known(token)
+    if kept.state == Film.State.REMOVED:
+        return _removed(kept)
     return _serve(
         request,
         film_storage(),
@@ -64,31 +75,54 @@ def upload(request: HttpRequest, token: str, ending: str) -> HttpResponseBase:
     )
 
 
-def _kept(token: str) -> Film:
+def _known(token: str) -> Film:
     # PostgreSQL takes no NUL, which a path may hold.
-    kept = film_by_token(token) if token.isprintable() else None
-    if kept is None:
+    known = film_by_token(token) if token.isprintable() else None
+    if known is None:
         raise Http404
-    return kept
+    return known
+
+
+def _removed(film: Film) -> HttpResponse:
+    """Say so to whoever has the link: it worked once, and will not again."""
+    return HttpResponse(
+        f"{film.problem}\n",
+        status=410,
+        content_type="text/plain; charset=utf-8",
+        headers={"Cache-Control": "private, no-store"},
+    )
 
 
 def _serve(
     request: HttpRequest,
-    storage: Storage,
+    storage: Store,
     name: str,
     *,
     etag: str,
     content_type: str,
     download_as: str | None = None,
 ) -> HttpResponseBase:
+    if not name:
+        raise Http404
     try:
         file = storage.open(name)
+        size = file.size
     except FileNotFoundError:
+        # No name: an upload's is its token.
+        log.error("stored_file_missing", content_type=content_type)  # noqa: TRY400
         raise Http404 from None
+    except OSError as error:
+        log.warning("store_not_readable", problem=type(error).__name__)
+        return HttpResponse(
+            "The store does not answer. Try again in a moment.\n",
+            status=503,
+            content_type="text/plain; charset=utf-8",
+            headers={"Retry-After": RETRY_SECONDS, "Cache-Control": "no-store"},
+        )
     return ranged_file_response(
         request,
         file,
-        size=file.size,
+        size=size,
         content_type=content_type,
         etag=etag,
         filename=download_as,

@@ -9,6 +9,7 @@ from django.db.models import Count, Model, Q, QuerySet
 from django_q.models import Failure, OrmQ
 
 from accounts.models import WebhookDelivery
+from generations.archive import troubled_films
 from generations.lifecycle import State
 from generations.models import Approval, Film, Generation, ProviderKey
 from platform_site.beats import beat_age_seconds
@@ -73,12 +74,7 @@ def paused_keys() -> QuerySet[ProviderKey]:
 
 def films_at_risk() -> QuerySet[Film]:
     """Return films not kept yet whose keeping has trouble, by the end of their links' lives."""
-    trouble = Q(alarms__gt=0) | Q(attempts__gte=TRIES_THAT_WORRY) | ~Q(problem="")
-    return (
-        Film.objects.filter(trouble, state=Film.State.PENDING)
-        .select_related("generation__team")
-        .order_by("link_expires_at")
-    )
+    return troubled_films().select_related("generation__team").order_by("link_expires_at")
 
 
 def failing_webhooks() -> QuerySet[WebhookDelivery]:

@@ -37,7 +37,9 @@ _ENTRY = "hold__transfers__"
 _CLOSING = Q(**{f"{_ENTRY}kind__in": [Transfer.Kind.SETTLE, Transfer.Kind.RELEASE]})
 _TO_SPENT = Q(**{f"{_ENTRY}credit_account__kind": Account.Kind.SPENT})
 _FROM_SPENT = Q(**{f"{_ENTRY}debit_account__kind": Account.Kind.SPENT})
-_FILMED = Q(film__state__in=[Film.State.KEPT, Film.State.PENDING])
+# What a team's rule removed later was made and seen: the past does not change with it.
+_WAS_KEPT = [Film.State.KEPT, Film.State.REMOVED]
+_FILMED = Q(film__state__in=[*_WAS_KEPT, Film.State.PENDING])
 _WANTED = Q(favourite=True) | Q(film__first_downloaded_at__isnull=False)
 
 
@@ -276,7 +278,7 @@ def _cells(filters: Filters) -> Iterator[Cell]:
             completed=_jobs(state=State.COMPLETED),
             failed=_jobs(state=State.FAILED),
             cancelled=_jobs(state=State.CANCELLED),
-            keepers=Count("pk", filter=_CLOSING & _WANTED & Q(film__state=Film.State.KEPT)),
+            keepers=Count("pk", filter=_CLOSING & _WANTED & Q(film__state__in=_WAS_KEPT)),
         )
         .order_by("day", *columns)
     )

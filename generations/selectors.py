@@ -55,10 +55,9 @@ def waiting_approvals(team: Team) -> int:
 
 
 def film_by_token(token: str) -> Film | None:
-    """Return the kept film behind an unguessable link."""
-    return (
-        Film.objects.filter(token=token, state=Film.State.KEPT).select_related("generation").first()
-    )
+    """Return the film behind an unguessable link, kept or, later, removed."""
+    linked = Film.objects.filter(token=token, state__in=[Film.State.KEPT, Film.State.REMOVED])
+    return linked.select_related("generation").first()
 
 
 def live_upload(token: str, *, now: datetime) -> Upload | None:

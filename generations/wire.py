@@ -8,6 +8,7 @@ from generations.lifecycle import API_STATUS, IN_FLIGHT, ApiStatus, State
 from generations.models import Film, Generation, Upload
 
 MODEL_FPS = 24  # the vendor's page: output.metadata.framespersecond
+_WAS_KEPT = frozenset({Film.State.KEPT, Film.State.REMOVED})
 
 
 def film_of(generation: Generation) -> Film | None:
@@ -21,12 +22,17 @@ def api_status(generation: Generation) -> ApiStatus:
     Outside, completed means that the film is kept and our link works, or that keeping was given up.
     """
     film = film_of(generation)
-    if generation.state == State.COMPLETED and (film is None or film.state == Film.State.PENDING):
+    if generation.state == State.COMPLETED and (film is None or _is_awaited(film)):
         return ApiStatus.PROCESSING
-    if generation.state == State.FAILED and film is not None and film.state == Film.State.KEPT:
+    if generation.state == State.FAILED and film is not None and film.state in _WAS_KEPT:
         # A person ended it, and then the vendor's film came after all (P14).
         return ApiStatus.COMPLETED
     return API_STATUS[State(generation.state)]
+
+
+def _is_awaited(film: Film) -> bool:
+    # Clients were told of a loss; that it is tried again by hand does not take their answer back.
+    return film.state == Film.State.PENDING and film.lost_at is None
 
 
 def film_url(film: Film) -> str:
@@ -78,8 +84,10 @@ def _output(generation: Generation) -> dict[str, Any]:
     }
     if film is not None and film.state == Film.State.KEPT:
         output["urls"] = [film_url(film)]
+    elif film is not None and film.state == Film.State.REMOVED:
+        output["film_removed"] = film.problem
     else:
-        output["film_lost"] = film.problem if film else "The film was not kept."
+        output["film_lost"] = (film.problem if film else "") or "The film was not kept."
     return output
 
 

@@ -71,3 +71,11 @@ class PermissionDenied(DailiesError):
     code = "permission_denied"
     type = "permission_error"
     message = "Your role does not allow this."
+
+
+class Unavailable(DailiesError):
+    """Something of ours that the request needs does not work at the moment (503)."""
+
+    status = 503
+    code = "unavailable"
+    message = "This does not work at the moment. Try again later."

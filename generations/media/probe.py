@@ -18,7 +18,7 @@ class UnplayableFilm(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FilmFacts:
-    """What a decoded film is. Sizes in pixels, length in seconds."""
+    """What a decoded film is. Sizes in pixels, length in seconds from first to last frame."""
 
     width: int
     height: int
@@ -26,9 +26,14 @@ class FilmFacts:
     seconds: float
     has_audio: bool
 
+    @property
+    def duration_ms(self) -> int:
+        """Return the length in milliseconds."""
+        return round(self.seconds * 1000)
+
 
 def inspect_film(film: Path, *, poster: Path, last_frame: Path) -> FilmFacts:
-    """Decode `film` in a child, which writes `poster` and `last_frame`.
+    """Decode `film` in a child, which writes `poster` and `last_frame` if it can.
 
     Raises `UnplayableFilm` for everything that keeps it from decoding, a crash or 40 seconds
     included.

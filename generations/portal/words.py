@@ -114,17 +114,28 @@ def _sentence(text: str) -> str:
 def _completed(generation: Generation) -> Status:
     film: Film | None = getattr(generation, "film", None)
     if film is None or film.state == Film.State.PENDING:
-        note = "The vendor has finished. The file is being fetched and checked."
-        if film is not None and film.problem:
-            note = f"The vendor has finished. Fetching the file again: {film.problem}"
-        return Status("Keeping the film", note, "live")
+        return _keeping(film)
     if film.state == Film.State.GIVEN_UP:
-        note = f"{film.problem} The vendor charged for it, so the credits are spent."
+        note = f"{_sentence(film.problem)} The vendor charged for it, so the credits are spent."
         return Status("Film lost", note, "bad")
+    if film.state == Film.State.REMOVED:
+        return Status("Removed", film.problem, "plain")
     if film.differs or generation.metadata_differs:
         differs = film.differs or "the vendor says that it made something else"
         return Status("Ready", f"Not quite as ordered: {differs}.", "warn")
     return Status("Ready", "", "good")
+
+
+def _keeping(film: Film | None) -> Status:
+    if film is not None and film.lost_at is not None:
+        note = "It was lost before. The vendor is asked for a fresh link."
+        if film.problem:
+            note = f"It was lost before and is tried again: {_sentence(film.problem)}"
+        return Status("Trying to save it", note, "warn")
+    note = "The vendor has finished. The file is being fetched and checked."
+    if film is not None and film.problem:
+        note = f"The vendor has finished. Fetching the file again: {_sentence(film.problem)}"
+    return Status("Keeping the film", note, "live")
 
 
 def _queued(generation: Generation) -> Status:
@@ -160,6 +171,8 @@ def _told(event: GenerationEvent, generation: Generation) -> tuple[str, str]:
         "admitted": ("Ordered", message),
         "kept": ("Film kept", "Fetched, checked and stored for good."),
         "film_lost": ("Film lost", message),
+        "film_tried_again": ("Tried again by hand", "The vendor is asked for a fresh link."),
+        "film_removed": ("Film removed", message),
         "callback": ("The vendor called back", "We asked it at once how the film is doing."),
     }
     if event.kind != "moved":

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from django.core.files import File
+from django.core.files.base import ContentFile
 
 from accounts.models import Membership
 from generations.models import Film, Generation, Upload
-from generations.services.keeping import film_storage
+from generations.services.storing import film_storage
 from generations.services.uploads import store_upload
-from platform_site.errors import Conflict
+from platform_site.errors import Conflict, Unavailable
 
 
 def last_frame_as_upload(
@@ -16,10 +16,18 @@ def last_frame_as_upload(
 ) -> Upload:
     """Store a kept film's last frame as an upload, so that the next film can start with it.
 
-    Raises `PermissionDenied`, or `Conflict` when there is no film to go on from.
+    Raises `PermissionDenied`, `Conflict` when there is no film to go on from, or `Unavailable`
+    when the store fails.
     """
     film = Film.objects.filter(generation=generation, state=Film.State.KEPT).first()
     if film is None or not film.last_frame_name:
         raise Conflict("This film has no last frame to go on from.")
-    with film_storage().open(film.last_frame_name) as stored:
-        return store_upload(File(stored.file), membership=membership, now=now)
+    try:
+        with film_storage().open(film.last_frame_name) as stored:
+            # A frame is small; a bucket's file cannot be handed on as one of this disk.
+            frame = ContentFile(stored.read(), name=film.last_frame_name)
+    except FileNotFoundError:
+        raise Conflict("This film has no last frame to go on from.") from None
+    except OSError as error:
+        raise Unavailable("The last frame cannot be read. Try again in a moment.") from error
+    return store_upload(frame, membership=membership, now=now)

@@ -1,24 +1,31 @@
 """Clear away what has served its time."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.sessions.models import Session
+from django.db.models import QuerySet
 from django.utils import timezone
-from django_q.models import Failure, Success
+from django_q.models import Failure, OrmQ, Success
 
 from accounts.services.webhook_outbox import prune_deliveries
 from accounts.services.webhook_secrets import wipe_old_secrets
-from generations.services.keeping import clear_abandoned_folders
 from generations.services.metering import prune_samples
+from generations.services.partials import clear_partials
 from generations.services.provider_keys import wipe_sealed_keys
+from generations.services.retention import remove_outlived_films
+from generations.services.storing import delete_unused_files
 from generations.services.uploads import delete_expired_uploads
+from platform_site.clusters.presence import forget_silent
+from platform_site.queues import QUEUES
 
 KEEP_TASK_RESULTS = timedelta(days=7)
+KEEP_UNSERVED = timedelta(days=1)
 
 
 def clean_up() -> dict[str, int]:
-    """Delete expired uploads, sessions, old task results, the secrets of unused sealed keys and
-    the downloads of workers that were killed.
+    """Delete what has expired, secrets that nothing uses any more, what workers that died have left,
+    and what the queue never prunes: old results, and tasks that no cluster serves or can read.
     """
     now = timezone.now()
     old = now - KEEP_TASK_RESULTS
@@ -28,9 +35,19 @@ def clean_up() -> dict[str, int]:
         "sealed_keys": wipe_sealed_keys(),
         "webhooks": prune_deliveries(now=now),
         "webhook_secrets": wipe_old_secrets(now=now),
-        "folders": clear_abandoned_folders(now=now),
+        "partials": clear_partials(now=now),
+        "films": remove_outlived_films(now=now),
+        "files": delete_unused_files(),
         "sessions": Session.objects.filter(expire_date__lt=now).delete()[0],
         # django-q2 never prunes failures by itself.
         "failures": Failure.objects.filter(stopped__lt=old).delete()[0],
         "successes": Success.objects.filter(stopped__lt=old).delete()[0],
+        "tasks": _unserved(now - KEEP_UNSERVED).delete()[0],
+        "clusters": forget_silent(now=now),
     }
+
+
+def _unserved(before: datetime) -> QuerySet[Any]:
+    # Dequeuing moves `lock` on, so here it is the moment of enqueuing, or of being set aside.
+    tasks: QuerySet[Any] = OrmQ.objects.exclude(key__in=QUEUES).filter(lock__lt=before)
+    return tasks

@@ -4,104 +4,86 @@ Nothing here touches money (P17): when keeping fails the generation stays comple
 film stays visible as pending or lost, and alarms are raised along the link's life.
 """
 
-import shutil
-import tempfile
-from collections.abc import Callable
+import time
 from datetime import datetime, timedelta
-from pathlib import Path
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import structlog
-from django.conf import settings
-from django.core.files import File
-from django.core.files.storage import Storage, storages
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.actor import system_actor
-from generations.media.probe import FilmFacts, UnplayableFilm, inspect_film
-from generations.models import Film, Generation, VideoModel
-from generations.provider.errors import ProviderError
+from accounts.actor import Actor, system_actor
+from generations.media.probe import FilmFacts, UnplayableFilm
+from generations.models import Film, Generation, ProviderKey
+from generations.queue import ENQUEUE_AGAIN, enqueue_keep
+from generations.services.fetching import differences, fetch_film, fresh_link, inspect_partial
+from generations.services.film_alarms import ALARMS, tell_lost
+from generations.services.filming import LINK_LIFE
 from generations.services.moves import remark
 from generations.services.notices import notify_ended
-from generations.services.provider_keys import client_for
-from platform_site.http import (
-    Fetched,
-    FetchError,
-    FetchGone,
-    FetchRefused,
-    TooLarge,
-    fetch_to_file,
-    guarded_client,
-)
+from generations.services.partials import Partial, forget_partial, partial_of
+from generations.services.storing import Files, keep_files
+from platform_site.errors import Conflict
+from platform_site.http import Fetched, FetchError, FetchGone, FetchRefused, TooLarge
 
 log = structlog.get_logger(__name__)
 ACTOR = system_actor("keep")
 
-MAX_FILM_BYTES = 2 * 1024**3
-FETCH_SECONDS = 90  # with the inspector's, below the queue's timeout for one task
+# The queue ends a task after its timeout and lets another begin; an attempt hands back before.
+ATTEMPT_SECONDS = 140
+# Later than this into an attempt, storing is left to the next one, which has all of its time.
+_STORE_BEFORE_SECONDS = 95
 CLAIM = timedelta(seconds=180)
 # Storage answers "gone" for a moment after a completion; this many times in a row it is.
 GONE_TIMES = 5
+# Fresh links let us go on, but not for ever.
+_LONGEST = 3 * LINK_LIFE
 _LAST_WAIT = timedelta(minutes=10)
-_FOLDERS = "dailies-keep-"
-_ALARMS_AT = (0.25, 0.5, 0.75)
-
-
-def film_storage() -> Storage:
-    """Return where films, posters and last frames are stored."""
-    return storages["films"]
+_WORTH_BYTES = 256 * 1024  # an attempt that brought less is no progress
+_DEAD = "The vendor's link is dead."
 
 
 def keep_film(generation_id: UUID) -> None:
     """Try once to keep a completed generation's film; do nothing when it is not pending."""
     film = _claim(generation_id, now=timezone.now())
-    if film is None:
+    if film is None or not (film.source_url or _renew_link(film)):
         return
-    with tempfile.TemporaryDirectory(prefix=_FOLDERS) as folder:
-        try:
-            fetched, facts = _fetch(film, Path(folder))
-            _store(film, Path(folder), fetched, facts)
-        except (FetchRefused, TooLarge) as error:
-            _give_up(film, f"Its link is not one that we fetch: {error}")
-        except FetchGone:
-            _handle_gone(film)
-        except (FetchError, UnplayableFilm, OSError) as error:
-            _try_again(film, f"{type(error).__name__}: {error}"[:300])
+    started = time.monotonic()
+    try:
+        with partial_of(film.pk, link=film.source_url) as partial:
+            _attempt(film, partial, started=started)
+    except OSError as error:
+        # Our own disk: no room, or no right to write.
+        _try_again(film, f"{type(error).__name__}: {error}")
 
 
-def raise_alarms(*, now: datetime) -> int:
-    """Shout at 25, 50 and 75 % of the life of each link whose film is not kept; return how many."""
-    raised = 0
-    for film in Film.objects.filter(state=Film.State.PENDING, link_expires_at__isnull=False):
-        life = film.link_expires_at - film.created_at  # type: ignore[operator]
-        passed = sum((now - film.created_at) >= life * share for share in _ALARMS_AT)
-        if passed > film.alarms and Film.objects.filter(pk=film.pk, alarms=film.alarms).update(
-            alarms=passed
-        ):
-            raised += 1
-            log.error(
-                "film_not_kept_yet",
-                generation_id=str(film.pk),
-                link_life_passed=_ALARMS_AT[passed - 1],
-                problem=film.problem,
-            )
-    return raised
+def keep_again(film: Film, *, actor: Actor, now: datetime) -> None:
+    """Try a lost film once more with a link that the vendor is asked for.
 
-
-def clear_abandoned_folders(*, now: datetime) -> int:
-    """Remove what workers that were killed had downloaded on this machine; return how many."""
-    dead = (now - CLAIM).timestamp()
-    folders = [
-        folder
-        for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDERS}*")
-        if folder.stat().st_mtime < dead
-    ]
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
-    return len(folders)
+    For clients the task stays completed without a link until the film is kept. Raises `Conflict`
+    when it is not lost, or when the provider key that could ask for it is gone.
+    """
+    key = ProviderKey.objects.get(pk=film.generation.provider_key_id)
+    if not key.secret_token:
+        raise Conflict("Its provider key was deleted, so nobody can ask the vendor for it.")
+    with transaction.atomic():
+        revived = Film.objects.filter(pk=film.pk, state=Film.State.GIVEN_UP).update(
+            state=Film.State.PENDING,
+            source_url="",
+            link_expires_at=now + LINK_LIFE,
+            next_attempt_at=now + ENQUEUE_AGAIN,
+            claimed_until=None,
+            failures=0,
+            # Whoever asked looks after it: the alarms of its first link have all been heard.
+            alarms=ALARMS,
+            problem="",
+        )
+        if not revived:
+            raise Conflict("This film is not lost.")
+        remark(film.generation, "film_tried_again", actor=actor)
+        enqueue_keep(film.pk)
+    film.refresh_from_db()
 
 
 def _claim(generation_id: UUID, *, now: datetime) -> Film | None:
@@ -123,139 +105,136 @@ def _claim(generation_id: UUID, *, now: datetime) -> Film | None:
     return film if claimed else None
 
 
-def _fetch(film: Film, folder: Path) -> tuple[Fetched, FilmFacts]:
-    endpoint = film.generation.provider_key.endpoint
-    with (
-        guarded_client(allow=_reachable(endpoint)) as client,
-        (folder / "film.mp4").open("w+b") as file,
-    ):
-        fetched = fetch_to_file(
-            client,
-            film.source_url,
-            file,
-            max_bytes=MAX_FILM_BYTES,
-            deadline_seconds=FETCH_SECONDS,
-            allowed_hosts=_result_hosts(endpoint),
-        )
-    facts = inspect_film(
-        folder / "film.mp4", poster=folder / "poster.jpg", last_frame=folder / "last.jpg"
-    )
-    return fetched, facts
+def _attempt(film: Film, partial: Partial, *, started: float) -> None:
+    """Fetch, check and store, as far as the time of one attempt goes, and write what came of it."""
+    try:
+        fetched = fetch_film(film, partial)
+        facts = inspect_partial(partial)
+    except (FetchRefused, TooLarge) as error:
+        _give_up(film, f"Its link is not one that we fetch: {error}")
+    except FetchGone:
+        _handle_gone(film)
+    except FetchError as error:
+        _try_again(film, f"{type(error).__name__}: {error}", brought=_brought(partial))
+    except UnplayableFilm as error:
+        # The bytes may be damaged: the next attempt fetches all of them anew.
+        partial.discard()
+        _try_again(film, f"{type(error).__name__}: {error}")
+    else:
+        if time.monotonic() - started > _STORE_BEFORE_SECONDS:
+            _try_again(film, "Fetched and checked; it is stored next.", brought=fetched.size)
+        else:
+            _store(film, partial, fetched, facts, ends=started + ATTEMPT_SECONDS)
 
 
-def _reachable(endpoint: str) -> frozenset[str]:
-    """Return the `host:port` outside the public internet that this key's films may come from."""
-    allowed = set(settings.OUTBOUND_ALLOW)
-    if endpoint == settings.SANDBOX_URL:
-        allowed.add(urlsplit(settings.SANDBOX_URL).netloc)
-    return frozenset(allowed)
+def _brought(partial: Partial) -> int:
+    """Return how many bytes an attempt brought that the next one can go on from."""
+    return max(0, partial.size - partial.started_with)
 
 
-def _result_hosts(endpoint: str) -> Callable[[str], bool]:
-    """Return the test that a result's host must pass: the vendor's, or the sandbox for its keys."""
-    hosts = tuple(settings.RESULT_HOSTS)
-    own = urlsplit(endpoint).hostname
-    if endpoint == settings.SANDBOX_URL:
-        return lambda host: host == own
-    return lambda host: any(
-        host == entry or (entry.startswith(".") and host.endswith(entry)) for entry in hosts
-    )
-
-
-def _store(film: Film, folder: Path, fetched: Fetched, facts: FilmFacts) -> None:
-    generation = film.generation
-    base = f"{generation.created_at:%Y/%m}/{generation.id}"
-    names = {
-        "file_name": _save(f"{base}.mp4", folder / "film.mp4"),
-        "poster_name": _save(f"{base}.jpg", folder / "poster.jpg"),
-        "last_frame_name": _save(f"{base}-last.jpg", folder / "last.jpg"),
+def _store(
+    film: Film, partial: Partial, fetched: Fetched, facts: FilmFacts, *, ends: float
+) -> None:
+    generation, now = film.generation, timezone.now()
+    columns = {
+        "kept_at": now,
+        "next_attempt_at": None,
+        "problem": "",
+        "size": fetched.size,
+        "sha256": fetched.sha256,
+        "width": facts.width,
+        "height": facts.height,
+        "frames": facts.frames,
+        "duration_ms": facts.duration_ms,
+        "has_audio": facts.has_audio,
+        "differs": differences(generation, facts)[:300],
     }
-    now = timezone.now()
-    with transaction.atomic():
-        kept = Film.objects.filter(pk=film.pk, state=Film.State.PENDING).update(
-            state=Film.State.KEPT,
-            kept_at=now,
-            next_attempt_at=None,
-            problem="",
-            size=fetched.size,
-            sha256=fetched.sha256,
-            width=facts.width,
-            height=facts.height,
-            frames=facts.frames,
-            has_audio=facts.has_audio,
-            differs=differences(generation, facts),
-            **names,
+    files = Files(fetched.sha256, partial.film, partial.poster, partial.last_frame)
+    words = f"{fetched.size} bytes, {fetched.sha256[:12]}…"
+    try:
+        keep_files(
+            film,
+            files,
+            ends=ends,
+            columns=columns,
+            announce=lambda: _announce(generation, "kept", words, now),
         )
-        if kept:
-            _announce(generation, "kept", f"{fetched.size} bytes, {fetched.sha256[:12]}…", now)
-
-
-def _save(name: str, path: Path) -> str:
-    storage = film_storage()
-    if storage.exists(name):  # left by a worker that died before it could say so
-        storage.delete(name)
-    with path.open("rb") as file:
-        return storage.save(name, File(file))
-
-
-def differences(generation: Generation, facts: FilmFacts) -> str:
-    """Say how a film differs from its order, or nothing."""
-    model = VideoModel.objects.filter(name=generation.model).first()
-    sizes = model.sizes.get(generation.resolution, {}) if model else {}
-    size = sizes.get(generation.aspect_ratio)
-    frames = generation.duration * (model.frames_per_second if model else 24)
-    found = []
-    if size and [facts.width, facts.height] != size:
-        found.append(f"{facts.width}×{facts.height} pixels instead of {size[0]}×{size[1]}")
-    if facts.frames != frames:
-        found.append(f"{facts.frames} frames instead of {frames}")
-    if facts.has_audio != generation.generate_audio:
-        found.append("with sound" if facts.has_audio else "without sound")
-    return ", ".join(found)
+    except OSError as error:
+        # What was fetched stays here; only storing is tried again.
+        log.error("film_not_stored", generation_id=str(film.pk), problem=str(error)[:300])  # noqa: TRY400
+        _try_again(film, f"It is fetched, but could not be stored: {error}")
+    else:
+        forget_partial(film.pk)
 
 
 def _handle_gone(film: Film) -> None:
     """Ask the vendor for a fresh link; give up when it has none and says so again and again."""
-    fresh = _fresh_link(film)
-    if fresh and fresh != film.source_url:
-        Film.objects.filter(pk=film.pk).update(source_url=fresh)
+    # Failures of another kind do not count: the link may have died just now.
+    film.failures = film.failures if film.problem == _DEAD else 0
+    if _has_fresh_link(film):
         _try_again(film, "The link had died; the vendor gave another.")
-    elif film.attempts >= GONE_TIMES:
+    elif film.failures + 1 >= GONE_TIMES:
         _give_up(film, "The vendor's link was dead before the film was kept.")
     else:
-        _try_again(film, "The vendor's link is dead.")
+        _try_again(film, _DEAD)
 
 
-def _fresh_link(film: Film) -> str:
-    generation = film.generation
-    try:
-        report = client_for(generation.provider_key).get_task(generation.upstream_id or "")
-    except ProviderError:
-        return ""
-    return report.urls[0] if report.urls else ""
+def _renew_link(film: Film) -> bool:
+    """Get a link for a film that has none; False when this attempt is over for want of it."""
+    if _has_fresh_link(film):
+        return True
+    _handle_gone(film)
+    return False
 
 
-def _try_again(film: Film, problem: str) -> None:
+def _has_fresh_link(film: Film) -> bool:
+    """Tell whether the vendor gives another link than the one we have, and take it."""
+    link = fresh_link(film)
+    if not link or link == film.source_url:
+        return False
+    film.source_url = link[:2048]
+    film.link_expires_at = timezone.now() + LINK_LIFE
+    Film.objects.filter(pk=film.pk, state=Film.State.PENDING).update(
+        source_url=film.source_url, link_expires_at=film.link_expires_at
+    )
+    return True
+
+
+def _try_again(film: Film, problem: str, *, brought: int = 0) -> None:
+    """Have the film tried later: soon after an attempt that brought bytes, else ever more rarely.
+
+    When the life of its link has ended, a fresh one is asked for, else the film is lost.
+    """
     now = timezone.now()
-    if film.link_expires_at is not None and now >= film.link_expires_at:
+    is_over = film.link_expires_at is not None and now >= film.link_expires_at
+    if is_over and (now >= film.created_at + _LONGEST or not _has_fresh_link(film)):
         _give_up(film, f"The link's life ended. Last: {problem}")
         return
-    wait = min(_LAST_WAIT, timedelta(seconds=1) * 2 ** min(film.attempts - 1, 12))
-    Film.objects.filter(pk=film.pk, state=Film.State.PENDING).update(
-        next_attempt_at=now + wait, claimed_until=None, problem=problem[:300]
+    failures = 0 if brought >= _WORTH_BYTES else film.failures + 1
+    wait = min(_LAST_WAIT, timedelta(seconds=1) * 2 ** min(max(failures - 1, 0), 12))
+    Film.objects.filter(pk=film.pk, state=Film.State.PENDING, attempts=film.attempts).update(
+        next_attempt_at=now + wait, claimed_until=None, failures=failures, problem=problem[:300]
     )
-    log.warning("film_not_kept", generation_id=str(film.pk), problem=problem)
+    log.warning("film_not_kept", generation_id=str(film.pk), problem=problem[:300], brought=brought)
 
 
 def _give_up(film: Film, problem: str) -> None:
     now = timezone.now()
     with transaction.atomic():
-        lost = Film.objects.filter(pk=film.pk, state=Film.State.PENDING).update(
-            state=Film.State.GIVEN_UP, next_attempt_at=None, problem=problem[:300]
+        lost = Film.objects.filter(
+            pk=film.pk, state=Film.State.PENDING, attempts=film.attempts
+        ).update(
+            state=Film.State.GIVEN_UP,
+            next_attempt_at=None,
+            lost_at=film.lost_at or now,
+            problem=problem[:300],
         )
         if lost:
-            _announce(film.generation, "film_lost", problem, now)
-    log.error("film_lost", generation_id=str(film.pk), problem=problem)
+            _announce(film.generation, "film_lost", problem[:300], now)
+            tell_lost(film.generation, attempt=film.attempts, problem=problem, now=now)
+    if lost:
+        forget_partial(film.pk)
+        log.error("film_lost", generation_id=str(film.pk), problem=problem[:300])
 
 
 def _announce(generation: Generation, kind: str, message: str, now: datetime) -> None:

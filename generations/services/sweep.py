@@ -1,6 +1,7 @@
-"""The sweep: one leased loop that polls what is due and finds what a crash left behind.
+"""The sweep: a leased loop that polls what is due and finds what a crash left behind.
 
-It has no logic of its own: it asks the other services what is due and enqueues their steps.
+It has no logic of its own: it asks the other services what is due and enqueues their steps. Where
+one sweep falls behind, as many more as there are clusters poll beside it; they share the due rows.
 """
 
 import time
@@ -28,58 +29,65 @@ from generations.queue import (
 from generations.services.alerting import raise_spend_alerts
 from generations.services.approvals import expire_approvals
 from generations.services.dispatching import refill_sends
-from generations.services.keeping import raise_alarms
+from generations.services.film_alarms import raise_alarms
 from generations.services.metering import sample_due
-from generations.services.polling import Poller
+from generations.services.poll_rows import is_behind
+from generations.services.poller import Poller
+from generations.services.reviewing import tell_long_reviews
 from generations.services.sending import doubt_stale_submits
 from platform_site.beats import record_beat
-from platform_site.leases import acquire, release
+from platform_site.clusters.presence import at_work
+from platform_site.leases import acquire, is_free, release
+from platform_site.queues import MAIN_QUEUE
+from platform_site.stopping import is_stopping
 
 log = structlog.get_logger(__name__)
 
 Row = TypeVar("Row", bound=Model)
 
-log = structlog.get_logger(__name__)
-
+# The holder of the first one does the chores too; the others only poll.
 LEASE = "sweep"
+HELPERS = ("sweep 2", "sweep 3", "sweep 4")
 LEASE_LIFE = timedelta(seconds=15)
-# Short slices: a worker that is asked to stop finishes its task first.
-RUN_SECONDS = 10.0
-POLL_PAUSE = 0.1
+# A sweep that lasts longer than this hands over: its worker may have tasks of others to do.
+RUN_SECONDS = 50.0
+POLL_PAUSE = 0.05
 RENEW_SECONDS = 3.0
 STEPS_SECONDS = 0.5
 ALERT_SECONDS = 5.0
 ALARM_SECONDS = 30.0
-DRAIN_SECONDS = 12.0  # longer than a question may last
+HELP_SECONDS = 5.0
+BEHIND = timedelta(seconds=2)
+FINISH_SECONDS = 2.0
 BATCH = 100
 
 
 def run_sweep(*, run_seconds: float = RUN_SECONDS, wait_seconds: float = 0.0) -> bool:
-    """Hold the lease and sweep for `run_seconds`, then hand over to a fresh task.
+    """Hold a lease and sweep for `run_seconds`, then hand over to a fresh task.
 
-    Waits up to `wait_seconds` for the lease. Returns False when another sweep holds it.
+    Waits up to `wait_seconds` for the first lease; while that is another's, takes a further one if
+    rows wait for too long. Returns False when it has none, or lost it. Ends early when the worker
+    is to stop.
     """
     holder = uuid4().hex
-    if not _wait_for_lease(holder, wait_seconds):
+    lease = _wait_for_lease(holder, wait_seconds)
+    if lease is None:
         return False
+    renew = (RENEW_SECONDS, lambda now: _renew(lease, holder, now))
+    regular = _every(renew, *(_CHORES if lease == LEASE else ()))
     ends = time.monotonic() + run_seconds
-    regular = _every(
-        (RENEW_SECONDS, lambda now: _renew(holder, now)),
-        (STEPS_SECONDS, enqueue_due_steps),
-        (ALERT_SECONDS, _look_after_budgets),
-        (ALARM_SECONDS, _look_after_films),
-    )
     poller = Poller()
     try:
-        while time.monotonic() < ends:
+        while time.monotonic() < ends and not is_stopping():
             if not regular(timezone.now()):
                 return False
             poller.step(pause=POLL_PAUSE)
         # The next one starts before the last answers are in: one that hangs delays nobody (P27).
-        release(LEASE, holder, now=timezone.now())
-        enqueue_sweep()
+        release(lease, holder, now=timezone.now())
+        if lease == LEASE or is_behind(timezone.now(), by=BEHIND):
+            enqueue_sweep()
     finally:
-        poller.drain(seconds=DRAIN_SECONDS)
+        poller.finish(seconds=FINISH_SECONDS)
     return True
 
 
@@ -119,13 +127,14 @@ def _taken(due: QuerySet[Row], column: str, again_at: datetime) -> list[Row]:
     ]
 
 
-def _renew(holder: str, now: datetime) -> bool:
+def _renew(lease: str, holder: str, now: datetime) -> bool:
     record_beat()
-    return acquire(LEASE, holder, now=now, life=LEASE_LIFE)
+    return acquire(lease, holder, now=now, life=LEASE_LIFE)
 
 
 def _look_after_films(now: datetime) -> bool:
     raise_alarms(now=now)
+    tell_long_reviews(now=now)
     return True
 
 
@@ -138,13 +147,39 @@ def _look_after_budgets(now: datetime) -> bool:
     return True
 
 
-def _wait_for_lease(holder: str, wait_seconds: float) -> bool:
-    ends = time.monotonic() + wait_seconds
-    while not acquire(LEASE, holder, now=timezone.now(), life=LEASE_LIFE):
-        if time.monotonic() >= ends:
-            return False
-        time.sleep(0.5)
+def _call_for_help(now: datetime) -> bool:
+    if is_behind(now, by=BEHIND) and is_free(_helpers(), now=now):
+        enqueue_sweep()
     return True
+
+
+_CHORES = (
+    (STEPS_SECONDS, enqueue_due_steps),
+    (ALERT_SECONDS, _look_after_budgets),
+    (ALARM_SECONDS, _look_after_films),
+    (HELP_SECONDS, _call_for_help),
+)
+
+
+def _wait_for_lease(holder: str, wait_seconds: float) -> str | None:
+    """Return the lease that was taken, if any."""
+    ends = time.monotonic() + wait_seconds
+    while not is_stopping():
+        now = timezone.now()
+        names = (LEASE, *_helpers()) if is_behind(now, by=BEHIND) else (LEASE,)
+        for name in names:
+            if acquire(name, holder, now=now, life=LEASE_LIFE):
+                return name
+        if time.monotonic() >= ends:
+            return None
+        time.sleep(0.5)
+    return None
+
+
+def _helpers() -> tuple[str, ...]:
+    """Return the leases of the sweeps beside the first: one for each further cluster."""
+    clusters = at_work(MAIN_QUEUE, now=timezone.now()).count()
+    return HELPERS[: max(0, clusters - 1)]
 
 
 def _every(

@@ -2,10 +2,11 @@
 
 import struct
 from datetime import datetime, timedelta
-from typing import IO, Any
+from typing import IO, Any, cast
 
+import structlog
 from django.core.files import File
-from django.core.files.storage import Storage, storages
+from django.core.files.storage import storages
 from PIL import Image, UnidentifiedImageError
 
 from accounts.models import Membership
@@ -14,7 +15,8 @@ from accounts.selectors import require
 from generations.models import Generation, Upload
 from generations.models.generation import new_token
 from generations.requests import uploaded_token
-from platform_site.errors import InvalidRequest
+from platform_site.errors import InvalidRequest, Unavailable
+from platform_site.stores import Store
 
 # The vendor's limits for frames. Source: FACTS.md (a sister model's page).
 MAX_BYTES = 30 * 1024 * 1024
@@ -45,15 +47,19 @@ _BROKEN = (
 )
 
 
-def upload_storage() -> Storage:
+log = structlog.get_logger(__name__)
+
+
+def upload_storage() -> Store:
     """Return where uploads are stored."""
-    return storages["uploads"]
+    return cast("Store", storages["uploads"])
 
 
 def store_upload(file: File, *, membership: Membership, now: datetime) -> Upload:  # type: ignore[type-arg]
     """Check and store one image; its link lives for 48 hours, or longer while a job needs it.
 
-    Raises `PermissionDenied`, or `InvalidRequest` saying what is wrong with the image.
+    Raises `PermissionDenied`, `InvalidRequest` saying what is wrong with the image, or
+    `Unavailable` when the store does not take it.
     """
     require(membership, Permission.SUBMIT)
     size = file.size or 0
@@ -63,7 +69,11 @@ def store_upload(file: File, *, membership: Membership, now: datetime) -> Upload
     content_type, ending = FORMATS[format_name]
     token = new_token()
     file.seek(0)
-    name = upload_storage().save(f"{token[:2]}/{token}.{ending}", file)
+    try:
+        name = upload_storage().save(f"{token[:2]}/{token}.{ending}", file)
+    except OSError as error:
+        log.error("upload_not_stored", problem=str(error)[:200])  # noqa: TRY400
+        raise Unavailable("The image could not be stored. Try again in a moment.") from error
     return Upload.objects.create(
         team=membership.team,
         user=membership.user,
@@ -96,12 +106,20 @@ def keep_uploads_alive(generation: Generation, *, now: datetime) -> None:
 
 
 def delete_expired_uploads(*, now: datetime) -> int:
-    """Delete uploads past their time, files first; return how many."""
-    expired = list(Upload.objects.filter(expires_at__lte=now)[:500])
-    for upload in expired:
-        upload_storage().delete(upload.file_name)
+    """Delete uploads past their time, files first; return how many.
+
+    A store that fails keeps them, and they are deleted the next time.
+    """
+    deleted = 0
+    for upload in Upload.objects.filter(expires_at__lte=now).order_by("expires_at")[:500]:
+        try:
+            upload_storage().delete(upload.file_name)
+        except OSError as error:
+            log.warning("upload_not_deleted", upload=upload.pk, problem=str(error))
+            continue
         upload.delete()
-    return len(expired)
+        deleted += 1
+    return deleted
 
 
 def _measure(file: IO[Any]) -> tuple[str, int, int]:

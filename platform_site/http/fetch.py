@@ -31,6 +31,7 @@ _HASH_CHUNK_BYTES = 1024 * 1024
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.IGNORECASE)
 
 AllowedHosts = Callable[[str], bool]
+Began = Callable[[str | None], None]
 
 
 class FetchError(Exception):
@@ -110,6 +111,7 @@ def fetch_to_file(
     allowed_hosts: AllowedHosts | None = None,
     max_redirects: int = MAX_REDIRECTS,
     validator: str | None = None,
+    on_begin: Began | None = None,
 ) -> Fetched:
     """Download ``url`` into ``file``, or what is missing of it.
 
@@ -127,6 +129,8 @@ def fetch_to_file(
         validator: From an earlier try's `FetchError.validator`: ask only for the bytes after
             those in ``file``, provided that the file behind the link is still the same (If-Range).
             When it is not, or the server knows no ranges, the download starts from zero.
+        on_begin: Called when a download starts from zero, with its validator or None, before its
+            first byte is written: whoever notes it can go on although the process is killed.
 
     Returns:
         Size and digest of the whole file.
@@ -139,7 +143,7 @@ def fetch_to_file(
         FetchFailed: Anything else that may be different next time.
         OSError: Our own disk failed.
     """
-    download = _Download(file, max_bytes, validator)
+    download = _Download(file, max_bytes, validator, on_begin)
     try:
         with total_deadline(deadline_seconds):
             while True:
@@ -157,9 +161,12 @@ def fetch_to_file(
 class _Download:
     """The bytes so far, and whether an answer continues or replaces them."""
 
-    def __init__(self, file: IO[bytes], max_bytes: int, validator: str | None) -> None:
+    def __init__(
+        self, file: IO[bytes], max_bytes: int, validator: str | None, on_begin: Began | None
+    ) -> None:
         self._file = file
         self._max_bytes = max_bytes
+        self._on_begin = on_begin
         self._validator = validator
         self._size = file.seek(0, os.SEEK_END) if validator else 0
         self._resumed_from = 0
@@ -219,6 +226,8 @@ class _Download:
         self._size = self._resumed_from = 0
         self._hash = hashlib.sha256()
         self._validator = validator
+        if self._on_begin is not None:
+            self._on_begin(validator)
 
     def _continues(self, response: httpx.Response) -> bool:
         """Tell whether a 206 is the rest of what we have, and if so hash what we have."""

@@ -14,6 +14,8 @@ from django.core.files import File
 from storages.backends.s3 import S3Storage
 from urllib3.exceptions import HTTPError
 
+from platform_site.stores.clock import in_time
+
 # One request brings this much: whoever stops reading early wastes no more.
 WINDOW_BYTES = 4 * 1024 * 1024
 _BUFFER_BYTES = 128 * 1024
@@ -28,10 +30,11 @@ class BucketStore(S3Storage):  # type: ignore[misc]  # the library is untyped
         options.setdefault("client_config", _client_config(options.get("addressing_style")))
         super().__init__(**options)
 
-    def put(self, name: str, source: Path, *, content_type: str) -> None:
+    def put(self, name: str, source: Path, *, content_type: str, ends: float) -> None:
         """Store a copy of `source` under `name`; what was there before is replaced.
 
-        An S3 store shows an object when all of it has arrived. Raises `OSError`.
+        An S3 store shows an object when all of it has arrived. Raises `OSError`, also when that is
+        not so by `ends`, a moment of monotonic time.
         """
         with _as_os_errors(name):
             self._client.upload_file(
@@ -40,6 +43,8 @@ class BucketStore(S3Storage):  # type: ignore[misc]  # the library is untyped
                 self._key(name),
                 ExtraArgs={"ContentType": content_type},
                 Config=self.transfer_config,
+                # An exception in here ends the transfer.
+                Callback=lambda _sent: in_time(ends),
             )
             stored = self._head(name)["ContentLength"]
         if stored != source.stat().st_size:
@@ -64,13 +69,13 @@ class BucketStore(S3Storage):  # type: ignore[misc]  # the library is untyped
         with _as_os_errors(name):
             super().delete(name)
 
-    def _open(self, name: str, mode: str = "rb") -> File[bytes]:
+    def _open(self, name: str, mode: str = "rb") -> "File[bytes]":
         if mode != "rb":
             raise ValueError("Objects are opened for reading only; `put` stores them.")
         reader = io.BufferedReader(_Object(self._part_of(name), self.size(name)), _BUFFER_BYTES)
         return File(reader, name)
 
-    def _save(self, name: str, content: File[bytes]) -> str:
+    def _save(self, name: str, content: "File[bytes]") -> str:
         with _as_os_errors(name):
             return str(super()._save(name, content))
 

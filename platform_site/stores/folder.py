@@ -2,26 +2,32 @@
 
 import os
 import secrets
-import shutil
 from pathlib import Path
 
 from django.core.files.storage import FileSystemStorage
+
+from platform_site.stores.clock import in_time
+
+_COPY_BYTES = 1024 * 1024
 
 
 class FolderStore(FileSystemStorage):
     """Django's storage of files in a folder, with `put`."""
 
-    def put(self, name: str, source: Path, *, content_type: str) -> None:
+    def put(self, name: str, source: Path, *, content_type: str, ends: float) -> None:
         """Store a copy of `source` under `name`; what was there before is replaced.
 
-        Raises `OSError`: nothing is stored then, and what was there before still is.
+        Raises `OSError`, also when it is not done by `ends`, a moment of monotonic time: nothing
+        is stored then, and what was there before still is.
         """
         target = Path(self.path(name))
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
         try:
             with source.open("rb") as reader, draft.open("xb") as writer:
-                shutil.copyfileobj(reader, writer, 1024 * 1024)
+                while chunk := reader.read(_COPY_BYTES):
+                    in_time(ends)
+                    writer.write(chunk)
                 writer.flush()
                 # The vendor's link dies: what is said to be kept must outlive a power cut.
                 os.fsync(writer.fileno())

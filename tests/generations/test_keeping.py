@@ -7,9 +7,12 @@ import subprocess
 import sys
 import zlib
 from datetime import timedelta
+from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from django.conf import settings as site_settings
 from django.test import Client
@@ -23,7 +26,9 @@ from generations.audit import audit
 from generations.lifecycle import State
 from generations.media.probe import UnplayableFilm, inspect_film
 from generations.models import Film, Generation
-from generations.services.keeping import GONE_TIMES, film_storage, keep_film, raise_alarms
+from generations.services.film_alarms import raise_alarms
+from generations.services.keeping import GONE_TIMES, keep_film
+from generations.services.storing import film_storage
 from generations.services.sweep import enqueue_due_steps
 from generations.wire import task_object
 from tests.factories import make_generation
@@ -155,7 +160,7 @@ def test_p39_what_is_not_the_whole_film_is_not_kept_but_tried_again(
 
 
 def stored_files_of(film: Film) -> list[str]:
-    return [name for name in stored_files() if str(film.pk) in name]
+    return [name for name in stored_files() if film.pk.hex in name]
 
 
 def test_p39_tries_grow_rarer(film: Film, vendor: Vendor) -> None:
@@ -486,7 +491,21 @@ def test_p39_a_picture_that_would_fill_the_memory_is_no_film(tmp_path: Path) -> 
         for name, data in parts
     ]
     with pytest.raises(UnplayableFilm, match="emory"):
-        inspect(b"\x89PNG\r\n\x1a\n" + b"".join(chunks), tmp_path)
+        inspect(mp4_of(b"\x89PNG\r\n\x1a\n" + b"".join(chunks), side), tmp_path)
+
+
+def mp4_of(picture: bytes, side: int) -> bytes:
+    """Return an MP4 whose one frame is a PNG."""
+    stream = BytesIO()
+    with av.open(stream, "w", format="mp4") as container:
+        video = container.add_stream("png", rate=24)
+        video.width = video.height = side
+        video.pix_fmt = "gray"
+        packet = av.Packet(picture)
+        packet.stream, packet.pts, packet.dts = video, 0, 0
+        packet.time_base = Fraction(1, 24)
+        container.mux_one(packet)
+    return stream.getvalue()
 
 
 def test_p39_a_decoder_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

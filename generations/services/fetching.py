@@ -1,0 +1,124 @@
+"""Fetch a film's bytes and look into them: keeping's dealings with the vendor (P31, P39)."""
+
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from generations.media.probe import FilmFacts, inspect_film
+from generations.models import Film, Generation, VideoModel
+from generations.provider.errors import ProviderError
+from generations.services.partials import Partial
+from generations.services.provider_keys import client_for
+from platform_site.http import Fetched, FetchFailed, Truncated, fetch_to_file, guarded_client
+
+MAX_FILM_BYTES = 2 * 1024**3
+FETCH_SECONDS = 80  # of one attempt; see `keeping.ATTEMPT_SECONDS`
+# A connection that breaks off is taken up again at once, a few times an attempt.
+_RESUMES = 8
+_USUAL_FRAMES_PER_SECOND = 24
+_TOLERANCE_MS = 250
+
+
+def fetch_film(film: Film, partial: Partial) -> Fetched:
+    """Bring the film's file, or what is missing of it, into `partial`.
+
+    Takes 80 seconds at most; what has arrived by then stays in `partial`.
+
+    Raises:
+        FetchError: As `fetch_to_file` does.
+        OSError: Our own disk failed.
+    """
+    fetched = partial.whole()
+    if fetched is not None:
+        return fetched
+    ends = time.monotonic() + FETCH_SECONDS
+    resumes = 0
+    while True:
+        before = partial.size
+        try:
+            fetched = _fetch_once(film, partial, seconds=ends - time.monotonic())
+            break
+        except Truncated:
+            resumes += 1
+            is_pointless = partial.size <= before or resumes > _RESUMES
+            if is_pointless or time.monotonic() >= ends - 1:
+                raise
+    partial.note_fetched(fetched)
+    return fetched
+
+
+def inspect_partial(partial: Partial) -> FilmFacts:
+    """Decode the fetched film, or remember what was found earlier. Raises `UnplayableFilm`."""
+    facts = partial.facts()
+    if facts is None:
+        facts = inspect_film(partial.film, poster=partial.poster, last_frame=partial.last_frame)
+        partial.note_facts(facts)
+    return facts
+
+
+def fresh_link(film: Film) -> str:
+    """Ask the vendor for the film's link of today; empty when it has none, or its key is gone."""
+    generation = film.generation
+    try:
+        report = client_for(generation.provider_key).get_task(generation.upstream_id or "")
+    except ProviderError:
+        return ""
+    return report.urls[0] if report.urls else ""
+
+
+def differences(generation: Generation, facts: FilmFacts) -> str:
+    """Say how a film differs from its order, or nothing."""
+    model = VideoModel.objects.filter(name=generation.model).first()
+    sizes = model.sizes.get(generation.resolution, {}) if model else {}
+    size = sizes.get(generation.aspect_ratio)
+    rate = model.frames_per_second if model else _USUAL_FRAMES_PER_SECOND
+    frames = generation.duration * rate
+    found = []
+    if size and [facts.width, facts.height] != size:
+        found.append(f"{facts.width}×{facts.height} pixels instead of {size[0]}×{size[1]}")
+    if facts.frames != frames:
+        found.append(f"{facts.frames} frames instead of {frames}")
+    elif abs(facts.duration_ms - generation.duration * 1000) > _TOLERANCE_MS:
+        found.append(f"{facts.duration_ms / 1000:.1f} s instead of {generation.duration} s")
+    if facts.has_audio != generation.generate_audio:
+        found.append("with sound" if facts.has_audio else "without sound")
+    return ", ".join(found)
+
+
+def _fetch_once(film: Film, partial: Partial, *, seconds: float) -> Fetched:
+    if seconds <= 0:
+        raise FetchFailed("The time of one attempt is over.")
+    endpoint = film.generation.provider_key.endpoint
+    partial.film.touch()
+    with guarded_client(allow=_reachable(endpoint)) as client, partial.film.open("r+b") as file:
+        return fetch_to_file(
+            client,
+            film.source_url,
+            file,
+            max_bytes=MAX_FILM_BYTES,
+            deadline_seconds=seconds,
+            allowed_hosts=_result_hosts(endpoint),
+            validator=partial.validator,
+            on_begin=partial.begin,
+        )
+
+
+def _reachable(endpoint: str) -> frozenset[str]:
+    """Return the `host:port` outside the public internet that this key's films may come from."""
+    allowed = set(settings.OUTBOUND_ALLOW)
+    if endpoint == settings.SANDBOX_URL:
+        allowed.add(urlsplit(settings.SANDBOX_URL).netloc)
+    return frozenset(allowed)
+
+
+def _result_hosts(endpoint: str) -> Callable[[str], bool]:
+    """Return the test that a result's host must pass: the vendor's, or the sandbox for its keys."""
+    hosts = tuple(settings.RESULT_HOSTS)
+    own = urlsplit(endpoint).hostname
+    if endpoint == settings.SANDBOX_URL:
+        return lambda host: host == own
+    return lambda host: any(
+        host == entry or (entry.startswith(".") and host.endswith(entry)) for entry in hosts
+    )
