@@ -1,5 +1,6 @@
 """Leases: one process runs a loop at a time, and a dead one loses its right by time alone."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from platform_site.models import Lease
@@ -19,3 +20,9 @@ def acquire(name: str, holder: str, *, now: datetime, life: timedelta) -> bool:
 def release(name: str, holder: str, *, now: datetime) -> None:
     """Give the lease back, if `holder` still has it."""
     Lease.objects.filter(name=name, holder=holder).update(holder="", expires_at=now)
+
+
+def is_free(names: Collection[str], *, now: datetime) -> bool:
+    """Tell whether one of the leases `names` could be taken."""
+    held = Lease.objects.filter(name__in=names, expires_at__gt=now).exclude(holder="")
+    return held.count() < len(names)

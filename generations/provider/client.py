@@ -45,6 +45,11 @@ class ProviderClient:
         self._endpoint = endpoint
         self._secret = secret
 
+    @property
+    def endpoint(self) -> str:
+        """Return the origin that it speaks to."""
+        return self._endpoint
+
     def create_task(self, body: dict[str, Any]) -> str:
         """Submit one job and return the vendor's task id.
 
@@ -61,13 +66,13 @@ class ProviderClient:
             raise ProviderRefused(
                 status=503, code="upstream_error", message="The reply carried no task id."
             )
-        raise ProviderUnclear(f"HTTP {status} without the vendor's envelope.")
+        raise ProviderUnclear(f"HTTP {status} without the vendor's envelope.", status=status)
 
     def get_task(self, task_id: str) -> TaskReport:
         """Look at one task. Raises the three errors; none of them says how the task ended (P28)."""
         status, data = self._call("GET", f"/v1/tasks/{quote(task_id, safe='')}")
         if status != 200:
-            raise ProviderUnclear(f"HTTP {status} without the vendor's envelope.")
+            raise ProviderUnclear(f"HTTP {status} without the vendor's envelope.", status=status)
         report = read_task(data)
         if report.id != task_id:
             raise ProviderUnclear("The answer is about another task.")
@@ -77,7 +82,7 @@ class ProviderClient:
         """Read the key's meter. Raises the three errors."""
         status, data = self._call("GET", "/v1/credits")
         if status != 200:
-            raise ProviderUnclear(f"HTTP {status} without the vendor's envelope.")
+            raise ProviderUnclear(f"HTTP {status} without the vendor's envelope.", status=status)
         return read_credits(data)
 
     def _call(

@@ -29,4 +29,12 @@ class ProviderRefused(ProviderError):
 
 
 class ProviderUnclear(ProviderError):
-    """Anything else: the vendor may have accepted, or says something we do not know (P22, P28)."""
+    """Anything else: the vendor may have accepted, or says something we do not know (P22, P28).
+
+    `status` is the HTTP status, if an answer came at all.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        """Carry what is known of the answer."""
+        super().__init__(message)
+        self.status = status

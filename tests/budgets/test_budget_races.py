@@ -22,7 +22,7 @@ from generations.services.approvals import approve, set_threshold
 from generations.services.callbacks import receive_callback
 from generations.services.corrections import release_doubt
 from generations.services.limits import cap
-from generations.services.polling import Answer, apply_answer, claim_due
+from generations.services.polling import Answer, apply_answer
 from generations.services.submission import Order, submit_batch, submit_generation
 from platform_site.errors import Conflict
 from tests.budgets.desk import Desk, fresh, hear, send
@@ -30,6 +30,7 @@ from tests.factories import ACTOR, fund, make_api_key, make_member, make_provide
 from tests.support.api import Api
 from tests.support.figures import FIGURE
 from tests.support.races import race
+from tests.support.steps import claim_due
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 
@@ -238,6 +239,6 @@ def attack(generation: Generation, number: int) -> None:
             )
             apply_answer(Answer(fresh(generation), report), now=now())
         case 2:
-            apply_answer(Answer(fresh(generation), None, "No answer."), now=now())
+            apply_answer(Answer(fresh(generation), None), now=now())
         case _:
             release_doubt(fresh(generation), actor=ACTOR, reason="Not taken.", now=now())

@@ -17,7 +17,7 @@ from generations.lifecycle import State
 from generations.models import Film, Generation, ProviderKey
 from generations.provider.wire import TaskReport, TaskStatus
 from generations.services.corrections import WATCH, adjust, release_doubt, settle_doubt
-from generations.services.polling import Answer, apply_answer, claim_due
+from generations.services.polling import Answer, apply_answer
 from generations.services.provider_keys import delete_provider_key, wipe_sealed_keys
 from generations.services.sending import doubt
 from platform_site.errors import Conflict, InvalidRequest
@@ -26,7 +26,7 @@ from tests.factories import ACTOR, fund, make_generation
 from tests.support.api import Api
 from tests.support.films import film_bytes
 from tests.support.races import race
-from tests.support.steps import make_due, poll_due, run_queue
+from tests.support.steps import claim_due, make_due, poll_due, run_queue
 from tests.support.vendor import TASKS, Vendor, refuse
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("balanced")]
@@ -278,9 +278,10 @@ def test_p14_a_word_that_comes_twice_counts_once(
 ) -> None:
     end(doubtful, **ANY, now=now())
     [claimed] = claim_due(now() + timedelta(minutes=6), limit=5)
-    report = TaskReport(claimed.upstream_id or "", word, urls=("https://file.example/1.mp4",))
+    slow = fresh(doubtful)
+    report = TaskReport(claimed.upstream_id, word, urls=("https://file.example/1.mp4",))
     for _ in range(3):  # a sweep that hung gives its question's answer again
-        apply_answer(Answer(claimed, report), now=now())
+        apply_answer(Answer(slow, report), now=now())
     books = books_of(desk.team)
     assert books.spent == (70 if word == TaskStatus.COMPLETED else 0)
     assert books.held == 0
@@ -292,7 +293,7 @@ def test_p14_an_unclear_answer_after_the_truth_has_nobody_look_again(doubtful: G
     release_doubt(doubtful, **ANY, now=now())
     slow = fresh(doubtful)
     hear(doubtful, TaskStatus.COMPLETED)
-    apply_answer(Answer(slow, None, "It hung."), now=now())
+    apply_answer(Answer(slow, None), now=now())
     assert fresh(doubtful).next_poll_at is None
 
 

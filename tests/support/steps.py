@@ -1,6 +1,9 @@
 """Run background steps in the test's own process, and make the database fail."""
 
+import time
+from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from django.db import connection
 from django.utils.module_loading import import_string
@@ -8,7 +11,8 @@ from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
 from generations.models import Generation
-from generations.services.polling import Poller
+from generations.services.poll_rows import Due, claim_rows, due_rows
+from generations.services.poller import Poller
 
 
 def queued() -> list[tuple[str, tuple[Any, ...]]]:
@@ -45,7 +49,16 @@ def poll_due(*, seconds: float = 20.0) -> None:
     """Ask the vendor about everything that is due now, and act on its answers."""
     poller = Poller()
     poller.step(pause=0.0)
-    poller.drain(seconds=seconds)
+    give_up_at = time.monotonic() + seconds
+    while poller.busy and time.monotonic() < give_up_at:
+        poller.step(pause=0.05, take_more=False)
+    poller.finish(seconds=0.0)
+
+
+def claim_due(now: datetime, *, limit: int, holder: str = "") -> list[Due]:
+    """Claim what is due at `now`, as a sweep does."""
+    rows = due_rows(now, limit=limit)
+    return claim_rows(rows, holder=holder or uuid4().hex, now=now)
 
 
 def make_due(generation: Generation) -> None:

@@ -1,0 +1,174 @@
+"""Polls what is due: claims rows, has them asked, and acts on what was told as it comes."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import structlog
+from django.utils import timezone
+
+from generations.expectations import Expectation, Kind, expectations_of_site
+from generations.models import Generation
+from generations.provider.errors import ProviderError, ProviderRefused, ProviderUnclear
+from generations.provider.wire import TaskReport
+from generations.services.askers import GROUP, MOST_IN_TROUBLE, Askers, Question, Told
+from generations.services.poll_keys import KeysInUse
+from generations.services.poll_rows import Due, claim_rows, due_rows, give_back, put_off
+from generations.services.polling import Answer, apply_answer, needs_a_move, wait_before_look
+
+log = structlog.get_logger(__name__)
+
+# Enough to do for the threads while a group is written.
+MOST_WAITING = 2 * GROUP
+_LEARN_SECONDS = 30.0
+_TOO_MANY_REQUESTS = 429
+
+Outcome = tuple[Due, TaskReport | None]
+
+
+class Poller:
+    """Polls under a holder's name of its own. Call it from one thread: the database is that one's,
+    and the vendor the threads' of its `Askers`.
+    """
+
+    def __init__(self) -> None:
+        """Start without questions."""
+        self._holder = uuid4().hex
+        self._askers = Askers()
+        self._keys = KeysInUse()
+        self._expected: dict[Kind, Expectation] = {}
+        self._learn_at = 0.0
+
+    def step(self, *, pause: float, take_more: bool = True) -> None:
+        """Ask about what is due, then act on what was told within `pause` seconds."""
+        if take_more and self._askers.waiting < GROUP:
+            self._take()
+        self._hear(self._askers.collect(seconds=pause))
+
+    def finish(self, *, seconds: float) -> None:
+        """Give back what was not asked about, and hear the answers for at most `seconds`.
+
+        What hangs for longer counts as an unclear answer; another sweep asks again.
+        """
+        self._give_back(self._askers.withdraw(), at=timezone.now())
+        ends = time.monotonic() + seconds
+        while self.busy and time.monotonic() < ends:
+            self.step(pause=0.1, take_more=False)
+        hanging = self._askers.end()
+        self._hear([Told(one, None, ProviderUnclear("It hung.")) for one in hanging])
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether anything was taken and not acted on yet."""
+        return self._askers.busy
+
+    def _take(self) -> None:
+        """Claim due rows for which there is room, and have them asked about."""
+        now = timezone.now()
+        load = self._askers.load()
+        rows = due_rows(
+            now,
+            limit=MOST_WAITING,
+            without_keys=self._keys.without_room(load.of_key),
+            with_trouble=load.in_trouble < MOST_IN_TROUBLE,
+        )
+        self._keys.learn({row.provider_key_id for row in rows})
+        chosen = []
+        for row in rows:
+            client = self._keys.client(row.provider_key_id)
+            if client is None:
+                chosen.append(row)
+            elif load.has_room(
+                row, client.endpoint, most_of_key=self._keys.most_of(row.provider_key_id)
+            ):
+                load.add(row, client.endpoint)
+                chosen.append(row)
+        claimed = claim_rows(chosen, holder=self._holder, now=now)
+        clients = [(row, self._keys.client(row.provider_key_id)) for row in claimed]
+        self._askers.hand_in(Question(row, client, now) for row, client in clients if client)
+        self._settle([(row, None) for row, client in clients if not client], claimed_at=now)
+
+    def _hear(self, told: Sequence[Told]) -> None:
+        """Act on answers, and learn from them how fast each key may be asked."""
+        for one in told:
+            if one.error is None:
+                self._keys.answered(one.question.due.provider_key_id)
+            else:
+                self._hear_trouble(one.question, one.error)
+        if told:
+            self._settle(
+                [(one.question.due, one.report) for one in told],
+                claimed_at=min(one.question.claimed_at for one in told),
+            )
+
+    def _hear_trouble(self, question: Question, error: ProviderError) -> None:
+        due = question.due
+        log.warning("poll_unclear", generation_id=str(due.id), problem=error.message)
+        if not isinstance(error, ProviderRefused | ProviderUnclear):
+            return
+        if error.status != _TOO_MANY_REQUESTS:
+            return
+        rest = self._keys.turned_away(
+            due.provider_key_id, asked_ago=time.monotonic() - question.asked_at
+        )
+        if rest is not None:
+            at = timezone.now() + timedelta(seconds=rest)
+            self._give_back(self._askers.withdraw(due.provider_key_id), at=at)
+
+    def _settle(self, outcomes: Sequence[Outcome], *, claimed_at: datetime) -> None:
+        """End what ended, one by one, and put off the rest, together."""
+        now = timezone.now()
+        later: list[Outcome] = []
+        for due, report in outcomes:
+            if needs_a_move(report, state=due.state, since=due.since, now=now):
+                self._apply(due, report)
+            else:
+                later.append((due, report))
+        self._learn()
+        for clear in (True, False):
+            group = [due for due, report in later if (report is not None) == clear]
+            self._put_off(group, claimed_at=claimed_at, clear=clear)
+
+    def _apply(self, due: Due, report: TaskReport | None) -> None:
+        try:
+            generation = Generation.objects.select_related("provider_key", "team", "hold").get(
+                pk=due.id
+            )
+            apply_answer(Answer(generation, report), now=timezone.now())
+        except Exception:
+            # One row that cannot be written must not keep the others from being polled; its claim
+            # runs out, and it is asked about again.
+            log.exception("poll_not_applied", generation_id=str(due.id))
+
+    def _put_off(self, group: Sequence[Due], *, claimed_at: datetime, clear: bool) -> None:
+        now = timezone.now()
+        times = {due.id: now + self._wait(due, now, clear=clear) for due in group}
+        try:
+            put_off(times, holder=self._holder, claimed_at=claimed_at, clear=clear)
+        except Exception:
+            log.exception("polls_not_written", count=len(group))
+            for due in group if len(group) > 1 else ():
+                self._put_off([due], claimed_at=claimed_at, clear=clear)
+
+    def _wait(self, due: Due, now: datetime, *, clear: bool) -> timedelta:
+        return wait_before_look(
+            state=due.state,
+            waited=(now - due.since).total_seconds(),
+            failures=0 if clear else due.poll_failures + 1,
+            expected=self._expected.get(due.kind),
+        )
+
+    def _give_back(self, questions: Sequence[Question], *, at: datetime) -> None:
+        if questions:
+            give_back(
+                [question.due.id for question in questions],
+                holder=self._holder,
+                claimed_at=min(question.claimed_at for question in questions),
+                at=at,
+            )
+
+    def _learn(self) -> None:
+        if time.monotonic() >= self._learn_at:
+            self._learn_at = time.monotonic() + _LEARN_SECONDS
+            self._expected = expectations_of_site()
