@@ -10,7 +10,7 @@ CODE := manage.py platform_site accounts billing generations sandbox tests
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test bench lock format clean dev services \
+.PHONY: help run test bench soak lock format clean dev services \
 	lint types imports migrations deployment templates unit-tests postgres-tests
 
 help: ## Show the targets
@@ -27,6 +27,9 @@ test: services dev lint types imports templates migrations deployment unit-tests
 
 bench: dev ## Measure against the floors; results in var/bench.json too
 	$(BIN)/python -m tests.bench
+
+soak: services dev ## Break everything under load, then compare all books (JOBS=, KILLS=, SEED=)
+	@$(BIN)/python -m tests.soak
 
 lock: dev ## Write the hash-pinned requirements anew
 	$(COMPILE) requirements/runtime.in --output-file requirements/runtime.txt

@@ -1,0 +1,111 @@
+"""Wait until nothing more happens, letting the time pass that waits would take."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import F, Q
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from accounts.models import Notice, WebhookDelivery
+from generations.lifecycle import State
+from generations.models import CallbackReceipt, Film, Generation, ProviderKey
+from tests.soak.patience import patiently
+
+_LOOK_SECONDS = 1.0
+_PASS_SECONDS = 4.0
+# Beyond any claim: what is due later than this only waits.
+_CLAIMED = timedelta(seconds=75)
+# Longer than a POST to the vendor can last.
+_SUBMIT = timedelta(seconds=50)
+_A_LITTLE = timedelta(seconds=3)
+# A step that was taken so long ago is over, or its worker is.
+_STEP = timedelta(seconds=20)
+_DEADLINE = timedelta(hours=3)  # past the vendor's, which is two
+_TRIES = 3
+# These tasks follow one another for ever.
+STANDING = frozenset({"generations.tasks.sweep", "generations.tasks.beat"})
+
+
+def settle(*, seconds: float, is_stopped: Callable[[], bool]) -> dict[str, int]:
+    """Wait until nothing is under way, at most so long; return what still is."""
+    ends = time.monotonic() + seconds
+    passed_at = 0.0
+    while True:
+        left = patiently(under_way)
+        if not left or time.monotonic() > ends or is_stopped():
+            return left
+        if time.monotonic() - passed_at > _PASS_SECONDS:
+            passed_at = time.monotonic()
+            patiently(let_time_pass)
+        time.sleep(_LOOK_SECONDS)
+
+
+def under_way() -> dict[str, int]:
+    """Return what the site has still to do by itself, counted."""
+    counts = {
+        "generations": Generation.objects.filter(
+            state__in=[State.QUEUED, State.SUBMITTING, State.PROCESSING]
+        ).count(),
+        "films": Film.objects.filter(state=Film.State.PENDING).count(),
+        "webhooks": WebhookDelivery.objects.filter(state=WebhookDelivery.State.PENDING).count(),
+        "callbacks": CallbackReceipt.objects.filter(
+            verdict=CallbackReceipt.Verdict.PROPOSED, next_check_at__isnull=False
+        ).count(),
+        "notices": Notice.objects.filter(next_mail_at__isnull=False).count(),
+        "paused keys": ProviderKey.objects.filter(state=ProviderKey.State.PAUSED).count(),
+        "queued tasks": len(queued_tasks()),
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def queued_tasks() -> list[str]:
+    """Return the names of the tasks in the queues, those left out that follow one another."""
+    names = [str(row.task.get("func")) for row in OrmQ.objects.all()]
+    return [name for name in names if name not in STANDING]
+
+
+def let_time_pass() -> None:
+    """Bring forward what waits, without touching what somebody works on at the moment."""
+    now = timezone.now()
+    soon = now + _A_LITTLE
+    unclaimed = Q(claimed_until=None) | Q(claimed_until__lte=now)
+    generations = Generation.objects.all()
+    generations.filter(state=State.QUEUED, next_submit_at__gt=soon).update(next_submit_at=now)
+    generations.filter(state=State.SUBMITTING, submitted_at__lt=now - _SUBMIT).update(
+        submitted_at=F("submitted_at") - timedelta(seconds=80)
+    )
+    generations.filter(next_poll_at__gt=now + _CLAIMED).update(next_poll_at=now)
+    generations.filter(
+        state=State.PROCESSING, prompt__contains="[sandbox:stuck]", accepted_at__gt=now - _DEADLINE
+    ).update(accepted_at=now - _DEADLINE, next_poll_at=now)
+    films = Film.objects.filter(unclaimed, state=Film.State.PENDING)
+    films.filter(next_attempt_at__gt=soon).update(next_attempt_at=now)
+    # This one's link never gives the whole film: its day is over once it was really tried.
+    films.filter(attempts__gte=_TRIES, generation__prompt__contains="[sandbox:truncated]").update(
+        link_expires_at=now
+    )
+    WebhookDelivery.objects.filter(
+        unclaimed, state=WebhookDelivery.State.PENDING, next_attempt_at__gt=soon
+    ).update(next_attempt_at=now)
+    CallbackReceipt.objects.filter(
+        verdict=CallbackReceipt.Verdict.PROPOSED, next_check_at__gt=soon
+    ).update(next_check_at=now)
+    Notice.objects.filter(next_mail_at__gt=soon).update(next_mail_at=now)
+    keys = ProviderKey.objects.all()
+    keys.filter(state=ProviderKey.State.PAUSED, next_probe_at__gt=soon).update(next_probe_at=now)
+    keys.filter(next_send_at__gt=soon).update(next_send_at=now)
+    # What a killed worker had taken from a queue comes back after that queue's `retry`.
+    for queue, retry in _retries().items():
+        taken = OrmQ.objects.filter(key=queue, lock__gt=now)
+        taken.filter(lock__lt=now + timedelta(seconds=retry) - _STEP).update(lock=now)
+
+
+def _retries() -> dict[str, int]:
+    queue: Any = settings.Q_CLUSTER
+    retries: dict[str, int] = {queue["name"]: queue["retry"]}
+    others = queue.get("ALT_CLUSTERS", {})
+    return retries | {name: other["retry"] for name, other in others.items()}
