@@ -19,9 +19,9 @@ from generations.audit import audit
 from generations.lifecycle import ReviewReason, State
 from generations.models import Film, Generation, GenerationEvent, ProviderKey, VideoModel
 from generations.provider.wire import TaskReport, TaskStatus
-from generations.services.housekeeping import clean_up
 from generations.services.askers import MOST_IN_TROUBLE
 from generations.services.callbacks import receive_callback
+from generations.services.housekeeping import clean_up
 from generations.services.poll_rows import CLAIM, due_rows, put_off
 from generations.services.poller import Poller
 from generations.services.polling import DEADLINE, complete

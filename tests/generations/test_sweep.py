@@ -1,11 +1,10 @@
-"""The sweep: one loop at a time finds whatever is due, and a dead one stops nobody."""
+"""The sweep: a loop finds whatever is due, others help it, and a dead one stops nobody."""
 
-import os
 import threading
 import time
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -16,6 +15,7 @@ from django_q.models import Failure, Schedule
 from accounts.models import Membership, Team, WebhookDelivery
 from accounts.services.notices import post_notice
 from billing.services.alerts import set_low_mark
+from generations.audit import audit
 from generations.lifecycle import State
 from generations.models import (
     CallbackReceipt,
@@ -25,14 +25,27 @@ from generations.models import (
     ProviderKey,
     Upload,
 )
+from generations.queue import SENDS_WAITING
+from generations.services.askers import QUICK_ASKERS
 from generations.services.housekeeping import clean_up
+from generations.services.poll_rows import CLAIM, is_behind
+from generations.services.poller import Poller
 from generations.services.provider_keys import pause_provider_key
 from generations.services.schedules import ensure_schedules
-from generations.services.sweep import LEASE, LEASE_LIFE, enqueue_due_steps, run_sweep
+from generations.services.sweep import (
+    HELPERS,
+    LEASE,
+    LEASE_LIFE,
+    enqueue_due_steps,
+    run_sweep,
+)
 from platform_site.beats import beat_age_seconds
+from platform_site.clusters.presence import announce, beat
 from platform_site.leases import acquire
-from platform_site.models import Lease
-from tests.factories import ACTOR, make_generation, make_provider_key
+from platform_site.models import Cluster, Lease
+from platform_site.queues import MAIN_QUEUE
+from platform_site.stopping import ask_to_stop, take_up_work
+from tests.factories import ACTOR, fund, make_generation, make_provider_key
 from tests.support.races import race
 from tests.support.steps import Trap, empty_queue, queued
 from tests.support.vendor import TASKS, Exchange, Vendor, drop
@@ -121,8 +134,9 @@ def test_a_sweep_that_lost_its_lease_ends_without_a_successor(
 
 @pytest.mark.django_db(transaction=True)
 def test_p27_the_next_sweep_starts_while_the_last_answers_hang(
-    alice: Membership, vendor: Vendor
+    alice: Membership, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("generations.services.sweep.FINISH_SECONDS", 60.0)
     gate = vendor.gate()
     job = working(alice, vendor)
     vendor.always(f"{TASKS}{job.upstream_id}", gate.before(drop))
@@ -147,6 +161,123 @@ def test_p27_the_next_sweep_starts_while_the_last_answers_hang(
     assert other.state == State.FAILED
     gate.open()
     first.join(20)
+    assert not first.is_alive()
+
+
+def let_clusters_work(count: int) -> None:
+    Cluster.objects.all().delete()
+    for _ in range(count):
+        cluster = uuid4()
+        announce(cluster, queue=MAIN_QUEUE)
+        beat(cluster)
+
+
+def overdue(count: int, membership: Membership, vendor: Vendor) -> list[Generation]:
+    """Jobs that have been due for a minute."""
+    fund(membership.team, 100 * count)
+    jobs = [working(membership, vendor) for _ in range(count)]
+    Generation.objects.update(next_poll_at=timezone.now() - timedelta(minutes=1))
+    return jobs
+
+
+def test_a_second_sweep_helps_only_while_rows_wait_and_another_cluster_works(
+    alice: Membership, vendor: Vendor
+) -> None:
+    acquire(LEASE, "first", now=timezone.now(), life=timedelta(minutes=5))
+    let_clusters_work(2)
+    assert run_sweep(run_seconds=0.3) is False, "nothing waits"
+    [job] = overdue(1, alice, vendor)
+    vendor.fail(job.upstream_id or "")
+    make_generation(alice)
+    let_clusters_work(1)
+    assert run_sweep(run_seconds=0.3) is False, "there is one cluster"
+    let_clusters_work(2)
+    empty_queue()
+    assert run_sweep(run_seconds=0.5) is True
+    job.refresh_from_db()
+    assert job.state == State.FAILED
+    # It did no chores, nobody waits any more, and so it has no successor.
+    assert "sweep" not in names()
+    assert Lease.objects.get(name=HELPERS[0]).holder == ""
+
+
+def test_a_sweep_that_falls_behind_calls_for_help_and_has_a_successor(
+    alice: Membership, vendor: Vendor
+) -> None:
+    gate = vendor.gate()
+    for job in overdue(QUICK_ASKERS * 4, alice, vendor):
+        vendor.always(f"{TASKS}{job.upstream_id}", gate.before(drop))
+    let_clusters_work(2)
+    empty_queue()
+    assert run_sweep(run_seconds=0.1) is True
+    assert names().count("sweep") == 2, "one to go on, one to help"
+    gate.open()
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_p26_sweeps_at_once_share_the_rows_and_ask_each_once(
+    alice: Membership, vendor: Vendor
+) -> None:
+    jobs = overdue(120, alice, vendor)
+    for job in jobs:
+        vendor.fail(job.upstream_id or "")
+    let_clusters_work(3)
+    outcomes = race(4, lambda _: run_sweep(run_seconds=5))
+    assert outcomes.count(True) in {1, 2, 3}
+    assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
+    assert {len(vendor.looks_at(job.upstream_id or "")) for job in jobs} == {1}
+    assert set(Generation.objects.values_list("state", flat=True)) == {State.FAILED}
+    assert list(audit()) == []
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_p26_pollers_at_once_ask_about_each_row_once(alice: Membership, vendor: Vendor) -> None:
+    jobs = overdue(200, alice, vendor)
+
+    def poll(_number: int) -> None:
+        poller = Poller()
+        ends = time.monotonic() + 60
+        while time.monotonic() < ends and (poller.busy or is_behind(timezone.now(), by=CLAIM)):
+            poller.step(pause=0.05)
+        poller.finish(seconds=20)
+
+    assert race(4, poll) == [None] * 4
+    assert {len(vendor.looks_at(job.upstream_id or "")) for job in jobs} == {1}
+    rows = set(Generation.objects.values_list("polls", "poll_failures", "poll_holder"))
+    assert rows == {(1, 0, "")}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sweep_that_is_told_to_stop_hands_back_and_hands_over(
+    alice: Membership, vendor: Vendor
+) -> None:
+    gate = vendor.gate()
+    jobs = overdue(60, alice, vendor)
+    for job in jobs:
+        vendor.always(f"{TASKS}{job.upstream_id}", gate.before(drop))
+    empty_queue()
+
+    def sweep() -> None:
+        run_sweep(run_seconds=600)
+        connections.close_all()
+
+    sweeping = threading.Thread(target=sweep)
+    sweeping.start()
+    gate.wait()
+    ask_to_stop()
+    try:
+        sweeping.join(30)
+        assert not sweeping.is_alive()
+    finally:
+        take_up_work()
+        gate.open()
+    assert "sweep" in names()
+    assert set(Generation.objects.values_list("poll_holder", flat=True)) == {""}
+    assert acquire(LEASE, "successor", now=timezone.now(), life=LEASE_LIFE)
+    due_soon = Generation.objects.filter(next_poll_at__lt=timezone.now() + CLAIM / 2)
+    assert due_soon.count() == len(jobs)
 
 
 def test_each_due_step_is_enqueued_once_and_again_only_after_a_while(
@@ -157,18 +288,24 @@ def test_each_due_step_is_enqueued_once_and_again_only_after_a_while(
     empty_queue()
     enqueue_due_steps(now)
     expected = {
-        ("submit", (str(rows["queued"].pk),)),
         ("keep", (str(rows["film"].pk),)),
-        ("deliver", (str(rows["webhook"].pk),)),
+        ("deliver", ()),
         ("mail", (rows["notice"].pk,)),
         ("check_callback", (rows["callback"].pk,)),
         ("sample", (provider_key.pk,)),
     }
-    assert set(queued()) == expected
+    assert steps() == sorted(expected)
     enqueue_due_steps(now + timedelta(seconds=30))
-    assert len(queued()) == len(expected)
+    assert steps() == sorted(expected)
     enqueue_due_steps(now + timedelta(seconds=61))
-    assert len(queued()) == 2 * len(expected)
+    assert steps() == sorted([*expected, *expected])
+
+
+def steps() -> list[tuple[str, tuple[Any, ...]]]:
+    """Return what is queued but the sends, of which there are a few while anything can be sent."""
+    sends = [name for name in names() if name == "send"]
+    assert 0 < len(sends) <= SENDS_WAITING
+    return sorted(step for step in queued() if step[0] != "send")
 
 
 def make_sample(provider_key: ProviderKey, taken_at: datetime) -> None:
@@ -227,7 +364,8 @@ def test_two_sweeps_at_once_enqueue_each_step_once(alice: Membership, vendor: Ve
             return enqueued
 
     assert race(3, step) == [True] * 3
-    assert sorted(names()) == ["check_callback", "deliver", "keep", "mail", "sample", "submit"]
+    kinds = [name for name, _ in steps()]
+    assert kinds == ["check_callback", "deliver", "keep", "mail", "sample"]
 
 
 def test_p36_jobs_of_a_paused_key_are_left_in_peace(
@@ -275,12 +413,8 @@ def test_standing_orders_that_two_workers_doubled_stop_no_third(vendor: Vendor) 
 
 
 def test_clean_up_takes_away_what_has_served_its_time(
-    alice: Membership,
-    provider_key: ProviderKey,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    alice: Membership, provider_key: ProviderKey
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     now = timezone.now()
     for days in (29, 31):
         make_sample(provider_key, now - timedelta(days=days))
@@ -305,17 +439,7 @@ def test_clean_up_takes_away_what_has_served_its_time(
             started=now - timedelta(days=days),
             stopped=now - timedelta(days=days),
         )
-    for name, age in (("dailies-keep-dead", 3600), ("dailies-keep-busy", 0), ("another", 3600)):
-        (tmp_path / name).mkdir()
-        os.utime(tmp_path / name, (now.timestamp() - age,) * 2)
-    assert clean_up() == {
-        "uploads": 1,
-        "samples": 1,
-        "sealed_keys": 0,
-        "folders": 1,
-        "sessions": 1,
-        "failures": 1,
-        "successes": 0,
-    }
+    cleared = clean_up()
+    expected = {"uploads": 1, "samples": 1, "sealed_keys": 0, "sessions": 1, "failures": 1}
+    assert {name: cleared[name] for name in expected} == expected
     assert set(clean_up().values()) == {0}
-    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["another", "dailies-keep-busy"]
