@@ -50,7 +50,7 @@ class TestApprovals:
         assert (waiting.decision, waiting.reason) == ("approved", "Budget talks")
         assert waiting.decided_by == f"{root.email} in the admin"
         assert waiting.generation.state == State.QUEUED
-        assert queued().count(("submit", (str(waiting.pk),))) == 1
+        assert queued().count(("send", ())) == 1
         assert AuditEvent.objects.filter(action="approval.approved").count() == 1
         assert_recorded("approval.approved", root, reason="Budget talks")
 

@@ -11,9 +11,10 @@ from generations.models import Generation, ProviderKey
 from generations.provider.wire import TaskReport, TaskStatus
 from generations.services.limits import Target, cap, cap_as
 from generations.services.polling import Answer, apply_answer
-from generations.services.sending import claim, record_acceptance
+from generations.services.sending import record_acceptance
 from generations.services.submission import Order, submit_generation
 from tests.factories import ACTOR, make_request
+from tests.support.submits import claim
 
 NOON = datetime(2026, 3, 11, 12, 0, 30, tzinfo=UTC)  # a Wednesday
 SCOPES = ["api_key", "provider_key", "project", "own", "member", "team"]  # narrowest first
@@ -74,7 +75,7 @@ def fresh(generation: Generation) -> Generation:
 def send(generation: Generation, *, now: datetime | None = None) -> Generation:
     """Let the vendor have accepted a queued generation."""
     now = now or datetime.now(UTC)
-    claimed = claim(generation.pk, now=now)
+    claimed = claim(generation, now=now)
     assert claimed is not None
     assert record_acceptance(claimed, f"vendor-{next(_count)}", now=now)
     return claimed

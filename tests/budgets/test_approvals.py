@@ -16,14 +16,13 @@ from generations.audit import audit
 from generations.lifecycle import State
 from generations.models import Approval, ApprovalThreshold, Generation
 from generations.services.approvals import LIFE, approve, deny, expire_approvals, set_threshold
-from generations.services.sending import send_generation
 from generations.services.sweep import enqueue_due_steps
 from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
 from tests.budgets.desk import Desk, fresh
 from tests.factories import ACTOR, make_api_key, make_generation, make_member
 from tests.support.api import Api
 from tests.support.races import race
-from tests.support.steps import empty_queue, queued, run_queue
+from tests.support.steps import empty_queue, queued, run_queue, send_now
 from tests.support.vendor import Vendor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("balanced")]
@@ -100,9 +99,9 @@ def test_p02_what_waits_holds_its_credits_and_is_not_sent(
 ) -> None:
     assert books_of(desk.team) == Books(granted=1_000, available=930, held=70)
     assert queued() == [("ask", (str(waiting.pk),))]
-    send_generation(waiting.pk)
+    send_now()
     enqueue_due_steps(now())
-    run_queue("submit")
+    run_queue("send")
     assert vendor.creates == []
     assert fresh(waiting).state == State.AWAITING_APPROVAL
 
@@ -155,7 +154,7 @@ def test_a_manager_approves_and_it_is_sent_as_it_was_admitted(
     approve(waiting, decider=alice, actor=Actor("alice"), now=now(), reason="For the launch")
     empty_queue()  # lost: the sweep finds it
     enqueue_due_steps(now() + timedelta(minutes=2))
-    run_queue("submit")
+    run_queue("send")
     assert len(vendor.creates) == 1
     assert vendor.creates[0].json["input"] == waiting.body["input"]
     assert fresh(waiting).state == State.PROCESSING
@@ -267,7 +266,7 @@ def test_p18_a_price_that_changes_while_it_waits_changes_nothing(
     )
     assert desk.submit(duration=4).credits == 4 * 42
     approve(waiting, decider=alice, actor=ACTOR, now=now())
-    run_queue("submit")
+    run_queue("send")
     sent = fresh(waiting)
     assert (sent.state, sent.credits, sent.rate, sent.hold.amount) == ("processing", 70, rate, 70)
 
@@ -384,7 +383,7 @@ def test_p09_of_many_who_decide_at_once_one_does(desk: Desk, alice: Membership) 
         assert all(one == "late" or isinstance(one, Conflict) for one in losers)
         decisions = AuditEvent.objects.filter(subject=f"generation:{generation.pk}")
         assert decisions.exclude(action="approval.asked").count() == 1
-        sent = queued().count(("submit", (str(generation.pk),)))
+        sent = queued().count(("send", ()))
         state = fresh(generation).state
         assert (state, sent) == (("queued", 1) if winners == ["approve"] else ("cancelled", 0))
         closings = Transfer.objects.filter(hold=generation.hold, kind__in=["settle", "release"])

@@ -58,7 +58,7 @@ def finished(desk: Desk, alice: Membership, api: Api, vendor: Vendor) -> Generat
     task_id = api.generate("A pier", headers=headers, **SMALL).json()["data"]["taskId"]
     job = Generation.objects.get(pk=task_id)
     approve(job, decider=alice, actor=ACTOR, now=datetime.now(UTC), reason="Fine")
-    run_queue("submit")
+    run_queue("send")
     vendor.finish(vendor.only_task, film_bytes(), duration=4, resolution="480p")
     call_back(job, vendor.only_task)
     make_due(job)

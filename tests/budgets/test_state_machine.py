@@ -39,7 +39,7 @@ from generations.services.corrections import adjust, release_doubt, settle_doubt
 from generations.services.limits import Target, cap, cap_as
 from generations.services.moves import end_generation
 from generations.services.polling import Answer, apply_answer
-from generations.services.sending import claim, doubt, record_acceptance
+from generations.services.sending import doubt, record_acceptance
 from generations.services.submission import Order, submit_batch
 from platform_site.errors import Conflict, PermissionDenied
 from tests.budgets.bookkeeper import ZURICH, Bookkeeper, Job, Person, Scope
@@ -53,6 +53,7 @@ from tests.factories import (
     make_request,
     make_team,
 )
+from tests.support.submits import claim
 
 START = datetime(2026, 3, 28, 21, 59, 50, tzinfo=UTC)  # 22:59:50, the night before clocks change
 JUMPS = [
@@ -302,9 +303,9 @@ class Story(Bookkeeper, RuleBasedStateMachine):
         job.money = "free"
 
     def claimed(self, job: Job) -> Generation:
-        claimed = claim(job.row.pk, now=self.now)
+        claimed = claim(job.row, now=self.now)
         assert claimed is not None
-        assert claim(job.row.pk, now=self.now) is None
+        assert claim(job.row, now=self.now) is None
         return claimed
 
     def complete(self, job: Job) -> None:

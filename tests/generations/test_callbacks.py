@@ -14,11 +14,11 @@ from accounts.models import Membership, Team
 from generations.lifecycle import ReviewReason, State
 from generations.models import CallbackReceipt, Film, Generation, ProviderKey
 from generations.services.callbacks import MAX_RECEIPTS, check_callback
-from generations.services.sending import STALE_AFTER, doubt_stale_submits, send_generation
+from generations.services.sending import STALE_AFTER, doubt_stale_submits
 from generations.services.sweep import enqueue_due_steps
 from tests.factories import make_generation, make_provider_key
 from tests.support.races import race
-from tests.support.steps import empty_queue, make_due, poll_due, queued, run_queue
+from tests.support.steps import empty_queue, make_due, poll_due, queued, run_queue, send_now
 from tests.support.vendor import CREATE, TASKS, Exchange, Reply, Vendor, drop, html, refuse, say
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
@@ -41,7 +41,7 @@ def lost(alice: Membership, vendor: Vendor) -> Generation:
 def lose(membership: Membership, vendor: Vendor) -> Generation:
     job = make_generation(membership)
     vendor.next(CREATE, vendor.accepts_then(drop))
-    send_generation(job.pk)
+    send_now()
     job.refresh_from_db()
     assert job.review_reason == ReviewReason.SUBMIT_UNKNOWN
     return job
@@ -219,7 +219,7 @@ def test_p30_a_task_of_another_team_with_the_same_secret_is_not_adopted(
     ProviderKey.objects.filter(team=charlie.team).delete()
     make_provider_key(charlie.team)
     theirs = make_generation(charlie)
-    send_generation(theirs.pk)
+    send_now()
     theirs.refresh_from_db()
     lost = lose(alice, vendor)
     assert theirs.upstream_id is not None
@@ -280,7 +280,7 @@ def test_p30_a_callback_that_overtakes_the_reply_to_our_post_is_only_noted(
         say(200, {"code": 200, "data": {"taskId": task_id}})(exchange)
 
     vendor.next(CREATE, call_then_answer)
-    send_generation(job.pk)
+    send_now()
     job.refresh_from_db()
     assert (statuses, job.state, job.upstream_id) == ([204], State.PROCESSING, task_id)
     enqueue_due_steps(timezone.now() + timedelta(minutes=1))
@@ -348,7 +348,7 @@ def test_p05_a_loss_that_nobody_calls_about_stays_held_for_review(
     for days in (1, 10, 100):
         empty_queue()
         enqueue_due_steps(timezone.now() + timedelta(days=days))
-        run_queue("submit", "check_callback")
+        run_queue("send", "check_callback")
     lost.refresh_from_db()
     lost.hold.refresh_from_db()
     assert (lost.state, lost.hold.closed_at) == (State.NEEDS_REVIEW, None)

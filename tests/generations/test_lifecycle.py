@@ -24,13 +24,12 @@ from generations.lifecycle import (
 )
 from generations.models import Generation, GenerationEvent
 from generations.services.moves import end_generation, move
-from generations.services.sending import send_generation
 from generations.services.submission import submit_generation
 from generations.wire import task_object
 from tests.factories import ACTOR, make_generation, make_request
 from tests.support.api import Api
 from tests.support.races import race
-from tests.support.steps import Trap, make_due, poll_due
+from tests.support.steps import Trap, make_due, poll_due, send_now
 from tests.support.vendor import Vendor
 
 WORDS = {
@@ -160,7 +159,7 @@ class TestMoves:
         self, alice: Membership, vendor: Vendor
     ) -> None:
         first = make_generation(alice)
-        send_generation(first.pk)
+        send_now()
         vendor.fail(vendor.only_task)
         make_due(first)
         poll_due()
@@ -177,7 +176,7 @@ class TestMoves:
         assert retry.hold_id != first.hold_id
         first.hold.refresh_from_db()
         assert (first.hold.released, books_of(alice.team).held) == (70, 70)
-        send_generation(retry.pk)
+        send_now()
         retry.refresh_from_db()
         assert retry.upstream_id not in {None, first.upstream_id}
         assert len(vendor.creates) == 2
@@ -195,8 +194,8 @@ class TestMoves:
         assert (entry.actor, entry.request_id) == (caller, sent)
 
     def test_p35_nothing_happens_without_an_actor(self, api: Api, vendor: Vendor) -> None:
-        task_id = api.accepted()
-        send_generation(Generation.objects.get(pk=task_id).pk)
+        api.accepted()
+        send_now()
         vendor.finish(vendor.only_task, b"film")
         Generation.objects.update(next_poll_at=timezone.now())
         poll_due()

@@ -15,11 +15,11 @@ from generations.services.callbacks import adopt_upstream
 from generations.services.corrections import release_doubt, settle_doubt
 from generations.services.drifts import accept_drift
 from generations.services.moves import end_generation
-from generations.services.sending import send_generation
 from platform_site.errors import Conflict, InvalidRequest
 from tests.factories import ACTOR, make_generation, make_provider_key
 from tests.support.meter import Clock, Meter
 from tests.support.races import race
+from tests.support.steps import send_now
 from tests.support.vendor import CREATE, CREDITS, Vendor, drop, say
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -48,7 +48,7 @@ def in_doubt(alice: Membership, clock: Clock, vendor: Vendor) -> Callable[[], Ge
     def make() -> Generation:
         generation = make_generation(alice)
         vendor.next(CREATE, drop)
-        send_generation(generation.pk)
+        send_now()
         generation.refresh_from_db()
         assert generation.state == State.NEEDS_REVIEW
         return generation
@@ -264,7 +264,7 @@ def test_a_job_that_is_submitted_just_then_makes_the_sample_unquiet(
 def test_a_job_that_is_accepted_while_the_meter_is_read_makes_the_sample_unquiet(
     alice: Membership, clock: Clock, meter: Meter, vendor: Vendor
 ) -> None:
-    generation = make_generation(alice)
+    make_generation(alice)
     gate = vendor.gate()
     vendor.next(CREDITS, gate.before(meter))
 
@@ -272,7 +272,7 @@ def test_a_job_that_is_accepted_while_the_meter_is_read_makes_the_sample_unquiet
         if number == 0:
             return clock.sample(3)
         gate.wait()
-        send_generation(generation.pk)
+        send_now()
         meter.charge(70)
         gate.open()
         return None
@@ -387,7 +387,7 @@ def test_a_doubt_from_before_the_first_sample_is_judged_by_nothing(
 ) -> None:
     generation = make_generation(alice)
     vendor.next(CREATE, drop)
-    send_generation(generation.pk)
+    send_now()
     clock = Clock(provider_key)
     for minutes in (3, 6, 9):
         clock.sample(minutes)

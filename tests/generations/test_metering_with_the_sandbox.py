@@ -18,11 +18,10 @@ from generations.lifecycle import TERMINAL, State
 from generations.models import Drift, Generation, MeterSample, ProviderKey
 from generations.reconciliation import Verdict
 from generations.services.metering import take_sample
-from generations.services.sending import send_generation
 from tests.factories import make_generation, make_provider_key
 from tests.support.api import generation_body
 from tests.support.sandbox import Sandbox, running_sandbox
-from tests.support.steps import make_due, poll_due
+from tests.support.steps import make_due, poll_due, send_now
 
 pytestmark = pytest.mark.django_db
 
@@ -70,7 +69,7 @@ def confirmed(key: ProviderKey) -> MeterSample:
 def sent(member: Membership, prompt: str) -> Generation:
     """Send one generation and follow it as far as it goes."""
     generation = make_generation(member, prompt=prompt, **CHEAP)
-    send_generation(generation.pk)
+    send_now()
     give_up_at = time.monotonic() + 60
     while True:
         generation.refresh_from_db()

@@ -66,7 +66,7 @@ def test_after_it_worked_it_is_news(alice: Membership, provider_key: ProviderKey
     for _ in range(2):
         pause(provider_key)
         resume_provider_key(provider_key, actor=ACTOR, now=timezone.now())
-        note_key_works(provider_key)
+        note_key_works(provider_key, now=timezone.now())
         provider_key.refresh_from_db()
     assert len(titles(alice)) == 2
 
@@ -106,5 +106,5 @@ def test_a_refused_job_pauses_its_key_and_the_owner_hears_of_it(
 ) -> None:
     vendor.always("/v1/videos/generations", refuse(402, "insufficient_credits", "Top up."))
     make_generation(alice)
-    run_queue("submit")
+    run_queue("send")
     assert titles(alice) == [f"Provider key Sandbox key (…{provider_key.last4}) is paused"]

@@ -16,10 +16,9 @@ from generations.services.provider_keys import (
     probe_provider_key,
     resume_provider_key,
 )
-from generations.services.sending import send_generation
 from generations.services.sweep import enqueue_due_steps
 from tests.factories import ACTOR, make_generation, make_provider_key
-from tests.support.steps import empty_queue, queued, run_queue
+from tests.support.steps import empty_queue, queued, run_queue, send_now
 from tests.support.vendor import CREATE, CREDITS, Vendor, drop, html, refuse
 
 pytestmark = pytest.mark.django_db
@@ -94,17 +93,17 @@ def test_p36_a_key_that_keeps_failing_is_tried_ever_more_rarely(
     provider_key: ProviderKey, alice: Membership, vendor: Vendor
 ) -> None:
     """The meter may look well while every job is turned away."""
-    job = make_generation(alice)
+    make_generation(alice)
     waits = []
     for _ in range(5):
         vendor.next(CREATE, refuse(402, "insufficient_credits"))
-        send_generation(job.pk)
+        send_now()
         provider_key.refresh_from_db()
         assert provider_key.next_probe_at is not None
         waits.append(round((provider_key.next_probe_at - timezone.now()).total_seconds()))
         probe_provider_key(provider_key.pk)
     assert waits == [2, 4, 8, 16, 32]
-    send_generation(job.pk)
+    send_now()
     provider_key.refresh_from_db()
     assert provider_key.probes == 0, "past trouble was not forgotten"
 
@@ -130,8 +129,8 @@ def test_p36_one_persons_trouble_stops_nobody_else(
     hers, his = make_generation(alice), make_generation(bob)
     assert (hers.provider_key, his.provider_key) == (own, provider_key)
     vendor.next(CREATE, refuse(401, "invalid_api_key"))
-    for job in (hers, his):
-        send_generation(job.pk)
+    send_now()
+    send_now()
     states = {g.pk: g.state for g in Generation.objects.all()}
     assert states == {hers.pk: State.QUEUED, his.pk: State.PROCESSING}
 

@@ -57,7 +57,7 @@ def test_p33_a_whole_run_shows_no_key(alice: Membership, vendor: Vendor, log: St
     vendor.next(GENERATIONS, refuse(400, "invalid_request", f"Bad {UPSTREAM}"))
     for _ in range(3):
         see(api.generate())
-    run_queue("submit")
+    run_queue("send")
     completed, failed = vendor.tasks
     vendor.finish(completed)
     vendor.fail(failed, message=f"Key {UPSTREAM} was naughty")
@@ -81,7 +81,7 @@ def test_p33_a_whole_run_shows_no_key(alice: Membership, vendor: Vendor, log: St
     # The key is turned away, and probed.
     vendor.next(GENERATIONS, refuse(401, "invalid_api_key", f"{UPSTREAM} is unknown"))
     see(api.generate())
-    run_queue("submit")
+    run_queue("send")
     assert ProviderKey.objects.get().state == "paused"
     vendor.next("/v1/credits", refuse(401, "invalid_api_key", f"{UPSTREAM} is unknown"))
     probe_provider_key(provider_key.pk)

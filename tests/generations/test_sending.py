@@ -17,14 +17,15 @@ from billing.selectors import books_of
 from generations.audit import audit
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation, ProviderKey
+from generations.services.dispatching import send_next
 from generations.services.moves import end_generation
 from generations.services.provider_keys import delete_provider_key, probe_provider_key
-from generations.services.sending import STALE_AFTER, doubt_stale_submits, send_generation
+from generations.services.sending import STALE_AFTER, doubt_stale_submits
 from generations.services.sweep import enqueue_due_steps
 from platform_site.cipher import generate_key
 from tests.factories import ACTOR, make_generation
 from tests.support.races import race
-from tests.support.steps import Trap, empty_queue, poll_due, queued, run_queue
+from tests.support.steps import Trap, empty_queue, poll_due, queued, run_queue, send_now
 from tests.support.vendor import CREATE, Reply, Vendor, drop, html, refuse, say
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
@@ -38,7 +39,7 @@ def job(alice: Membership, provider_key: ProviderKey) -> Iterator[Generation]:
 
 
 def send(job: Generation) -> Generation:
-    send_generation(job.pk)
+    send_now()
     job.refresh_from_db()
     return job
 
@@ -118,7 +119,7 @@ def test_p26_a_step_that_runs_again_sends_nothing(
 @pytest.mark.django_db(transaction=True)
 def test_p26_of_eight_workers_at_once_one_sends(alice: Membership, vendor: Vendor) -> None:
     job = make_generation(alice)
-    assert race(8, lambda _: send_generation(job.pk)) == [None] * 8
+    assert sorted(map(str, race(8, lambda _: send_next()))) == ["False"] * 7 + ["True"]
     assert len(vendor.creates) == 1
     job.refresh_from_db()
     assert job.upstream_id == vendor.only_task
@@ -131,7 +132,7 @@ def test_p21_the_row_stands_as_submitting_before_the_vendor_hears_of_it(
     job = make_generation(alice)
     gate = vendor.gate()
     vendor.next(CREATE, gate.before(vendor.accepts_then(drop)))
-    with sending(job) as _:
+    with sending():
         gate.wait()
         job.refresh_from_db()
         assert (job.state, job.submitted_at is not None) == (State.SUBMITTING, True)
@@ -141,11 +142,11 @@ def test_p21_the_row_stands_as_submitting_before_the_vendor_hears_of_it(
 class sending:  # noqa: N801  # reads as a verb
     """Send in a thread of its own, with a database connection of its own."""
 
-    def __init__(self, job: Generation) -> None:
-        self._thread = threading.Thread(target=self._run, args=(job,))
+    def __init__(self) -> None:
+        self._thread = threading.Thread(target=self._run)
 
-    def _run(self, job: Generation) -> None:
-        send_generation(job.pk)
+    def _run(self) -> None:
+        send_next()
         connections.close_all()
 
     def __enter__(self) -> threading.Thread:
@@ -169,7 +170,7 @@ def test_p22_a_job_that_may_have_been_accepted_waits_for_evidence(
     assert is_held(job)
     empty_queue()
     enqueue_due_steps(timezone.now() + timedelta(days=30))
-    run_queue("submit")
+    run_queue("send")
     assert len(vendor.creates) == 1, "it was sent again"
 
 
@@ -188,18 +189,24 @@ def test_p22_a_job_that_was_provably_not_sent_goes_back_to_the_queue(
     assert send(job).state == State.PROCESSING
 
 
-def test_a_rate_limit_puts_off_and_never_fails(job: Generation, vendor: Vendor) -> None:
+def test_a_rate_limit_holds_the_key_back_and_never_fails(
+    job: Generation, vendor: Vendor, provider_key: ProviderKey
+) -> None:
     waits = []
     for _ in range(9):
         vendor.next(CREATE, refuse(429, "rate_limit_exceeded"))
         before = timezone.now()
         send(job)
-        assert job.state == State.QUEUED
-        assert job.next_submit_at is not None
-        waits.append(round((job.next_submit_at - before).total_seconds()))
+        assert (job.state, job.submitted_at) == (State.QUEUED, None)
+        provider_key.refresh_from_db()
+        assert provider_key.next_send_at is not None
+        waits.append(round((provider_key.next_send_at - before).total_seconds()))
+        assert not send_next(), "a key that was held back sent"
     assert waits == [1, 2, 4, 8, 16, 32, 64, 120, 120]
     assert (job.submit_attempts, is_held(job)) == (0, True)
     assert send(job).state == State.PROCESSING
+    provider_key.refresh_from_db()
+    assert (provider_key.send_failures, provider_key.next_send_at) == (0, None)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +237,7 @@ def test_p36_trouble_with_the_key_pauses_it_and_keeps_its_jobs(
     provider_key.refresh_from_db()
     assert provider_key.state == ProviderKey.State.ACTIVE
     enqueue_due_steps(timezone.now())
-    run_queue("submit")
+    run_queue("send")
     assert {job.state for job in Generation.objects.all()} == {State.PROCESSING}
     assert len(vendor.creates) == 4
 
@@ -300,7 +307,7 @@ def test_p21_an_answer_that_outlives_our_patience_still_counts(
     job = make_generation(alice)
     gate = vendor.gate()
     vendor.next(CREATE, gate.before(vendor._usual))
-    with sending(job):
+    with sending():
         gate.wait()
         doubt_stale_submits(now=timezone.now() + STALE_AFTER * 2)
         job.refresh_from_db()
@@ -318,7 +325,7 @@ def test_p21_an_answer_to_an_ended_generation_leaves_its_id_in_the_log(
     job = make_generation(alice)
     gate = vendor.gate()
     vendor.next(CREATE, gate.before(vendor._usual))
-    with sending(job):
+    with sending():
         gate.wait()
         doubt_stale_submits(now=timezone.now() + STALE_AFTER * 2)
         job.refresh_from_db()
@@ -335,7 +342,7 @@ def test_p21_an_id_that_cannot_be_saved_is_shouted_and_found_again(
 ) -> None:
     condition = "NEW.upstream_id IS NOT NULL"
     with Trap("generations_generation", "UPDATE", condition), pytest.raises(DatabaseError):
-        send_generation(job.pk)
+        send_next()
     assert vendor.only_task in shouted(caplog)
     job.refresh_from_db()
     assert (job.state, job.upstream_id) == (State.SUBMITTING, None)
@@ -399,8 +406,11 @@ def test_p23_what_the_sweep_finds_is_only_what_is_queued(alice: Membership, vend
     jobs = {state: make_generation(alice, state) for state in states}
     empty_queue()
     enqueue_due_steps(timezone.now() + timedelta(hours=1))
-    submits = [ids for name, ids in queued() if name == "submit"]
-    assert submits == [(str(jobs[State.QUEUED].pk),)]
+    assert ("send", ()) in queued()
+    run_queue("send")
+    assert len(vendor.creates) == 1
+    jobs[State.QUEUED].refresh_from_db()
+    assert jobs[State.QUEUED].upstream_id == vendor.only_task
 
 
 @pytest.mark.both_databases
@@ -409,16 +419,16 @@ def test_p26_twenty_jobs_delivered_three_times_each_are_sent_once_each(
     alice: Membership, team: Team, vendor: Vendor
 ) -> None:
     jobs = [make_generation(alice, duration=4, resolution="480p") for _ in range(20)]
-    deliveries = [job.pk for job in jobs] * 3
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(_send_and_hang_up, deliveries))
+        sent = list(pool.map(_send_and_hang_up, range(3 * len(jobs))))
+    assert sent.count(True) == 20
     assert len(vendor.creates) == 20
     assert {job.state for job in Generation.objects.all()} == {State.PROCESSING}
     assert Transfer.objects.filter(kind="hold", team=team).count() == 20
 
 
-def _send_and_hang_up(job_id: Any) -> None:
+def _send_and_hang_up(_number: int) -> bool:
     try:
-        send_generation(job_id)
+        return send_next()
     finally:
         connections.close_all()

@@ -20,11 +20,11 @@ from generations.services.provider_keys import (
     rotate_vault,
     vault_provider_key,
 )
-from generations.services.sending import send_generation
 from generations.vault import reveal, seal
 from platform_site.cipher import Secret, Undecryptable, UnknownKey, generate_key
 from platform_site.errors import Conflict, InvalidRequest
 from tests.factories import ACTOR, make_generation, make_provider_key, make_user
+from tests.support.steps import send_now
 from tests.support.vendor import CREATE, CREDITS, Vendor, refuse
 
 pytestmark = pytest.mark.django_db
@@ -152,7 +152,8 @@ def test_p33_no_page_and_no_admin_page_shows_a_secret(
 ) -> None:
     """Follow every link that an administrator who is also a member sees."""
     vendor.next(CREATE, refuse(402, "insufficient_credits", f"Top up {SECRET}."))
-    send_generation(make_generation(alice).pk)
+    make_generation(alice)
+    send_now()
     set_role(team=alice.team, user=admin, role=Role.OWNER, actor=ACTOR)
     client = Client()
     client.force_login(admin)

@@ -1,5 +1,7 @@
 """Submit one chosen generation, whoever's turn it is."""
 
+from datetime import datetime
+
 from django.utils import timezone
 
 from accounts.actor import system_actor
@@ -9,17 +11,16 @@ from generations.services.moves import move
 from generations.services.sending import post_generation
 
 
-def claim(generation: Generation) -> Generation | None:
+def claim(generation: Generation, *, now: datetime | None = None) -> Generation | None:
     """Move this generation to `submitting` as the dispatcher would; None when it is not queued."""
     found = Generation.objects.select_related("provider_key", "team").get(pk=generation.pk)
     if found.state != State.QUEUED:
         return None
-    now = timezone.now()
     claimed = move(
         found,
         State.SUBMITTING,
         actor=system_actor("submit"),
-        submitted_at=now,
+        submitted_at=now or timezone.now(),
         next_submit_at=None,
     )
     return found if claimed else None
