@@ -145,10 +145,14 @@ def _put_missing(stored: StoredFile, files: Files, *, ends: float, is_new: bool)
 
 
 def _put_unless_there(name: str, path: Path, content_type: str, ends: float) -> None:
-    storage = film_storage()
-    # Files appear whole or not at all, so one of this name and size is this one.
-    if not storage.exists(name) or storage.size(name) != path.stat().st_size:
-        storage.put(name, path, content_type=content_type, ends=ends)
+    storage, size = film_storage(), path.stat().st_size
+    try:
+        # Files appear whole or not at all, so one of this name and size is this one.
+        if storage.size(name) == size:
+            return
+    except FileNotFoundError:
+        pass
+    storage.put(name, path, content_type=content_type, ends=ends)
 
 
 def _use(stored: StoredFile, *, is_new: bool) -> None:

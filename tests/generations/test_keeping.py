@@ -31,49 +31,19 @@ from generations.services.keeping import GONE_TIMES, keep_film
 from generations.services.storing import film_storage
 from generations.services.sweep import enqueue_due_steps
 from generations.wire import task_object
-from tests.factories import make_generation
 from tests.support.films import film_bytes
+from tests.support.keeping import completed, kept, path_of, stored_files
 from tests.support.races import race
-from tests.support.steps import Trap, empty_queue, poll_due, run_queue
+from tests.support.steps import Trap, run_queue
 from tests.support.vendor import TASKS, Exchange, Reply, Vendor, drop, html, reset, say
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
-
-ORDER: dict[str, Any] = {"duration": 4, "resolution": "480p", "generate_audio": False}
 
 
 @pytest.fixture
 def film(alice: Membership, vendor: Vendor) -> Film:
     """A completed generation's film, still to be kept; the vendor has the right file."""
     return completed(alice, vendor, film_bytes())
-
-
-def completed(
-    membership: Membership, vendor: Vendor, data: bytes = b"", *, urls: Any = None, **order: Any
-) -> Film:
-    task_id = vendor.add_task()
-    job = make_generation(membership, State.PROCESSING, upstream_id=task_id, **{**ORDER, **order})
-    vendor.finish(task_id, data, urls=urls)
-    poll_due()
-    empty_queue()
-    return Film.objects.get(pk=job.pk)
-
-
-def kept(film: Film, *, times: int = 1) -> Film:
-    """Try to keep it, whether it is due or not."""
-    for _ in range(times):
-        keep_film(film.pk)
-    film.refresh_from_db()
-    return film
-
-
-def path_of(film: Film) -> str:
-    return "/files/" + film.source_url.rpartition("/")[2]
-
-
-def stored_files() -> list[str]:
-    root = Path(site_settings.FILMS_DIR)
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
 
 def test_p39_a_kept_film_is_the_vendors_file_with_its_size_and_digest(film: Film) -> None:

@@ -7,6 +7,7 @@ from django.core.checks import run_checks
 from pytest_django import Settings
 
 from platform_site.environment import problems
+from platform_site.stores.settings import S3
 
 SOUND: dict[str, Any] = {"PUBLIC_URL": "https://dailies.example"}
 
@@ -36,6 +37,13 @@ def found(settings: Settings, **changes: Any) -> set[str]:
         ({"TRUSTED_PROXIES": ["everybody"]}, "E003"),
         ({"OUTBOUND_ALLOW": ["receiver.example"]}, "E003"),
         ({"PUBLIC_URL": "http://dailies.example"}, "W001"),
+        ({"S3": S3(bucket="films")}, ""),
+        ({"S3": S3(bucket="films", access_key_id="a", secret_access_key="b")}, ""),
+        ({"S3": S3(endpoint_url="https://s3.example")}, "E020"),
+        ({"S3": S3(bucket="films", access_key_id="a")}, "E020"),
+        ({"S3": S3(bucket="films", secret_access_key="b")}, "E020"),
+        ({"S3": S3(bucket="films", endpoint_url="s3.example")}, "E020"),
+        ({"S3": S3(bucket="films", addressing="sideways")}, "E020"),
     ],
     ids=str,
 )

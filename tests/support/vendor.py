@@ -155,6 +155,7 @@ class Vendor:
         self._once: defaultdict[str, deque[Reply]] = defaultdict(deque)
         self._always: dict[str, Reply] = {}
         self._gates: list[Gate] = []
+        self._behind: Reply | None = None
         self._lock = threading.Lock()
 
     # What a test says
@@ -251,13 +252,21 @@ class Vendor:
 
     # What it does
 
+    def stand_before(self, reply: Reply) -> None:
+        """Give this reply, of the server that stands behind, to every path without another."""
+        self._behind = reply
+
     def answer(self, exchange: Exchange) -> None:
         """Note a request and give the scripted reply, or the usual one."""
         path = exchange.call.path
         with self._lock:
             self.calls.append(exchange.call)
             waiting = self._once[path]
-            reply = waiting.popleft() if waiting else self._always.get(path, self._usual)
+            reply = (
+                waiting.popleft()
+                if waiting
+                else self._always.get(path, self._behind or self._usual)
+            )
         reply(exchange)
 
     def open_gates(self) -> None:
@@ -309,6 +318,12 @@ def running_vendor() -> Iterator[Vendor]:
             self._take()
 
         def do_HEAD(self) -> None:
+            self._take()
+
+        def do_PUT(self) -> None:
+            self._take()
+
+        def do_DELETE(self) -> None:
             self._take()
 
         def log_message(self, *args: object) -> None:
