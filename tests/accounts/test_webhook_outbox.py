@@ -1,0 +1,240 @@
+"""Tests and messages sent again by hand, and what is forgotten in the end."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.errors import RateLimitExceeded
+from accounts.models import (
+    TEST_EVENT,
+    AuditEvent,
+    Membership,
+    SlowReceiver,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+)
+from accounts.retries import RETRIES
+from accounts.services.webhook_endpoints import (
+    add_endpoint,
+    choose_events,
+    drop_endpoint,
+    switch_endpoint,
+)
+from accounts.services.webhook_outbox import (
+    KEPT_FOR,
+    TESTS_A_MINUTE,
+    is_heard,
+    prune_deliveries,
+    put_event,
+    put_test,
+    send_again,
+)
+from accounts.services.webhooks import Answer, claim_try, record_try
+from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
+from tests.factories import ACTOR
+from tests.support.races import race
+
+pytestmark = pytest.mark.django_db
+PENDING, DELIVERED, GIVEN_UP = (
+    WebhookDelivery.State.PENDING,
+    WebhookDelivery.State.DELIVERED,
+    WebhookDelivery.State.GIVEN_UP,
+)
+LOW = WebhookEvent.WALLET_LOW
+
+
+@pytest.fixture
+def endpoint(alice: Membership) -> WebhookEndpoint:
+    return add_endpoint(membership=alice, url="https://hooks.example/d", events=[LOW], actor=ACTOR)
+
+
+@pytest.fixture
+def delivery(endpoint: WebhookEndpoint) -> WebhookDelivery:
+    """A message that was tried for a day, an hour ago, in vain."""
+    hour_ago = timezone.now() - timedelta(hours=1)
+    (delivery,) = put_event(
+        team=endpoint.team, event=LOW, reference="r", data={}, now=timezone.now()
+    )
+    for _ in range(len(RETRIES) + 1):
+        attempt(delivery, 500, hour_ago)
+    delivery.refresh_from_db()
+    assert delivery.state == GIVEN_UP
+    return delivery
+
+
+def attempt(delivery: WebhookDelivery, status: int, now: Any) -> None:
+    assert claim_try(delivery, now=now)
+    record_try(delivery, Answer(status, "", "", 5), now=now, luck=0)
+
+
+def again(delivery: WebhookDelivery, membership: Membership) -> None:
+    send_again(delivery, membership=membership, actor=ACTOR, now=timezone.now())
+
+
+def test_a_message_sent_again_keeps_its_id_and_starts_another_day(
+    alice: Membership, delivery: WebhookDelivery
+) -> None:
+    tries = delivery.attempts
+    again(delivery, alice)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts, delivery.series_tries) == (PENDING, tries, 0)
+    assert delivery.next_attempt_at is not None
+    assert delivery.next_attempt_at <= timezone.now()
+    attempt(delivery, 503, timezone.now())
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts) == (PENDING, tries + 1)
+    assert [one.number for one in delivery.tries.all()] == list(range(1, tries + 2))
+    assert AuditEvent.objects.get(action="webhook.sent_again").data == {"event": "wallet.low"}
+
+
+def test_what_was_delivered_can_be_sent_again(alice: Membership, delivery: WebhookDelivery) -> None:
+    WebhookDelivery.objects.update(state=DELIVERED)
+    delivery.refresh_from_db()
+    again(delivery, alice)
+    assert WebhookDelivery.objects.get().state == PENDING
+
+
+def test_it_is_not_sent_again_right_after_a_try(
+    alice: Membership, delivery: WebhookDelivery
+) -> None:
+    again(delivery, alice)
+    delivery.refresh_from_db()
+    attempt(delivery, 500, timezone.now())
+    delivery.refresh_from_db()
+    with pytest.raises(RateLimitExceeded):
+        again(delivery, alice)
+
+
+def test_it_is_not_sent_again_while_it_is_being_posted(
+    alice: Membership, delivery: WebhookDelivery
+) -> None:
+    WebhookDelivery.objects.update(
+        state=PENDING, claimed_until=timezone.now() + timedelta(seconds=30)
+    )
+    delivery.refresh_from_db()
+    with pytest.raises(Conflict):
+        again(delivery, alice)
+
+
+def test_nothing_goes_to_an_endpoint_that_is_off_or_gone(
+    alice: Membership, endpoint: WebhookEndpoint, delivery: WebhookDelivery
+) -> None:
+    switch_endpoint(endpoint, enabled=False, actor=ACTOR)
+    delivery.refresh_from_db()
+    with pytest.raises(Conflict, match="disabled"):
+        again(delivery, alice)
+    drop_endpoint(endpoint, actor=ACTOR, now=timezone.now())
+    delivery.refresh_from_db()
+    with pytest.raises(Conflict, match="removed"):
+        again(delivery, alice)
+    with pytest.raises(Conflict, match="removed"):
+        put_test(endpoint, membership=alice, actor=ACTOR, now=timezone.now())
+    with pytest.raises(Conflict, match="removed"):
+        switch_endpoint(endpoint, enabled=True, actor=ACTOR)
+    assert WebhookDelivery.objects.get().state == GIVEN_UP
+
+
+def test_p32_members_and_strangers_send_nothing(
+    bob: Membership, charlie: Membership, endpoint: WebhookEndpoint, delivery: WebhookDelivery
+) -> None:
+    for stranger in (bob, charlie):
+        with pytest.raises(PermissionDenied):
+            again(delivery, stranger)
+        with pytest.raises(PermissionDenied):
+            put_test(endpoint, membership=stranger, actor=ACTOR, now=timezone.now())
+        with pytest.raises(PermissionDenied):
+            choose_events(endpoint, membership=stranger, events=[LOW], actor=ACTOR)
+    assert WebhookDelivery.objects.get().state == GIVEN_UP
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_of_five_presses_at_once_each_leaves_one_message(
+    alice: Membership, delivery: WebhookDelivery
+) -> None:
+    def press(_number: int) -> None:
+        again(WebhookDelivery.objects.select_related("endpoint", "team").get(), alice)
+
+    assert None in race(5, press)
+    row = WebhookDelivery.objects.get()
+    assert (row.state, row.attempts) == (PENDING, delivery.attempts)
+
+
+def test_a_test_is_posted_once_even_to_a_disabled_endpoint(
+    alice: Membership, endpoint: WebhookEndpoint
+) -> None:
+    switch_endpoint(endpoint, enabled=False, actor=ACTOR)
+    test = put_test(endpoint, membership=alice, actor=ACTOR, now=timezone.now())
+    body = json.loads(test.body)
+    assert (test.event, body["type"], body["team"]) == (TEST_EVENT, TEST_EVENT, alice.team.slug)
+    attempt(test, 500, timezone.now())
+    test.refresh_from_db()
+    endpoint.refresh_from_db()
+    assert (test.state, test.next_attempt_at) == (GIVEN_UP, None)
+    assert endpoint.failing_since is None, "nobody missed a message"
+
+
+def test_tests_are_few_a_minute(alice: Membership, endpoint: WebhookEndpoint) -> None:
+    now = timezone.now()
+    for _ in range(TESTS_A_MINUTE):
+        put_test(endpoint, membership=alice, actor=ACTOR, now=now)
+    with pytest.raises(RateLimitExceeded):
+        put_test(endpoint, membership=alice, actor=ACTOR, now=now)
+    put_test(endpoint, membership=alice, actor=ACTOR, now=now + timedelta(seconds=61))
+
+
+def test_a_person_who_presses_wakes_a_host_that_is_left_alone(
+    alice: Membership, endpoint: WebhookEndpoint
+) -> None:
+    now = timezone.now()
+    later = now + timedelta(minutes=9)
+    for team in (alice.team,):
+        SlowReceiver.objects.create(team=team, host="hooks.example:443", rests_until=later)
+    put_test(endpoint, membership=alice, actor=ACTOR, now=now)
+    assert SlowReceiver.objects.get().rests_until == now
+
+
+def test_events_are_chosen_anew(alice: Membership, endpoint: WebhookEndpoint) -> None:
+    choose_events(
+        endpoint, membership=alice, events=["approval.asked", "generation.kept"], actor=ACTOR
+    )
+    assert WebhookEndpoint.objects.get().events == ["approval.asked", "generation.kept"]
+    assert is_heard(team_id=alice.team_id, event=WebhookEvent.GENERATION_KEPT)
+    assert not is_heard(team_id=alice.team_id, event=LOW)
+    for wrong in ([], [TEST_EVENT], ["task.completed"]):
+        with pytest.raises(InvalidRequest):
+            choose_events(endpoint, membership=alice, events=wrong, actor=ACTOR)
+
+
+def test_a_url_can_be_added_again_after_it_was_removed(
+    alice: Membership, endpoint: WebhookEndpoint, delivery: WebhookDelivery
+) -> None:
+    drop_endpoint(endpoint, actor=ACTOR, now=timezone.now())
+    drop_endpoint(endpoint, actor=ACTOR, now=timezone.now())
+    fresh = add_endpoint(membership=alice, url=endpoint.url, events=[LOW], actor=ACTOR)
+    assert fresh.pk != endpoint.pk
+    assert put_event(team=alice.team, event=LOW, reference="r", data={}, now=timezone.now()) == []
+    assert AuditEvent.objects.filter(action="webhook_endpoint.removed").count() == 1
+
+
+def test_what_ended_a_month_ago_is_forgotten_and_what_waits_is_not(
+    alice: Membership, endpoint: WebhookEndpoint, delivery: WebhookDelivery
+) -> None:
+    now = timezone.now()
+    test = put_test(endpoint, membership=alice, actor=ACTOR, now=now)
+    assert prune_deliveries(now=now + KEPT_FOR - timedelta(hours=1)) == 0
+    drop_endpoint(endpoint, actor=ACTOR, now=now)
+    WebhookDelivery.objects.filter(pk=test.pk).update(state=PENDING)
+    later = now + KEPT_FOR + timedelta(hours=1)
+    assert prune_deliveries(now=later) == 1
+    assert WebhookDelivery.objects.get() == test
+    assert not WebhookAttempt.objects.exists()
+    assert WebhookEndpoint.objects.exists(), "the test still points at it"
+    WebhookDelivery.objects.update(state=GIVEN_UP)
+    assert prune_deliveries(now=later) == 1
+    assert not WebhookEndpoint.objects.exists()
