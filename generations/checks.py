@@ -7,13 +7,14 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from generations.provider.client import SUBMIT_SECONDS
+from platform_site.checks import OURS
 from platform_site.queues import GRACE_SECONDS, MAIN_QUEUE, settings_of
 
 # A transaction may wait this long for other writers (SQLite's timeout).
 _WRITE_SECONDS = 20
 
 
-@register()
+@register(OURS)
 def data_dir_is_writable(**_kwargs: Any) -> list[CheckMessage]:
     """E010: a film that cannot be written is lost when its link dies."""
     folder = settings.DATA_DIR
@@ -23,7 +24,7 @@ def data_dir_is_writable(**_kwargs: Any) -> list[CheckMessage]:
     return []
 
 
-@register()
+@register(OURS)
 def posts_are_never_cut_off(**_kwargs: Any) -> list[CheckMessage]:
     """E011: whoever kills a POST to the vendor midway never learns whether it was accepted."""
     least = SUBMIT_SECONDS + _WRITE_SECONDS

@@ -13,10 +13,12 @@ from generations.archive import troubled_films
 from generations.lifecycle import State
 from generations.models import Approval, Film, Generation, ProviderKey
 from platform_site.beats import beat_age_seconds
+from platform_site.models import Cluster
+from platform_site.queues import QUEUES, patience_of
 
 Row = TypeVar("Row", bound=Model)
 
-# A healthy cluster beats every few seconds; the supervisor replaces one that does not.
+# A healthy sweep beats every few seconds.
 BEAT_IS_LATE_SECONDS = 60
 TRIES_THAT_WORRY = 3
 
@@ -25,15 +27,23 @@ TRIES_THAT_WORRY = 3
 class Background:
     """How the queue is doing, and what it could not save in a day."""
 
-    beat_age: float | None  # seconds
+    sweep_age: float | None  # seconds since the sweep last worked
+    clusters: tuple[Cluster, ...]
+    silent: tuple[Cluster, ...]
     waiting: int
     failed_today: int
     lost_films: int
 
     @property
-    def is_late(self) -> bool:
-        """Tell whether no task has been done for too long."""
-        return self.beat_age is None or self.beat_age > BEAT_IS_LATE_SECONDS
+    def is_sweep_late(self) -> bool:
+        """Tell whether nothing has been polled for too long."""
+        return self.sweep_age is None or self.sweep_age > BEAT_IS_LATE_SECONDS
+
+    @property
+    def is_short_of_clusters(self) -> bool:
+        """Tell whether a cluster owes its proof, or a queue has no cluster that works."""
+        at_work = {cluster.queue for cluster in self.clusters if cluster not in self.silent}
+        return bool(self.silent) or not at_work.issuperset(QUEUES)
 
 
 def count_by_state() -> dict[State, int]:
@@ -87,12 +97,20 @@ def failing_webhooks() -> QuerySet[WebhookDelivery]:
 def background(*, now: datetime) -> Background:
     """Return the state of background work."""
     day = now - timedelta(days=1)
+    clusters = tuple(Cluster.objects.order_by("queue", "host", "started_at"))
     return Background(
-        beat_age=beat_age_seconds(),
+        sweep_age=beat_age_seconds(),
+        clusters=clusters,
+        silent=tuple(cluster for cluster in clusters if _is_silent(cluster, now)),
         waiting=OrmQ.objects.count(),
         failed_today=Failure.objects.filter(stopped__gte=day).count(),
         lost_films=Film.objects.filter(state=Film.State.GIVEN_UP, created_at__gte=day).count(),
     )
+
+
+def _is_silent(cluster: Cluster, now: datetime) -> bool:
+    heard_at = max(cluster.started_at, cluster.beaten_at or cluster.started_at)
+    return now - heard_at > timedelta(seconds=patience_of(cluster.queue))
 
 
 def first_and_count(rows: QuerySet[Row], *, limit: int) -> tuple[Sequence[Row], int]:

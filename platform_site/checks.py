@@ -11,8 +11,12 @@ from platform_site.cipher import CipherError, Keyring
 from platform_site.environment import problems
 from platform_site.stores.settings import ADDRESSINGS, S3, VARIABLES
 
+# The tag of all our checks. Commands that run for long ask for these alone: Django's own load every
+# page of the site, which a worker never needs and would carry along.
+OURS = "dailies"
 
-@register(Tags.security)
+
+@register(Tags.security, OURS)
 def vault_keys_parse(**_kwargs: Any) -> list[CheckMessage]:
     """E001: the vault must have a keyring."""
     try:
@@ -23,7 +27,7 @@ def vault_keys_parse(**_kwargs: Any) -> list[CheckMessage]:
     return []
 
 
-@register()
+@register(OURS)
 def urls_parse(**_kwargs: Any) -> list[CheckMessage]:
     """E002: origins must be origins."""
     found: list[CheckMessage] = []
@@ -35,7 +39,7 @@ def urls_parse(**_kwargs: Any) -> list[CheckMessage]:
     return found
 
 
-@register()
+@register(OURS)
 def networks_parse(**_kwargs: Any) -> list[CheckMessage]:
     """E003: lists of hosts and networks must parse."""
     found: list[CheckMessage] = []
@@ -52,7 +56,7 @@ def networks_parse(**_kwargs: Any) -> list[CheckMessage]:
     return found
 
 
-@register()
+@register(OURS)
 def environment_parses(**_kwargs: Any) -> list[CheckMessage]:
     """E004: a variable that cannot be read must not quietly mean its default."""
     hint = "See .env.example for what it may be."
@@ -62,7 +66,7 @@ def environment_parses(**_kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-@register()
+@register(OURS)
 def s3_is_whole(**_kwargs: Any) -> list[CheckMessage]:
     """E020: a bucket that is only half described would lose films to a folder, or to nobody."""
     s3: S3 = settings.S3

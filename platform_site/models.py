@@ -1,5 +1,7 @@
 """What the site itself remembers: its clusters, and beats and leases of background loops."""
 
+from datetime import datetime
+
 from django.db import models
 
 
@@ -31,6 +33,13 @@ class Cluster(models.Model):
     def __str__(self) -> str:
         """Name what it serves and where."""
         return f"{self.queue} on {self.host}"
+
+    def silence_seconds(self, now: datetime) -> float | None:
+        """Return the seconds since it proved that it works; None if it never did."""
+        if self.beaten_at is None:
+            return None
+        # Another host's clock may be ahead of ours.
+        return max(0.0, (now - self.beaten_at).total_seconds())
 
 
 class Lease(models.Model):

@@ -15,8 +15,17 @@ QUEUES = (MAIN_QUEUE, FILM_QUEUE)
 GRACE_SECONDS = 75
 
 
+# On top of what one task may last, during which a busy cluster has nothing to show.
+PATIENCE_SECONDS = 30.0
+
+
 def settings_of(queue: str) -> dict[str, Any]:
     """Return what django-q2 makes of `Q_CLUSTER` in a process that serves `queue`."""
     common: dict[str, Any] = settings.Q_CLUSTER
     own: dict[str, Any] = common.get("ALT_CLUSTERS", {}).get(queue, {})
     return {**common, **own}
+
+
+def patience_of(queue: str) -> float:
+    """Return the seconds of silence that a healthy cluster of this queue never reaches."""
+    return float(settings_of(queue)["timeout"] + PATIENCE_SECONDS)

@@ -52,7 +52,8 @@ INSTALLED_APPS = [
     "generations",
     "sandbox",
     "unfold",
-    "django.contrib.admin",
+    # Its pages are loaded by urls.py: only the web server needs them in memory.
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -6,6 +6,8 @@ from django.urls import include, path
 from generations import callbacks, files
 from platform_site.health import healthz
 
+admin.autodiscover()
+
 urlpatterns = [
     path("", include("generations.portal.urls")),
     path("v1/", include("generations.api.urls")),

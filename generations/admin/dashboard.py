@@ -107,8 +107,10 @@ def _states(_now: datetime) -> list[dict[str, Any]]:
 def _background(now: datetime) -> list[dict[str, Any]]:
     state = overview.background(now=now)
     lost = f"{_list('generations_film')}?state__exact=given_up"
+    clusters, beats = _list("platform_site_cluster"), _list("platform_site_beat")
     facts = (
-        ("Last heartbeat", seconds_ago(state.beat_age), _list("platform_site_beat"), state.is_late),
+        ("Clusters at work", _at_work(state), clusters, state.is_short_of_clusters),
+        ("Last sweep", seconds_ago(state.sweep_age), beats, state.is_sweep_late),
         ("Waiting tasks", f"{state.waiting:,}", _list("django_q_ormq"), False),
         ("Failed tasks in a day", f"{state.failed_today:,}", _list("django_q_failure"), None),
         ("Films lost in a day", f"{state.lost_films:,}", lost, None),
@@ -117,6 +119,11 @@ def _background(now: datetime) -> list[dict[str, Any]]:
         {"title": title, "value": value, "url": url, "asks": value != "0" if asks is None else asks}
         for title, value, url, asks in facts
     ]
+
+
+def _at_work(state: overview.Background) -> str:
+    count = len(state.clusters)
+    return f"{count - len(state.silent)} of {count}" if state.silent else str(count)
 
 
 def _review(now: datetime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django_q.models import Failure, OrmQ, Schedule, Success, Task
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.shown import EMPTY, clean, moment, seconds_ago
 from platform_site.admin.typed import display
-from platform_site.models import Beat, Lease
+from platform_site.models import Beat, Cluster, Lease
 
 _REPLACED = {
     django_q_admin.ScheduleAdmin: Schedule,
@@ -96,9 +96,24 @@ class ScheduleAdmin(ReadOnlyAdmin):
     fields = ("name", "func", "schedule_type", "minutes", "repeats", "next_run", "cluster")
 
 
+@admin.register(Cluster)
+class ClusterAdmin(ReadOnlyAdmin):
+    """The workers that run, and the proof of each that tasks come through it."""
+
+    list_display = ("queue", "host", "pid", moment("started_at"), "last_beat")
+    list_filter = ("queue", "host")
+    ordering = ("queue", "host", "started_at")
+    fields = ("id", "queue", "host", "pid", "started_at", "beaten_at", "last_beat")
+
+    @display(description="last beat")
+    def last_beat(self, cluster: Cluster) -> str:
+        """Return how long ago it proved that it works."""
+        return seconds_ago(cluster.silence_seconds(timezone.now()))
+
+
 @admin.register(Beat)
 class BeatAdmin(ReadOnlyAdmin):
-    """The proof that background work is done: a row that only a task writes."""
+    """When each background loop last did its work."""
 
     list_display = ("name", moment("beaten_at"), "age")
     fields = ("name", "beaten_at")

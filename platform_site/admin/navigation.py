@@ -57,6 +57,7 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("Waiting tasks", "pending_actions", "django_q", "ormq"),
         Entry("Failed tasks", "error", "django_q", "failure"),
         Entry("Schedules", "schedule", "django_q", "schedule"),
+        Entry("Clusters", "dns", "platform_site", "cluster"),
         Entry("Heartbeats", "monitor_heart", "platform_site", "beat"),
         Entry("Leases", "vpn_lock", "platform_site", "lease"),
     ),

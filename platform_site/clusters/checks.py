@@ -10,12 +10,13 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
 
+from platform_site.checks import OURS
 from platform_site.queues import MAIN_QUEUE, QUEUES, settings_of
 
 BROKER = "platform_site.clusters.broker.PulsingBroker"
 
 
-@register()
+@register(OURS)
 def queues_retry_late_enough(**_kwargs: Any) -> list[CheckMessage]:
     """E005: a copy of a task must not start while the first still runs.
 
@@ -35,18 +36,19 @@ def queues_retry_late_enough(**_kwargs: Any) -> list[CheckMessage]:
     return found
 
 
-@register()
+@register(OURS)
 def queues_are_served_by_name(**_kwargs: Any) -> list[CheckMessage]:
     """E030: a queue without settings of its own is served with another's, or by nobody."""
-    alternatives = settings.Q_CLUSTER.get("ALT_CLUSTERS", {})
+    main: dict[str, Any] = settings.Q_CLUSTER
+    alternatives = main.get("ALT_CLUSTERS", {})
     expected = {name for name in QUEUES if name != MAIN_QUEUE}
-    if settings.Q_CLUSTER["name"] != MAIN_QUEUE or set(alternatives) != expected:
+    if main["name"] != MAIN_QUEUE or set(alternatives) != expected:
         hint = f"Q_CLUSTER's name is {MAIN_QUEUE!r}; ALT_CLUSTERS has {sorted(expected)}."
         return [Error("The queues are not those in queues.py.", hint=hint, id="dailies.E030")]
     return []
 
 
-@register()
+@register(OURS)
 def queue_is_in_the_main_database(**_kwargs: Any) -> list[CheckMessage]:
     """E031: only in the main database does a step commit with the rows that make it necessary."""
     queue = settings.Q_CLUSTER
@@ -56,7 +58,7 @@ def queue_is_in_the_main_database(**_kwargs: Any) -> list[CheckMessage]:
     return []
 
 
-@register()
+@register(OURS)
 def tasks_end(**_kwargs: Any) -> list[CheckMessage]:
     """E032 and E033: a task that hangs, or always fails, must leave the queue at last."""
     found: list[CheckMessage] = []
@@ -75,7 +77,7 @@ def tasks_end(**_kwargs: Any) -> list[CheckMessage]:
     return found
 
 
-@register()
+@register(OURS)
 def queues_are_quick(**_kwargs: Any) -> list[CheckMessage]:
     """E034, E035, W034: what makes each task several times dearer, or holds up others."""
     found: list[CheckMessage] = []
@@ -99,7 +101,7 @@ def _slow(name: str, queue: dict[str, Any]) -> Iterator[CheckMessage]:
         yield Warning(message, hint=hint, id="dailies.W034")
 
 
-@register()
+@register(OURS)
 def main_queue_has_room_beside_the_sweep(**_kwargs: Any) -> list[CheckMessage]:
     """W035: the sweep takes one worker for itself."""
     if settings_of(MAIN_QUEUE)["workers"] < 2:
@@ -109,7 +111,7 @@ def main_queue_has_room_beside_the_sweep(**_kwargs: Any) -> list[CheckMessage]:
     return []
 
 
-@register()
+@register(OURS)
 def connections_last(**_kwargs: Any) -> list[CheckMessage]:
     """E036: a queue in the database asks it many times a second."""
     age = settings.DATABASES["default"].get("CONN_MAX_AGE", 0)
@@ -120,7 +122,7 @@ def connections_last(**_kwargs: Any) -> list[CheckMessage]:
     return []
 
 
-@register()
+@register(OURS)
 def sqlite_waits_for_its_turn(**_kwargs: Any) -> list[CheckMessage]:
     """E037: a writer that gives up early, or halfway, has finished tasks run again."""
     database = settings.DATABASES["default"]

@@ -77,10 +77,8 @@ def silence_seconds(cluster: UUID) -> float | None:
 
     Raises `django.db.Error` when the database cannot be asked.
     """
-    beaten_at = Cluster.objects.filter(pk=cluster).values_list("beaten_at", flat=True).first()
-    if beaten_at is None:
-        return None
-    return max(0.0, (timezone.now() - beaten_at).total_seconds())
+    row = Cluster.objects.filter(pk=cluster).first()
+    return row.silence_seconds(timezone.now()) if row else None
 
 
 def at_work(queue: str, *, now: datetime) -> QuerySet[Cluster]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -56,7 +57,7 @@ from generations.models import (
 from generations.services.moves import remark
 from generations.services.uploads import store_upload
 from generations.wire import film_url, upload_url
-from platform_site.models import Beat, Lease
+from platform_site.models import Beat, Cluster, Lease
 from tests.factories import (
     ACTOR,
     fund,
@@ -168,6 +169,7 @@ _MODELS: tuple[type[Model], ...] = (
     AuditEvent,
     Beat,
     CallbackReceipt,
+    Cluster,
     Drift,
     EmailAddress,
     Failure,
@@ -329,4 +331,7 @@ def _plant_background(text: str, code: str = "f") -> None:
     OrmQ.objects.create(key="dailies", payload=SignedPackage.dumps(task), lock=now)
     Schedule.objects.create(name="sweep", func="generations.tasks.sweep", args=text)
     Beat.objects.update_or_create(name="cluster", defaults={"beaten_at": now})
+    Cluster.objects.create(
+        id=uuid4(), queue="dailies", host="desk", pid=7, started_at=now, beaten_at=now
+    )
     Lease.objects.create(name=f"sweep {code}", holder="h", expires_at=now + timedelta(minutes=1))

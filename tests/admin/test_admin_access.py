@@ -31,7 +31,7 @@ from generations.models import (
     Upload,
     VideoModel,
 )
-from platform_site.models import Beat, Lease
+from platform_site.models import Beat, Cluster, Lease
 from tests.admin.conftest import World
 from tests.admin.test_admin_pages import by_label, path_of
 from tests.factories import make_user
@@ -42,6 +42,7 @@ READ_ONLY = (
     AuditEvent,
     Beat,
     CallbackReceipt,
+    Cluster,
     Drift,
     Failure,
     Film,

@@ -11,6 +11,7 @@ from django_q.conf import Conf
 
 import generations.tasks  # noqa: F401 (loaded before the fork: the workers share its memory)
 from generations.services.schedules import ensure_schedules
+from platform_site.checks import OURS
 from platform_site.clusters.presence import ForeignSecrets
 from platform_site.clusters.process import run_cluster
 from platform_site.queues import MAIN_QUEUE, QUEUES
@@ -20,6 +21,8 @@ class Command(BaseCommand):
     """Run a django-q2 cluster."""
 
     help = "Run a background worker in the foreground; SIGTERM to it alone stops it in order."
+
+    requires_system_checks = (OURS,)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Define the options."""

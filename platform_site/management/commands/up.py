@@ -17,9 +17,16 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connections
 
+from platform_site.checks import OURS
 from platform_site.clusters.presence import silence_seconds
 from platform_site.environment import BASE_DIR
-from platform_site.queues import FILM_QUEUE, GRACE_SECONDS, MAIN_QUEUE, settings_of
+from platform_site.queues import (
+    FILM_QUEUE,
+    GRACE_SECONDS,
+    MAIN_QUEUE,
+    PATIENCE_SECONDS,
+    patience_of,
+)
 from platform_site.supervisor.child import ChildSpec
 from platform_site.supervisor.supervise import Supervisor
 
@@ -30,14 +37,13 @@ ROLES = ("web", "worker", "films", "sandbox")
 STAGES = {"web": 0, "worker": 1, "films": 1, "sandbox": 2}
 QUEUE_OF = {"worker": MAIN_QUEUE, "films": FILM_QUEUE}
 PROBE_SECONDS = 2.0
-# On top of what one task may last, during which a busy cluster has nothing to show.
-PATIENCE_SECONDS = 30.0
 
 
 class Command(BaseCommand):
     """Migrates, then runs web and workers (and the sandbox) until it is told to stop."""
 
     help = "Run web and workers in the foreground; Ctrl-C ends all of it."
+    requires_system_checks = (OURS,)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Define the options."""
@@ -102,7 +108,7 @@ class Command(BaseCommand):
                 # django-q2 reads it while it is imported, before any option is.
                 environ={"Q_CLUSTER_NAME": queue},
                 silence=partial(cluster_silence, cluster),
-                patience=options["patience"] or settings_of(queue)["timeout"] + PATIENCE_SECONDS,
+                patience=options["patience"] or patience_of(queue),
                 replace_when_silent=True,
                 stage=STAGES[role],
                 grace=GRACE_SECONDS,
