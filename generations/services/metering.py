@@ -45,6 +45,7 @@ ACTOR = system_actor("meter")
 
 OFTEN = timedelta(minutes=3)
 SELDOM = timedelta(hours=1)
+SOON = timedelta(seconds=30)
 # A key counts as active for so long after its last job; two samples can then confirm what it did.
 ACTIVE = timedelta(minutes=15)
 # An enqueued sample is not enqueued again for this long.
@@ -64,6 +65,12 @@ def sample_due(*, now: datetime) -> int:
             enqueue_sample(key.pk)
             count += 1
     return count
+
+
+def sample_by(provider_key_id: int, *, at: datetime) -> None:
+    """Have a key sampled at `at` at the latest: a submit was lost, and its meter is evidence."""
+    later = ProviderKey.objects.filter(pk=provider_key_id, next_sample_at__gt=at)
+    later.exclude(secret_token="").update(next_sample_at=at)
 
 
 def sample_meter(provider_key_id: int) -> None:

@@ -15,11 +15,12 @@ from accounts.models import Team, WebhookEvent
 from accounts.roles import Permission
 from generations.evidence import TOLD, Review, reviews_of, untold_since
 from generations.lifecycle import State
-from generations.models import CallbackReceipt, Generation, ProviderKey
+from generations.models import CallbackReceipt, Generation
 from generations.queue import enqueue_check_callback
 from generations.services.adopting import adopt_found_id
 from generations.services.announcing import announce, tell
 from generations.services.corrections import release_doubt, settle_doubt
+from generations.services.metering import sample_by
 from generations.services.moves import remark
 from platform_site.errors import Conflict, InvalidRequest
 
@@ -71,8 +72,7 @@ def look_now(generation: Generation, *, actor: Actor, now: datetime) -> None:
         proposed.update(next_check_at=now)
         for receipt in proposed:
             enqueue_check_callback(receipt.pk)
-        keys = ProviderKey.objects.filter(pk=generation.provider_key_id).exclude(secret_token="")
-        keys.update(next_sample_at=now)
+        sample_by(generation.provider_key_id, at=now)
 
 
 def tell_long_reviews(*, now: datetime) -> int:

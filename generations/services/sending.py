@@ -19,6 +19,7 @@ from generations.provider.client import SUBMIT_SECONDS
 from generations.provider.errors import ProviderRefused, ProviderUnavailable, ProviderUnclear
 from generations.queue import enqueue_check_callback
 from generations.services.cancelling import cancel_if_wished
+from generations.services.metering import SOON, sample_by
 from generations.services.moves import end_generation, move
 from generations.services.polling import first_poll_at
 from generations.services.provider_keys import (
@@ -110,6 +111,7 @@ def doubt(generation: Generation, *, message: str, actor: Actor) -> bool:
         review_reason=ReviewReason.SUBMIT_UNKNOWN,
     )
     if doubted:
+        sample_by(generation.provider_key_id, at=timezone.now() + SOON)
         # A quick vendor may have called back before we knew that we would need it.
         for receipt in generation.callbacks.filter(verdict="proposed"):
             enqueue_check_callback(receipt.pk)

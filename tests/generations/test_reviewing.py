@@ -21,6 +21,7 @@ from generations.lifecycle import ReviewReason, State
 from generations.models import Film, Generation, ProviderKey
 from generations.services.adopting import adopt_found_id
 from generations.services.corrections import release_doubt, settle_doubt
+from generations.services.metering import SOON
 from generations.services.polling import DEADLINE
 from generations.services.reviewing import PATIENCE, decide_review, look_now, tell_long_reviews
 from platform_site.errors import Conflict, InvalidRequest
@@ -257,6 +258,18 @@ def test_p13_a_silent_one_goes_to_its_end_by_polling_alone(
     poll_due()
     assert fresh(job).state == word
     assert books_of(alice.team).spent == (70 if word == "completed" else 0)
+
+
+def test_p22_a_lost_one_has_the_meter_read_soon(lose: Lose) -> None:
+    ProviderKey.objects.update(next_sample_at=timezone.now() + timedelta(hours=1))
+    lose()
+    at = ProviderKey.objects.get().next_sample_at
+    assert at is not None
+    assert at <= timezone.now() + SOON
+    ProviderKey.objects.update(next_sample_at=timezone.now())
+    due = ProviderKey.objects.get().next_sample_at
+    lose()
+    assert ProviderKey.objects.get().next_sample_at == due, "put off"
 
 
 # What is known
