@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from accounts.roles import Permission, role_allows
 from accounts.selectors import memberships_of, unread_notices
 from billing.selectors import books_of
+from generations.evidence import in_review_for
 from generations.selectors import waiting_approvals
 
 
@@ -22,4 +23,5 @@ def desk(request: HttpRequest) -> dict[str, Any]:
         "books": books_of(membership.team),
         "unread": unread_notices(membership),
         "waiting_count": waiting_approvals(membership.team) if decides else 0,
+        "review_count": in_review_for(membership).count(),
     }

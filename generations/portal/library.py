@@ -6,12 +6,13 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from accounts.models import Team
+from accounts.models import Membership, Team
 from generations.expectations import Expectation, Kind, expectations_of, kind_of
 from generations.lifecycle import TERMINAL, State
 from generations.models import Film, Generation
 from generations.portal.words import Status, status_of
 from generations.selectors import generation_for, generations_of
+from generations.services.cancelling import WAITING
 
 PAGE = 24
 MOST_ACTIVE = 50
@@ -85,6 +86,12 @@ def active_jobs(team: Team, *, now: datetime) -> list[Job]:
     rows = generations_of(team).filter(_OPEN | _BEING_KEPT).select_related("provider_key", "hold")
     expectations = expectations_of(team)
     return [_job(row, expectations, now) for row in rows[:MOST_ACTIVE]]
+
+
+def own_waiting_count(membership: Membership) -> int:
+    """Return how many of the member's own generations in the team were not sent yet."""
+    own = Generation.objects.filter(team=membership.team, user=membership.user)
+    return own.filter(state__in=WAITING).count()
 
 
 def job_of(generation: Generation, *, now: datetime) -> Job:

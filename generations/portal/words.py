@@ -69,7 +69,9 @@ def status_of(generation: Generation) -> Status:
         ),
         State.SUBMITTING: Status("Sending", "On its way to the vendor.", "live"),
         State.PROCESSING: Status("Rendering", "The vendor is making the film.", "live"),
-        State.FAILED: Status("Failed", f"{reason_of(generation)} {credits} given back.", "bad"),
+        State.FAILED: Status(
+            "Failed", f"{reason_of(generation)} {_ended_money(generation)}", "bad"
+        ),
         State.CANCELLED: Status(
             "Cancelled", f"{reason_of(generation)} {credits} given back.".strip(), "plain"
         ),
@@ -84,6 +86,12 @@ def reason_of(generation: Generation) -> str:
     return _sentence(message)
 
 
+def _ended_money(generation: Generation) -> str:
+    """Say what an ended generation cost; a person may have decided that the vendor charged."""
+    spent = generation.hold.spent
+    return f"{spent:,} credits spent." if spent else f"{generation.credits:,} credits given back."
+
+
 def pause_of(key: ProviderKey) -> str:
     """Say why a provider key is paused, as the end of a sentence."""
     code, _, message = key.paused_reason.partition(": ")
@@ -95,11 +103,10 @@ def cost_of(generation: Generation) -> Status:
     hold = generation.hold
     if hold.is_open:
         return Status("held", "Set aside until the vendor's word.", "live")
-    if hold.settled and hold.released:
-        return Status("partly spent", f"{hold.settled:,} spent, {hold.released:,} given back.")
-    if hold.settled:
-        return Status("spent", "The vendor charged for it.", "plain")
-    return Status("given back", "The vendor did not charge for it.", "good")
+    since = " Corrected since it ended." if hold.adjusted else ""
+    if hold.spent:
+        return Status("spent", f"The vendor charged for it.{since}", "plain")
+    return Status("given back", f"The vendor did not charge for it.{since}", "good")
 
 
 def moments_of(generation: Generation) -> list[Moment]:
@@ -165,6 +172,16 @@ def _moment(event: GenerationEvent, generation: Generation) -> Moment:
     return Moment(event, word, note, who)
 
 
+def _wished(reason: str) -> str:
+    return f"{reason} The vendor cannot be stopped; it costs only if it finishes.".strip()
+
+
+def _first_money(generation: Generation) -> str:
+    """Say what the end itself did to the credits; a correction has an event of its own."""
+    spent = generation.hold.settled
+    return f"{spent:,} credits spent." if spent else f"{generation.credits:,} credits given back."
+
+
 def _told(event: GenerationEvent, generation: Generation) -> tuple[str, str]:
     message = event.message
     by_kind = {
@@ -174,6 +191,13 @@ def _told(event: GenerationEvent, generation: Generation) -> tuple[str, str]:
         "film_tried_again": ("Tried again by hand", "The vendor is asked for a fresh link."),
         "film_removed": ("Film removed", message),
         "callback": ("The vendor called back", "We asked it at once how the film is doing."),
+        "cancel_asked": ("Cancelling asked for", _wished(message)),
+        "looked": ("Asked to look now", message),
+        "id_adopted": ("The vendor's id came to light", message),
+        "review_told": ("Managers told", "It had been in review for a while."),
+        "adjusted": ("Corrected", message),
+        "meter_moved": ("The vendor's meter moved", message),
+        "meter_still": ("The vendor's meter stood still", message),
     }
     if event.kind != "moved":
         return by_kind.get(event.kind, (event.kind.replace("_", " ").capitalize(), message))
@@ -186,7 +210,7 @@ def _told(event: GenerationEvent, generation: Generation) -> tuple[str, str]:
         State.PROCESSING: ("Accepted by the vendor", message),
         State.NEEDS_REVIEW: ("Needs review", message),
         State.COMPLETED: ("Finished by the vendor", f"{credits} spent."),
-        State.FAILED: ("Failed", f"{_sentence(message)} {credits} given back.".strip()),
+        State.FAILED: ("Failed", f"{_sentence(message)} {_first_money(generation)}".strip()),
         State.CANCELLED: ("Cancelled", f"{_sentence(message)} {credits} given back.".strip()),
     }
     return by_state.get(State(event.to_state), (event.to_state, message))

@@ -11,8 +11,9 @@ from django.utils.safestring import SafeString
 from accounts.models import Membership, Notice
 from accounts.roles import Permission, role_allows
 from billing.selectors import site_zone
-from generations.models import ProviderKey
-from generations.portal.library import Job
+from generations.models import Generation, ProviderKey
+from generations.portal.library import Job, own_waiting_count
+from generations.portal.wishes import CancelQuestion, question_of, wish_of
 from generations.portal.words import pause_of
 
 register = template.Library()
@@ -91,6 +92,24 @@ def is_unread(notice: Notice, membership: Membership) -> bool:
 def pause_words(key: ProviderKey) -> str:
     """Say why a provider key is paused."""
     return pause_of(key)
+
+
+@register.filter
+def wish(generation: Generation) -> str:
+    """Say what becomes of the wish to cancel a generation, if there is one."""
+    return wish_of(generation)
+
+
+@register.filter
+def cancel_question(generation: Generation, membership: Membership) -> CancelQuestion | None:
+    """Return what to ask a member before they cancel a generation; None when they may not."""
+    return question_of(generation, membership)
+
+
+@register.simple_tag
+def own_waiting(membership: Membership) -> int:
+    """Return how many of the member's own films were not sent yet."""
+    return own_waiting_count(membership)
 
 
 @register.filter

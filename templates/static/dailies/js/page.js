@@ -25,7 +25,34 @@ async function copy(button) {
   }, 2000);
 }
 
+// One dialog asks every question: what asked may be swapped away before the answer.
+function ask(button) {
+  const dialog = document.getElementById("ask");
+  const { ask: title, ...words } = button.dataset;
+  for (const [name, text] of Object.entries({ title, ...words })) {
+    document.getElementById(`ask-${name}`).textContent = text;
+  }
+  const { action, dataset } = button.form;
+  dialog.returnValue = "";
+  dialog.onclose = () => {
+    if (dialog.returnValue === "yes") send(action, dataset.target);
+  };
+  dialog.showModal();
+}
+
+function send(action, target) {
+  const swap = target ? { target, swap: "outerHTML" } : { swap: "none" };
+  htmx.ajax("POST", action, { ...swap, values: { was: active() } });
+}
+
+const active = () => [...document.querySelectorAll("#active [data-job]")].map((job) => job.dataset.job).join();
+
 document.addEventListener("click", (event) => {
+  const asking = event.target.closest("[data-ask]");
+  if (asking) {
+    event.preventDefault();
+    ask(asking);
+  }
   const button = event.target.closest("[data-copy]");
   if (button) copy(button);
   if (event.target.closest("[data-print]")) print();

@@ -1,0 +1,64 @@
+"""What cancelling really does, in words: before it is asked for, while it is a wish, and after."""
+
+from dataclasses import dataclass
+
+from accounts.models import Membership
+from generations.lifecycle import IN_FLIGHT, State
+from generations.models import Generation
+from generations.services.cancelling import WAITING, may_cancel
+
+
+@dataclass(frozen=True, slots=True)
+class CancelQuestion:
+    """The button, and what the person is asked before it does anything."""
+
+    button: str
+    title: str
+    words: str
+    yes: str
+    no: str
+
+
+def question_of(generation: Generation, membership: Membership) -> CancelQuestion | None:
+    """Return what to ask who may cancel the generation; None for who may not, or no more."""
+    state = State(generation.state)
+    if generation.cancel_asked_at is not None or not may_cancel(membership, generation):
+        return None
+    credits = f"{generation.credits:,} credits"
+    if state in WAITING:
+        return CancelQuestion(
+            button="Cancel",
+            title="Cancel this film?",
+            words=f"It was not sent to the vendor yet. Its {credits} are given back at once.",
+            yes="Cancel the film",
+            no="Keep it",
+        )
+    if state in IN_FLIGHT:
+        return CancelQuestion(
+            button="Ask to cancel",
+            title="The vendor cannot be stopped",
+            words=f"It may be working on this film. If it finishes, the {credits} are spent and "
+            "the film is kept; if not, they are given back. Your wish keeps it from being sent "
+            "again should the vendor turn it away.",
+            yes="Note my wish",
+            no="Leave it",
+        )
+    return None
+
+
+def wish_of(generation: Generation) -> str:
+    """Say what becomes of a wish to cancel, "" when there is none or when it came true."""
+    if generation.cancel_asked_at is None:
+        return ""
+    state = State(generation.state)
+    if state in IN_FLIGHT:
+        return (
+            f"{generation.cancel_asked_by} asked to cancel it. The vendor cannot be stopped: "
+            f"its {generation.credits:,} credits are spent only if it finishes."
+        )
+    if state == State.COMPLETED:
+        return (
+            f"{generation.cancel_asked_by} asked to cancel it, but the vendor finished it, so its "
+            "credits are spent and the film is yours."
+        )
+    return ""
