@@ -125,18 +125,15 @@ class Askers:
     # In every thread
 
     def _work(self) -> None:
-        while (question := self._next()) is not None:
-            told = _ask(question)
-            with self._turn:
-                del self._asked[question]
-                self._told.append(told)
-                ends = told.report is not None and told.report.status in _ENDS
-                all_told = not self._waiting and not self._asked
-                if ends or all_told or len(self._told) >= GROUP:
-                    self._heard.set()
+        question = self._next(None)
+        while question is not None:
+            question = self._next(_ask(question))
 
-    def _next(self) -> Question | None:
+    def _next(self, told: Told | None) -> Question | None:
+        """Note what was told, and wait for the next question; None when there will be none."""
         with self._turn:
+            if told is not None:
+                self._note(told)
             while not self._ended:
                 if self._waiting and self._places() > 0:
                     return self._pick()
@@ -144,6 +141,14 @@ class Askers:
         return None
 
     # With the lock held
+
+    def _note(self, told: Told) -> None:
+        del self._asked[told.question]
+        self._told.append(told)
+        ends = told.report is not None and told.report.status in _ENDS
+        all_told = not self._waiting and not self._asked
+        if ends or all_told or len(self._told) >= GROUP:
+            self._heard.set()
 
     def _pick(self) -> Question:
         key, lane = self._waiting.popitem(last=False)
