@@ -59,18 +59,18 @@ def apply_late_truth(generation: Generation, report: TaskReport, *, now: datetim
     """
     watched = Generation.objects.filter(pk=generation.pk, next_poll_at__isnull=False)
     if report.status not in {TaskStatus.COMPLETED, TaskStatus.FAILED}:
-        watched.update(next_poll_at=watch_again_at(generation, now))
+        watched.update(next_poll_at=watch_again_at(generation, now), poll_holder="")
         return
     try:
         with transaction.atomic():
             # The row count decides between two answers to one question.
-            if watched.update(next_poll_at=None):
+            if watched.update(next_poll_at=None, poll_holder=""):
                 _apply(generation, report, now=now)
     except InsufficientCredits as error:
-        watched.update(next_poll_at=now + _WATCH_EVERY)
+        watched.update(next_poll_at=now + _WATCH_EVERY, poll_holder="")
         _log_unbooked(generation, error)
     except LedgerConflict as error:  # people corrected it already
-        watched.update(next_poll_at=watch_again_at(generation, now))
+        watched.update(next_poll_at=watch_again_at(generation, now), poll_holder="")
         _log_unbooked(generation, error)
 
 

@@ -21,6 +21,7 @@ from generations.models import Film, Generation, GenerationEvent, ProviderKey, V
 from generations.provider.wire import TaskReport, TaskStatus
 from generations.services.askers import MOST_IN_TROUBLE
 from generations.services.callbacks import receive_callback
+from generations.services.corrections import settle_doubt
 from generations.services.housekeeping import clean_up
 from generations.services.poll_rows import CLAIM, due_rows, put_off
 from generations.services.poller import Poller
@@ -224,6 +225,19 @@ def test_p13_a_completion_that_is_seen_after_the_deadline_needs_no_review(
     overdue(job)
     vendor.finish(vendor.only_task, b"film")
     assert polled(job).state == State.COMPLETED
+
+
+def test_p13_one_that_a_person_ended_is_watched_and_stays_nobodys(
+    job: Generation, vendor: Vendor
+) -> None:
+    overdue(job)
+    polled(job)
+    settle_doubt(job, actor=ACTOR, reason="It runs for ever.", now=timezone.now())
+    make_due(job)
+    polled(job)
+    assert len(vendor.looks_at(vendor.only_task)) == 2
+    assert job.next_poll_at is not None
+    assert job.poll_holder == ""
 
 
 def overdue(job: Generation) -> None:

@@ -230,7 +230,7 @@ class Course:
     def _settle(self, when: str) -> None:
         seconds = _SETTLE_SECONDS + len(self._plan.jobs) / 4
         begun = time.monotonic()
-        left = settle(seconds=seconds, is_stopped=self._given_up.is_set)
+        left = settle(seconds=seconds, is_stopped=self._given_up.is_set, say=_say)
         _say(f"settled {when} in {time.monotonic() - begun:.0f} s; left: {left or 'nothing'}")
         problems = [f"{count} {name} are still under way" for name, count in left.items()]
         self._checks.append(Check(f"all settled {when}", len(self._plan.jobs), problems))

@@ -37,9 +37,11 @@ def nothing_left(hosts: list[Host]) -> Check:
         f"generation {one.pk} is asked for by {one.poll_holder}"
         for one in Generation.objects.exclude(poll_holder="")
     ]
-    claimed = Q(claimed_until__gt=now)
-    problems += [f"film {one.pk} is claimed" for one in Film.objects.filter(claimed)]
-    problems += [f"webhook {one.pk} is claimed" for one in WebhookDelivery.objects.filter(claimed)]
+    claimed = Q(state="pending", claimed_until__gt=now)
+    for model in (Film, WebhookDelivery):
+        problems += [
+            f"{model.__name__} {one.pk} is claimed" for one in model.objects.filter(claimed)
+        ]
     for host in hosts:
         problems += _left_on_disk(host)
     return Check("nothing is left behind", len(hosts), problems)

@@ -17,6 +17,7 @@ from tests.soak.patience import patiently
 
 _LOOK_SECONDS = 1.0
 _PASS_SECONDS = 4.0
+_SAY_SECONDS = 15.0
 # Beyond any claim: what is due later than this only waits.
 _CLAIMED = timedelta(seconds=75)
 # Longer than a POST to the vendor can last.
@@ -30,14 +31,20 @@ _TRIES = 3
 STANDING = frozenset({"generations.tasks.sweep", "generations.tasks.beat"})
 
 
-def settle(*, seconds: float, is_stopped: Callable[[], bool]) -> dict[str, int]:
+def settle(
+    *, seconds: float, is_stopped: Callable[[], bool], say: Callable[[str], None]
+) -> dict[str, int]:
     """Wait until nothing is under way, at most so long; return what still is."""
-    ends = time.monotonic() + seconds
+    begun = said_at = time.monotonic()
+    ends = begun + seconds
     passed_at = 0.0
     while True:
         left = patiently(under_way)
         if not left or time.monotonic() > ends or is_stopped():
             return left
+        if time.monotonic() - said_at > _SAY_SECONDS:
+            said_at = time.monotonic()
+            say(f"under way: {left}")
         if time.monotonic() - passed_at > _PASS_SECONDS:
             passed_at = time.monotonic()
             patiently(let_time_pass)
