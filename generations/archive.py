@@ -46,7 +46,9 @@ def outliving_films(rule: RetentionRule, *, by: datetime) -> QuerySet[Film]:
 def lost_films(team: Team) -> QuerySet[Film]:
     """Return the team's films that were given up, the latest loss first."""
     films = Film.objects.filter(state=Film.State.GIVEN_UP, generation__team=team)
-    return films.select_related("generation__user").order_by("-lost_at", "-pk")
+    return films.select_related("generation__user", "generation__provider_key").order_by(
+        "-lost_at", "-pk"
+    )
 
 
 def late_films(team: Team) -> QuerySet[Film]:
@@ -64,3 +66,8 @@ def troubled_films() -> QuerySet[Film]:
         | ~Q(problem="")
     )
     return Film.objects.filter(trouble, state=Film.State.PENDING)
+
+
+def may_be_tried_again(film: Film) -> bool:
+    """Tell whether the key that could ask the vendor for a lost film's link is still there."""
+    return film.state == Film.State.GIVEN_UP and bool(film.generation.provider_key.secret_token)

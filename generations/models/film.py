@@ -106,3 +106,8 @@ class Film(models.Model):
     def __str__(self) -> str:
         """Name its generation and state."""
         return f"{self.get_state_display()}: {self.generation}"
+
+    @property
+    def seconds(self) -> float:
+        """Return how long it plays."""
+        return self.duration_ms / 1000

@@ -13,6 +13,7 @@ from accounts.roles import Permission, role_allows
 from accounts.selectors import project_for
 from generations.models import Approval, Generation
 from generations.portal.access import MemberRequest, actor_of, generation_of_person, member_required
+from generations.portal.archive import story_of_file
 from generations.portal.drafts import fresh_key, slots_of
 from generations.portal.library import job_of
 from generations.portal.refusals import refusal_of
@@ -90,7 +91,7 @@ def _context(request: MemberRequest, generation: Generation) -> dict[str, Any]:
         and role_allows(request.membership.role, Permission.APPROVE)
     )
     job = job_of(generation, now=timezone.now())
-    film, inputs = job.film, generation.body["input"]
+    film, inputs, story = job.film, generation.body["input"], story_of_file(generation)
     return {
         "generation": generation,
         "inputs": inputs,
@@ -98,12 +99,14 @@ def _context(request: MemberRequest, generation: Generation) -> dict[str, Any]:
         "job": job,
         "film": film,
         "film_link": film_url(film) if film else "",
+        **story,
         "cost": cost_of(generation),
         "moments": moments_of(generation),
         "approval": asked,
         "decides": decides,
         # Who is about to decide writes a reason, and the page must not be swapped meanwhile.
-        "is_live": api_status(generation) in {"pending", "processing"} and not decides,
+        "is_live": (api_status(generation) in {"pending", "processing"} or story["is_being_saved"])
+        and not decides,
         "retries": generation.retries.order_by("created_at"),
         "fresh_key": fresh_key(),
     }

@@ -4,6 +4,7 @@ from django.urls import path
 
 from generations.portal import (
     approvals,
+    archive,
     budgets,
     cancelling,
     films,
@@ -39,6 +40,9 @@ urlpatterns = [
     path(
         "generations/<str:generation_id>/receipt.json", receipts.receipt_json, name="receipt_json"
     ),
+    path("generations/<str:generation_id>/keep/", archive.again, name="film_keep_again"),
+    path("archive/", archive.index, name="archive"),
+    path("archive/retention/", archive.retention, name="retention_set"),
     path("budgets/", budgets.index, name="budgets"),
     path("budgets/limits/", budgets.limit, name="limit_set"),
     path("budgets/limits/lift/", budgets.lift, name="limit_lift"),

@@ -14,8 +14,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.actor import Actor, system_actor
+from generations.archive import may_be_tried_again
 from generations.media.probe import FilmFacts, UnplayableFilm
-from generations.models import Film, Generation, ProviderKey
+from generations.models import Film, Generation
 from generations.queue import ENQUEUE_AGAIN, enqueue_keep
 from generations.services.fetching import differences, fetch_film, fresh_link, inspect_partial
 from generations.services.film_alarms import ALARMS, tell_lost
@@ -25,7 +26,14 @@ from generations.services.notices import notify_ended
 from generations.services.partials import Partial, forget_partial, partial_of
 from generations.services.storing import Files, keep_files
 from platform_site.errors import Conflict
-from platform_site.http import Fetched, FetchError, FetchGone, FetchRefused, TooLarge
+from platform_site.http import (
+    Fetched,
+    FetchError,
+    FetchGone,
+    FetchRefused,
+    Interrupted,
+    TooLarge,
+)
 
 log = structlog.get_logger(__name__)
 ACTOR = system_actor("keep")
@@ -55,7 +63,7 @@ def keep_film(generation_id: UUID) -> None:
             _attempt(film, partial, started=started)
     except OSError as error:
         # Our own disk: no room, or no right to write.
-        _try_again(film, f"{type(error).__name__}: {error}")
+        _try_again(film, f"There is no place to fetch it to: {error.strerror or error}")
 
 
 def keep_again(film: Film, *, actor: Actor, now: datetime) -> None:
@@ -64,8 +72,7 @@ def keep_again(film: Film, *, actor: Actor, now: datetime) -> None:
     For clients the task stays completed without a link until the film is kept. Raises `Conflict`
     when it is not lost, or when the provider key that could ask for it is gone.
     """
-    key = ProviderKey.objects.get(pk=film.generation.provider_key_id)
-    if not key.secret_token:
+    if film.state == Film.State.GIVEN_UP and not may_be_tried_again(film):
         raise Conflict("Its provider key was deleted, so nobody can ask the vendor for it.")
     with transaction.atomic():
         revived = Film.objects.filter(pk=film.pk, state=Film.State.GIVEN_UP).update(
@@ -110,21 +117,32 @@ def _attempt(film: Film, partial: Partial, *, started: float) -> None:
     try:
         fetched = fetch_film(film, partial)
         facts = inspect_partial(partial)
+    except Interrupted:
+        _hand_back(film)
     except (FetchRefused, TooLarge) as error:
         _give_up(film, f"Its link is not one that we fetch: {error}")
     except FetchGone:
         _handle_gone(film)
     except FetchError as error:
-        _try_again(film, f"{type(error).__name__}: {error}", brought=_brought(partial))
+        _try_again(film, str(error), brought=_brought(partial))
     except UnplayableFilm as error:
         # The bytes may be damaged: the next attempt fetches all of them anew.
         partial.discard()
-        _try_again(film, f"{type(error).__name__}: {error}")
+        _try_again(film, f"What came does not play: {error}")
     else:
         if time.monotonic() - started > _STORE_BEFORE_SECONDS:
             _try_again(film, "Fetched and checked; it is stored next.", brought=fetched.size)
         else:
             _store(film, partial, fetched, facts, ends=started + ATTEMPT_SECONDS)
+
+
+def _hand_back(film: Film) -> None:
+    """Let go of a film at once: the worker stops, and another goes on from what has come."""
+    with transaction.atomic():
+        if Film.objects.filter(pk=film.pk, state=Film.State.PENDING, attempts=film.attempts).update(
+            next_attempt_at=timezone.now() + ENQUEUE_AGAIN, claimed_until=None
+        ):
+            enqueue_keep(film.pk)
 
 
 def _brought(partial: Partial) -> int:

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 ACTOR = system_actor("retention")
 
 MAX_DAYS = 3650
-_WARN_AHEAD = timedelta(days=7)
+WARN_AHEAD = timedelta(days=7)
 _BATCH = 500
 
 
@@ -107,7 +107,7 @@ def _remove(film: Film, rule: RetentionRule, *, now: datetime) -> bool:
 
 def _warn(rule: RetentionRule, *, now: datetime) -> None:
     """Tell the team once a week what the coming one will take."""
-    soon = outliving_films(rule, by=now + _WARN_AHEAD)
+    soon = outliving_films(rule, by=now + WARN_AHEAD)
     count = soon.count()
     if not count:
         return
