@@ -12,6 +12,7 @@ from generations.provider.errors import ProviderError
 from generations.services.partials import Partial
 from generations.services.provider_keys import client_for
 from platform_site.http import Fetched, FetchFailed, Truncated, fetch_to_file, guarded_client
+from platform_site.stopping import is_stopping
 
 MAX_FILM_BYTES = 2 * 1024**3
 FETCH_SECONDS = 80  # of one attempt; see `keeping.ATTEMPT_SECONDS`
@@ -102,6 +103,7 @@ def _fetch_once(film: Film, partial: Partial, *, seconds: float) -> Fetched:
             allowed_hosts=_result_hosts(endpoint),
             validator=partial.validator,
             on_begin=partial.begin,
+            stop=is_stopping,
         )
 
 

@@ -78,6 +78,12 @@ class FetchFailed(FetchError):
     code = "fetch_failed"
 
 
+class Interrupted(FetchError):
+    """We ended it ourselves, because ``stop`` said so; what came is in the file."""
+
+    code = "fetch_interrupted"
+
+
 class Truncated(FetchFailed):
     """The connection ended before the whole file had come."""
 
@@ -112,6 +118,7 @@ def fetch_to_file(
     max_redirects: int = MAX_REDIRECTS,
     validator: str | None = None,
     on_begin: Began | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Fetched:
     """Download ``url`` into ``file``, or what is missing of it.
 
@@ -131,6 +138,7 @@ def fetch_to_file(
             When it is not, or the server knows no ranges, the download starts from zero.
         on_begin: Called when a download starts from zero, with its validator or None, before its
             first byte is written: whoever notes it can go on although the process is killed.
+        stop: Asked after each piece; True ends the download.
 
     Returns:
         Size and digest of the whole file.
@@ -140,6 +148,7 @@ def fetch_to_file(
         FetchGone: The link is dead.
         TooLarge: The file is larger than ``max_bytes``.
         Truncated: It ended early; what came is in ``file``.
+        Interrupted: ``stop`` said so; what came is in ``file``.
         FetchFailed: Anything else that may be different next time.
         OSError: Our own disk failed.
     """
@@ -150,7 +159,7 @@ def fetch_to_file(
                 headers = download.request_headers()
                 with _followed(client, url, headers, allowed_hosts, max_redirects) as response:
                     if download.accept(response):
-                        return download.receive(response)
+                        return download.receive(response, stop=stop)
     except FetchError as error:
         error.validator = download.resumable()
         raise
@@ -202,7 +211,7 @@ class _Download:
         self._check_body(response)
         return True
 
-    def receive(self, response: httpx.Response) -> Fetched:
+    def receive(self, response: httpx.Response, *, stop: Callable[[], bool] | None) -> Fetched:
         """Write the body, hash it, and compare its length with what was announced.
 
         Raises:
@@ -211,6 +220,8 @@ class _Download:
         try:
             for chunk in response.iter_raw():
                 self._append(chunk)
+                if stop is not None and stop():
+                    raise Interrupted(f"Ended by ourselves after {self._size:,} bytes.")
         except (httpx.ReadError, httpx.RemoteProtocolError) as error:
             raise self._truncated() from error
         except httpx.HTTPError as error:

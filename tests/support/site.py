@@ -131,7 +131,7 @@ class Site:
         }[role]
         with self._log_file(role).open("ab") as log:
             self._running[role] = subprocess.Popen(
-                [sys.executable, "-I", "-S", keeper.__file__, "20", *command],
+                [sys.executable, "-I", "-S", keeper.__file__, "90", *command],
                 cwd=ROOT,
                 env=self._environ,
                 stdin=subprocess.PIPE,
@@ -152,6 +152,12 @@ class Site:
         process = self._running.pop(role, None)
         if process is not None:
             process.wait(30)
+
+    def ask_to_stop(self, role: str) -> subprocess.Popen[bytes]:
+        """Send SIGTERM to a role's master, as a supervisor does; return its keeper."""
+        process = self._running.pop(role)
+        process.terminate()
+        return process
 
     def close(self) -> None:
         """End everything without much ado."""
