@@ -18,6 +18,7 @@ from generations.models import Generation, ProviderKey
 from generations.provider.client import SUBMIT_SECONDS
 from generations.provider.errors import ProviderRefused, ProviderUnavailable, ProviderUnclear
 from generations.queue import enqueue_check_callback
+from generations.services.adopting import adopt_upstream
 from generations.services.cancelling import cancel_if_wished
 from generations.services.metering import SOON, sample_by
 from generations.services.moves import end_generation, move
@@ -32,8 +33,11 @@ from generations.services.provider_keys import (
 log = structlog.get_logger(__name__)
 ACTOR = system_actor("submit")
 
+# A process that was stopped between its claim and its POST does not post when it goes on later: by
+# then people may have decided that nothing was sent.
+POST_WITHIN = timedelta(seconds=30)
 # A row that is `submitting` for longer than any POST can last has lost its worker.
-STALE_AFTER = timedelta(seconds=SUBMIT_SECONDS + 30)
+STALE_AFTER = POST_WITHIN + timedelta(seconds=SUBMIT_SECONDS)
 MAX_VENDOR_FAILURES = 5
 _KEY_TROUBLE = frozenset(
     {"invalid_api_key", "insufficient_credits", "ip_not_allowed", "spend_limit_exceeded"}
@@ -48,6 +52,9 @@ def post_generation(generation: Generation) -> None:
     What says something about the key and not about the job holds the key back as a whole.
     """
     key = generation.provider_key
+    if generation.submitted_at is None or timezone.now() - generation.submitted_at > POST_WITHIN:
+        _requeue(generation, "Its worker was held up before it could send it. Nothing was sent.")
+        return
     try:
         upstream_id = client_for(key).create_task(upstream_body(generation))
     except ProviderUnavailable as error:
@@ -73,7 +80,8 @@ def upstream_body(generation: Generation) -> dict[str, object]:
 def record_acceptance(generation: Generation, upstream_id: str, *, now: datetime) -> bool:
     """Commit the vendor's id in a transaction of its own; shout with the id if that fails (P21).
 
-    Returns False when somebody ended the generation meanwhile: the vendor works for nobody.
+    Returns False when somebody but a reviewer ended the generation meanwhile: the vendor works for
+    nobody.
     """
     changes: dict[str, Any] = {
         "upstream_id": upstream_id,
@@ -84,10 +92,10 @@ def record_acceptance(generation: Generation, upstream_id: str, *, now: datetime
     try:
         done = move(generation, State.PROCESSING, actor=ACTOR, **changes)
         if not done:
-            # The sweep thought us dead and asked for a review meanwhile; the answer settles it.
+            # The sweep thought us dead and asked for a review, which a person may have decided: the
+            # vendor's own answer goes beyond both.
             generation.refresh_from_db()
-            if generation.state == State.NEEDS_REVIEW and generation.upstream_id is None:
-                done = move(generation, State.PROCESSING, actor=ACTOR, **changes)
+            done = adopt_upstream(generation, upstream_id, actor=ACTOR, now=now)
     except Exception:
         _shout(generation, upstream_id)
         raise

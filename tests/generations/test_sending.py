@@ -17,10 +17,16 @@ from billing.selectors import books_of
 from generations.audit import audit
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation, ProviderKey
-from generations.services.dispatching import send_next
+from generations.services.corrections import release_doubt
+from generations.services.dispatching import claim_next, send_next
 from generations.services.moves import end_generation
 from generations.services.provider_keys import delete_provider_key, probe_provider_key
-from generations.services.sending import STALE_AFTER, doubt_stale_submits
+from generations.services.sending import (
+    POST_WITHIN,
+    STALE_AFTER,
+    doubt_stale_submits,
+    post_generation,
+)
 from generations.services.sweep import enqueue_due_steps
 from platform_site.cipher import generate_key
 from tests.factories import ACTOR, make_generation
@@ -316,6 +322,57 @@ def test_p21_an_answer_that_outlives_our_patience_still_counts(
     job.refresh_from_db()
     assert (job.state, job.upstream_id) == (State.PROCESSING, vendor.only_task)
     assert job.review_reason == ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_p21_an_answer_that_outlives_a_persons_decision_corrects_it(
+    alice: Membership, vendor: Vendor
+) -> None:
+    job = make_generation(alice)
+    gate = vendor.gate()
+    vendor.next(CREATE, gate.before(vendor._usual))
+    with sending():
+        gate.wait()
+        doubt_stale_submits(now=timezone.now() + STALE_AFTER * 2)
+        job.refresh_from_db()
+        release_doubt(job, actor=ACTOR, reason="Never sent, it seems.", now=timezone.now())
+        gate.open()
+    job.refresh_from_db()
+    assert (job.state, job.upstream_id) == (State.FAILED, vendor.only_task)
+    vendor.finish(vendor.only_task, urls=[])
+    poll_due()
+    assert books_of(job.team).spent == job.credits
+    assert list(audit()) == []
+
+
+def test_p22_a_worker_that_was_stopped_after_its_claim_posts_nothing_when_it_goes_on(
+    job: Generation, vendor: Vendor
+) -> None:
+    claimed = claimed_before(POST_WITHIN)
+    post_generation(claimed)
+    job.refresh_from_db()
+    assert (job.state, vendor.creates) == (State.QUEUED, [])
+    assert is_held(job)
+    assert send(job).state == State.PROCESSING
+
+
+def test_p22_nor_does_it_touch_what_became_a_doubt_meanwhile(
+    job: Generation, vendor: Vendor
+) -> None:
+    claimed = claimed_before(STALE_AFTER)
+    doubt_stale_submits(now=timezone.now())
+    post_generation(claimed)
+    job.refresh_from_db()
+    assert (job.state, vendor.creates) == (State.NEEDS_REVIEW, [])
+
+
+def claimed_before(age: timedelta) -> Generation:
+    """Claim the next job as if it had been done a moment more than `age` ago."""
+    claimed = claim_next(now=timezone.now())
+    assert claimed is not None
+    claimed.submitted_at = timezone.now() - age - timedelta(seconds=1)
+    claimed.save(update_fields=["submitted_at"])
+    return claimed
 
 
 @pytest.mark.django_db(transaction=True)

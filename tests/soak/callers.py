@@ -64,6 +64,7 @@ class Callers:
         self._ended = ended
         self._lock = threading.Lock()
         self._local = threading.local()
+        self._browsers: dict[str, httpx.Client] = {}
         self.answers: dict[int, Answer] = {}
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
@@ -73,6 +74,18 @@ class Callers:
     def accepted(self) -> int:
         """Return how many orders were answered so far."""
         return len(self.answers)
+
+    def sign_in(self) -> None:
+        """Open a browser for each member and sign in; several callers may share it."""
+        for crew in self._crews:
+            for seat in crew.seats:
+                email = seat.membership.user.email
+                client = httpx.Client(base_url=self._url, timeout=60, trust_env=False)
+                form = {"login": email, "password": PASSWORD}
+                reply = self._ask_with(client, "POST", "/accounts/login/", form=form)
+                if reply.status_code != 302:
+                    raise RuntimeError(f"{email} cannot sign in: {reply.status_code}")
+                self._browsers[email] = client
 
     def place_all(self) -> None:
         """Place every order and do what follows; return when each has its answer."""
@@ -175,7 +188,7 @@ class Callers:
             "idempotency_key": job.key,
         }
         form.setdefault("aspect_ratio", "16:9")
-        client = self._signed_in(membership.user.email)
+        client = self._browsers[membership.user.email]
         reply = self._ask_with(client, "POST", "/studio/submit/", form=form)
         if reply.status_code == 302 and reply.headers["location"] == "/":
             earlier = Generation.objects.filter(team=membership.team, idempotency_key=job.key)
@@ -184,18 +197,6 @@ class Callers:
             self._answer(Answer(job, refusal="portal"))
         else:
             self._complain(f"job {job.number}: the portal answered {reply.status_code}")
-
-    def _signed_in(self, email: str) -> httpx.Client:
-        """Return this thread's browser of that person, signed in."""
-        browsers: dict[str, httpx.Client] = self._local.__dict__.setdefault("browsers", {})
-        if email not in browsers:
-            client = httpx.Client(base_url=self._url, timeout=60, trust_env=False)
-            reply = self._ask_with(
-                client, "POST", "/accounts/login/", form={"login": email, "password": PASSWORD}
-            )
-            assert reply.status_code == 302, f"{email} cannot sign in: {reply.status_code}"
-            browsers[email] = client
-        return browsers[email]
 
     # What follows an order
 

@@ -102,6 +102,7 @@ class Course:
 
     def load_and_break(self) -> None:
         """Place every order while the blows fall."""
+        self._callers.sign_in()
         self._watch.start()
         self._chaos.start()
         self._callers.place_all()
