@@ -9,6 +9,7 @@ from accounts.models import (
     Project,
     Team,
     User,
+    WebhookDelivery,
     WebhookEndpoint,
 )
 from accounts.roles import Permission, permissions_of, role_allows
@@ -103,3 +104,12 @@ def webhook_endpoints_for(membership: Membership) -> QuerySet[WebhookEndpoint]:
     """Return the team's endpoints, for who manages the team's keys. Raises `PermissionDenied`."""
     require(membership, Permission.TEAM_KEYS)
     return WebhookEndpoint.objects.filter(team=membership.team, removed_at=None)
+
+
+def webhook_deliveries_for(membership: Membership) -> QuerySet[WebhookDelivery]:
+    """Return what the team posted, callbacks of tasks included, newest first.
+
+    For who manages the team's keys. Raises `PermissionDenied`.
+    """
+    require(membership, Permission.TEAM_KEYS)
+    return WebhookDelivery.objects.filter(team=membership.team).select_related("endpoint", "team")
