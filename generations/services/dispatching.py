@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.actor import system_actor
 from generations.cadence import next_send_at
-from generations.lanes import next_job
+from generations.lanes import Turn, anything_due, in_flight, next_turns
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey, SendingTurn
 from generations.queue import SENDS_WAITING, enqueue_send
@@ -41,11 +41,10 @@ def send_next() -> bool:
 def claim_next(*, now: datetime) -> Generation | None:
     """Move the generation whose turn it is to `submitting`; None when none can be sent (P26)."""
     for _ in range(_LOOKS):
-        job = next_job(now=now)
-        if job is None:
+        turns = next_turns(now=now, most=2)
+        if not turns:
             return None
-        _, provider_key_id = job
-        claimed = _claim_with(provider_key_id, now=now)
+        claimed = _claim(turns[0], others_wait=len(turns) > 1, now=now)
         if claimed is not None:
             return claimed
     log.info("claim_left_to_others")
@@ -57,36 +56,40 @@ def refill_sends(*, now: datetime) -> int:
 
     Meant for whoever cannot know whether a step was lost or what became due by time alone.
     """
-    return enqueue_send(SENDS_WAITING) if next_job(now=now) is not None else 0
+    return enqueue_send(SENDS_WAITING) if next_turns(now=now) else 0
 
 
 @transaction.atomic(durable=True)
-def _claim_with(provider_key_id: int, *, now: datetime) -> Generation | None:
-    """Claim the key's next job, if the key may still send and has room.
+def _claim(turn: Turn, *, others_wait: bool, now: datetime) -> Generation | None:
+    """Claim the job of this turn, or the next one of its key, if the key may send and has room.
 
     The key's row is taken first, so claims with one key come one after another and each counts
     what the others took: its cap and its rate hold exactly, whoever races.
     """
-    if not _take_key(provider_key_id, now=now):
+    key_id = turn.provider_key_id
+    if not _take_key(key_id, now=now):
         return None
-    job = next_job(now=now, provider_key_id=provider_key_id)
-    if job is None:
+    generation = _still_queued(turn)
+    if generation is None:
+        # Somebody took it since we looked; nobody can take what we see from here on.
+        turns = next_turns(now=now, provider_key_id=key_id)
+        generation = _still_queued(turns[0]) if turns else None
+    if generation is None or in_flight(key_id) >= generation.provider_key.max_in_flight:
         return None
-    generation = (
-        Generation.objects.select_related("provider_key", "team")
-        .filter(pk=job[0], state=State.QUEUED)
-        .first()
-    )
-    if generation is None or not move(
-        generation, State.SUBMITTING, actor=ACTOR, submitted_at=now, next_submit_at=None
-    ):
+    claimed = move(generation, State.SUBMITTING, actor=ACTOR, submitted_at=now, next_submit_at=None)
+    if not claimed:
         return None
     _note_turn(generation, now=now)
     _note_send(generation.provider_key, now=now)
-    if next_job(now=now) is not None:
+    if others_wait or anything_due(key_id, now=now):
         # Before the POST, however long that takes: a free worker goes on meanwhile.
         enqueue_send()
     return generation
+
+
+def _still_queued(turn: Turn) -> Generation | None:
+    queued = Generation.objects.filter(pk=turn.job_id, state=State.QUEUED)
+    return queued.select_related("provider_key", "team").first()
 
 
 def _take_key(provider_key_id: int, *, now: datetime) -> bool:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from billing.ledger import release_hold, settle_hold
-from generations.lanes import next_job
+from generations.lanes import anything_due
 from generations.lifecycle import HOLDS_A_PLACE, TERMINAL, Money, State, check_move
 from generations.models import Generation, GenerationEvent
 from generations.queue import enqueue_send
@@ -108,7 +108,7 @@ def _move(
 
 def _fill_place(generation: Generation) -> None:
     """Let the place that a generation leaves be taken by the key's next one, if one waits."""
-    if next_job(now=timezone.now(), provider_key_id=generation.provider_key_id) is not None:
+    if anything_due(generation.provider_key_id, now=timezone.now()):
         enqueue_send()
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 
 import structlog
@@ -141,7 +141,9 @@ def _drafts(
         try:
             answer = _answered_before(membership.team, order, answers)
             if answer is None:
-                answer = drafts[item] = _draft(order, membership=membership, now=now)
+                # A batch is sent in its order, which the moments of its items keep.
+                at = now + timedelta(microseconds=item)
+                answer = drafts[item] = _draft(order, membership=membership, now=at)
         except DailiesError as refusal:
             if len(orders) > 1:
                 refusal.details["item"] = item

@@ -1,0 +1,424 @@
+"""Whose turn it is: nobody waits behind somebody else's hundreds, and no key sends too much."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from accounts.models import Membership
+from accounts.roles import Role
+from generations import lanes
+from generations.cadence import LAST_BACK_OFF
+from generations.lanes import next_turns
+from generations.lifecycle import Money, ReviewReason, State
+from generations.models import Generation, Priority, ProviderKey
+from generations.queue import SENDS_WAITING
+from generations.services.dispatching import claim_next, refill_sends, send_next
+from generations.services.moves import end_generation, move
+from generations.services.provider_keys import (
+    pause_provider_key,
+    resume_provider_key,
+    set_key_pace,
+)
+from generations.services.sending import post_generation
+from generations.services.submission import Order, submit_batch
+from generations.services.sweep import enqueue_due_steps
+from tests.factories import (
+    ACTOR,
+    fund,
+    make_generation,
+    make_member,
+    make_provider_key,
+    make_request,
+    make_team,
+)
+from tests.support.crowds import land, make_crowd
+from tests.support.races import race
+from tests.support.steps import empty_queue, queued, run_queue
+from tests.support.vendor import CREATE, Reply, Vendor, drop, refuse
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
+CHEAP: dict[str, Any] = {"duration": 4, "resolution": "480p", "generate_audio": False}
+
+
+def claims(count: int, *, now: datetime | None = None) -> list[Generation]:
+    """Claim so many, one after another; fewer when no more can be sent."""
+    taken = [claim_next(now=now or timezone.now()) for _ in range(count)]
+    return [one for one in taken if one is not None]
+
+
+def pace(key: ProviderKey, *, at_once: int = 1000, per_minute: int | None = None) -> None:
+    set_key_pace(key, max_in_flight=at_once, per_minute=per_minute, actor=ACTOR)
+
+
+def priority(job: Generation, value: Priority) -> Generation:
+    Generation.objects.filter(pk=job.pk).update(priority=value)
+    return job
+
+
+@pytest.fixture
+def neighbours(vendor: Vendor) -> Membership:
+    """The owner of another team with credits and a key of its own."""
+    team = make_team("Next door", credits=5000)
+    make_provider_key(team)
+    return make_member(team, Role.OWNER)
+
+
+@pytest.mark.parametrize("quick", [True, False], ids=["quick vendor", "slow vendor"])
+@pytest.mark.both_databases
+def test_p26_one_job_behind_five_hundred_starts_among_the_first_ten(
+    alice: Membership, bob: Membership, quick: bool
+) -> None:
+    """Also when each job is over before the next look, and nothing is ever in flight."""
+    make_crowd(alice, 500)
+    early = claims(5)
+    his = make_generation(bob, **CHEAP)
+    started: list[Generation] = []
+    for _ in range(10):
+        if quick:
+            for one in [*early, *started]:
+                land(one)
+        started += claims(1)
+    assert his in started
+    assert [one.user for one in early] == [alice.user] * 5
+
+
+@pytest.mark.both_databases
+def test_people_of_a_team_take_turns(alice: Membership, bob: Membership) -> None:
+    for member in (alice, bob):
+        make_crowd(member, 5)
+    users = [one.user_id for one in claims(10)]
+    assert all(before != after for before, after in pairwise(users))
+
+
+@pytest.mark.both_databases
+def test_teams_take_turns_however_many_people_they_have(
+    alice: Membership, bob: Membership, neighbours: Membership
+) -> None:
+    for member in (alice, bob, neighbours):
+        make_crowd(member, 6)
+    teams = Counter(one.team_id for one in claims(12))
+    assert teams == {alice.team_id: 6, neighbours.team_id: 6}
+
+
+def test_who_has_much_in_flight_goes_after_who_has_little(
+    alice: Membership, bob: Membership
+) -> None:
+    make_crowd(alice, 8)
+    busy = claims(4)
+    make_crowd(bob, 4)
+    assert {one.user_id for one in claims(4)} == {bob.user_id}
+    assert {one.user_id for one in busy} == {alice.user_id}
+
+
+def test_a_persons_jobs_go_by_age(alice: Membership) -> None:
+    crowd = make_crowd(alice, 6)
+    assert claims(6) == crowd
+
+
+def test_p37_a_batch_goes_out_in_its_order(alice: Membership) -> None:
+    orders = [Order(make_request(alice.team, f"Shot {n}", **CHEAP)) for n in range(12)]
+    submit_batch(orders, membership=alice, actor=ACTOR, now=timezone.now())
+    later = timezone.now() + timedelta(seconds=1)
+    assert [one.prompt for one in claims(12, now=later)] == [f"Shot {n}" for n in range(12)]
+
+
+@pytest.mark.both_databases
+def test_high_goes_before_and_low_after_the_teams_other_jobs(
+    alice: Membership, bob: Membership
+) -> None:
+    low = priority(make_generation(alice, **CHEAP), Priority.LOW)
+    usual = [make_generation(alice, **CHEAP), make_generation(bob, **CHEAP)]
+    high = priority(make_generation(alice, **CHEAP), Priority.HIGH)
+    order = claims(4)
+    assert (order[0], order[3]) == (high, low)
+    assert set(order[1:3]) == set(usual)
+
+
+def test_a_priority_never_takes_another_teams_turn(
+    alice: Membership, neighbours: Membership
+) -> None:
+    make_crowd(alice, 6, priority=Priority.HIGH)
+    make_crowd(neighbours, 6, priority=Priority.LOW)
+    teams = [one.team_id for one in claims(12)]
+    assert all(before != after for before, after in pairwise(teams))
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("trouble", ["full", "paused", "waiting"])
+def test_p36_jobs_of_a_key_that_cannot_send_block_nobody_elses(
+    alice: Membership, neighbours: Membership, provider_key: ProviderKey, trouble: str
+) -> None:
+    make_crowd(alice, 20)
+    later = timezone.now() + timedelta(hours=1)
+    if trouble == "full":
+        pace(provider_key, at_once=1)
+        claims(1)
+    elif trouble == "paused":
+        pause_provider_key(provider_key, reason="x", actor=ACTOR)
+    else:
+        ProviderKey.objects.filter(pk=provider_key.pk).update(next_send_at=later)
+    theirs = make_crowd(neighbours, 3)
+    assert claims(5) == theirs
+    assert Generation.objects.filter(team=alice.team, state=State.QUEUED).count() >= 19
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_p01_fifty_workers_with_room_for_three_claim_three(
+    alice: Membership, bob: Membership, provider_key: ProviderKey
+) -> None:
+    pace(provider_key, at_once=3)
+    for member in (alice, bob):
+        make_crowd(member, 30)
+    outcomes = race(50, lambda _: claim_next(now=timezone.now()))
+    claimed = [one for one in outcomes if isinstance(one, Generation)]
+    assert [one for one in outcomes if isinstance(one, Exception)] == []
+    assert len(claimed) == len({one.pk for one in claimed}) == 3
+    assert Generation.objects.filter(state=State.SUBMITTING).count() == 3
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_p26_forty_workers_claim_forty_different_jobs_in_turn(
+    alice: Membership, bob: Membership, neighbours: Membership
+) -> None:
+    for member in (alice, bob, neighbours):
+        make_crowd(member, 40)
+    outcomes = race(40, lambda _: claim_next(now=timezone.now()))
+    claimed = [one for one in outcomes if isinstance(one, Generation)]
+    # Who looks twenty times and is beaten each time leaves it to others, and nothing is lost.
+    assert [one for one in outcomes if isinstance(one, Exception)] == []
+    assert len({one.pk for one in claimed}) == len(claimed) >= 30
+    people = Counter(one.user_id for one in claimed if one.team_id == alice.team_id)
+    assert abs(people[alice.user_id] - people[bob.user_id]) <= 1
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_a_rate_holds_under_a_race(alice: Membership, provider_key: ProviderKey) -> None:
+    pace(provider_key, per_minute=1)
+    make_crowd(alice, 20)
+    now = timezone.now()
+    outcomes = race(20, lambda _: claim_next(now=now))
+    assert sum(isinstance(one, Generation) for one in outcomes) == 1
+
+
+@pytest.mark.parametrize("rate", [1, 7, 60, 200])
+def test_a_key_sends_its_rate_and_never_more_in_any_minute(
+    alice: Membership, provider_key: ProviderKey, rate: int
+) -> None:
+    pace(provider_key, per_minute=rate)
+    make_crowd(alice, 3 * rate + 5)
+    start, sent = timezone.now(), list[datetime]()
+    for step in range(2 * 180):  # three minutes of looks, two a second
+        now = start + timedelta(seconds=step / 2)
+        while claim_next(now=now):
+            sent.append(now)
+    for first, at in enumerate(sent):
+        minute = [one for one in sent[first:] if one < at + timedelta(minutes=1)]
+        assert len(minute) <= rate
+    assert len(sent) >= 3 * rate * 0.95 - 1
+
+
+# Steps in the queue
+
+
+def test_the_queue_stays_short_however_many_are_ordered(alice: Membership, vendor: Vendor) -> None:
+    fund(alice.team, 5000)
+    orders = [Order(make_request(alice.team, **CHEAP)) for _ in range(100)]
+    submit_batch(orders, membership=alice, actor=ACTOR, now=timezone.now())
+    for _ in range(20):
+        make_generation(alice, **CHEAP)
+    assert queued() == [("send", ())] * SENDS_WAITING
+    # Each calls the next, so that these few send all of them.
+    run_queue("send")
+    assert len(vendor.creates) == 120
+    assert queued() == []
+
+
+def test_a_lost_step_strands_no_job(alice: Membership, vendor: Vendor) -> None:
+    make_generation(alice)
+    empty_queue()
+    enqueue_due_steps(timezone.now())
+    run_queue("send")
+    assert len(vendor.creates) == 1
+
+
+def test_with_nothing_to_send_nothing_is_asked_for(
+    alice: Membership, provider_key: ProviderKey
+) -> None:
+    assert refill_sends(now=timezone.now()) == 0
+    pace(provider_key, at_once=1)
+    make_crowd(alice, 3)
+    claims(1)
+    empty_queue()
+    assert refill_sends(now=timezone.now()) == 0
+    assert not send_next()
+    assert queued() == []
+
+
+def test_a_step_that_comes_late_or_twice_does_nothing(alice: Membership, vendor: Vendor) -> None:
+    make_generation(alice)
+    assert [send_next() for _ in range(3)] == [True, False, False]
+    assert len(vendor.creates) == 1
+
+
+@pytest.mark.parametrize("leaves", ["ended", "review", "resumed", "raised"])
+def test_whatever_frees_a_place_calls_the_next(
+    alice: Membership, provider_key: ProviderKey, leaves: str
+) -> None:
+    pace(provider_key, at_once=1)
+    first = make_generation(alice, State.PROCESSING)
+    make_generation(alice)
+    if leaves == "resumed":
+        pace(provider_key, at_once=2)
+        pause_provider_key(provider_key, reason="x", actor=ACTOR)
+    empty_queue()
+    assert claim_next(now=timezone.now()) is None
+    now = timezone.now()
+    if leaves == "ended":
+        assert end_generation(first, State.FAILED, money=Money.RELEASE, actor=ACTOR, now=now)
+    elif leaves == "review":
+        assert move(first, State.NEEDS_REVIEW, actor=ACTOR, review_reason=ReviewReason.SILENT)
+    elif leaves == "resumed":
+        resume_provider_key(provider_key, actor=ACTOR, now=now)
+    else:
+        pace(provider_key, at_once=2)
+    assert ("send", ()) in queued()
+    assert claim_next(now=timezone.now()) is not None
+
+
+# A vendor that turns sends away
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold keys back for so long that no test outlasts it, however slow the machine."""
+    monkeypatch.setattr("generations.cadence.FIRST_BACK_OFF", LAST_BACK_OFF)
+
+
+def held(key: ProviderKey) -> tuple[int, float]:
+    """How many failures in a row, and for how many seconds more nothing is sent."""
+    key.refresh_from_db()
+    until = key.next_send_at or timezone.now()
+    return key.send_failures, max(0.0, (until - timezone.now()).total_seconds())
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize(
+    "reply", [refuse(429, "rate_limit_exceeded"), drop], ids=["rate limit", "no answer"]
+)
+def test_p22_an_ill_vendor_costs_one_job_at_a_time_not_the_whole_queue(
+    alice: Membership, vendor: Vendor, provider_key: ProviderKey, reply: Reply
+) -> None:
+    make_crowd(alice, 200)
+    vendor.always(CREATE, reply)
+    run_queue("send")
+    assert len(vendor.creates) == 1
+    for failures in range(2, 5):
+        ProviderKey.objects.update(next_send_at=timezone.now())
+        run_queue("send")
+        refill_sends(now=timezone.now())
+        run_queue("send")
+        assert len(vendor.creates) == failures
+        assert held(provider_key)[0] == failures
+    assert Generation.objects.filter(state=State.QUEUED).count() >= 196
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_vendor_out_of_reach_holds_the_key_back_and_loses_nothing(
+    alice: Membership, vendor: Vendor, provider_key: ProviderKey
+) -> None:
+    jobs = make_crowd(alice, 5)
+    ProviderKey.objects.update(endpoint="http://127.0.0.1:9")
+    run_queue("send")
+    assert held(provider_key)[0] == 1
+    ProviderKey.objects.update(endpoint=vendor.url, next_send_at=None)
+    assert refill_sends(now=timezone.now()) > 0
+    run_queue("send")
+    assert len(vendor.creates) == len(jobs)
+    assert held(provider_key) == (0, 0.0)
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_ten_that_are_turned_away_at_once_double_the_wait_once(
+    alice: Membership, vendor: Vendor, provider_key: ProviderKey
+) -> None:
+    make_crowd(alice, 30)
+    vendor.always(CREATE, refuse(429, "rate_limit_exceeded"))
+    claimed = claims(10)
+    assert race(10, lambda number: post_generation(claimed[number])) == [None] * 10
+    failures, seconds = held(provider_key)
+    assert failures == 1
+    assert seconds <= 1
+    assert not Generation.objects.exclude(state=State.QUEUED).exists()
+
+
+@pytest.mark.usefixtures("patient")
+def test_one_keys_rate_limit_holds_nobody_else_back(
+    alice: Membership, bob: Membership, vendor: Vendor, provider_key: ProviderKey
+) -> None:
+    make_provider_key(alice.team, alice.user)
+    make_crowd(alice, 10)
+    vendor.next(CREATE, refuse(429, "rate_limit_exceeded"))
+    assert send_next()
+    make_crowd(bob, 3)
+    while send_next():
+        pass
+    rows = Generation.objects.filter(state=State.PROCESSING)
+    assert list(rows.values_list("user", flat=True)) == [bob.user_id] * 3
+
+
+# What a look costs
+
+
+@pytest.mark.both_databases
+def test_a_look_costs_as_much_with_ten_thousand_queued_as_with_a_hundred(
+    alice: Membership, bob: Membership
+) -> None:
+    make_crowd(bob, 50)
+    make_crowd(alice, 50)
+    few = _work_of_a_look()
+    make_crowd(alice, 10_000)
+    assert _work_of_a_look() <= 2 * few
+
+
+def _work_of_a_look() -> float:
+    """Return the work of one look: steps of SQLite's machine, or rows that PostgreSQL touched."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + lanes._NEXT, _parameters())
+            (plan,) = cursor.fetchone()
+        return _rows(plan[0]["Plan"])
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    connection.ensure_connection()
+    connection.connection.set_progress_handler(count, 10)
+    try:
+        assert next_turns(now=timezone.now())
+    finally:
+        connection.connection.set_progress_handler(None, 0)
+    return steps
+
+
+def _parameters() -> dict[str, Any]:
+    first, last = lanes._ANY_KEY
+    return {"now": timezone.now(), "first_key": first, "last_key": last, "most": 1}
+
+
+def _rows(plan: dict[str, Any]) -> float:
+    """Add up what each node of a plan returned or threw away."""
+    touched = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+    own: float = touched * plan["Actual Loops"]
+    return own + sum(_rows(part) for part in plan.get("Plans", []))
