@@ -101,7 +101,7 @@ def evidence_of(generations: Sequence[Generation]) -> dict[UUID, Evidence]:
             together=causes.get(one.pk, (1, 1))[1],
             before=looks[one.pk][0],
             after=looks[one.pk][1],
-            next_sample_at=key.next_sample_at if key.secret_token else None,
+            next_sample_at=key.next_sample_at,
             polls=one.polls,
             unclear=one.poll_failures,
             next_poll_at=one.next_poll_at,

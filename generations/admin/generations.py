@@ -5,17 +5,19 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from billing.models import Transfer
-from generations.admin.corrections import CorrectionButtons
 from generations.admin.films import FILM_LABELS, VERDICT_LABELS, megabytes
-from generations.lifecycle import State
+from generations.admin.reviews import INBOX_COLUMNS, ReviewPages, is_inbox, read_reviews
+from generations.lifecycle import IN_FLIGHT, State
 from generations.models import Approval, CallbackReceipt, Film, Generation, GenerationEvent
 from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
 from platform_site.admin.services import ServiceAdmin
 from platform_site.admin.shown import (
     EMPTY,
+    badge,
     badge_of,
     bare_url,
     clean,
@@ -109,7 +111,7 @@ class CallbackInline(ReadOnlyInline):
 
 
 @admin.register(Generation)
-class GenerationAdmin(CorrectionButtons, ReadOnlyAdmin, ServiceAdmin):
+class GenerationAdmin(ReviewPages, ReadOnlyAdmin, ServiceAdmin):
     """One job for one video, from the request to the kept film."""
 
     list_display = (
@@ -132,6 +134,7 @@ class GenerationAdmin(CorrectionButtons, ReadOnlyAdmin, ServiceAdmin):
         "resolution",
         "mode",
         "metadata_differs",
+        ("cancel_asked_at", admin.EmptyFieldListFilter),
         "project",
         "team",
     )
@@ -145,7 +148,16 @@ class GenerationAdmin(CorrectionButtons, ReadOnlyAdmin, ServiceAdmin):
     )
     date_hierarchy = "created_at"
     inlines = (EventInline, FilmInline, CallbackInline)
-    actions_detail = ("release", "settle", "spend_after_all", "give_back_after_all")
+    actions = ("look_at_selected", "release_selected", "settle_selected", "cancel_selected")
+    actions_detail = (
+        "look",
+        "adopt",
+        "release",
+        "settle",
+        "cancel",
+        "spend_after_all",
+        "give_back_after_all",
+    )
     fieldsets = (
         (
             None,
@@ -154,6 +166,7 @@ class GenerationAdmin(CorrectionButtons, ReadOnlyAdmin, ServiceAdmin):
                     "id",
                     "shown_state",
                     "shown_trouble",
+                    "shown_wish",
                     "team",
                     "user",
                     "api_key",
@@ -239,6 +252,28 @@ class GenerationAdmin(CorrectionButtons, ReadOnlyAdmin, ServiceAdmin):
             "retry_of__callback_token",
         )
 
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Show what is in review as an inbox: with what its evidence means."""
+        columns = super().get_list_display(request)
+        if not is_inbox(request):
+            return columns
+        return (columns[0], *INBOX_COLUMNS, linked("provider_key"), *columns[2:4])
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Read the evidence of an inbox's rows at once."""
+        changelist = super().get_changelist_instance(request)
+        if is_inbox(request):
+            read_reviews(changelist.result_list)
+        return changelist
+
+    def get_fieldsets(self, request: HttpRequest, obj: Generation | None = None) -> Any:
+        """Put the evidence of one in review first."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or obj.state != State.NEEDS_REVIEW:
+            return fieldsets
+        fields = ("shown_advice", "shown_next_look", "shown_since", "shown_story")
+        return (("In review", {"fields": fields}), *fieldsets)
+
     @display(description="prompt", ordering="prompt")
     def shown_prompt(self, generation: Generation) -> SafeString:
         """Return the start of the prompt."""
@@ -246,8 +281,11 @@ class GenerationAdmin(CorrectionButtons, ReadOnlyAdmin, ServiceAdmin):
 
     @display(description="state", ordering="state")
     def shown_state(self, generation: Generation) -> SafeString:
-        """Return the state in colour."""
-        return badge_of(generation, "state", STATE_LABELS)
+        """Return the state in colour, and that somebody wished it cancelled."""
+        state = badge_of(generation, "state", STATE_LABELS)
+        if generation.cancel_asked_at is None or generation.state not in IN_FLIGHT:
+            return state
+        return format_html("{} {}", state, badge("Cancel wished", "warning"))
 
     @display(description="trouble")
     def shown_trouble(self, generation: Generation) -> str:

@@ -8,12 +8,13 @@ from django.urls import reverse
 
 
 class Entry(NamedTuple):
-    """One list: its words, its icon (Material Symbols), and whose rows they are."""
+    """One list: its words, its icon (Material Symbols), whose rows they are, and which of them."""
 
     title: str
     icon: str
     app: str
     model: str
+    query: str = ""
 
 
 GROUPS: dict[str, tuple[Entry, ...]] = {
@@ -43,6 +44,7 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
     ),
     "Films": (
         Entry("Generations", "movie", "generations", "generation"),
+        Entry("In review", "gavel", "generations", "generation", "?state__exact=needs_review"),
         Entry("Approvals", "approval", "generations", "approval"),
         Entry("Kept films", "video_library", "generations", "film"),
         Entry("Events", "timeline", "generations", "generationevent"),
@@ -84,7 +86,7 @@ def _items(request: HttpRequest, entries: tuple[Entry, ...]) -> list[dict[str, A
         {
             "title": entry.title,
             "icon": entry.icon,
-            "link": reverse(f"admin:{entry.app}_{entry.model}_changelist"),
+            "link": reverse(f"admin:{entry.app}_{entry.model}_changelist") + entry.query,
         }
         for entry in entries
         if request.user.has_module_perms(entry.app) and _may_see(request, entry)

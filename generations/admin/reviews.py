@@ -1,0 +1,259 @@
+"""The inbox of what is in review with its evidence, and cancelling: one at a time or several."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.forms import ActionForm
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from accounts.admin.acting import actor_of
+from generations.admin.choosing import ReasonForm
+from generations.admin.corrections import CorrectionButtons
+from generations.evidence import Review, reviews_of
+from generations.lifecycle import IN_FLIGHT, State
+from generations.models import Generation
+from generations.services.adopting import lacks_id
+from generations.services.cancelling import WAITING, cancel
+from generations.services.reviewing import decide_review, look_now
+from platform_site.admin.services import ConfirmForm, tell, tell_all
+from platform_site.admin.shown import EMPTY, clean, roomy, table, to_the_second
+from platform_site.admin.typed import ActionVariant, action, display
+
+INBOX_COLUMNS = ("shown_since", "review_reason", "shown_advice", "credits")
+
+
+class AdoptForm(ReasonForm):
+    """The id that an administrator found, and how."""
+
+    upstream_id = forms.CharField(
+        max_length=120,
+        label="The vendor's task id",
+        widget=UnfoldAdminTextInputWidget,
+        help_text="The vendor is asked about it with the key that the generation was sent with.",
+    )
+    field_order = ("upstream_id", "reason")
+
+
+class ReasonedActionForm(ActionForm):  # type: ignore[misc]  # the theme is untyped
+    """The list's actions with a reason, which decisions need."""
+
+    reason = forms.CharField(
+        required=False,
+        max_length=500,
+        label="",
+        widget=UnfoldAdminTextInputWidget(
+            {"placeholder": "Reason, for decisions", "aria-label": "Reason", "x-show": "action"}
+        ),
+    )
+
+
+def is_inbox(request: HttpRequest) -> bool:
+    """Tell whether the list shows what is in review and nothing else."""
+    return request.GET.get("state__exact") == State.NEEDS_REVIEW
+
+
+class ReviewPages(CorrectionButtons):
+    """Mixed into the generations' pages: evidence and advice, looking, adopting, cancelling."""
+
+    action_form = ReasonedActionForm
+
+    def buttons_for(self, object_id: str) -> frozenset[str]:
+        """Offer what the generation's state allows."""
+        names = super().buttons_for(object_id)
+        generation = Generation.objects.filter(pk=object_id).first()
+        if generation is None:
+            return names
+        if generation.state == State.NEEDS_REVIEW:
+            names |= {"look"}
+        if lacks_id(generation):
+            names |= {"adopt"}
+        if generation.state in {*WAITING, *IN_FLIGHT} and generation.cancel_asked_at is None:
+            names |= {"cancel"}
+        return names
+
+    # What is shown
+
+    @display(description="in review since")
+    def shown_since(self, generation: Generation) -> SafeString:
+        """Return when its review began."""
+        return to_the_second(_review_of(generation).evidence.since)
+
+    @display(description="what it means")
+    def shown_advice(self, generation: Generation) -> SafeString:
+        """Return what the evidence says."""
+        return roomy(clean(_review_of(generation).advice.words))
+
+    @display(description="next look")
+    def shown_next_look(self, generation: Generation) -> SafeString:
+        """Return when there will be more evidence."""
+        return to_the_second(_review_of(generation).advice.next_look)
+
+    @display(description="evidence")
+    def shown_story(self, generation: Generation) -> str | SafeString:
+        """Return the evidence as a story; it may quote the vendor."""
+        rows = [
+            (to_the_second(fact.at), fact.what, clean(fact.detail))
+            for fact in _review_of(generation).story
+        ]
+        return table(("At", "What", "How we know"), rows)
+
+    @display(description="wish to cancel")
+    def shown_wish(self, generation: Generation) -> str | SafeString:
+        """Return who wished to cancel it, and when."""
+        if generation.cancel_asked_at is None:
+            return EMPTY
+        at = to_the_second(generation.cancel_asked_at)
+        return format_html("{} by {}", at, clean(generation.cancel_asked_by))
+
+    # One at a time
+
+    def _do(self, request: HttpRequest, object_id: str, work: Any, words: str) -> HttpResponse:
+        generation = get_object_or_404(Generation, pk=object_id)
+
+        def done() -> str:
+            work(generation, actor=actor_of(request), now=timezone.now())
+            return words or _cancelled(generation)
+
+        tell(request, done)
+        return self.answer(request, object_id)
+
+    @action(
+        description="Look now",
+        icon="refresh",
+        permissions=["operate"],
+        dialog={
+            "title": "Have the vendor asked at once?",
+            "description": "About the task, about what callbacks proposed, and its meter.",
+            "form_class": ConfirmForm,
+            "form_submit_text": "Look",
+        },
+    )
+    def look(self, request: HttpRequest, form: ConfirmForm, object_id: str) -> HttpResponse:
+        """Poll, check and sample at once."""
+        return self._do(request, object_id, look_now, "The vendor is asked at once.")
+
+    @action(
+        description="Adopt an id",
+        icon="link",
+        permissions=["operate"],
+        dialog={
+            "title": "Which task of the vendor's is it?",
+            "description": "It must answer for the key, be no older than the submit, and belong "
+            "to no other generation.",
+            "form_class": AdoptForm,
+            "form_submit_text": "Check and adopt",
+        },
+    )
+    def adopt(self, request: HttpRequest, form: AdoptForm, object_id: str) -> HttpResponse:
+        """Bind it to the task that somebody found in the vendor's console."""
+
+        def work(generation: Generation, **by: Any) -> None:
+            typed = form.cleaned_data
+            by |= {"reason": typed["reason"], "upstream_id": typed["upstream_id"]}
+            decide_review(generation, "adopt", **by)
+
+        return self._do(request, object_id, work, "Adopted; the vendor is asked how it is.")
+
+    @action(
+        description="Cancel",
+        icon="cancel",
+        variant=ActionVariant.WARNING,
+        permissions=["operate"],
+        dialog={
+            "title": "Cancel this generation?",
+            "description": "What was not sent is cancelled, and its credits are given back. What "
+            "the vendor may have cannot be stopped: it bears the wish, and its credits stay held "
+            "until the vendor's word.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Cancel it",
+        },
+    )
+    def cancel(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        """Cancel it, or note the wish."""
+
+        def work(generation: Generation, **by: Any) -> None:
+            cancel(generation, reason=form.cleaned_data["reason"], **by)
+
+        return self._do(request, object_id, work, "")
+
+    # Several at once
+
+    @admin.action(description="Look at the selected now", permissions=["operate"])
+    def look_at_selected(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
+        """Have the vendor asked about each of them."""
+        actor = actor_of(request)
+
+        def work(generation: Generation) -> str:
+            look_now(generation, actor=actor, now=timezone.now())
+            return f"The vendor is asked about “{generation}”."
+
+        tell_all(request, queryset, work)
+
+    @admin.action(description="Give the credits of the selected back", permissions=["operate"])
+    def release_selected(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
+        """End the doubts for the teams."""
+        self._decide_all(request, queryset, "release", "given back")
+
+    @admin.action(description="Spend the credits of the selected", permissions=["operate"])
+    def settle_selected(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
+        """End the doubts for the vendor."""
+        self._decide_all(request, queryset, "settle", "spent")
+
+    @admin.action(description="Cancel the selected", permissions=["operate"])
+    def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
+        """Cancel what was not sent, and note the wish for what was."""
+        actor, reason = actor_of(request), _reason(request)
+
+        def work(generation: Generation) -> str:
+            cancel(generation, actor=actor, now=timezone.now(), reason=reason)
+            return _cancelled(generation)
+
+        tell_all(request, queryset, work)
+
+    def _decide_all(
+        self, request: HttpRequest, queryset: QuerySet[Generation], decision: str, words: str
+    ) -> None:
+        actor, reason = actor_of(request), _reason(request)
+
+        def work(generation: Generation) -> str:
+            decide_review(generation, decision, actor=actor, reason=reason, now=timezone.now())
+            return f"{generation.credits:,} credits of “{generation}” are {words}."
+
+        tell_all(request, queryset, work)
+
+
+def read_reviews(rows: Iterable[Generation]) -> None:
+    """Read the evidence of a list's rows at once."""
+    for review in reviews_of(list(rows), now=timezone.now()):
+        _remember(review)
+
+
+def _cancelled(generation: Generation) -> str:
+    if generation.state == State.CANCELLED:
+        return f"“{generation}” is cancelled; {generation.credits:,} credits are given back."
+    return f"The wish is noted. “{generation}” costs only if the vendor finishes it."
+
+
+def _reason(request: HttpRequest) -> str:
+    return " ".join(request.POST.get("reason", "").replace("\0", "").split())[:500]
+
+
+def _review_of(generation: Generation) -> Review:
+    """Return the row's review; a list has read all of them at once."""
+    review: Review | None = getattr(generation, "review", None)
+    if review is None:
+        [review] = reviews_of([generation], now=timezone.now())
+        _remember(review)
+    return review
+
+
+def _remember(review: Review) -> None:
+    review.generation.review = review  # type: ignore[attr-defined]  # for the row's columns
