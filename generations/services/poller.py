@@ -1,9 +1,9 @@
 """Polls what is due: claims rows, has them asked, and acts on what was told as it comes."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 from django.utils import timezone
@@ -119,27 +119,30 @@ class Poller:
     def _settle(self, outcomes: Sequence[Outcome], *, claimed_at: datetime) -> None:
         """End what ended, one by one, and put off the rest, together."""
         now = timezone.now()
+        moving: dict[UUID, TaskReport | None] = {}
         later: list[Outcome] = []
         for due, report in outcomes:
             if needs_a_move(report, state=due.state, since=due.since, now=now):
-                self._apply(due, report)
+                moving[due.id] = report
             else:
                 later.append((due, report))
+        self._apply(moving)
         self._learn()
         for clear in (True, False):
             group = [due for due, report in later if (report is not None) == clear]
             self._put_off(group, claimed_at=claimed_at, clear=clear)
 
-    def _apply(self, due: Due, report: TaskReport | None) -> None:
-        try:
-            generation = Generation.objects.select_related("provider_key", "team", "hold").get(
-                pk=due.id
-            )
-            apply_answer(Answer(generation, report), now=timezone.now())
-        except Exception:
-            # One row that cannot be written must not keep the others from being polled; its claim
-            # runs out, and it is asked about again.
-            log.exception("poll_not_applied", generation_id=str(due.id))
+    def _apply(self, reports: Mapping[UUID, TaskReport | None]) -> None:
+        if not reports:
+            return
+        rows = Generation.objects.select_related("team", "film").in_bulk(list(reports))
+        for pk, generation in rows.items():
+            try:
+                apply_answer(Answer(generation, reports[pk]), now=timezone.now())
+            except Exception:
+                # One row that cannot be written must not keep the others from being polled; its
+                # claim runs out, and it is asked about again.
+                log.exception("poll_not_applied", generation_id=str(pk))
 
     def _put_off(self, group: Sequence[Due], *, claimed_at: datetime, clear: bool) -> None:
         now = timezone.now()
