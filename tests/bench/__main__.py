@@ -6,7 +6,9 @@ import sys
 from dataclasses import asdict
 
 from tests.bench.film import measure_films
+from tests.bench.memory import measure_memory
 from tests.bench.report import Row, table
+from tests.bench.sweep import measure_callbacks, measure_curves, measure_flight, measure_sweep
 from tests.bench.whole_site import BENCH_JSON, whole_site
 
 
@@ -15,6 +17,11 @@ def main() -> None:
     rows: list[Row] = []
     with whole_site() as site:
         rows += measure_films(site)
+        rows += measure_callbacks(site)
+        rows += measure_memory(site)
+    rows += measure_sweep()
+    rows += measure_curves()
+    rows += measure_flight()
     BENCH_JSON.parent.mkdir(parents=True, exist_ok=True)
     machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     report = {"machine": machine, "rows": [asdict(row) for row in rows]}

@@ -18,7 +18,7 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCH_JSON = ROOT / "var" / "bench.json"
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class WholeSite:
     url: str
     sandbox_url: str
     api_key: str
+    environment: dict[str, str]
+    supervisor: int  # its process id
 
     def client(self) -> httpx.Client:
         """Return a client that calls the API with the demo key."""
@@ -70,6 +72,8 @@ def whole_site() -> Iterator[WholeSite]:
                 url=f"http://127.0.0.1:{port}",
                 sandbox_url=f"http://127.0.0.1:{sandbox_port}",
                 api_key=json.loads(demo.stdout)["api_key"],
+                environment=environment,
+                supervisor=up.pid,
             )
         finally:
             up.send_signal(signal.SIGINT)

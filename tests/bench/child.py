@@ -1,0 +1,12 @@
+"""Run a measuring module of ours with Django set up: `python -m tests.bench.child MODULE …`."""
+
+import os
+import sys
+from importlib import import_module
+
+import django
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_site.settings")
+    django.setup()
+    import_module(f"tests.bench.{sys.argv[1]}").main(*sys.argv[2:])

@@ -1,0 +1,124 @@
+"""A vendor that costs next to nothing, in a process of its own.
+
+Every answer takes the latency it was started with. What tasks there are, when each is done and
+whether it calls back is told by `PUT /bench/tasks`: a list of {"id", "ends_in", "callback_url"},
+seconds from now, null for never. `GET /bench/ends` says when each is done, in unix seconds.
+"""
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+
+@dataclass
+class Task:
+    """One job; times are unix seconds, None for what did not happen."""
+
+    ends_at: float | None
+    callback_url: str | None
+    timer: asyncio.Task[None] | None = field(default=None, repr=False)
+
+
+class SlowVendor:
+    """The application and its tasks."""
+
+    def __init__(self, latency: float) -> None:
+        """Answer after `latency` seconds."""
+        self._latency = latency
+        self._tasks: dict[str, Task] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    def application(self) -> web.Application:
+        """Return the application."""
+        app = web.Application(client_max_size=2**24)
+        app.router.add_get("/v1/tasks/{id}", self.look)
+        app.router.add_put("/bench/tasks", self.take)
+        app.router.add_get("/bench/ends", self.ends)
+        return app
+
+    async def look(self, request: web.Request) -> web.Response:
+        """Answer a poll as the vendor does."""
+        await asyncio.sleep(self._latency)
+        task_id = request.match_info["id"]
+        task = self._tasks.get(task_id)
+        now = time.time()
+        body: dict[str, Any] = {
+            "id": task_id,
+            "status": "processing",
+            "model": "doubao-seedance-1.5-pro",
+            "created_at": int(now),
+            "progress": None,
+        }
+        if task is not None and task.ends_at is not None and task.ends_at <= now:
+            output = {"urls": [f"http://{request.host}/film.mp4"], "metadata": {}}
+            body |= {"status": "completed", "output": output, "completed_at": int(task.ends_at)}
+        return web.json_response(body)
+
+    async def take(self, request: web.Request) -> web.Response:
+        """Begin with these tasks and no others."""
+        for task in self._tasks.values():
+            if task.timer is not None:
+                task.timer.cancel()
+        now = time.time()
+        self._tasks = {}
+        for one in await request.json():
+            ends_in = one["ends_in"]
+            task = Task(None if ends_in is None else now + ends_in, one.get("callback_url"))
+            if task.ends_at is not None and task.callback_url is not None:
+                task.timer = asyncio.create_task(self._call_back(one["id"], task))
+            self._tasks[one["id"]] = task
+        return web.Response(status=204)
+
+    async def ends(self, _request: web.Request) -> web.Response:
+        """Tell when each task is done."""
+        return web.json_response({pk: task.ends_at for pk, task in self._tasks.items()})
+
+    async def _call_back(self, task_id: str, task: Task) -> None:
+        assert task.ends_at is not None
+        assert task.callback_url is not None
+        await asyncio.sleep(max(0.0, task.ends_at - time.time()))
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        headers = {"X-Event": "task.completed", "X-Task-Id": task_id}
+        body = {"id": task_id, "status": "completed"}
+        async with self._session.post(task.callback_url, json=body, headers=headers) as reply:
+            reply.raise_for_status()
+
+
+@contextlib.contextmanager
+def slow_vendor(latency: float) -> Iterator[str]:
+    """Run one and yield its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.slow_vendor", str(latency)], stdout=subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+async def _serve(latency: float) -> None:
+    runner = web.AppRunner(SlowVendor(latency).application(), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
+    await site.start()
+    [address] = runner.addresses
+    sys.stdout.write(json.dumps(f"http://127.0.0.1:{address[1]}") + "\n")
+    sys.stdout.flush()
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(float(sys.argv[1])))

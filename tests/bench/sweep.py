@@ -1,0 +1,149 @@
+"""The sweep beside a bare httpx loop (row 7), and what its learnt times save."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from statistics import median, quantiles
+from typing import Any
+
+from tests.bench.report import Row
+from tests.bench.slow_vendor import slow_vendor
+from tests.bench.whole_site import ROOT, WholeSite
+from tests.support.postgres import private_postgres
+
+LATENCY = 0.02  # seconds
+FLIGHT_ROUNDS = 5
+
+
+def measure_sweep() -> list[Row]:
+    """Poll a thousand due rows, on SQLite and on PostgreSQL, in turn with the floor."""
+    with slow_vendor(LATENCY) as vendor:
+        rows = _rows(run_child("sweep_rounds", vendor), "SQLite")
+        with private_postgres() as database:
+            measured = run_child("sweep_rounds", vendor, DATABASE_URL=database.url)
+            rows += _rows(measured, "PostgreSQL, whose own CPU is not counted")
+    return rows
+
+
+def measure_callbacks(site: WholeSite) -> list[Row]:
+    """Settle one job after the other by its callback."""
+    rounds = run_child("settling", site.url, site.api_key, **site.environment)
+    callbacks = [one["callback"] for one in rounds]
+    task = median(one["task"] for one in rounds)
+    return [
+        Row.of(
+            "A callback's arrival to settled, at rest",
+            "s",
+            callbacks,
+            ratio=median(callbacks) / task,
+            floor=f"of one empty task's way through queue and worker, {task:.3f} s; at most 2, "
+            "aim 1.2",
+            conditions="one job at a time, in turn with the task, until a reader sees it, SQLite",
+        )
+    ]
+
+
+def measure_curves() -> list[Row]:
+    """Simulate when we look and what it costs the vendor, without callbacks."""
+    measured = run_child("curves")
+    rounds = measured["rounds"]
+    polls, late = ([one["learnt"][name] for one in rounds] for name in ("polls", "late"))
+    fixed_polls, fixed_late = (
+        median(one["fixed"][name] for one in rounds) for name in ("polls", "late")
+    )
+    as_quick = median(one["as_quick"]["polls"] for one in rounds)
+    return [
+        Row.of(
+            "Polls a film at learnt times",
+            "polls",
+            polls,
+            ratio=median(polls) / as_quick,
+            floor=f"of the {as_quick:.0f} that a fixed share of the time waited needs to be as "
+            "quick",
+            conditions=f"simulated without callbacks, {measured['seconds']:.0f} s a film at the "
+            f"median: {median(late):.1f} s late on average; the curve without a history takes "
+            f"{fixed_polls:.0f} polls and is {fixed_late:.1f} s late",
+        )
+    ]
+
+
+def measure_flight() -> list[Row]:
+    """Settle a thousand jobs in flight, with and without callbacks."""
+    with slow_vendor(LATENCY) as vendor:
+        measured = run_child("flight", vendor, str(FLIGHT_ROUNDS))
+    interval = measured["interval"]
+    conditions = (
+        f"{measured['jobs']} in flight, {measured['stuck']} of them stuck for up to an hour, "
+        f"{measured['seconds']:.0f} s a film at the median; sweep, web and vendor (answers in "
+        f"{LATENCY * 1000:.0f} ms) in processes of their own, SQLite; films are not fetched"
+    )
+    polls, callbacks = (
+        [quantiles(one[name], n=20)[-1] for one in measured["rounds"]]
+        for name in ("polls", "callbacks")
+    )
+    return [
+        Row.of(
+            "The vendor's end to settled, without callbacks, 95th percentile",
+            "s",
+            polls,
+            ratio=median(polls) / interval,
+            floor=f"of the sweep interval, {interval:.2f} s for these films; at most 2",
+            conditions=conditions,
+        ),
+        Row.of(
+            "A callback's arrival to settled, 95th percentile",
+            "s",
+            callbacks,
+            ratio=median(callbacks),
+            floor="of a second; at most 1",
+            conditions=conditions,
+        ),
+    ]
+
+
+def run_child(module: str, *arguments: str, **environ: str) -> Any:
+    """Run a measuring process in a folder of its own; return what it prints at last."""
+    with tempfile.TemporaryDirectory(prefix="dailies-bench-") as folder:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.bench.child", module, *arguments],
+            cwd=ROOT,
+            env={**os.environ, "DATA_DIR": folder, **environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            check=True,
+        )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _rows(measured: Any, database: str) -> list[Row]:
+    jobs, askers = measured["jobs"], measured["askers"]
+    ours = [one["ours"] for one in measured["rounds"]]
+    floor = [one["floor"] for one in measured["rounds"]]
+    speeds = [jobs / one["seconds"] for one in ours]
+    floor_speed = median(jobs / one["seconds"] for one in floor)
+    cpu = [1000 * one["cpu"] / jobs for one in ours]
+    floor_cpu = median(1000 * one["cpu"] / jobs for one in floor)
+    conditions = f"{jobs} due rows of one key, one sweep, {database}"
+    return [
+        Row.of(
+            "Polls by the sweep",
+            "a second",
+            speeds,
+            ratio=median(speeds) / (askers / LATENCY),
+            floor=f"of {askers} at once ÷ {LATENCY * 1000:.0f} ms of the vendor; at least 0.4, "
+            f"aim 0.75; the bare httpx loop: {floor_speed * LATENCY / askers:.2f}",
+            conditions=f"{conditions}; claimed, asked, and put off",
+        ),
+        Row.of(
+            "CPU a poll",
+            "ms",
+            cpu,
+            ratio=median(a["cpu"] / b["cpu"] for a, b in zip(ours, floor, strict=True)),
+            floor=f"of {floor_cpu:.3f} ms for a bare httpx loop of as many threads, which writes "
+            "nothing, in turn with ours; at most 1.6, aim 1.2",
+            conditions=conditions,
+        ),
+    ]
