@@ -16,6 +16,7 @@ from platform_site.supervisor import keeper
 ROOT = Path(__file__).resolve().parents[2]
 _START_SECONDS = 120.0
 _STOP_SECONDS = 180.0  # more than `up` gives its children
+_PATIENCE = "--patience=100"  # seconds of silence; a film's step may last for less
 _MANY_THREADS = 8  # a sweep keeps a pool of them; no other step does
 
 
@@ -99,7 +100,7 @@ class Host:
         else:
             what = tuple(f"--only={role}" for role in ROLES if role not in {"web", "sandbox"})
         self._runner = Runner(
-            (sys.executable, "manage.py", "up", "--no-migrate", *what),
+            (sys.executable, "manage.py", "up", "--no-migrate", _PATIENCE, *what),
             self.environment,
             folder / "up.log",
         )

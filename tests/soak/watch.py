@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import structlog
 from django.db import Error, connections
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q, Sum
 
 from billing.models import Account, SpendWindow
 from generations.lifecycle import HOLDS_A_PLACE, TERMINAL, State
-from generations.models import Generation, ProviderKey
+from generations.models import Generation, GenerationEvent
 from tests.soak.hosts import Host, memory_of
 
 log = structlog.get_logger(__name__)
@@ -96,10 +96,15 @@ def _beyond_their_limits() -> list[str]:
     for account in Account.objects.filter(kind=Account.Kind.GRANTED):
         if (by_team.get(account.team_id) or 0) > account.balance:
             problems.append(f"team {account.team_id} spent {by_team[account.team_id]}")
-    in_flight = Count("generations", filter=Q(generations__state__in=sorted(HOLDS_A_PLACE)))
+    # What came back from a review was at the vendor all the time, and nobody could know.
+    came_back = GenerationEvent.objects.filter(
+        generation=OuterRef("pk"), from_state=State.NEEDS_REVIEW, to_state=State.PROCESSING
+    )
+    in_flight = Generation.objects.filter(~Exists(came_back), state__in=sorted(HOLDS_A_PLACE))
+    by_provider_key = in_flight.order_by().values("provider_key", "provider_key__max_in_flight")
     problems += [
-        f"provider key {key.pk} has {key.in_flight} of {key.max_in_flight} in flight"
-        for key in ProviderKey.objects.annotate(in_flight=in_flight)
-        if key.in_flight > key.max_in_flight
+        f"provider key {row['provider_key']} has {row['sent']} in flight"
+        for row in by_provider_key.annotate(sent=Count("pk"))
+        if row["sent"] > row["provider_key__max_in_flight"]
     ]
     return problems
