@@ -104,7 +104,7 @@ def background(*, now: datetime) -> Background:
         silent=tuple(cluster for cluster in clusters if _is_silent(cluster, now)),
         waiting=OrmQ.objects.count(),
         failed_today=Failure.objects.filter(stopped__gte=day).count(),
-        lost_films=Film.objects.filter(state=Film.State.GIVEN_UP, created_at__gte=day).count(),
+        lost_films=Film.objects.filter(state=Film.State.GIVEN_UP, lost_at__gte=day).count(),
     )
 
 

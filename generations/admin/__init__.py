@@ -9,6 +9,7 @@ from generations.admin import (
     models,
     provider_keys,
     rates,
+    retention,
     webhooks,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "models",
     "provider_keys",
     "rates",
+    "retention",
     "webhooks",
 ]

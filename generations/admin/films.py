@@ -1,11 +1,19 @@
 """Kept films, events, callbacks and uploads, to be read. No token of theirs is on any page."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from accounts.admin.acting import actor_of
 from generations.models import CallbackReceipt, Film, GenerationEvent, Upload
+from generations.services.keeping import keep_again
 from platform_site.admin.base import ReadOnlyAdmin
+from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell, tell_all
 from platform_site.admin.shown import (
+    EMPTY,
     badge_of,
     clean,
     linked,
@@ -14,12 +22,13 @@ from platform_site.admin.shown import (
     roomy,
     unbroken,
 )
-from platform_site.admin.typed import display
+from platform_site.admin.typed import ActionVariant, action, display
 
 FILM_LABELS = {
     Film.State.PENDING: "info",
     Film.State.KEPT: "success",
     Film.State.GIVEN_UP: "danger",
+    Film.State.REMOVED: "default",
 }
 VERDICT_LABELS = {
     CallbackReceipt.Verdict.NOTED: "default",
@@ -35,8 +44,11 @@ def megabytes(size: int) -> str:
 
 
 @admin.register(Film)
-class FilmAdmin(ReadOnlyAdmin):
+class FilmAdmin(ReadOnlyAdmin, ServiceAdmin):
     """The kept film of a generation, or the story of why there is none."""
+
+    actions = ("keep_selected_again",)
+    actions_detail = ("keep_again",)
 
     list_display = (
         "shown_name",
@@ -46,7 +58,7 @@ class FilmAdmin(ReadOnlyAdmin):
         "shown_size",
         moment("link_expires_at"),
         "alarms",
-        "attempts",
+        "failures",
         "shown_problem",
     )
     list_filter = ("state", "alarms", "has_audio", "generation__team")
@@ -58,16 +70,21 @@ class FilmAdmin(ReadOnlyAdmin):
         "shown_state",
         "shown_problem",
         "attempts",
+        "failures",
         "next_attempt_at",
         "link_expires_at",
         "alarms",
         "created_at",
         "kept_at",
+        "lost_at",
+        "removed_at",
         "shown_pixels",
         "frames",
+        "shown_length",
         "has_audio",
         "shown_size",
         "sha256",
+        "shown_shared",
         "differs",
     )
     unsearchable = ("file_name", "poster_name", "last_frame_name")
@@ -96,6 +113,52 @@ class FilmAdmin(ReadOnlyAdmin):
     def shown_problem(self, film: Film) -> SafeString:
         """Return what keeps it from being kept."""
         return roomy(clean(film.problem))
+
+    @display(description="length")
+    def shown_length(self, film: Film) -> str:
+        """Return its length as it decodes."""
+        return f"{film.seconds:.2f} s" if film.duration_ms else EMPTY
+
+    @display(description="files")
+    def shown_shared(self, film: Film) -> str:
+        """Tell how many films have these very files."""
+        if film.stored is None:
+            return "of this film alone" if film.file_name else EMPTY
+        others = film.stored.uses - 1
+        return f"shared with {others:,} more" if others else "of this film alone"
+
+    def buttons_for(self, object_id: str) -> frozenset[str]:
+        """Offer to try again what is lost."""
+        lost = Film.objects.filter(generation_id=object_id, state=Film.State.GIVEN_UP)
+        return frozenset({"keep_again"} if lost.exists() else ())
+
+    @action(
+        description="Try to save it",
+        icon="restore_page",
+        variant=ActionVariant.PRIMARY,
+        permissions=["operate"],
+        dialog={
+            "title": "Try to save this film?",
+            "description": "The vendor is asked for a fresh link. No credits move.",
+            "form_class": ConfirmForm,
+            "form_submit_text": "Try",
+        },
+    )
+    def keep_again(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
+        """Ask the vendor for a fresh link and fetch it."""
+        film = get_object_or_404(Film, pk=object_id)
+        tell(request, lambda: _again(film, request))
+        return self.answer(request, object_id)
+
+    @admin.action(description="Try to save the selected films", permissions=["operate"])
+    def keep_selected_again(self, request: HttpRequest, films: QuerySet[Film]) -> None:
+        """Try each that is lost; say of the others that they are not."""
+        tell_all(request, films, lambda film: _again(film, request))
+
+
+def _again(film: Film, request: HttpRequest) -> str:
+    keep_again(film, actor=actor_of(request), now=timezone.now())
+    return f"Asking the vendor for a fresh link: {film.generation}"
 
 
 @admin.register(GenerationEvent)

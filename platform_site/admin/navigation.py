@@ -47,6 +47,9 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("In review", "gavel", "generations", "generation", "?state__exact=needs_review"),
         Entry("Approvals", "approval", "generations", "approval"),
         Entry("Kept films", "video_library", "generations", "film"),
+        Entry("Lost films", "heart_broken", "generations", "film", "?state__exact=given_up"),
+        Entry("Retention", "auto_delete", "generations", "retentionrule"),
+        Entry("Stored files", "folder_copy", "generations", "storedfile"),
         Entry("Events", "timeline", "generations", "generationevent"),
         Entry("Vendor's callbacks", "call_received", "generations", "callbackreceipt"),
         Entry("Uploads", "image", "generations", "upload"),
@@ -83,14 +86,20 @@ def favicon(_request: HttpRequest) -> str:
 
 def _items(request: HttpRequest, entries: tuple[Entry, ...]) -> list[dict[str, Any]]:
     return [
-        {
-            "title": entry.title,
-            "icon": entry.icon,
-            "link": reverse(f"admin:{entry.app}_{entry.model}_changelist") + entry.query,
-        }
+        _item(request, entry)
         for entry in entries
         if request.user.has_module_perms(entry.app) and _may_see(request, entry)
     ]
+
+
+def _item(request: HttpRequest, entry: Entry) -> dict[str, Any]:
+    path = reverse(f"admin:{entry.app}_{entry.model}_changelist")
+    item = {"title": entry.title, "icon": entry.icon, "link": path + entry.query}
+    if entry.query:
+        # The theme goes by the path alone, and would light up for the whole list.
+        asked = request.META.get("QUERY_STRING", "")
+        item["active"] = request.path == path and entry.query.removeprefix("?") in asked
+    return item
 
 
 def _may_see(request: HttpRequest, entry: Entry) -> bool:

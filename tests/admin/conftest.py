@@ -51,6 +51,8 @@ from generations.models import (
     GenerationEvent,
     MeterSample,
     ProviderKey,
+    RetentionRule,
+    StoredFile,
     Upload,
     VideoModel,
 )
@@ -132,6 +134,7 @@ def world(team: Team, alice: Membership) -> World:
         body=f'{{"output": {{"urls": ["{film_url(film)}"]}}}}',
     )
     webhook_secret(team)
+    _plant_archive(team, film)
     _plant_budgets(alice, provider_key, generation, text=f"{SECRET} and {film_url(film)}")
     _plant_background(f"{SECRET} and {film_url(film)}")
     EmailAddress.objects.create(user=alice.user, email=alice.user.email, primary=True)
@@ -187,10 +190,12 @@ _MODELS: tuple[type[Model], ...] = (
     Project,
     ProviderKey,
     Rate,
+    RetentionRule,
     Schedule,
     SpendAlert,
     SpendLimit,
     SpendWindow,
+    StoredFile,
     Success,
     Team,
     Transfer,
@@ -218,6 +223,7 @@ def grow(world: World, times: int = 3) -> None:
         make_limit(Subject("member", f"{team.pk}:{member.user_id}"), 500, team=team)
         make_limit(Subject("api_key", str(key.pk)), 500, team=team, window="day")
         generation = make_generation(member, State.COMPLETED, submission={"api_key": key})
+        _plant_archive(other, generation.film)
         make_generation(member, State.NEEDS_REVIEW)
         Upload.objects.create(
             team=team,
@@ -312,6 +318,14 @@ def _plant_budgets(
         verdict="agrees",
     )
     make_drift(provider_key, detail=text, candidates=[str(generation.pk)])
+
+
+def _plant_archive(team: Team, film: Film) -> None:
+    RetentionRule.objects.get_or_create(
+        team=team, defaults={"days": 30, "set_by": "test", "set_at": timezone.now()}
+    )
+    stored = StoredFile.objects.create(sha256=film.pk.hex, file_name=f"shared/{film.pk}")
+    Film.objects.filter(pk=film.pk).update(stored=stored)
 
 
 def _a_window() -> SpendWindow:

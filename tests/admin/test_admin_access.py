@@ -28,6 +28,7 @@ from generations.models import (
     GenerationEvent,
     MeterSample,
     ProviderKey,
+    StoredFile,
     Upload,
     VideoModel,
 )
@@ -58,6 +59,7 @@ READ_ONLY = (
     Schedule,
     SpendAlert,
     SpendWindow,
+    StoredFile,
     Success,
     Transfer,
     Upload,

@@ -1,0 +1,74 @@
+"""How long teams keep their films, and the files that films share."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from accounts.admin.acting import actor_of
+from generations.models import RetentionRule, StoredFile
+from generations.services.retention import clear_retention, set_retention
+from platform_site.admin.base import ReadOnlyAdmin
+from platform_site.admin.services import ServiceAdmin
+from platform_site.admin.shown import EMPTY, link_to, linked, moment
+from platform_site.admin.typed import display
+
+_MOST = 20
+
+
+@admin.register(RetentionRule)
+class RetentionRuleAdmin(ServiceAdmin):
+    """A team's rule; a team without one keeps its films for ever."""
+
+    list_display = (
+        "__str__",
+        linked("team"),
+        "days",
+        "keep_favourites",
+        "set_by",
+        moment("set_at"),
+    )
+    list_filter = ("keep_favourites",)
+    list_select_related = ("team",)
+    search_fields = ("team__name", "team__slug", "set_by")
+    fields = ("team", "days", "keep_favourites", "set_by", "set_at")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: RetentionRule | None = None) -> Any:
+        """Let a stored rule stay its team's."""
+        return ("team", "set_by", "set_at") if obj else ("set_by", "set_at")
+
+    def save_model(self, request: HttpRequest, obj: RetentionRule, form: Any, change: bool) -> None:
+        """Set the rule; it removes nothing in its first days."""
+        rule = set_retention(
+            team=obj.team,
+            days=obj.days,
+            keep_favourites=obj.keep_favourites,
+            actor=actor_of(request),
+            now=timezone.now(),
+        )
+        obj.set_by, obj.set_at = rule.set_by, rule.set_at
+
+    def delete_model(self, request: HttpRequest, obj: RetentionRule) -> None:
+        """Keep the team's films for ever."""
+        clear_retention(team=obj.team, actor=actor_of(request))
+
+
+@admin.register(StoredFile)
+class StoredFileAdmin(ReadOnlyAdmin):
+    """One content in the store, and how many films have it."""
+
+    list_display = ("__str__", "uses", moment("created_at"))
+    list_filter = (("poster_name", admin.EmptyFieldListFilter),)
+    search_fields = ("sha256__startswith",)
+    date_hierarchy = "created_at"
+    fields = ("sha256", "uses", "created_at", "shown_films")
+    unsearchable = ("file_name", "last_frame_name")
+
+    @display(description="films")
+    def shown_films(self, stored: StoredFile) -> str | SafeString:
+        """Return links to the first films that have it."""
+        films = stored.films.select_related("generation")[:_MOST]
+        return format_html_join(" · ", "{}", ((link_to(film),) for film in films)) or EMPTY
