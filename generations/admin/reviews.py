@@ -18,16 +18,20 @@ from accounts.admin.acting import actor_of
 from generations.admin.choosing import ReasonForm
 from generations.admin.corrections import CorrectionButtons
 from generations.evidence import Review, reviews_of
-from generations.lifecycle import IN_FLIGHT, State
+from generations.lifecycle import IN_FLIGHT, ReviewReason, State
 from generations.models import Generation
 from generations.services.adopting import lacks_id
 from generations.services.cancelling import WAITING, cancel
 from generations.services.reviewing import decide_review, look_now
 from platform_site.admin.services import ConfirmForm, tell, tell_all
-from platform_site.admin.shown import EMPTY, clean, roomy, table, to_the_second
+from platform_site.admin.shown import EMPTY, badge, clean, roomy, table, to_the_second
 from platform_site.admin.typed import ActionVariant, action, display
 
-INBOX_COLUMNS = ("shown_since", "review_reason", "shown_advice", "credits")
+INBOX_COLUMNS = ("shown_since", "shown_reason", "shown_advice", "credits")
+_REASONS = {
+    ReviewReason.SUBMIT_UNKNOWN: ("Answer lost", "warning"),
+    ReviewReason.SILENT: ("Silent", "info"),
+}
 
 
 class AdoptForm(ReasonForm):
@@ -85,6 +89,11 @@ class ReviewPages(CorrectionButtons):
     def shown_since(self, generation: Generation) -> SafeString:
         """Return when its review began."""
         return to_the_second(_review_of(generation).evidence.since)
+
+    @display(description="why", ordering="review_reason")
+    def shown_reason(self, generation: Generation) -> SafeString:
+        """Return why it is in review, in a word or two."""
+        return badge(*_REASONS[ReviewReason(generation.review_reason)])
 
     @display(description="what it means")
     def shown_advice(self, generation: Generation) -> SafeString:

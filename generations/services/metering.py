@@ -196,14 +196,22 @@ def _act(
     for generation in doubts:
         if str(generation.pk) in moved:
             words = f"The vendor's meter moved by {step.drift} credits {span}"
-            one_of = f", as this or another of {len(moved)} would" if len(moved) > 1 else ""
-            _remark_once(generation, MOVED, f"{words}{one_of}.")
+            _remark_once(generation, MOVED, f"{words}{_shared(generation, step, moved)}.")
     sizes = [Job(id=str(one.pk), credits=one.credits) for one in doubts]
     still = {job.id for job in still_doubts(step, sample.standing, sizes)}
     for generation in doubts:
         if str(generation.pk) in still:
             words = f"The vendor's meter did not move by its {generation.credits} credits {span}."
             _remark_once(generation, STILL, words)
+
+
+def _shared(generation: Generation, step: Step, moved: tuple[str, ...]) -> str:
+    """Say with which others a generation explains a step; candidates of its size are rivals."""
+    if len(moved) < 2:
+        return ""
+    if step.drift == generation.credits:
+        return f", as this or another of {len(moved)} would"
+    return f", as this and {len(moved) - 1} more would together"
 
 
 def _remark_once(generation: Generation, kind: str, message: str) -> None:

@@ -94,7 +94,7 @@ def _items(request: HttpRequest, entries: tuple[Entry, ...]) -> list[dict[str, A
 
 def _item(request: HttpRequest, entry: Entry) -> dict[str, Any]:
     path = reverse(f"admin:{entry.app}_{entry.model}_changelist")
-    item = {"title": entry.title, "icon": entry.icon, "link": path + entry.query}
+    item: dict[str, Any] = {"title": entry.title, "icon": entry.icon, "link": path + entry.query}
     if entry.query:
         # The theme goes by the path alone, and would light up for the whole list.
         asked = request.META.get("QUERY_STRING", "")
