@@ -186,7 +186,7 @@ def _told(event: GenerationEvent, generation: Generation) -> tuple[str, str]:
     message = event.message
     by_kind = {
         "admitted": ("Ordered", message),
-        "kept": ("Film kept", "Fetched, checked and stored for good."),
+        "kept": ("Film kept", "Fetched, checked and stored."),
         "film_lost": ("Film lost", message),
         "film_tried_again": ("Tried again by hand", "The vendor is asked for a fresh link."),
         "film_removed": ("Film removed", message),
