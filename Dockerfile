@@ -1,4 +1,4 @@
-# One image for web and worker; compose.yaml shows both.
+# One image for web, worker and films; compose.yaml shows them.
 FROM python:3.11-slim-bookworm AS build
 RUN python -m venv /opt/venv
 COPY requirements/runtime.txt /tmp/runtime.txt
@@ -22,8 +22,10 @@ RUN SECRET_KEY=used-while-building-only DATA_DIR=/tmp/build \
 USER dailies
 VOLUME /data
 EXPOSE 8000
-# `up` touches the file while everything it runs works, the worker's beat included.
+# `up` touches the file while everything it runs works, each cluster's own beat included.
 HEALTHCHECK --interval=20s --timeout=5s --start-period=2m --retries=3 \
     CMD find /tmp/healthy -mmin -1 | grep -q .
-# Pid 1 takes SIGTERM and passes it to the masters alone. By itself it migrates and runs both roles.
+# Pid 1 takes SIGTERM and passes it to the masters alone. By itself it migrates and runs all roles;
+# stopping them in order takes up to two minutes (`docker stop --time 130`).
+STOPSIGNAL SIGTERM
 CMD ["python", "manage.py", "up", "--host", "0.0.0.0", "--health-file", "/tmp/healthy"]
