@@ -9,6 +9,8 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -52,7 +54,7 @@ class Stage:
     def finish(self, prompt: str, film: Reply | None = None) -> None:
         """Complete a prompt's task; its film is answered by `film`, or at once."""
         path = f"/files/{prompt}.mp4"
-        self.vendor.files[path] = film_bytes()
+        self.vendor.files[path] = film_of(prompt)
         if film is not None:
             self.vendor.next(path, film)
         self.vendor.finish(
@@ -77,8 +79,19 @@ def reach(site: Site, task_id: str, state: str) -> None:
     until(lambda: site.state(task_id) == state)
 
 
+def film_of(prompt: str) -> bytes:
+    """Return a film unlike any other prompt's: the same bytes would be stored once for all."""
+    words = prompt.encode()
+    return film_bytes() + (len(words) + 8).to_bytes(4, "big") + b"free" + words
+
+
 def film_file(wire: Vendor) -> Reply:
-    return lambda exchange: exchange.send(200, film_bytes())
+    return lambda exchange: exchange.send(200, film_of(Path(exchange.call.path).stem))
+
+
+def files_of(site: Site, task_id: str) -> list[str]:
+    """Return the names of what is stored for a task's film."""
+    return [name for name in site.stored_files() if UUID(task_id).hex in name]
 
 
 @contextmanager
@@ -129,9 +142,9 @@ def assert_whole(site: Site, stage: Stage, kept: Jobs) -> None:
     for prompt, task_id in kept.items():
         task = site.ended(task_id)
         assert (task["status"], len(task["output"]["urls"])) == ("completed", 1), prompt
-        assert site.http.get(task["output"]["urls"][0]).content == film_bytes()
+        assert site.http.get(task["output"]["urls"][0]).content == film_of(prompt)
         assert len(stage.sent(prompt)) == 1, f"{prompt} was paid twice"
-        own = [name for name in site.stored_files() if task_id in name]
+        own = files_of(site, task_id)
         assert len(own) == 3, own
     held = site.sql(
         "SELECT g.state FROM billing_hold h JOIN generations_generation g ON g.hold_id = h.id"
@@ -243,8 +256,7 @@ def test_p21_p39_a_worker_killed_between_the_world_and_its_database(
         with writes_blocked(parts):
             open_all(gates)
             until(lambda: "upstream-accepted" in wire.tasks)
-            own = jobs["stored"]
-            until(lambda: len([n for n in parts.stored_files() if own in n]) == 3)
+            until(lambda: len(files_of(parts, jobs["stored"])) == 3)
             time.sleep(0.3)  # The reply is read, and the id waits to be written.
             kill_workers(parts)
 
