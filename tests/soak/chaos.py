@@ -53,6 +53,7 @@ class Chaos:
         self._thread = threading.Thread(target=self._run, name="chaos", daemon=True)
         self.dealt: Counter[Kind] = Counter()
         self.story: list[str] = []
+        self._wakers: list[threading.Timer] = []
         self.frozen: list[tuple[Host, Process]] = []
         """Masters of the clusters that were frozen for good."""
         self.problems: list[str] = []
@@ -62,10 +63,13 @@ class Chaos:
         self._thread.start()
 
     def finish(self, seconds: float) -> None:
-        """Wait until all blows are dealt; those that are left after `seconds` are not."""
+        """Wait for the last blow, and for who is yet to wake; for each at most so long."""
         self._thread.join(seconds)
         self._stop.set()
         self._thread.join(60)
+        for waker in self._wakers:
+            waker.join(seconds)
+            waker.cancel()
 
     def _run(self) -> None:
         for blow in self._blows:
@@ -135,8 +139,10 @@ class Chaos:
             self.frozen.append((host, victim))
         elif blow.kind == Kind.PAUSE:
             signal_all(victims, signal.SIGSTOP)
-            self._stop.wait(blow.seconds)
-            signal_all(victims, signal.SIGCONT)
+            # Meanwhile the other blows go on.
+            waker = threading.Timer(blow.seconds, signal_all, (victims, signal.SIGCONT))
+            waker.start()
+            self._wakers.append(waker)
         else:
             signal_all(victims, signal.SIGKILL)
         return f"{host.name} {' '.join(str(one.pid) for one in victims)}"

@@ -272,10 +272,11 @@ _KILLS: Final[tuple[tuple[Kind, int], ...]] = (
     (Kind.KILL_WEB_MASTER, 2),
     (Kind.KILL_HOST, 1),
 )
-# Kind, seconds it lasts, one for every so many kills; each comes at least once.
+# Kind, seconds it lasts, one for every so many kills; each comes at least once. The pause is longer
+# than a submit may last unheard, and shorter than it takes to find a frozen cluster out.
 _OTHERS: Final[tuple[tuple[Kind, float, int], ...]] = (
     (Kind.FREEZE, 0.0, 40),
-    (Kind.PAUSE, 25.0, 20),
+    (Kind.PAUSE, 82.0, 20),
     (Kind.DATABASE_DIES, 0.0, 14),
     (Kind.DATABASE_RESTARTS, 0.0, 20),
     (Kind.VENDOR_DIES, 2.0, 20),
@@ -300,8 +301,8 @@ def _blows(dice: random.Random, *, jobs: int, kills: int) -> tuple[Blow, ...]:
     # From the first orders to well before the last ends: there must be something to break.
     first, last = max(1, jobs // 20), max(2, round(2 * jobs * 0.85))
     places = sorted(dice.randint(first, last) for _ in struck)
-    # What freezes for good is found out after a while, so it comes early.
-    struck.sort(key=lambda one: one[0] != Kind.FREEZE)
+    # What takes long comes early.
+    struck.sort(key=lambda one: one[0] not in {Kind.FREEZE, Kind.PAUSE})
     return tuple(
         Blow(at, kind, seconds, dice.getrandbits(32))
         for at, (kind, seconds) in zip(places, struck, strict=True)

@@ -26,6 +26,7 @@ _SUBMIT = timedelta(seconds=50)
 _A_LITTLE = timedelta(seconds=3)
 # A step that was taken so long ago is over, or its worker is.
 _STEP = timedelta(seconds=20)
+_MAIL_CLAIM = timedelta(minutes=10)
 _DEADLINE = timedelta(hours=3)  # past the vendor's, which is two
 _TRIES = 3
 # These tasks follow one another for ever.
@@ -106,6 +107,7 @@ def let_time_pass() -> None:
         verdict=CallbackReceipt.Verdict.PROPOSED, next_check_at__gt=soon
     ).update(next_check_at=now)
     Notice.objects.filter(next_mail_at__gt=soon).update(next_mail_at=now)
+    Notice.objects.filter(claimed_until__lt=now + _MAIL_CLAIM - _STEP).update(claimed_until=now)
     keys = ProviderKey.objects.all()
     keys.filter(state=ProviderKey.State.PAUSED, next_probe_at__gt=soon).update(next_probe_at=now)
     keys.filter(next_send_at__gt=soon).update(next_send_at=now)
