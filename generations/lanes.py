@@ -104,6 +104,11 @@ def in_flight(provider_key_id: int) -> int:
     return Generation.objects.filter(provider_key=provider_key_id, state__in=states).count()
 
 
+def queued_with(provider_key_id: int) -> int:
+    """Return how many jobs of a key wait to be sent."""
+    return Generation.objects.filter(provider_key=provider_key_id, state=State.QUEUED).count()
+
+
 def anything_due(provider_key_id: int, *, now: datetime) -> bool:
     """Tell whether a job of the key waits for a place, whether or not there is one."""
     queued = Generation.objects.filter(provider_key=provider_key_id, state=State.QUEUED)

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from billing.models import Transfer
 from generations.admin.films import FILM_LABELS, VERDICT_LABELS, megabytes
+from generations.admin.lines import LinePages
 from generations.admin.reviews import INBOX_COLUMNS, ReviewPages, is_inbox, read_reviews
 from generations.lifecycle import IN_FLIGHT, State
 from generations.models import Approval, CallbackReceipt, Film, Generation, GenerationEvent
@@ -111,7 +112,7 @@ class CallbackInline(ReadOnlyInline):
 
 
 @admin.register(Generation)
-class GenerationAdmin(ReviewPages, ReadOnlyAdmin, ServiceAdmin):
+class GenerationAdmin(LinePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
     """One job for one video, from the request to the kept film."""
 
     list_display = (
@@ -133,6 +134,7 @@ class GenerationAdmin(ReviewPages, ReadOnlyAdmin, ServiceAdmin):
         "model",
         "resolution",
         "mode",
+        "priority",
         "metadata_differs",
         ("cancel_asked_at", admin.EmptyFieldListFilter),
         "project",
@@ -148,13 +150,22 @@ class GenerationAdmin(ReviewPages, ReadOnlyAdmin, ServiceAdmin):
     )
     date_hierarchy = "created_at"
     inlines = (EventInline, FilmInline, CallbackInline)
-    actions = ("look_at_selected", "release_selected", "settle_selected", "cancel_selected")
+    actions = (
+        "look_at_selected",
+        "release_selected",
+        "settle_selected",
+        "cancel_selected",
+        "put_first",
+        "put_in_turn",
+        "put_off",
+    )
     actions_detail = (
         "look",
         "adopt",
         "release",
         "settle",
         "cancel",
+        "move_in_line",
         "spend_after_all",
         "give_back_after_all",
     )
@@ -166,6 +177,8 @@ class GenerationAdmin(ReviewPages, ReadOnlyAdmin, ServiceAdmin):
                     "id",
                     "shown_state",
                     "shown_trouble",
+                    "priority",
+                    "shown_place",
                     "shown_wish",
                     "team",
                     "user",

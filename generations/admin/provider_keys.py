@@ -12,16 +12,22 @@ from django.utils.decorators import method_decorator
 from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from accounts.admin.acting import actor_of
 from accounts.selectors import membership_of
 from billing.selectors import limits_of
+from generations.lanes import in_flight, queued_with
 from generations.models import ProviderKey
 from generations.services.provider_keys import (
     delete_provider_key,
     pause_provider_key,
     resume_provider_key,
+    set_key_pace,
     vault_provider_key,
 )
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell, tell_all
@@ -74,6 +80,21 @@ class PauseForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untyped
     reason = forms.CharField(max_length=300, widget=UnfoldAdminTextInputWidget)
 
 
+class PaceForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untyped
+    """How quickly a key may send; what may be typed is the service's to judge."""
+
+    max_in_flight = forms.IntegerField(
+        label="At the vendor at once", min_value=1, widget=UnfoldAdminIntegerFieldWidget
+    )
+    per_minute = forms.IntegerField(
+        label="Sent a minute",
+        min_value=1,
+        required=False,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text="Empty: as quickly as the vendor takes them.",
+    )
+
+
 @admin.register(ProviderKey)
 class ProviderKeyAdmin(ServiceAdmin):
     """Upstream keys: vaulted, paused, resumed and deleted; never shown and never changed."""
@@ -95,10 +116,22 @@ class ProviderKeyAdmin(ServiceAdmin):
     date_hierarchy = "created_at"
     autocomplete_fields = ("team", "owner")
     actions = ("resume_selected",)
-    actions_detail = ("pause", "resume")
+    actions_detail = ("pause", "resume", "pace")
     fieldsets = (
         (None, {"fields": ("label", "shown_end", "team", "shown_owner", "endpoint", "created_at")}),
         ("State", {"fields": ("shown_state", "shown_reason", "next_probe_at", "probes")}),
+        (
+            "Sending",
+            {
+                "fields": (
+                    "max_in_flight",
+                    "per_minute",
+                    "shown_load",
+                    "next_send_at",
+                    "send_failures",
+                )
+            },
+        ),
         ("Spending", {"fields": ("shown_limits",)}),
         ("Related", {"fields": ("shown_related",)}),
     )
@@ -137,6 +170,11 @@ class ProviderKeyAdmin(ServiceAdmin):
     def jobs(self, key: Any) -> int:
         """Return how many generations were sent with it."""
         return int(key.job_count)
+
+    @display(description="load")
+    def shown_load(self, key: ProviderKey) -> str:
+        """Return what it has at the vendor, and what waits for it."""
+        return f"{in_flight(key.pk):,} at the vendor, {queued_with(key.pk):,} waiting"
 
     @display(description="spend limits")
     def shown_limits(self, key: ProviderKey) -> str | SafeString:
@@ -187,7 +225,10 @@ class ProviderKeyAdmin(ServiceAdmin):
         """Offer what the key's state allows."""
         key = ProviderKey.objects.filter(pk=object_id).first()
         state = key.state if key else ProviderKey.State.SEALED
-        names = {ProviderKey.State.ACTIVE: {"pause"}, ProviderKey.State.PAUSED: {"resume"}}
+        names = {
+            ProviderKey.State.ACTIVE: {"pause", "pace"},
+            ProviderKey.State.PAUSED: {"resume", "pace"},
+        }
         return frozenset(names.get(ProviderKey.State(state), set()))
 
     def _resume(self, request: HttpRequest, key: ProviderKey) -> str:
@@ -239,6 +280,33 @@ class ProviderKeyAdmin(ServiceAdmin):
             reason: str = form.cleaned_data["reason"]
             paused = pause_provider_key(key, reason=reason, actor=actor_of(request), probe=False)
             return f"{key} is paused." if paused else f"{key} was not active."
+
+        tell(request, work)
+        return self.answer(request, object_id)
+
+    @action(
+        description="Pace",
+        icon="speed",
+        permissions=["operate"],
+        dialog={
+            "title": "How quickly may this key send?",
+            "description": "Both apply from the next job on. What is at the vendor stays there.",
+            "form_class": PaceForm,
+            "form_submit_text": "Set",
+        },
+    )
+    def pace(self, request: HttpRequest, form: PaceForm, object_id: str) -> HttpResponse:
+        """Set a key's cap and rate."""
+        key = get_object_or_404(ProviderKey, pk=object_id)
+
+        def work() -> str:
+            set_key_pace(
+                key,
+                max_in_flight=form.cleaned_data["max_in_flight"],
+                per_minute=form.cleaned_data["per_minute"],
+                actor=actor_of(request),
+            )
+            return f"{key} sends at its new pace."
 
         tell(request, work)
         return self.answer(request, object_id)

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from generations.models import Generation, VideoModel
+from generations.models import Generation, Priority, VideoModel
 from generations.portal.words import for_people
 from generations.requests import MAX_PROMPT_CHARACTERS, uploaded_token
 from generations.selectors import active_models
@@ -19,7 +19,17 @@ from platform_site.errors import DailiesError, InvalidRequest
 FRAMES = ("first_frame", "last_frame")
 # Where an error of the API's field is shown on the form.
 _PLACES = {"image_urls": "frames", "last_frame": "frames"}
-_FIELDS = {"prompt", "duration", "resolution", "aspect_ratio", "seed", "model", "frames", "project"}
+_FIELDS = {
+    "prompt",
+    "duration",
+    "resolution",
+    "aspect_ratio",
+    "seed",
+    "model",
+    "frames",
+    "project",
+    "priority",
+}
 _WHOLE = re.compile(r"-?[0-9]{1,15}\Z")
 _TAKE = re.compile(r"([0-9]{1,4}),([a-z0-9]{1,10}),([01])\Z")
 
@@ -45,6 +55,7 @@ class Draft:
     first_frame: str = ""
     last_frame: str = ""
     project: str = ""
+    priority: str = str(Priority.NORMAL)
     remix_of: str = ""
     idempotency_key: str = field(default_factory=fresh_key)
     errors: dict[str, str] = field(default_factory=dict)
@@ -97,7 +108,9 @@ class Draft:
     @property
     def extras_in_use(self) -> bool:
         """Tell whether the folded part of the form holds anything to see."""
-        return bool(self.seed or self.watermark or self.camera_fixed or "seed" in self.errors)
+        is_moved = self.priority != str(Priority.NORMAL)
+        is_wrong = bool({"seed", "priority"} & self.errors.keys())
+        return bool(self.seed or self.watermark or self.camera_fixed or is_moved or is_wrong)
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -172,6 +185,7 @@ def typed_draft(posted: Mapping[str, str]) -> Draft | None:
         first_frame=posted.get("first_frame", ""),
         last_frame=posted.get("last_frame", ""),
         project=posted.get("project", "").replace("\0", ""),
+        priority=posted.get("priority", str(Priority.NORMAL)),
         remix_of=posted.get("remix_of", ""),
         idempotency_key=posted.get("idempotency_key", "")[:200] or fresh_key(),
     )

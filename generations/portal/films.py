@@ -16,6 +16,7 @@ from generations.portal.access import MemberRequest, actor_of, generation_of_per
 from generations.portal.archive import story_of_file
 from generations.portal.drafts import fresh_key, slots_of
 from generations.portal.library import job_of
+from generations.portal.priorities import priority_buttons
 from generations.portal.refusals import refusal_of
 from generations.portal.studio import STOP_POLLING
 from generations.portal.words import cost_of, moments_of
@@ -107,6 +108,7 @@ def _context(request: MemberRequest, generation: Generation) -> dict[str, Any]:
         # Who is about to decide writes a reason, and the page must not be swapped meanwhile.
         "is_live": (api_status(generation) in {"pending", "processing"} or story["is_being_saved"])
         and not decides,
+        "priority_buttons": priority_buttons(request.membership, generation),
         "retries": generation.retries.order_by("created_at"),
         "fresh_key": fresh_key(),
     }

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
+from generations.services.provider_keys import MOST_IN_FLIGHT, MOST_PER_MINUTE
 from platform_site.errors import DailiesError
 
 _BIG = 10**12
@@ -87,6 +88,24 @@ class ProviderKeyForm(forms.Form):
         max_length=80,
         label="Name",
         widget=forms.TextInput(attrs={"placeholder": "Optional", "autocomplete": "off"}),
+    )
+
+
+class KeyPaceForm(forms.Form):
+    """How quickly a provider key may send."""
+
+    max_in_flight = forms.IntegerField(
+        min_value=1,
+        max_value=MOST_IN_FLIGHT,
+        label="At the vendor at once",
+        help_text="More than its account allows only gets turned away.",
+    )
+    per_minute = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=MOST_PER_MINUTE,
+        label="Sent a minute",
+        help_text="Empty: as quickly as the vendor takes them.",
     )
 
 

@@ -15,16 +15,19 @@ from accounts.selectors import api_keys_for, require
 from accounts.services.api_keys import delete_api_key, set_enabled
 from billing.selectors import LimitUse, limits_of
 from billing.services.api_keys import issue_api_key
+from generations.lanes import in_flight, queued_with
 from generations.models import ProviderKey
 from generations.portal.access import MemberRequest, actor_of, member_required
 from generations.portal.drifts import Meter, drift_for, meters_for
-from generations.portal.forms import ApiKeyForm, ProviderKeyForm, show_error
+from generations.portal.forms import ApiKeyForm, KeyPaceForm, ProviderKeyForm, show_error
 from generations.selectors import provider_keys_for
 from generations.services.drifts import accept_drift
 from generations.services.provider_keys import (
     add_provider_key,
     delete_provider_key,
+    pause_provider_key,
     resume_provider_key,
+    set_key_pace,
 )
 from platform_site.errors import InvalidRequest
 
@@ -36,6 +39,14 @@ class ShownKey:
     key: ApiKey
     limits: list[LimitUse]
     is_expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLoad:
+    """How many films a provider key has at the vendor, and how many wait for it."""
+
+    in_flight: int
+    waiting: int
 
 
 @require_GET
@@ -118,6 +129,34 @@ def resume(request: MemberRequest, key_id: int) -> HttpResponse:
 
 @require_POST
 @member_required(Permission.OWN_KEYS)
+def pause(request: MemberRequest, key_id: int) -> HttpResponse:
+    """Send nothing with a provider key until a person resumes it."""
+    key = _provider_key(request.membership, key_id)
+    reason = " ".join(request.POST.get("reason", "").replace("\0", "").split())
+    pause_provider_key(
+        key, reason=reason or "No reason was given.", actor=actor_of(request), probe=False
+    )
+    return redirect("keys")
+
+
+@require_POST
+@member_required(Permission.OWN_KEYS)
+def pace(request: MemberRequest, key_id: int) -> HttpResponse:
+    """Set how many films a provider key may have at the vendor, and how many it sends a minute."""
+    key = _provider_key(request.membership, key_id)
+    form = KeyPaceForm(request.POST, auto_id=f"pace_{key.pk}_%s")
+    if form.is_valid():
+        try:
+            set_key_pace(key, actor=actor_of(request), **form.cleaned_data)
+            return redirect("keys")
+        except InvalidRequest as error:
+            show_error(form, error)
+    name = "shared_pace_form" if key.is_shared else "own_pace_form"
+    return render(request, "keys/index.html", _context(request.membership) | {name: form})
+
+
+@require_POST
+@member_required(Permission.OWN_KEYS)
 def forget(request: MemberRequest, key_id: int) -> HttpResponse:
     """Delete a provider key."""
     delete_provider_key(_provider_key(request.membership, key_id), actor=actor_of(request))
@@ -154,14 +193,29 @@ def _context(membership: Membership) -> dict[str, Any]:
     return {
         "api_keys": [_shown(key) for key in keys],
         "own_key": own,
+        "own_load": _load_of(own),
+        "own_pace_form": _pace_form(own),
         "own_meter": meters.pop(own.pk, None) if own else None,
         "shared_key": shared,
+        "shared_load": _load_of(shared),
+        "shared_pace_form": _pace_form(shared),
         "shared_meter": meters.pop(shared.pk, None) if shared else None,
         "past_meters": _unexplained(meters),
         "api_key_form": ApiKeyForm(),
         "own_form": ProviderKeyForm(prefix=None, auto_id="own_%s"),
         "shared_form": ProviderKeyForm(auto_id="shared_%s"),
     }
+
+
+def _load_of(key: ProviderKey | None) -> KeyLoad | None:
+    return KeyLoad(in_flight(key.pk), queued_with(key.pk)) if key else None
+
+
+def _pace_form(key: ProviderKey | None) -> KeyPaceForm | None:
+    if key is None:
+        return None
+    pace = {"max_in_flight": key.max_in_flight, "per_minute": key.per_minute}
+    return KeyPaceForm(initial=pace, auto_id=f"pace_{key.pk}_%s")
 
 
 def _unexplained(meters: dict[int, Meter]) -> list[Meter]:

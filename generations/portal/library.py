@@ -10,6 +10,7 @@ from accounts.models import Membership, Team
 from generations.expectations import Expectation, Kind, expectations_of, kind_of
 from generations.lifecycle import TERMINAL, State
 from generations.models import Film, Generation
+from generations.places import Place, places_of
 from generations.portal.words import Status, status_of
 from generations.selectors import generation_for, generations_of
 from generations.services.cancelling import WAITING
@@ -84,8 +85,9 @@ class Job:
 def active_jobs(team: Team, *, now: datetime) -> list[Job]:
     """Return the team's generations that will still change, newest first."""
     rows = generations_of(team).filter(_OPEN | _BEING_KEPT).select_related("provider_key", "hold")
-    expectations = expectations_of(team)
-    return [_job(row, expectations, now) for row in rows[:MOST_ACTIVE]]
+    expectations, shown = expectations_of(team), list(rows[:MOST_ACTIVE])
+    places = places_of(shown, now=now)
+    return [_job(row, expectations, now, places.get(row.pk)) for row in shown]
 
 
 def own_waiting_count(membership: Membership) -> int:
@@ -97,7 +99,8 @@ def own_waiting_count(membership: Membership) -> int:
 def job_of(generation: Generation, *, now: datetime) -> Job:
     """Return a generation with its words and, while the vendor renders, its clock."""
     is_rendering = generation.state == State.PROCESSING
-    return _job(generation, expectations_of(generation.team) if is_rendering else {}, now)
+    expectations = expectations_of(generation.team) if is_rendering else {}
+    return _job(generation, expectations, now, places_of([generation], now=now).get(generation.pk))
 
 
 def past_jobs(team: Team, *, before: str = "", now: datetime) -> tuple[list[Job], str]:
@@ -124,12 +127,17 @@ def ended_among(team: Team, ids: list[str], *, now: datetime) -> list[Job]:
     return [job_of(row, now=now) for row in _ended(team).filter(pk__in=known)] if known else []
 
 
-def _job(generation: Generation, expectations: dict[Kind, Expectation], now: datetime) -> Job:
+def _job(
+    generation: Generation,
+    expectations: dict[Kind, Expectation],
+    now: datetime,
+    place: Place | None = None,
+) -> Job:
     clock = None
     if generation.state == State.PROCESSING and generation.accepted_at:
         elapsed = max(0, int((now - generation.accepted_at).total_seconds()))
         clock = Clock(elapsed, expectations.get(kind_of(generation)))
-    return Job(generation, status_of(generation), clock)
+    return Job(generation, status_of(generation, place), clock)
 
 
 def _ended(team: Team) -> QuerySet[Generation]:

@@ -27,6 +27,7 @@ from generations.portal.prices import price_of, sending_key
 from generations.portal.refusals import refusal_of
 from generations.requests import validate_request
 from generations.selectors import active_models, generation_for
+from generations.services.priorities import as_priority, orderable_priorities
 from generations.services.submission import submit_generation
 from generations.services.uploads import store_upload
 from generations.wire import upload_url
@@ -142,6 +143,7 @@ def _submitted(request: MemberRequest, draft: Draft) -> Generation:
         project=project_for(team, draft.project),
         idempotency_key=draft.idempotency_key,
         remix_of=source,
+        priority=as_priority(draft.priority),
     )
 
 
@@ -175,6 +177,7 @@ def _page(request: MemberRequest, draft: Draft | None) -> HttpResponse:
 def _composer_context(request: MemberRequest, draft: Draft | None) -> dict[str, Any]:
     membership = request.membership
     context: dict[str, Any] = {"draft": draft, "models": active_models()}
+    context["priorities"] = orderable_priorities(membership)
     context["projects"] = Project.objects.filter(team=membership.team, archived_at=None)
     if draft is not None:
         context["price"] = price_of(draft, membership=membership, now=timezone.now())

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 
 from generations.lifecycle import ReviewReason, State
-from generations.models import Film, Generation, GenerationEvent, ProviderKey
+from generations.models import Film, Generation, GenerationEvent, Priority, ProviderKey
+from generations.places import Place
 
 _MODERATION = re.compile("sensitive|prohibited", re.IGNORECASE)
 
@@ -25,6 +26,11 @@ _PAUSES = {
     "invalid_api_key": "the vendor does not know the key, or has disabled it.",
     "ip_not_allowed": "the vendor does not accept the key from this server's address.",
     "spend_limit_exceeded": "it has reached the spend limit that it has at the vendor.",
+}
+# What a priority means for a film that waits.
+_ORDERS: dict[int, str] = {
+    Priority.HIGH: "It goes before the team's others.",
+    Priority.LOW: "It was put off behind the team's others.",
 }
 _QUOTED = re.compile(r"'input\.([a-z_]+(?:\[\d\])?)'")
 
@@ -53,14 +59,17 @@ def for_people(message: str) -> str:
     return _QUOTED.sub(lambda found: _LABELS.get(found[1], f"“{found[1]}”"), message)
 
 
-def status_of(generation: Generation) -> Status:
-    """Say where a generation stands and what that means for its credits."""
+def status_of(generation: Generation, place: Place | None = None) -> Status:
+    """Say where a generation stands and what that means for its credits.
+
+    `place` is where a queued one stands in line, where that is known.
+    """
     credits = f"{generation.credits:,} credits"
     state = State(generation.state)
     if state == State.COMPLETED:
         return _completed(generation)
     if state == State.QUEUED:
-        return _queued(generation)
+        return _queued(generation, place)
     if state == State.NEEDS_REVIEW:
         return _in_review(generation)
     return {
@@ -94,6 +103,8 @@ def _ended_money(generation: Generation) -> str:
 
 def pause_of(key: ProviderKey) -> str:
     """Say why a provider key is paused, as the end of a sentence."""
+    if key.next_probe_at is None:
+        return f"by hand: {_sentence(key.paused_reason)}"
     code, _, message = key.paused_reason.partition(": ")
     return _PAUSES.get(code) or message or key.paused_reason or "the vendor gave no reason."
 
@@ -145,15 +156,18 @@ def _keeping(film: Film | None) -> Status:
     return Status("Keeping the film", note, "live")
 
 
-def _queued(generation: Generation) -> Status:
+def _queued(generation: Generation, place: Place | None) -> Status:
     key = generation.provider_key
     if key.state == ProviderKey.State.PAUSED:
         note = f"The provider key “{key.label}” is paused. It goes out once the key works again."
         return Status("Waiting for the key", note, "warn")
     if generation.submit_attempts:
         note = f"The vendor turned it away {generation.submit_attempts}×; it is tried again."
-        return Status("Queued", note, "live")
-    return Status("Queued", "Goes to the vendor in a moment.", "live")
+    elif place is None or place.is_at_once:
+        note = "Goes to the vendor in a moment."
+    else:
+        note = f"{place.words}."
+    return Status("Queued", f"{note} {_ORDERS.get(generation.priority, '')}".strip(), "live")
 
 
 def _in_review(generation: Generation) -> Status:
@@ -188,6 +202,7 @@ def _told(event: GenerationEvent, generation: Generation) -> tuple[str, str]:
         "admitted": ("Ordered", message),
         "kept": ("Film kept", "Fetched, checked and stored."),
         "film_lost": ("Film lost", message),
+        "priority_set": ("Moved in line", message),
         "film_tried_again": ("Tried again by hand", "The vendor is asked for a fresh link."),
         "film_removed": ("Film removed", message),
         "callback": ("The vendor called back", "We asked it at once how the film is doing."),

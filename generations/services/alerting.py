@@ -56,7 +56,9 @@ def raise_spend_alerts(*, now: datetime) -> int:
     return told
 
 
-def tell_key_paused(provider_key: ProviderKey, *, reason: str, pause: int, now: datetime) -> None:
+def tell_key_paused(
+    provider_key: ProviderKey, *, reason: str, by: str, pause: int, now: datetime
+) -> None:
     """Tell the owner of a key, or the managers of a shared one, inside the pausing transaction.
 
     `pause` numbers the pause. One that follows another without a job accepted in between (the
@@ -70,7 +72,7 @@ def tell_key_paused(provider_key: ProviderKey, *, reason: str, pause: int, now: 
     team = provider_key.team
     reason = _SECRET.sub("sk-…", reason)
     queued = Generation.objects.filter(provider_key=provider_key, state=State.QUEUED).count()
-    words = {"key": provider_key, "reason": reason, "queued": queued}
+    words = {"key": provider_key, "reason": reason, "by": by, "queued": queued}
     tell(
         team=team,
         audience=provider_key.owner or Permission.TEAM_KEYS,

@@ -175,8 +175,8 @@ def pause_provider_key(
             subject=f"provider_key:{provider_key.pk}",
             reason=reason,
         )
-        provider_key.refresh_from_db(fields=["probes"])
-        tell_key_paused(provider_key, reason=reason, pause=event.pk, now=event.at)
+        provider_key.refresh_from_db(fields=["probes", "next_probe_at"])
+        tell_key_paused(provider_key, reason=reason, by=actor.name, pause=event.pk, now=event.at)
         log.warning("provider_key_paused", provider_key=provider_key.pk, reason=reason)
     return bool(paused)
 

@@ -18,12 +18,13 @@ from billing.pricing import Quote, quote
 from billing.subjects import Subject
 from generations.errors import IdempotencyConflict
 from generations.lifecycle import State
-from generations.models import Generation
+from generations.models import Generation, Priority
 from generations.queue import enqueue_send
 from generations.requests import GenerationRequest
 from generations.selectors import provider_key_for
 from generations.services.approvals import ask_for_approval, threshold_for
 from generations.services.moves import remark
+from generations.services.priorities import require_priority
 from generations.services.uploads import keep_uploads_alive
 from generations.services.variants import variants_that_fit
 from generations.subjects import own_subject, subjects_of
@@ -45,6 +46,7 @@ class Order:
     idempotency_key: str | None = None
     remix_of: Generation | None = None
     retry_of: Generation | None = None
+    priority: int = Priority.NORMAL
 
 
 def submit_generation(
@@ -58,6 +60,7 @@ def submit_generation(
     idempotency_key: str | None = None,
     remix_of: Generation | None = None,
     retry_of: Generation | None = None,
+    priority: int = Priority.NORMAL,
 ) -> Generation:
     """Price, hold and queue one generation in one transaction, or refuse and change nothing.
 
@@ -67,7 +70,7 @@ def submit_generation(
     `NoProviderKey`, `NoRate`, `SpendLimitExceeded` or `InsufficientCredits`; the last two say in
     `details` which scope refused, who can raise it and which variants would fit (P34).
     """
-    order = Order(request, api_key, project, idempotency_key, remix_of, retry_of)
+    order = Order(request, api_key, project, idempotency_key, remix_of, retry_of, priority)
     return submit_batch([order], membership=membership, actor=actor, now=now)[0]
 
 
@@ -174,6 +177,7 @@ def _draft(order: Order, *, membership: Membership, now: datetime) -> Generation
         idempotency_key=order.idempotency_key,
         remix_of=order.remix_of,
         retry_of=order.retry_of,
+        priority=require_priority(membership, order.priority),
         rate_id=price.rate_id,
         credits_per_second=price.credits_per_second,
         credits=price.credits,

@@ -1,0 +1,89 @@
+"""Where a queued generation stands in line, and moving it: one at a time or several."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from accounts.admin.acting import actor_of
+from generations.models import Generation, Priority
+from generations.places import places_of
+from generations.services.priorities import WAITING, change_priority
+from platform_site.admin.services import tell, tell_all
+from platform_site.admin.shown import EMPTY
+from platform_site.admin.typed import action, display
+
+
+class PriorityForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untyped
+    """Where in its team's line a generation goes."""
+
+    priority = forms.TypedChoiceField(
+        choices=Priority.choices, coerce=int, widget=UnfoldAdminSelectWidget
+    )
+
+
+class LinePages:
+    """Mixed into the generations' pages: the place in line and the priority."""
+
+    answer: Callable[[HttpRequest, object], HttpResponse]  # the service pages' own
+
+    def buttons_for(self, object_id: str) -> frozenset[str]:
+        """Offer to move what waits, beside what the other parts offer."""
+        names: frozenset[str] = super().buttons_for(object_id)  # type: ignore[misc]
+        waits = Generation.objects.filter(pk=object_id, state__in=WAITING).exists()
+        return names | {"move_in_line"} if waits else names
+
+    @display(description="place in line")
+    def shown_place(self, generation: Generation) -> str:
+        """Return its place and when it may start, while it is queued."""
+        place = places_of([generation], now=timezone.now()).get(generation.pk)
+        return f"{place.words}." if place else EMPTY
+
+    @admin.action(description="Let the selected go first in their teams", permissions=["operate"])
+    def put_first(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
+        """Give those that wait the highest priority."""
+        self._move_all(request, queryset, Priority.HIGH)
+
+    @admin.action(description="Put the selected back in turn", permissions=["operate"])
+    def put_in_turn(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
+        """Give those that wait the usual priority."""
+        self._move_all(request, queryset, Priority.NORMAL)
+
+    @admin.action(description="Put the selected off behind their teams", permissions=["operate"])
+    def put_off(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
+        """Give those that wait the lowest priority."""
+        self._move_all(request, queryset, Priority.LOW)
+
+    def _move_all(
+        self, request: HttpRequest, queryset: QuerySet[Generation], priority: Priority
+    ) -> None:
+        tell_all(request, queryset, lambda row: _moved(request, row, priority))
+
+    @action(
+        description="Move in line",
+        icon="low_priority",
+        permissions=["operate"],
+        dialog={
+            "title": "When does it go out?",
+            "description": "Among its own team's jobs that wait. Other teams keep their turn.",
+            "form_class": PriorityForm,
+            "form_submit_text": "Move",
+        },
+    )
+    def move_in_line(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        """Change one generation's priority."""
+        generation = get_object_or_404(Generation, pk=object_id)
+        tell(request, lambda: _moved(request, generation, form.cleaned_data["priority"]))
+        return self.answer(request, object_id)
+
+
+def _moved(request: HttpRequest, generation: Generation, priority: int) -> str:
+    change_priority(generation, priority=priority, actor=actor_of(request))
+    return f"“{generation}” goes out: {Priority(priority).label.lower()}."

@@ -1,0 +1,192 @@
+"""Where in line each queued generation stands and when it may start: shown, never decided by.
+
+A forecast, as if nothing were ordered, cancelled or moved any more. Times come from what films took
+so far; without a history there is a place and no time.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from generations.expectations import Expectation, Kind, expectations_of_site, kind_of
+from generations.lifecycle import HOLDS_A_PLACE, State
+from generations.models import Generation, ProviderKey
+
+SOON_SECONDS = 5
+_ENDINGS = {1: "st", 2: "nd", 3: "rd"}
+
+Queue = Mapping[tuple[int, int], int]  # jobs by (person, priority)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The `number`th of its key's line, from 1; `seconds` until it starts, None when unknown."""
+
+    number: int
+    seconds: float | None
+
+    @property
+    def words(self) -> str:
+        """Say it: "3rd in line, starts in about 4 min"."""
+        where = "Next in line" if self.number == 1 else f"{_ordinal(self.number)} in line"
+        return where if self.seconds is None else f"{where}, starts {_about(self.seconds)}"
+
+    @property
+    def is_at_once(self) -> bool:
+        """Tell whether nothing but a worker's next free moment stands between it and the vendor."""
+        return self.seconds is not None and self.seconds < SOON_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one provider key has in line and at the vendor."""
+
+    queued: Queue
+    in_flight: Mapping[int, int]  # by person
+    # Seconds that those in flight still need, soonest first, infinite for those that are overdue;
+    # None where there is one of which nobody knows.
+    remaining: Sequence[float] | None
+
+
+def places_of(generations: Iterable[Generation], *, now: datetime) -> dict[UUID, Place]:
+    """Return the places of those of `generations` that are queued, by their ids.
+
+    Costs five queries a provider key, however long its line is. A paused key's jobs have no time.
+    """
+    by_key: dict[int, list[Generation]] = defaultdict(list)
+    for one in generations:
+        if one.state == State.QUEUED:
+            by_key[one.provider_key_id].append(one)
+    if not by_key:
+        return {}
+    expected = expectations_of_site()
+    places: dict[UUID, Place] = {}
+    for key in ProviderKey.objects.filter(pk__in=by_key).defer("secret_token"):
+        line = _line_of(key, expected, now=now)
+        for job, older in _with_older(by_key[key.pk]):
+            number = jobs_before(line, person=job.user_id, priority=job.priority, older=older) + 1
+            usual = expected.get(kind_of(job))
+            seconds = seconds_to_start(line, key, number=number, usual=usual, now=now)
+            places[job.pk] = Place(number, seconds)
+    return places
+
+
+def jobs_before(line: Line, *, person: int, priority: int, older: int) -> int:
+    """Return how many of a key's jobs go out before one that has `older` of its own lane before it.
+
+    Pure. Higher priorities go out first, each level person by person, the one with least in flight
+    before the others; each job sent makes its person's count grow by one.
+    """
+    level: dict[int, int] = defaultdict(int, line.in_flight)
+    before = 0
+    for other_priority in sorted({one for _, one in line.queued}, reverse=True):
+        lanes = {who: count for (who, at), count in line.queued.items() if at == other_priority}
+        if other_priority > priority:
+            before += sum(lanes.values())
+            for who, count in lanes.items():
+                level[who] += count
+        elif other_priority == priority:
+            reached = level[person] + older
+            before += older + sum(
+                min(count, max(0, reached - level[who]))
+                for who, count in lanes.items()
+                if who != person
+            )
+    return before
+
+
+def seconds_to_start(
+    line: Line, key: ProviderKey, *, number: int, usual: Expectation | None, now: datetime
+) -> float | None:
+    """Return in how many seconds the `number`th in line may start, None when nobody can know.
+
+    Pure. It starts when enough of those before it have ended to leave it a place, and not before
+    the key's rate lets it.
+    """
+    if key.state == ProviderKey.State.PAUSED:
+        return None
+    wait = max(0.0, (key.next_send_at - now).total_seconds()) if key.next_send_at else 0.0
+    if key.per_minute:
+        wait += (number - 1) * 60 / key.per_minute
+    free = max(0, key.max_in_flight - sum(line.in_flight.values()))
+    if number <= free:
+        return wait
+    if line.remaining is None or not line.remaining or usual is None:
+        return None
+    # One place after the other comes free, and again a film's usual time later.
+    rounds, nth = divmod(number - free - 1, max(len(line.remaining), key.max_in_flight))
+    first = line.remaining[min(nth, len(line.remaining) - 1)]
+    return None if math.isinf(first) else max(wait, first + rounds * usual.p50)
+
+
+def _line_of(key: ProviderKey, expected: Mapping[Kind, Expectation], *, now: datetime) -> Line:
+    queued = Generation.objects.filter(provider_key=key, state=State.QUEUED).order_by()
+    flying = Generation.objects.filter(provider_key=key, state__in=sorted(HOLDS_A_PLACE)).order_by()
+    in_flight: dict[int, int] = defaultdict(int)
+    left: list[float | None] = []
+    for user_id, accepted_at, model, resolution, duration in flying.values_list(
+        "user", "accepted_at", "model", "resolution", "duration"
+    ):
+        in_flight[user_id] += 1
+        usual = expected.get((model, resolution, duration))
+        elapsed = (now - accepted_at).total_seconds() if accepted_at else 0.0
+        left.append(_still_needed(usual, elapsed) if usual else None)
+    known = [one for one in left if one is not None]
+    lanes = queued.values_list("user", "priority").annotate(count=Count("pk"))
+    return Line(
+        queued={(user, priority): count for user, priority, count in lanes},
+        in_flight=in_flight,
+        remaining=sorted(known) if len(known) == len(left) else None,
+    )
+
+
+def _still_needed(usual: Expectation, elapsed: float) -> float:
+    return max(0.0, usual.p50 - elapsed) if elapsed <= usual.latest else math.inf
+
+
+def _with_older(jobs: Sequence[Generation]) -> list[tuple[Generation, int]]:
+    """Return each job with how many of its own lane are older."""
+    ids = [job.pk for job in jobs]
+    older = dict(
+        Generation.objects.filter(pk__in=ids)
+        .order_by()
+        .annotate(older=Coalesce(Subquery(_older_ones()), 0))
+        .values_list("pk", "older")
+    )
+    return [(job, older.get(job.pk, 0)) for job in jobs]
+
+
+def _older_ones() -> QuerySet[Generation, Any]:
+    lane = Generation.objects.filter(
+        Q(created_at__lt=OuterRef("created_at"))
+        | Q(created_at=OuterRef("created_at"), id__lt=OuterRef("id")),
+        state=State.QUEUED,
+        provider_key=OuterRef("provider_key"),
+        team=OuterRef("team"),
+        user=OuterRef("user"),
+        priority=OuterRef("priority"),
+    )
+    return lane.order_by().values("priority").annotate(count=Count("pk")).values("count")
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if number % 100 in {11, 12, 13} else _ENDINGS.get(number % 10, "th")
+    return f"{number:,}{ending}"
+
+
+def _about(seconds: float) -> str:
+    """Say a forecast no more exactly than it is known."""
+    if seconds < SOON_SECONDS:
+        return "in a moment"
+    if seconds < 55:
+        return f"in about {math.ceil(seconds / 10) * 10} s"
+    if seconds < 90 * 60:
+        return f"in about {math.ceil(seconds / 60)} min"
+    return f"in about {math.ceil(seconds / 3600)} hours"

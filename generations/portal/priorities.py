@@ -1,0 +1,47 @@
+"""Let a film that waits go first, in turn or last."""
+
+from dataclasses import dataclass
+
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from accounts.models import Membership
+from accounts.roles import Permission
+from generations.models import Generation, Priority
+from generations.portal.access import MemberRequest, actor_of, generation_of_person, member_required
+from generations.services.priorities import priorities_for, set_priority
+
+_BUTTONS = {
+    Priority.HIGH: "Let it go first",
+    Priority.NORMAL: "Back in turn",
+    Priority.LOW: "Put it off",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PriorityButton:
+    """One press that moves a film in line."""
+
+    value: int
+    words: str
+
+
+def priority_buttons(membership: Membership, generation: Generation) -> list[PriorityButton]:
+    """Return the buttons that the member has for a generation; none for one that waits no more."""
+    others = [one for one in priorities_for(membership, generation) if one != generation.priority]
+    return [PriorityButton(one.value, _BUTTONS[one]) for one in sorted(others, reverse=True)]
+
+
+@require_POST
+@member_required(Permission.SUBMIT)
+def set_place(request: MemberRequest, generation_id: str) -> HttpResponse:
+    """Move a film in line and show its page."""
+    generation = generation_of_person(request, generation_id)
+    set_priority(
+        generation,
+        membership=request.membership,
+        priority=request.POST.get("priority", ""),
+        actor=actor_of(request),
+    )
+    return redirect("film", generation.id)

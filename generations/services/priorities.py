@@ -1,0 +1,80 @@
+"""Say which of a team's waiting generations go first. Other teams keep their turn."""
+
+from django.db import transaction
+
+from accounts.actor import Actor
+from accounts.models import Membership
+from accounts.roles import Permission, role_allows
+from generations.lifecycle import State
+from generations.models import Generation, Priority
+from generations.services.moves import remark
+from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
+
+WAITING = (State.AWAITING_APPROVAL, State.QUEUED)
+
+
+def orderable_priorities(membership: Membership) -> list[Priority]:
+    """Return the priorities with which a member may order: to go first is for managers."""
+    if not role_allows(membership.role, Permission.SUBMIT):
+        return []
+    may_all = role_allows(membership.role, Permission.APPROVE)
+    return [one for one in Priority if may_all or one != Priority.HIGH]
+
+
+def priorities_for(membership: Membership, generation: Generation) -> list[Priority]:
+    """Return the priorities that a member may give to a generation; empty for others' jobs."""
+    is_own = generation.user_id == membership.user_id
+    if generation.team_id != membership.team_id or generation.state not in WAITING:
+        return []
+    if not is_own and not role_allows(membership.role, Permission.APPROVE):
+        return []
+    return orderable_priorities(membership)
+
+
+def require_priority(membership: Membership, priority: int) -> Priority:
+    """Return `priority` if the member may order with it.
+
+    Raises `InvalidRequest` for none of ours, `PermissionDenied` for one that is for managers.
+    """
+    known = as_priority(priority)
+    if known != Priority.NORMAL and known not in orderable_priorities(membership):
+        raise PermissionDenied("Only managers may let a film go first.")
+    return known
+
+
+def as_priority(value: object) -> Priority:
+    """Read a priority as forms and callers send it. Raises `InvalidRequest`."""
+    try:
+        return Priority(int(str(value)))
+    except ValueError:
+        raise InvalidRequest("The priority is -1, 0 or 1.", field="priority") from None
+
+
+def set_priority(
+    generation: Generation, *, membership: Membership, priority: int | str, actor: Actor
+) -> None:
+    """Let a waiting generation go first, in turn or last of its team's.
+
+    People may put off their own and take that back; managers may do all of it with everybody's.
+    Raises `PermissionDenied`, otherwise as `change_priority` does.
+    """
+    wanted = as_priority(priority)
+    # Of what was sent the refusal says that, and not that somebody may not.
+    if generation.state in WAITING and wanted not in priorities_for(membership, generation):
+        raise PermissionDenied("Only managers may let a film go first, or move somebody else's.")
+    change_priority(generation, priority=wanted, actor=actor)
+
+
+@transaction.atomic
+def change_priority(generation: Generation, *, priority: int | str, actor: Actor) -> None:
+    """Do what `set_priority` does, for callers that have checked who asks.
+
+    Raises `Conflict` for a generation that waits no more, `InvalidRequest` for no such priority.
+    """
+    wanted = as_priority(priority)
+    waiting = Generation.objects.filter(pk=generation.pk, state__in=WAITING)
+    if not waiting.update(priority=wanted):
+        raise Conflict("It does not wait any more, so nothing can go before it or after it.")
+    if generation.priority != wanted:
+        generation.priority = wanted
+        remark(generation, "priority_set", actor=actor, message=f"{wanted.label}.")
