@@ -66,6 +66,11 @@ class Due(NamedTuple):
         return self.accepted_at or self.created_at
 
 
+def is_anything_due(now: datetime) -> bool:
+    """Tell whether there is a row to ask about; cheap, for a loop that has nothing to do."""
+    return _due(now).exists()
+
+
 def due_rows(
     now: datetime, *, limit: int, without_keys: Collection[int] = (), with_trouble: bool = True
 ) -> list[Due]:

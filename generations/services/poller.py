@@ -14,7 +14,14 @@ from generations.provider.errors import ProviderError, ProviderRefused, Provider
 from generations.provider.wire import TaskReport
 from generations.services.askers import GROUP, MOST_IN_TROUBLE, Askers, Question, Told
 from generations.services.poll_keys import KeysInUse
-from generations.services.poll_rows import Due, claim_rows, due_rows, give_back, put_off
+from generations.services.poll_rows import (
+    Due,
+    claim_rows,
+    due_rows,
+    give_back,
+    is_anything_due,
+    put_off,
+)
 from generations.services.polling import Answer, apply_answer, needs_a_move, wait_before_look
 
 log = structlog.get_logger(__name__)
@@ -66,6 +73,8 @@ class Poller:
     def _take(self) -> None:
         """Claim due rows for which there is room, and have them asked about."""
         now = timezone.now()
+        if not is_anything_due(now):
+            return
         load = self._askers.load()
         rows = due_rows(
             now,

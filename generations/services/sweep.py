@@ -51,7 +51,8 @@ HELPERS = ("sweep 2", "sweep 3", "sweep 4")
 LEASE_LIFE = timedelta(seconds=15)
 # A sweep that lasts longer than this hands over: its worker may have tasks of others to do.
 RUN_SECONDS = 50.0
-POLL_PAUSE = 0.05
+# At rest a callback waits for half of this on average.
+POLL_PAUSE = 0.03
 RENEW_SECONDS = 3.0
 STEPS_SECONDS = 0.5
 ALERT_SECONDS = 5.0

@@ -13,15 +13,15 @@ from typing import Any
 import httpx
 from django.utils import timezone
 
-from generations.models import Generation
 from generations.services.askers import QUICK_ASKERS
+from generations.services.poll_rows import is_anything_due
 from generations.services.poller import Poller
+from generations.services.sweep import POLL_PAUSE
 from generations.vault import reveal
 from tests.bench.bench_site import jobs_in_flight, make_due, make_site
 
 JOBS = 1000
 ROUNDS = 7
-POLL_PAUSE = 0.05
 # To load the certificates once a client would make a floor that is easily beaten.
 _TLS = ssl.create_default_context()
 
@@ -52,13 +52,9 @@ def _sweep() -> None:
     poller = Poller()
     while True:
         poller.step(pause=POLL_PAUSE)
-        if not poller.busy and not _anything_due():
+        if not poller.busy and not is_anything_due(timezone.now()):
             break
     poller.finish(seconds=0)
-
-
-def _anything_due() -> bool:
-    return Generation.objects.filter(next_poll_at__lte=timezone.now()).exists()
 
 
 def _bare_loop(jobs: list[Any], vendor_url: str) -> None:
