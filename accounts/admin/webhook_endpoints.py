@@ -1,6 +1,7 @@
 """A team's receivers of events: added in the portal, switched and taken away here as well."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -9,6 +10,7 @@ from django.utils.safestring import SafeString
 from accounts.admin.acting import actor_of
 from accounts.models import WebhookEndpoint
 from accounts.services.webhook_endpoints import drop_endpoint, switch_endpoint
+from accounts.services.webhook_outbox import put_test_for_operator
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell
 from platform_site.admin.shown import linked, moment, related_lists
 from platform_site.admin.typed import ActionVariant, action, display
@@ -18,13 +20,34 @@ from platform_site.admin.typed import ActionVariant, action, display
 class WebhookEndpointAdmin(ServiceAdmin):
     """Where a team's events are posted; shown without what clients hide in a URL."""
 
-    list_display = ("__str__", linked("team"), "shown_events", "enabled", moment("created_at"))
+    list_display = (
+        "__str__",
+        linked("team"),
+        "shown_events",
+        "enabled",
+        moment("failing_since"),
+        moment("created_at"),
+    )
     list_filter = ("enabled", "team")
     list_select_related = ("team",)
     search_fields = ("team__name", "team__slug")
     date_hierarchy = "created_at"
-    actions_detail = ("disable", "enable")
-    fields = ("team", "shown_address", "shown_events", "enabled", "created_at", "shown_related")
+    actions_detail = ("test", "disable", "enable")
+    fields = (
+        "team",
+        "shown_address",
+        "shown_events",
+        "enabled",
+        "disabled_reason",
+        "failing_since",
+        "created_at",
+        "shown_related",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEndpoint]:
+        """Leave out those that were removed: they stay for their deliveries only."""
+        rows: QuerySet[WebhookEndpoint] = super().get_queryset(request)
+        return rows.filter(removed_at=None)
 
     @display(description="URL")
     def shown_address(self, endpoint: WebhookEndpoint) -> str:
@@ -58,7 +81,29 @@ class WebhookEndpointAdmin(ServiceAdmin):
     def buttons_for(self, object_id: str) -> frozenset[str]:
         """Offer the switch that changes something."""
         endpoint = WebhookEndpoint.objects.filter(pk=object_id).first()
-        return frozenset({"disable" if endpoint and endpoint.enabled else "enable"})
+        return frozenset({"test", "disable" if endpoint and endpoint.enabled else "enable"})
+
+    @action(
+        description="Send a test",
+        icon="send",
+        permissions=["operate"],
+        dialog={
+            "title": "Send a test?",
+            "description": "One message is posted, once; its answer is in the list of webhooks.",
+            "form_class": ConfirmForm,
+            "form_submit_text": "Send",
+        },
+    )
+    def test(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
+        """Post a test message; the sweep has it carried."""
+        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
+
+        def work() -> str:
+            put_test_for_operator(endpoint, actor=actor_of(request), now=timezone.now())
+            return f"A test is on its way to {endpoint}."
+
+        tell(request, work)
+        return self.answer(request, object_id)
 
     def _switch(self, request: HttpRequest, object_id: str, *, enabled: bool) -> HttpResponse:
         endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)

@@ -1,13 +1,20 @@
-"""Webhooks to clients, to be read."""
+"""Webhooks to clients: to be read, and to be sent again."""
 
 import json
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.models import WebhookDelivery
-from platform_site.admin.base import ReadOnlyAdmin
+from accounts.admin.acting import actor_of
+from accounts.models import WebhookAttempt, WebhookDelivery
+from generations.services.webhooks import post_again_for_operator
+from platform_site.admin.base import ReadOnlyInline
+from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell
 from platform_site.admin.shown import (
+    EMPTY,
     badge_of,
     bare_url,
     clean,
@@ -16,7 +23,7 @@ from platform_site.admin.shown import (
     linked,
     moment,
 )
-from platform_site.admin.typed import display
+from platform_site.admin.typed import action, display
 
 _STATE_LABELS = {
     WebhookDelivery.State.PENDING: "info",
@@ -25,8 +32,42 @@ _STATE_LABELS = {
 }
 
 
+class AttemptInline(ReadOnlyInline):
+    """Each try and what was answered."""
+
+    model = WebhookAttempt
+    verbose_name_plural = "tries"
+    ordering = ("-number",)
+    fields = (
+        "number",
+        moment("at"),
+        "status",
+        "duration_ms",
+        "shown_problem",
+        "shown_snippet",
+        "shown_headers",
+    )
+
+    @display(description="problem")
+    def shown_problem(self, attempt: WebhookAttempt) -> str:
+        """Return why nobody answered; without a duration nobody knows."""
+        cut_short = attempt.duration_ms is None
+        return clean(attempt.problem) or ("under way, or cut short" if cut_short else EMPTY)
+
+    @display(description="answer")
+    def shown_snippet(self, attempt: WebhookAttempt) -> str:
+        """Return the start of the answer, cleaned."""
+        return clean(attempt.snippet) or EMPTY
+
+    @display(description="headers sent")
+    def shown_headers(self, attempt: WebhookAttempt) -> str | SafeString:
+        """Return what was sent; whoever has a signature could send the message on."""
+        masked = {"webhook-signature": "…"} if attempt.headers else {}
+        return clean_json({**attempt.headers, **masked})
+
+
 @admin.register(WebhookDelivery)
-class WebhookDeliveryAdmin(ReadOnlyAdmin):
+class WebhookDeliveryAdmin(ServiceAdmin):
     """One message to one URL. Registered here: only this domain knows what `reference` names."""
 
     list_display = (
@@ -60,7 +101,9 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
         "delivered_at",
         "shown_body",
     )
-    unsearchable = ("body",)
+    unsearchable = ("body", "headers", "snippet")
+    inlines = (AttemptInline,)
+    actions_detail = ("again",)
 
     @display(description="URL")
     def shown_url(self, delivery: WebhookDelivery) -> str:
@@ -89,3 +132,41 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
             return clean_json(json.loads(delivery.body))
         except ValueError:
             return clean(delivery.body)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: events make them."""
+        return False
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: WebhookDelivery | None = None
+    ) -> bool:
+        """Refuse: what was signed is not changed."""
+        return False
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: WebhookDelivery | None = None
+    ) -> bool:
+        """Refuse: they are forgotten after a month."""
+        return False
+
+    @action(
+        description="Send again",
+        icon="replay",
+        permissions=["operate"],
+        dialog={
+            "title": "Send this message again?",
+            "description": "It is posted at once under its own id, and tried for another day.",
+            "form_class": ConfirmForm,
+            "form_submit_text": "Send again",
+        },
+    )
+    def again(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
+        """Post it again."""
+        delivery = get_object_or_404(WebhookDelivery, pk=object_id)
+
+        def work() -> str:
+            post_again_for_operator(delivery, actor=actor_of(request), now=timezone.now())
+            return f"{delivery.event} is posted again."
+
+        tell(request, work)
+        return self.answer(request, object_id)

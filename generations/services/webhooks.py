@@ -8,7 +8,6 @@ from accounts.actor import Actor
 from accounts.models import Membership, WebhookDelivery, WebhookEndpoint
 from accounts.services.webhook_outbox import (
     put_test,
-    put_test_for_operator,
     send_again,
     send_again_for_operator,
 )
@@ -21,16 +20,6 @@ def post_test(
 ) -> WebhookDelivery:
     """Post a test message to an endpoint soon. Raises as `put_test` does."""
     delivery = put_test(endpoint, membership=membership, actor=actor, now=now)
-    enqueue_deliver()
-    return delivery
-
-
-@transaction.atomic
-def post_test_for_operator(
-    endpoint: WebhookEndpoint, *, actor: Actor, now: datetime
-) -> WebhookDelivery:
-    """Do what `post_test` does, for somebody of whom the caller knows that they may."""
-    delivery = put_test_for_operator(endpoint, actor=actor, now=now)
     enqueue_deliver()
     return delivery
 

@@ -1,5 +1,6 @@
 """Approvals, their rules, limits with a past and webhook endpoints, by services alone."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from accounts.models import (
     Project,
     Team,
     User,
+    WebhookAttempt,
+    WebhookDelivery,
     WebhookEndpoint,
     WebhookEvent,
 )
@@ -220,10 +223,43 @@ class TestEndpoints:
             now=timezone.now(),
         )
         browser.post(path_of(WebhookEndpoint, "delete", endpoint.pk), {"post": "yes"})
-        assert not WebhookEndpoint.objects.exists()
+        assert browser.get(path_of(WebhookEndpoint, "change", endpoint.pk)).status_code == 302
         delivery.refresh_from_db()
-        assert delivery.endpoint is None
+        endpoint.refresh_from_db()
+        assert (delivery.endpoint, endpoint.enabled) == (endpoint, False)
+        assert endpoint.removed_at is not None
         assert_recorded("webhook_endpoint.removed", root)
+
+    def test_a_test_is_sent_and_a_message_sent_again(
+        self, browser: Client, root: User, endpoint: WebhookEndpoint
+    ) -> None:
+        press(browser, endpoint, "test")
+        delivery = WebhookDelivery.objects.get()
+        assert (delivery.event, delivery.endpoint) == ("webhook.test", endpoint)
+        assert_recorded("webhook.test_sent", root)
+        attempt = WebhookAttempt.objects.create(
+            delivery=delivery,
+            number=1,
+            at=timezone.now() - timedelta(minutes=1),
+            headers={"webhook-signature": "v1,c2lnbmF0dXJl", "X-Event": "webhook.test"},
+            status=500,
+            duration_ms=7,
+            snippet="<b>busy</b>",
+        )
+        WebhookDelivery.objects.update(state="given_up", attempts=1, next_attempt_at=None)
+        page = browser.get(path_of(WebhookDelivery, "change", delivery.pk)).content.decode()
+        assert "&lt;b&gt;busy&lt;/b&gt;" in page
+        assert "c2lnbmF0dXJl" not in page
+        press(browser, delivery, "again")
+        delivery.refresh_from_db()
+        assert (delivery.state, delivery.attempts) == ("pending", 1)
+        assert_recorded("webhook.sent_again", root)
+        # At once after a try it is refused.
+        WebhookAttempt.objects.filter(pk=attempt.pk).update(at=timezone.now())
+        WebhookDelivery.objects.update(state="given_up", next_attempt_at=None)
+        press(browser, delivery, "again")
+        delivery.refresh_from_db()
+        assert delivery.state == "given_up"
 
     def test_an_endpoint_is_added_by_its_team_alone(self, browser: Client) -> None:
         assert browser.get(path_of(WebhookEndpoint, "add")).status_code == 403
