@@ -25,8 +25,7 @@ from generations.services.corrections import release_doubt
 from generations.services.moves import move
 from generations.services.sending import doubt, record_acceptance
 from platform_site.errors import Conflict, PermissionDenied
-from tests.factories import ACTOR, make_api_key, make_generation, make_member
-from tests.support.api import Api
+from tests.factories import ACTOR, make_generation, make_member
 from tests.support.films import film_bytes
 from tests.support.races import race
 from tests.support.steps import make_due, poll_due, run_queue
@@ -51,10 +50,6 @@ def stop(generation: Generation, **more: Any) -> Generation:
 
 def fresh(generation: Generation) -> Generation:
     return Generation.objects.get(pk=generation.pk)
-
-
-def api_of(member: Membership) -> Api:
-    return Api(make_api_key(member).text)
 
 
 def kinds(generation: Generation) -> list[str]:
@@ -246,6 +241,13 @@ def test_a_wish_does_not_stop_a_retry_or_a_remix(alice: Membership) -> None:
         assert (again.state, again.cancel_asked_at) == (State.QUEUED, None)
 
 
+def test_a_doubted_one_bears_the_wish_through_its_review(alice: Membership) -> None:
+    job = make_generation(alice, State.SUBMITTING)
+    stop(job)
+    doubt(fresh(job), message="No answer.", actor=ACTOR)
+    assert fresh(job).cancel_asked_at is not None
+
+
 # What ended
 
 
@@ -404,89 +406,3 @@ def test_p16_a_cancel_that_races_the_vendors_reply_never_releases(
         assert (ended.state, ended.hold.is_open) == (State.PROCESSING, True)
         assert ended.cancel_asked_at is not None
         assert kinds(ended).count("cancel_asked") == 1
-
-
-# The API
-
-
-def test_the_api_cancels_what_waits_and_answers_with_the_task(api: Api, alice: Membership) -> None:
-    task_id = api.accepted()
-    reply = api.post(f"/v1/tasks/{task_id}/cancel", {"reason": "Wrong take"})
-    assert reply.status_code == 200
-    assert reply.json()["status"] == "failed"
-    assert reply.json()["error"] == {
-        "code": "cancelled",
-        "message": "Cancelled before it was sent. Wrong take",
-    }
-    assert api.post(f"/v1/tasks/{task_id}/cancel").json() == reply.json()
-    assert api.task(task_id).json() == reply.json()
-
-
-@pytest.mark.parametrize(
-    ("state", "status"), [(State.SUBMITTING, "pending"), (State.PROCESSING, "processing")]
-)
-def test_the_api_notes_the_wish_and_says_honestly_that_it_goes_on(
-    api: Api, alice: Membership, state: State, status: str
-) -> None:
-    job = make_generation(alice, state)
-    assert "cancel_asked_at" not in api.task(job.pk).json()
-    reply = api.post(f"/v1/tasks/{job.pk}/cancel")
-    asked_at = fresh(job).cancel_asked_at
-    assert asked_at is not None
-    assert reply.status_code == 200
-    assert reply.json()["status"] == status
-    assert reply.json()["cancel_asked_at"] == int(asked_at.timestamp())
-    assert api.post(f"/v1/tasks/{job.pk}/cancel").json() == reply.json()
-
-
-@pytest.mark.parametrize("state", [State.COMPLETED, State.FAILED])
-def test_the_api_refuses_what_ended_with_409_and_its_state(
-    api: Api, alice: Membership, state: State
-) -> None:
-    job = make_generation(alice, state)
-    reply = api.post(f"/v1/tasks/{job.pk}/cancel")
-    assert reply.status_code == 409
-    assert reply.json()["error"]["code"] == "conflict"
-    assert reply.json()["error"]["details"] == {"state": state}
-
-
-def test_p32_a_strangers_task_and_a_random_id_are_one_404(
-    api: Api, stranger_api: Api, alice: Membership
-) -> None:
-    job = make_generation(alice)
-    replies = [
-        stranger_api.post(f"/v1/tasks/{one}/cancel", {"reason": "x"})
-        for one in (job.pk, "6a0e8b3c-0c2d-4a55-9b93-2f3c8f3bb1f2", "x", "%00")
-    ]
-    assert {reply.status_code for reply in replies} == {404}
-    assert len({reply.content for reply in replies}) == 1
-    assert fresh(job).state == State.QUEUED
-
-
-def test_the_api_lets_the_person_and_managers_cancel(alice: Membership, bob: Membership) -> None:
-    job = make_generation(alice)
-    path = f"/v1/tasks/{job.pk}/cancel"
-    reply = api_of(bob).post(path)
-    assert (reply.status_code, reply.json()["error"]["code"]) == (403, "permission_denied")
-    assert api_of(alice).post(path).status_code == 200
-    own = make_generation(bob)
-    assert api_of(bob).post(f"/v1/tasks/{own.pk}/cancel").status_code == 200
-
-
-@pytest.mark.parametrize("body", [b"{", b"\xff", [1], {"reason": 5}, {"reason": "a\0"}])
-def test_an_odd_body_is_answered_in_the_envelope(api: Api, alice: Membership, body: Any) -> None:
-    job = make_generation(alice)
-    reply = api.post(f"/v1/tasks/{job.pk}/cancel", body)
-    if body == [1]:
-        assert reply.status_code == 200
-    else:
-        assert reply.status_code == 400
-        assert fresh(job).state == State.QUEUED
-    assert api.get(f"/v1/tasks/{job.pk}/cancel").status_code == 405
-
-
-def test_a_doubted_one_bears_the_wish_through_its_review(alice: Membership) -> None:
-    job = make_generation(alice, State.SUBMITTING)
-    stop(job)
-    doubt(fresh(job), message="No answer.", actor=ACTOR)
-    assert fresh(job).cancel_asked_at is not None
