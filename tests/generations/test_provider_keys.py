@@ -1,11 +1,14 @@
 """Provider keys: paused when the vendor turns them away, probed, resumed, sealed and wiped."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Membership, Team
+from accounts.selectors import notices_for
+from billing.selectors import books_of
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
 from generations.selectors import provider_key_for
@@ -15,9 +18,12 @@ from generations.services.provider_keys import (
     pause_provider_key,
     probe_provider_key,
     resume_provider_key,
+    set_key_pace,
 )
 from generations.services.sweep import enqueue_due_steps
+from platform_site.errors import Conflict, InvalidRequest
 from tests.factories import ACTOR, make_generation, make_provider_key
+from tests.support.crowds import make_crowd
 from tests.support.steps import empty_queue, queued, run_queue, send_now
 from tests.support.vendor import CREATE, CREDITS, Vendor, drop, html, refuse
 
@@ -180,3 +186,107 @@ def test_p25_a_deleted_key_is_not_probed(provider_key: ProviderKey, vendor: Vend
     enqueue_due_steps(timezone.now() + timedelta(hours=1))
     run_queue()
     assert vendor.calls == []
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own key", "team's key"])
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (401, "invalid_api_key"),
+        (402, "insufficient_credits"),
+        (403, "ip_not_allowed"),
+        (429, "spend_limit_exceeded"),
+    ],
+)
+def test_p36_of_two_hundred_jobs_one_is_turned_away_and_all_go_out_after_the_probe(
+    provider_key: ProviderKey,
+    alice: Membership,
+    bob: Membership,
+    vendor: Vendor,
+    own: bool,
+    status: int,
+    code: str,
+) -> None:
+    key = make_provider_key(bob.team, bob.user) if own else provider_key
+    make_crowd(bob, 200)
+    vendor.next(CREATE, refuse(status, code, "See to it."))
+    run_queue("send")
+    key.refresh_from_db()
+    assert (key.state, key.paused_reason) == ("paused", f"{code}: See to it.")
+    assert Generation.objects.filter(state=State.QUEUED).count() == 200
+    assert len(vendor.creates) == 1
+    told = [len(notices_for(member)) for member in (alice, bob)]
+    assert told == ([0, 1] if own else [1, 0])
+    probe_provider_key(key.pk)
+    run_queue("send")
+    assert len(vendor.creates) == 201
+    assert set(Generation.objects.values_list("state", flat=True)) == {State.PROCESSING}
+    assert [len(notices_for(member)) for member in (alice, bob)] == told
+
+
+def test_p36_a_key_paused_by_hand_is_not_probed(
+    provider_key: ProviderKey, alice: Membership, vendor: Vendor
+) -> None:
+    make_generation(alice)
+    pause_provider_key(provider_key, reason="Month's end.", actor=ACTOR, probe=False)
+    empty_queue()
+    enqueue_due_steps(timezone.now() + timedelta(days=3))
+    assert not {"probe", "send"} & {name for name, _ in queued()}
+    notice = notices_for(alice)[0]
+    assert "paused" in notice.title
+    assert "Month's end." in notice.body
+    assert "turned" not in notice.body
+
+
+def test_p25_a_paused_key_that_is_deleted_leaves_no_job_waiting_for_ever(
+    provider_key: ProviderKey, alice: Membership, vendor: Vendor
+) -> None:
+    """Its jobs go out with it as they were priced, or end with their credits given back."""
+    make_generation(alice)
+    make_generation(alice)
+    paused(provider_key)
+    empty_queue()
+    delete_provider_key(provider_key, actor=ACTOR)
+    vendor.next(CREATE, refuse(402, "insufficient_credits"))
+    run_queue("send")
+    states = sorted(Generation.objects.values_list("state", flat=True))
+    assert states == [State.FAILED, State.PROCESSING]
+    assert books_of(alice.team).held == 70
+
+
+def test_p25_a_job_is_never_sent_with_another_key_than_its_own(
+    provider_key: ProviderKey, alice: Membership, team: Team, vendor: Vendor
+) -> None:
+    """It was priced and limited under that one; a successor would pay for what it never agreed."""
+    job = make_generation(alice)
+    delete_provider_key(provider_key, actor=ACTOR)
+    make_provider_key(team)
+    run_queue("send")
+    job.refresh_from_db()
+    assert (job.provider_key, job.state) == (provider_key, State.PROCESSING)
+
+
+@pytest.mark.parametrize(
+    ("pace", "field"),
+    [
+        ({"max_in_flight": 0, "per_minute": None}, "max_in_flight"),
+        ({"max_in_flight": True, "per_minute": None}, "max_in_flight"),
+        ({"max_in_flight": 10_001, "per_minute": None}, "max_in_flight"),
+        ({"max_in_flight": 1, "per_minute": 0}, "per_minute"),
+        ({"max_in_flight": 1, "per_minute": 60_001}, "per_minute"),
+    ],
+)
+def test_a_pace_outside_its_bounds_is_refused(
+    provider_key: ProviderKey, pace: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        set_key_pace(provider_key, actor=ACTOR, **pace)
+    assert refusal.value.field == field
+    provider_key.refresh_from_db()
+    assert (provider_key.max_in_flight, provider_key.per_minute) == (1000, None)
+
+
+def test_a_deleted_key_has_no_pace(provider_key: ProviderKey) -> None:
+    delete_provider_key(provider_key, actor=ACTOR)
+    with pytest.raises(Conflict):
+        set_key_pace(provider_key, max_in_flight=3, per_minute=None, actor=ACTOR)

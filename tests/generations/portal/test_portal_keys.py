@@ -149,7 +149,9 @@ def test_a_paused_key_says_why_and_is_resumed(
     manager: Membership, provider_key: ProviderKey, sign_in: SignIn
 ) -> None:
     ProviderKey.objects.filter(pk=provider_key.pk).update(
-        state="paused", paused_reason="insufficient_credits: top up."
+        state="paused",
+        paused_reason="insufficient_credits: top up.",
+        next_probe_at=timezone.now(),
     )
     client = sign_in(manager)
     assert b"has too few credits left" in client.get("/keys/").content
@@ -180,3 +182,60 @@ def test_a_viewer_finds_an_explanation_and_no_form(viewer: Membership, sign_in: 
 def test_a_stranger_is_asked_to_sign_in(client: Client) -> None:
     for path in ("/keys/", "/generations/x/"):
         assert client.get(path)["Location"].startswith("/accounts/login/")
+
+
+def test_a_key_is_paused_by_hand_with_its_reason_and_resumed(
+    alice: Membership, sign_in: SignIn, provider_key: ProviderKey
+) -> None:
+    client = sign_in(alice)
+    client.post(f"/keys/provider/{provider_key.pk}/pause/", {"reason": "End of the month"})
+    provider_key.refresh_from_db()
+    assert (provider_key.state, provider_key.next_probe_at) == ("paused", None)
+    page = client.get("/keys/").content.decode()
+    assert "Paused by hand: End of the month." in page
+    assert "turned this key away" not in page
+    client.post(f"/keys/provider/{provider_key.pk}/resume/")
+    provider_key.refresh_from_db()
+    assert provider_key.state == "active"
+    actions = AuditEvent.objects.filter(subject=f"provider_key:{provider_key.pk}")
+    assert {one.action for one in actions} >= {"provider_key.paused", "provider_key.resumed"}
+
+
+def test_a_key_takes_its_cap_and_its_rate(
+    alice: Membership, sign_in: SignIn, provider_key: ProviderKey
+) -> None:
+    client = sign_in(alice)
+    path = f"/keys/provider/{provider_key.pk}/pace/"
+    client.post(path, {"max_in_flight": "7", "per_minute": "30"})
+    provider_key.refresh_from_db()
+    assert (provider_key.max_in_flight, provider_key.per_minute) == (7, 30)
+    event = AuditEvent.objects.get(action="provider_key.pace_set")
+    assert (event.actor, event.data) == (
+        alice.user.email,
+        {"max_in_flight": 7, "per_minute": 30},
+    )
+    for wrong in ("0", "", "10001", "-3", "many"):
+        reply = client.post(path, {"max_in_flight": wrong, "per_minute": ""})
+        assert "max_in_flight" in reply.context["shared_pace_form"].errors
+    client.post(path, {"max_in_flight": "7", "per_minute": ""})
+    provider_key.refresh_from_db()
+    assert (provider_key.max_in_flight, provider_key.per_minute) == (7, None)
+
+
+@pytest.mark.parametrize("act", ["pause", "pace", "resume", "delete"])
+def test_a_member_may_do_it_with_their_own_key_and_not_with_the_teams(
+    bob: Membership, charlie: Membership, sign_in: SignIn, provider_key: ProviderKey, act: str
+) -> None:
+    own = make_provider_key(bob.team, bob.user)
+    form = {"max_in_flight": "3", "per_minute": ""}
+    assert sign_in(bob).post(f"/keys/provider/{own.pk}/{act}/", form).status_code == 302
+    assert sign_in(bob).post(f"/keys/provider/{provider_key.pk}/{act}/", form).status_code == 403
+    for key in (own, provider_key):
+        assert sign_in(charlie).post(f"/keys/provider/{key.pk}/{act}/", form).status_code == 404
+    provider_key.refresh_from_db()
+    assert (provider_key.state, provider_key.max_in_flight) == ("active", 1000)
+
+
+def test_a_vendors_key_starts_with_twenty_at_once(bob: Membership, sign_in: SignIn) -> None:
+    sign_in(bob).post("/keys/provider/", {"scope": "own", "secret": SECRET})
+    assert ProviderKey.objects.get(owner=bob.user).max_in_flight == 20
