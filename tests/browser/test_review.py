@@ -1,0 +1,114 @@
+"""Cancelling and reviewing as people do it, while the page goes on asking (P16, P30)."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Installation
+from tests.support.api import GENERATIONS, generation_body
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+Desk = Callable[..., Page]
+SOON = 30_000  # milliseconds
+PAUSE = "from generations.models import ProviderKey; ProviderKey.objects.update({})"
+FIND = "from generations.models import Generation; print(Generation.objects.get({}).{})"
+
+
+def order(installation: Installation, prompt: str) -> str:
+    """Order the cheapest film through the API, as the demo's owner; return its id."""
+    body = generation_body(prompt, duration=4, resolution="480p", generate_audio=False)
+    key = {"Authorization": f"Bearer {installation.api_key}"}
+    reply = httpx.post(f"{installation.url}{GENERATIONS}", json=body, headers=key, trust_env=False)
+    assert reply.status_code == 200, reply.text
+    task_id: str = reply.json()["data"]["taskId"]
+    return task_id
+
+
+def shell(installation: Installation, code: str) -> str:
+    return installation.manage("shell", "-v0", "-c", code).strip()
+
+
+@pytest.fixture
+def paused_key(installation: Installation) -> Iterator[None]:
+    """Nothing is sent while this test lasts."""
+    shell(installation, PAUSE.format("state='paused', next_probe_at=None"))
+    yield
+    shell(installation, PAUSE.format("state='active', paused_reason=''"))
+
+
+@pytest.mark.usefixtures("paused_key")
+def test_p16_waiting_films_are_cancelled_from_their_list(
+    desk: Desk, installation: Installation
+) -> None:
+    for number in range(3):
+        order(installation, f"A waiting boat {number}")
+    page = desk("owner")
+    page.goto("/")
+    page.locator(".job", has_text="boat 1").get_by_role("button", name="Cancel").click()
+    asked = page.get_by_role("dialog", name="Cancel this film?")
+    expect(asked).to_contain_text("12 credits are given back at once")
+    with page.expect_response(re.compile("/studio/active/")):
+        pass  # The list behind the question was swapped; the question stays.
+    asked.get_by_role("button", name="Keep it").click()
+    expect(page.locator(".job", has_text="boat 1")).to_be_visible()
+    page.locator(".job", has_text="boat 1").get_by_role("button", name="Cancel").click()
+    asked.get_by_role("button", name="Cancel the film").click()
+    expect(page.locator(".job", has_text="boat 1")).to_have_count(0)
+    expect(page.locator("#sheet")).to_contain_text("Cancelled")
+    page.get_by_role("button", name=re.compile(r"Cancel my \d+ waiting")).click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel them").click()
+    expect(page.locator(".job", has_text="A waiting boat")).to_have_count(0)
+
+
+def test_p16_a_film_under_way_is_only_wished_away(desk: Desk, installation: Installation) -> None:
+    task = order(installation, "A slow river [sandbox:slow=300]")
+    page = desk("owner")
+    page.goto(f"/generations/{task}/")
+    expect(page.get_by_text("The vendor is making the film.")).to_be_visible(timeout=SOON)
+    page.get_by_role("button", name="Ask to cancel").click()
+    asked = page.get_by_role("dialog", name="The vendor cannot be stopped")
+    asked.get_by_role("button", name="Note my wish").click()
+    expect(page.get_by_text("asked to cancel it. The vendor cannot be stopped")).to_be_visible()
+    expect(page.get_by_role("button", name="Ask to cancel")).to_have_count(0)
+
+
+def test_p30_a_lost_film_is_found_again_by_the_id_from_the_console(
+    desk: Desk, installation: Installation
+) -> None:
+    task = order(installation, "A lost heron [sandbox:lost-reply][sandbox:callback=none]")
+    page = desk("manager")
+    page.goto(f"/generations/{task}/")
+    expect(page.get_by_text("Needs review").first).to_be_visible(timeout=SOON)
+    page.get_by_role("link", name="See the evidence and decide").click()
+    review = page.locator(f"#review-{task}")
+    review.get_by_text("The evidence").click()
+    expect(review).to_contain_text("The connection broke before the whole answer came")
+    review.get_by_label("Why").fill("Found in the console")
+    review.get_by_text("I found its task at the vendor").click()
+    endpoint = shell(installation, FIND.format(f"pk='{task}'", "provider_key.endpoint"))
+    tasks = httpx.get(f"{endpoint}/sandbox/books", trust_env=False).json()["tasks"]
+    [found] = [one["id"] for one in tasks if one["prompt"].startswith("A lost heron")]
+    review.get_by_label("The vendor’s task id").fill(found)
+    review.get_by_role("button", name="Check and adopt it").click()
+    expect(page.locator(f"#review-{task}")).to_have_count(0)
+    page.goto(f"/generations/{task}/")
+    expect(page.get_by_text("Adopted the vendor's task")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_review_page_fits(
+    desk: Desk, installation: Installation, scheme: str, width: int
+) -> None:
+    word = "Unbroken" * 20
+    order(installation, f"{word} {width} {scheme} [sandbox:lost-reply][sandbox:callback=none]")
+    page = desk("manager", viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.goto("/review/")
+    expect(page.get_by_role("heading", name="Review", exact=True)).to_be_visible()
+    for details in page.locator("main details").all():
+        details.evaluate("one => { one.open = true }")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
