@@ -8,9 +8,10 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.admin.acting import actor_of
-from accounts.models import WebhookEndpoint
+from accounts.models import SlowReceiver, WebhookEndpoint
 from accounts.services.webhook_endpoints import drop_endpoint, switch_endpoint
 from accounts.services.webhook_outbox import put_test_for_operator
+from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell
 from platform_site.admin.shown import linked, moment, related_lists
 from platform_site.admin.typed import ActionVariant, action, display
@@ -145,3 +146,15 @@ class WebhookEndpointAdmin(ServiceAdmin):
     def enable(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
         """Post events to it again."""
         return self._switch(request, object_id, enabled=True)
+
+
+@admin.register(SlowReceiver)
+class SlowReceiverAdmin(ReadOnlyAdmin):
+    """Hosts that let posts hang, and until when they are left alone."""
+
+    list_display = ("host", linked("team"), "hangs", moment("rests_until"))
+    list_filter = ("team",)
+    list_select_related = ("team",)
+    search_fields = ("host", "team__name")
+    ordering = ("-rests_until",)
+    fields = ("host", "team", "hangs", "rests_until")

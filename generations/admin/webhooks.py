@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from accounts.admin.acting import actor_of
 from accounts.models import WebhookAttempt, WebhookDelivery
 from generations.services.webhooks import post_again_for_operator
-from platform_site.admin.base import ReadOnlyInline
+from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell
 from platform_site.admin.shown import (
     EMPTY,
@@ -32,21 +32,8 @@ _STATE_LABELS = {
 }
 
 
-class AttemptInline(ReadOnlyInline):
-    """Each try and what was answered."""
-
-    model = WebhookAttempt
-    verbose_name_plural = "tries"
-    ordering = ("-number",)
-    fields = (
-        "number",
-        moment("at"),
-        "status",
-        "duration_ms",
-        "shown_problem",
-        "shown_snippet",
-        "shown_headers",
-    )
+class _ShownAttempt:
+    """What a try's own page and its delivery's page show alike."""
 
     @display(description="problem")
     def shown_problem(self, attempt: WebhookAttempt) -> str:
@@ -64,6 +51,52 @@ class AttemptInline(ReadOnlyInline):
         """Return what was sent; whoever has a signature could send the message on."""
         masked = {"webhook-signature": "…"} if attempt.headers else {}
         return clean_json({**attempt.headers, **masked})
+
+
+class AttemptInline(_ShownAttempt, ReadOnlyInline):
+    """Each try and what was answered."""
+
+    model = WebhookAttempt
+    verbose_name_plural = "tries"
+    ordering = ("-number",)
+    fields = (
+        "number",
+        moment("at"),
+        "status",
+        "duration_ms",
+        "shown_problem",
+        "shown_snippet",
+        "shown_headers",
+    )
+
+
+@admin.register(WebhookAttempt)
+class WebhookAttemptAdmin(_ShownAttempt, ReadOnlyAdmin):
+    """Every try of every delivery."""
+
+    list_display = (
+        moment("at"),
+        linked("delivery"),
+        "number",
+        "status",
+        "duration_ms",
+        "shown_problem",
+    )
+    list_filter = ("status",)
+    list_select_related = ("delivery",)
+    date_hierarchy = "at"
+    ordering = ("-id",)
+    fields = (
+        "delivery",
+        "number",
+        "at",
+        "status",
+        "duration_ms",
+        "shown_problem",
+        "shown_snippet",
+        "shown_headers",
+    )
+    unsearchable = ("body", "headers", "snippet")
 
 
 @admin.register(WebhookDelivery)

@@ -58,7 +58,9 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
     ),
     "Background": (
         Entry("Webhooks", "webhook", "accounts", "webhookdelivery"),
+        Entry("Webhook tries", "outgoing_mail", "accounts", "webhookattempt"),
         Entry("Webhook endpoints", "hub", "accounts", "webhookendpoint"),
+        Entry("Slow receivers", "hourglass_empty", "accounts", "slowreceiver"),
         Entry("Waiting tasks", "pending_actions", "django_q", "ormq"),
         Entry("Failed tasks", "error", "django_q", "failure"),
         Entry("Schedules", "schedule", "django_q", "schedule"),

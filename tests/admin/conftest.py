@@ -21,8 +21,10 @@ from accounts.models import (
     Membership,
     Notice,
     Project,
+    SlowReceiver,
     Team,
     User,
+    WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
 )
@@ -133,6 +135,7 @@ def world(team: Team, alice: Membership) -> World:
         reference=str(generation.pk),
         body=f'{{"output": {{"urls": ["{film_url(film)}"]}}}}',
     )
+    _plant_tries(team, f"{SECRET} and {film_url(film)}")
     webhook_secret(team)
     _plant_archive(team, film)
     _plant_budgets(alice, provider_key, generation, text=f"{SECRET} and {film_url(film)}")
@@ -192,6 +195,7 @@ _MODELS: tuple[type[Model], ...] = (
     Rate,
     RetentionRule,
     Schedule,
+    SlowReceiver,
     SpendAlert,
     SpendLimit,
     SpendWindow,
@@ -202,6 +206,7 @@ _MODELS: tuple[type[Model], ...] = (
     Upload,
     User,
     VideoModel,
+    WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
 )
@@ -245,6 +250,7 @@ def grow(world: World, times: int = 3) -> None:
             body="{}",
             state="given_up",
         )
+        _plant_tries(other, "again")
         _plant_budgets(member, world.rows[ProviderKey], generation, text="again")
         make_generation(member)  # waits for approval: there is a rule over the member now
         make_limit(
@@ -270,6 +276,20 @@ def make_drift(provider_key: ProviderKey, *, detail: str, candidates: list[str])
         detail=detail,
         candidates=candidates,
     )
+
+
+def _plant_tries(team: Team, text: str) -> None:
+    WebhookAttempt.objects.create(
+        delivery=WebhookDelivery.objects.filter(team=team)[0],
+        number=1,
+        at=timezone.now(),
+        headers={"webhook-signature": CLIENT_SECRET},
+        status=500,
+        duration_ms=7,
+        snippet=text,
+        problem=text,
+    )
+    SlowReceiver.objects.create(team=team, host="client.example:443", rests_until=timezone.now())
 
 
 def _plant_budgets(

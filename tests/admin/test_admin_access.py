@@ -13,8 +13,10 @@ from accounts.models import (
     Membership,
     Notice,
     Project,
+    SlowReceiver,
     Team,
     User,
+    WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
 )
@@ -57,12 +59,14 @@ READ_ONLY = (
     OrmQ,
     Project,
     Schedule,
+    SlowReceiver,
     SpendAlert,
     SpendWindow,
     StoredFile,
     Success,
     Transfer,
     Upload,
+    WebhookAttempt,
     WebhookDelivery,
 )
 
