@@ -18,6 +18,7 @@ from django_q.signing import SignedPackage
 
 from platform_site.clusters.presence import BEAT_SECONDS, beat
 from platform_site.stopping import is_stopping
+from platform_site.supervisor.pulse import Pulse
 
 log = structlog.get_logger(__name__)
 
@@ -32,10 +33,12 @@ _DATABASE_PAUSE = 1.0
 class PulsingBroker(ORM):  # type: ignore[misc]  # untyped
     """The broker of web processes, which only put tasks in, and of clusters, which work them off.
 
-    A cluster's processes are told by `serving` which one they are: set it before they are forked.
+    A cluster's processes are told by `serving` which one they are, and by `pulse` where to give
+    their supervisor signs of life: set both before they are forked.
     """
 
     serving: ClassVar[UUID | None] = None
+    pulse: ClassVar[Pulse | None] = None
 
     def __init__(self, list_key: str | None = None) -> None:
         """Open the queue of this name, or of the process's own cluster."""
@@ -71,12 +74,19 @@ class PulsingBroker(ORM):  # type: ignore[misc]  # untyped
         try:
             if task_id != _BEAT:
                 super().acknowledge(task_id)
-            now = time.monotonic()
-            if self.serving is not None and now - self._beat_written >= BEAT_SECONDS / 2:
-                self._beat_written = now
-                beat(self.serving)
+            self._note_life()
         except Error as error:
             log.warning("queue_not_written", queue=self.list_key, problem=type(error).__name__)
+
+    def _note_life(self) -> None:
+        now = time.monotonic()
+        if self.serving is None or now - self._beat_written < BEAT_SECONDS / 2:
+            return
+        self._beat_written = now
+        # The supervisor first: when the database is away, a restart would cure nothing.
+        if self.pulse is not None:
+            self.pulse.beat()
+        beat(self.serving)
 
     def _take(self) -> list[tuple[int | str, str]] | None:
         """Claim the first row that no other cluster claims; None when there is none to claim."""
@@ -110,6 +120,8 @@ def _beat_task() -> str:
             "func": "platform_site.clusters.presence.prove_worker",
             "args": (),
             "kwargs": {},
+            # Acknowledged even when the database is away, so that it still is a sign of life.
+            "ack_failure": True,
             "started": timezone.now(),
         }
     )

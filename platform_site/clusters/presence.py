@@ -3,8 +3,8 @@
 A cluster can freeze while its own status still says idle, so nothing that a process says of
 itself counts. The broker gives each cluster a beat to work off every few seconds, which no other
 cluster can take; only when it has come through the pusher, a worker and the monitor is it written
-down. Every other task that comes through counts as well, so a busy cluster is never taken for dead:
-it is silent for at most as long as one task may last.
+down, here and for the supervisor. Every other task that comes through counts as well, so a busy
+cluster is never taken for dead: it is silent for at most as long as one task may last.
 """
 
 from datetime import datetime, timedelta
@@ -70,15 +70,6 @@ def beat(cluster: UUID) -> None:
 def prove_worker() -> None:
     """Do what every task does, reach the database; raise `django.db.Error` where that fails."""
     Cluster.objects.exists()
-
-
-def silence_seconds(cluster: UUID) -> float | None:
-    """Return the seconds since the cluster last proved that it works; None if it never did.
-
-    Raises `django.db.Error` when the database cannot be asked.
-    """
-    row = Cluster.objects.filter(pk=cluster).first()
-    return row.silence_seconds(timezone.now()) if row else None
 
 
 def at_work(queue: str, *, now: datetime) -> QuerySet[Cluster]:

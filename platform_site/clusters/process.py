@@ -1,6 +1,7 @@
 """A cluster in this process's children: it proves that it works, and its tasks hear of SIGTERM."""
 
 import gc
+import os
 import sys
 from types import FrameType
 from uuid import UUID
@@ -11,6 +12,7 @@ from django_q.cluster import Cluster
 from platform_site.clusters.broker import PulsingBroker
 from platform_site.clusters.presence import announce, leave
 from platform_site.stopping import ask_to_stop, take_up_work
+from platform_site.supervisor.pulse import Pulse
 
 
 def run_cluster(cluster: UUID, *, queue: str) -> None:
@@ -20,6 +22,7 @@ def run_cluster(cluster: UUID, *, queue: str) -> None:
     """
     announce(cluster, queue=queue)
     PulsingBroker.serving = cluster
+    PulsingBroker.pulse = Pulse.of_this_process(os.environ)
     # A connection must not cross a fork.
     connections.close_all()
     # What is loaded stays out of collections, which would copy its pages into each child.

@@ -1,4 +1,5 @@
 """Run the site's processes in the foreground: `manage.py up`.
 
-`supervise` holds the loop, `child` one child's life, `keeper` the small process between them.
+`__main__` is the process, `supervise` holds the loop, `child` one child's life, `pulse` its sign of
+life, `keeper` the small process between them. None of them imports Django.
 """

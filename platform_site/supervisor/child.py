@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from platform_site.supervisor import keeper
+from platform_site.supervisor.pulse import VARIABLE as PULSE_VARIABLE
+from platform_site.supervisor.pulse import Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +45,8 @@ class ChildSpec:
     in the supervisor's loop: it must answer within a few seconds. After `patience` seconds of
     silence the child counts as ill, and is replaced if `replace_when_silent`. `on_ready` is
     called once, at the first sign of life. `environ` comes on top of ours. Children of one `stage`
-    are stopped together, lower stages before higher ones; `grace` is how long it may take.
+    are stopped together, lower stages before higher ones; `grace` is how long it may take. A
+    `pulse` is passed on to the child, which may give its signs of life there.
     """
 
     name: str
@@ -52,6 +55,7 @@ class ChildSpec:
     stage: int = 0
     grace: float | None = None
     silence: Callable[[], float | None] | None = None
+    pulse: Pulse | None = None
     patience: float = 90.0
     replace_when_silent: bool = False
     on_ready: Callable[[], None] | None = None
@@ -134,11 +138,15 @@ class Child:
     def _start(self) -> None:
         # Not -m: without site-packages and our own imports a keeper costs a few megabytes less.
         run_keeper = (sys.executable, "-I", "-S", keeper.__file__, str(self._grace))
+        environ, pulse = {**os.environ, **self.spec.environ}, self.spec.pulse
+        if pulse is not None:
+            environ[PULSE_VARIABLE] = str(pulse.descriptor)
         self._keeper = subprocess.Popen(
             run_keeper + self.spec.command,
             stdin=subprocess.PIPE,  # Closed by the kernel when we die, however we die.
             cwd=self._cwd,
-            env={**os.environ, **self.spec.environ},
+            env=environ,
+            pass_fds=() if pulse is None else (pulse.descriptor,),
             start_new_session=True,
         )
         self._started_at = self._heard_at = time.monotonic()

@@ -19,8 +19,9 @@ from tests.support.web import free_port
 
 HOOK = "/hook"
 CLUSTERS = 3
-# Longer than a cluster takes to start on a busy machine, so that none is replaced while it does.
-PATIENCE = 20
+# Longer than a cluster takes to start, and shorter than in life: one that is busy for so long may be
+# replaced though it is healthy, which must do no harm either.
+PATIENCE = 30
 Jobs = dict[str, str]
 
 
@@ -133,7 +134,6 @@ def test_p21_p26_two_hosts_share_one_queue_and_one_dies(
     until(lambda: ended(installation) + len(unknown(installation)) >= len(jobs), seconds=180)
     until(lambda: "films is frozen" in first.log("all"), seconds=120)
     until(lambda: "worker is frozen" in first.log("more"), seconds=120)
-    assert "worker is frozen" not in first.log("all"), "a healthy cluster was taken for dead"
     assert_nothing_twice(installation, receiver, jobs)
     installation.audit()
 

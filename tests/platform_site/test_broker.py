@@ -1,5 +1,6 @@
 """The broker: tasks in order, a pulse for each cluster, and nothing that kills the pusher."""
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -22,11 +23,11 @@ from platform_site.clusters.presence import (
     beat,
     forget_silent,
     leave,
-    silence_seconds,
 )
 from platform_site.models import Cluster
 from platform_site.queues import FILM_QUEUE, MAIN_QUEUE
 from platform_site.stopping import ask_to_stop, take_up_work
+from platform_site.supervisor.pulse import Pulse
 from tests.support.races import race
 from tests.support.steps import Trap
 
@@ -44,6 +45,10 @@ def cluster(db: None) -> Iterator[UUID]:
     announce(ACluster.serving, queue=MAIN_QUEUE)
     yield ACluster.serving
     ACluster.serving = None
+
+
+def silence_seconds(cluster: UUID) -> float | None:
+    return Cluster.objects.get(pk=cluster).silence_seconds(timezone.now())
 
 
 def enqueue(*names: str, queue: str = MAIN_QUEUE) -> None:
@@ -120,6 +125,23 @@ def test_a_cluster_is_given_its_own_pulse_before_any_task(cluster: UUID) -> None
     broker.acknowledge(pulse[0])
     assert (silence_seconds(cluster) or 0) < 5
     assert at_work(MAIN_QUEUE, now=timezone.now()).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_supervisor_hears_of_a_cluster_whose_database_is_away() -> None:
+    ACluster.serving, ACluster.pulse = uuid4(), Pulse.make()
+    try:
+        broker = ACluster(MAIN_QUEUE)
+        pulse = taken(broker)
+        assert pulse is not None
+        assert ACluster.pulse.silence_seconds() is None
+        with Trap("platform_site_cluster", "UPDATE"):
+            broker.acknowledge(pulse[0])
+        assert (ACluster.pulse.silence_seconds() or 0) < 5
+        assert SignedPackage.loads(pulse[1])["ack_failure"], "though the worker's query failed"
+    finally:
+        os.close(ACluster.pulse.descriptor)
+        ACluster.serving = ACluster.pulse = None
 
 
 def test_a_busy_cluster_needs_no_pulse(cluster: UUID) -> None:

@@ -1,24 +1,22 @@
 """`manage.py up`: the whole site in the foreground."""
 
 import argparse
-import http.client
-import logging
+import json
 import os
 import socket
 import sys
-from functools import partial
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error, connections
+from django.db import connections
 
 from platform_site.checks import OURS
-from platform_site.clusters.presence import silence_seconds
 from platform_site.environment import BASE_DIR
 from platform_site.queues import (
     FILM_QUEUE,
@@ -27,16 +25,11 @@ from platform_site.queues import (
     PATIENCE_SECONDS,
     patience_of,
 )
-from platform_site.supervisor.child import ChildSpec
-from platform_site.supervisor.supervise import Supervisor
-
-logger = logging.getLogger(__name__)
 
 # In the order of stopping: no more requests, then no more work, and the vendor outlives both.
 ROLES = ("web", "worker", "films", "sandbox")
 STAGES = {"web": 0, "worker": 1, "films": 1, "sandbox": 2}
 QUEUE_OF = {"worker": MAIN_QUEUE, "films": FILM_QUEUE}
-PROBE_SECONDS = 2.0
 
 
 class Command(BaseCommand):
@@ -67,7 +60,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Run until SIGTERM, SIGINT or SIGHUP; raise CommandError if a port is taken."""
+        """Prepare, then become the supervisor, which runs until SIGTERM, SIGINT or SIGHUP.
+
+        Raises CommandError if a port is taken.
+        """
         roles = options["only"] or [*ROLES[:3], *(ROLES[3:] if options["sandbox"] else ())]
         host, port = options["host"], options["port"]
         if "web" in roles:
@@ -83,43 +79,57 @@ class Command(BaseCommand):
             connections.close_all()
         # Collected or not, the web server warns at each start when the folder is missing.
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
-        specs = [self._spec(role, options) for role in ROLES if role in roles]
-        Supervisor(specs, cwd=BASE_DIR, health_file=options["health_file"]).run()
+        children = [_child(role, options) for role in ROLES if role in roles]
+        become_supervisor(children, health_file=options["health_file"])
 
-    def _spec(self, role: str, options: dict[str, Any]) -> ChildSpec:
-        host, port = options["host"], options["port"]
-        if role == "web":
-            return ChildSpec(
-                name=role,
-                command=web_command(
-                    host,
-                    port,
-                    workers=options["web_workers"],
-                    threads=options["web_threads"],
-                ),
-                silence=lambda: web_silence(host, port),
-                on_ready=self._announce,
-            )
-        if role in QUEUE_OF:
-            queue, cluster = QUEUE_OF[role], uuid4()
-            return ChildSpec(
-                name=role,
-                command=worker_command(queue, cluster),
-                # django-q2 reads it while it is imported, before any option is.
-                environ={"Q_CLUSTER_NAME": queue},
-                silence=partial(cluster_silence, cluster),
-                patience=options["patience"] or patience_of(queue),
-                replace_when_silent=True,
-                stage=STAGES[role],
-                grace=GRACE_SECONDS,
-            )
-        # Not through manage.py: without Django it takes half the memory.
-        command = (sys.executable, "-m", "sandbox", "--host", host)
-        return ChildSpec(name=role, command=command, stage=STAGES[role])
 
-    def _announce(self) -> None:
-        self.stdout.write(f"Dailies is ready at {os.environ['PUBLIC_URL']} (Ctrl-C ends it)")
-        self.stdout.flush()
+def _child(role: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return a role's part of the plan; see `platform_site.supervisor.__main__`."""
+    host, port = options["host"], options["port"]
+    child: dict[str, Any] = {
+        "name": role,
+        "stage": STAGES[role],
+        "probe": None,
+        "ready": None,
+        "has_pulse": False,
+    }
+    if role == "web":
+        command = web_command(
+            host, port, workers=options["web_workers"], threads=options["web_threads"]
+        )
+        # The name that ALLOWED_HOSTS knows.
+        name = urlsplit(settings.PUBLIC_URL).netloc
+        ready = f"Dailies is ready at {os.environ['PUBLIC_URL']} (Ctrl-C ends it)"
+        probe = {"host": host, "port": port, "name": name}
+        return child | {"command": command, "probe": probe, "ready": ready}
+    if role in QUEUE_OF:
+        queue = QUEUE_OF[role]
+        return child | {
+            "command": worker_command(queue, uuid4()),
+            # django-q2 reads it while it is imported, before any option is.
+            "environ": {"Q_CLUSTER_NAME": queue},
+            "has_pulse": True,
+            "patience": options["patience"] or patience_of(queue),
+            "replace_when_silent": True,
+            "grace": GRACE_SECONDS,
+        }
+    # Not through manage.py: without Django it takes half the memory.
+    return child | {"command": (sys.executable, "-m", "sandbox", "--host", host)}
+
+
+def become_supervisor(children: list[dict[str, Any]], *, health_file: Path | None) -> NoReturn:
+    """Give this process over to the supervisor, which needs nothing that was loaded here."""
+    plan = {"children": children, "health_file": str(health_file) if health_file else None}
+    with tempfile.TemporaryFile() as file:
+        file.write(json.dumps(plan).encode())
+        file.flush()
+        os.set_inheritable(file.fileno(), True)
+        file.seek(0)
+        run = (sys.executable, "-m", "platform_site.supervisor", "--plan-fd", str(file.fileno()))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.chdir(BASE_DIR)
+        os.execv(sys.executable, (*run, *sys.argv))  # noqa: S606 (ourselves, lighter)
 
 
 def web_command(host: str, port: int, *, workers: int, threads: int) -> tuple[str, ...]:
@@ -142,37 +152,10 @@ def web_command(host: str, port: int, *, workers: int, threads: int) -> tuple[st
     return (*command, "--no-control-socket", *flags)
 
 
-def web_silence(host: str, port: int) -> float | None:
-    """Return 0.0 if the web answers its health page now, None if it does not."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (not a bind)
-    connection = http.client.HTTPConnection(reachable, port, timeout=PROBE_SECONDS)
-    try:
-        # The name that ALLOWED_HOSTS knows.
-        public = {"Host": urlsplit(settings.PUBLIC_URL).netloc}
-        connection.request("GET", "/healthz", headers=public)
-        return 0.0 if connection.getresponse().status < 400 else None
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
-
-
 def worker_command(queue: str, cluster: UUID) -> tuple[str, ...]:
     """Return the command line of a worker that proves under this id that it works."""
     options = (f"--queue={queue}", f"--cluster={cluster}")
     return (sys.executable, "manage.py", "worker", *options)
-
-
-def cluster_silence(cluster: UUID) -> float | None:
-    """Return the seconds since a cluster last proved that it works; None if it never did."""
-    try:
-        return silence_seconds(cluster)
-    except Error as error:
-        # The database is ill, not the cluster: a restart would cure nothing.
-        logger.warning("the clusters' beats cannot be read: %s", error)
-        return 0.0
-    finally:
-        connections.close_all()
 
 
 def refuse_taken_port(host: str, port: int, *, variable: str) -> None:
