@@ -90,14 +90,20 @@ class Callers:
     def place_all(self) -> None:
         """Place every order and do what follows; return when each has its answer."""
         with ThreadPoolExecutor(CALLERS, thread_name_prefix="caller") as pool:
-            followers = []
-            for bundle in self._bundles():
-                self._wait_for_room()
-                if self.is_stopped:
-                    break
-                followers.append(pool.submit(self._handle, bundle))
-            for follower in followers:
-                follower.result()
+            try:
+                followers = []
+                for bundle in self._bundles():
+                    self._wait_for_room()
+                    if self.is_stopped:
+                        break
+                    followers.append(pool.submit(self._handle, bundle))
+                for follower in followers:
+                    follower.result()
+            except BaseException:
+                # Ctrl-C: nobody asks again for something that is about to be torn down.
+                self.is_stopped = True
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def _bundles(self) -> list[list[Job]]:
         """Return the jobs in their order; a batch's neighbours go together."""

@@ -21,7 +21,13 @@ from tests.soak.line import State as LineState
 from tests.soak.people import Crew, settle_in
 from tests.soak.place import Place
 from tests.soak.plan import Kind, Plan
-from tests.soak.reconciling import Check, Reconciliation, audit_is_clean, only_reviews_hold
+from tests.soak.reconciling import (
+    Check,
+    Reconciliation,
+    audit_is_clean,
+    meters_are_explained,
+    only_reviews_hold,
+)
 from tests.soak.report import checks_of, sorted_counts, table_of
 from tests.soak.scene import Scene, set_scene, warm_up
 from tests.soak.settling import settle
@@ -127,6 +133,7 @@ class Course:
         """Compare all books, stop the hosts in order, and look at what they leave."""
         books = read_books(self._place.vendor_url)
         self._checks.append(audit_is_clean(self._scene.hosts[0]))
+        self._checks.append(meters_are_explained(self._scene.hosts[0]))
         look = Reconciliation(
             self._plan, self._crews, self._callers.answers, books, self._scene.receiver
         )

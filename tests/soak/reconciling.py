@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import httpx
 from django.core.files.storage import storages
 from django.db.models import Count, F, Q, Sum
+from django.utils import timezone
 
 from accounts.models import WebhookDelivery
 from billing.models import Hold
 from generations.lifecycle import TERMINAL, State
-from generations.models import Film, Generation
+from generations.models import Film, Generation, ProviderKey
+from generations.services.metering import take_sample
 from tests.soak.books import Books, consumed_by
 from tests.soak.callers import Answer
 from tests.soak.hosts import Host
@@ -229,6 +231,24 @@ def audit_is_clean(host: Host) -> Check:
     if done.returncode and not problems:
         problems = [f"status {done.returncode}"]
     return Check("audit", len(report["teams"]), problems)
+
+
+def meters_are_explained(host: Host) -> Check:
+    """`manage.py reconcile` after two more samples: what was once unexplained is so no more."""
+    for _ in range(2):
+        for key in ProviderKey.objects.all():
+            take_sample(key, now=timezone.now())
+    done = host.manage("reconcile", "--json")
+    try:
+        keys = json.loads(done.stdout)["keys"]
+    except ValueError:
+        return Check("reconcile", 0, [f"status {done.returncode}: {done.stderr[-500:]}"])
+    problems = [
+        f"{key['team']}, key {key['provider_key']['id']}: {drift['verdict']}: {drift['detail']}"
+        for key in keys
+        for drift in key["drifts"]
+    ]
+    return Check("reconcile", len(keys), problems)
 
 
 def only_reviews_hold() -> Check:
