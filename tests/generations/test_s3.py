@@ -212,6 +212,39 @@ def test_p39_bytes_removed_while_they_are_kept_anew_are_stored_anew(
     assert len(bucket.names()) == 3
 
 
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_p39_files_that_are_being_deleted_are_not_used_again(
+    alice: Membership, charlie: Membership, vendor: Vendor, bucket: Bucket
+) -> None:
+    # As above, but the one who deletes is only halfway when the keeper comes to say that it uses
+    # them: the film is gone, its row is not.
+    first = kept(completed(alice, vendor, film_bytes()))
+    second = completed(charlie, vendor, film_bytes())
+    looking, deleting = bucket.front.gate(), bucket.front.gate()
+    there: Reply = lambda exchange: exchange.send(200, film_bytes())  # noqa: E731
+    done: Reply = lambda exchange: exchange.send(204, b"")  # noqa: E731
+    bucket.front.next(bucket.path(first.file_name), looking.before(there))
+    bucket.front.next(bucket.path(first.last_frame_name), deleting.before(done))
+
+    def work(number: int) -> None:
+        if number == 0:
+            keep_film(second.pk)
+            deleting.open()
+        elif number == 1:
+            looking.wait()
+            assert remove(first) == 1
+            delete_unused_files()
+        else:
+            deleting.wait()
+            looking.open()
+
+    assert race(3, work) == [None] * 3
+    second.refresh_from_db()
+    assert second.state == Film.State.KEPT
+    assert bucket.content(f"films/{second.file_name}") == film_bytes()
+
+
 def test_an_upload_is_stored_and_served_from_the_bucket(alice: Membership, bucket: Bucket) -> None:
     api = Api(make_api_key(alice).text)
     reply = api.upload(BytesIO(image_bytes("PNG")))
