@@ -20,6 +20,8 @@ from generations.lifecycle import HOLDS_A_PLACE, State
 from generations.models import Generation, ProviderKey
 
 SOON_SECONDS = 5
+# What a forecast is said in: seconds of the unit, and the steps it is rounded up by.
+_UNITS = ((1, 10, "s"), (60, 1, "min"), (3600, 1, "hours"))
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
 Queue = Mapping[tuple[int, int], int]  # jobs by (person, priority)
@@ -185,8 +187,9 @@ def _about(seconds: float) -> str:
     """Say a forecast no more exactly than it is known."""
     if seconds < SOON_SECONDS:
         return "in a moment"
-    if seconds < 55:
-        return f"in about {math.ceil(seconds / 10) * 10} s"
-    if seconds < 90 * 60:
-        return f"in about {math.ceil(seconds / 60)} min"
-    return f"in about {math.ceil(seconds / 3600)} hours"
+    for size, step, word in _UNITS:
+        count = math.ceil(seconds / size / step) * step
+        if count < 60 or word == "hours":
+            break
+    # A number and its unit stay on one line.
+    return f"in about {count:,}\N{NO-BREAK SPACE}{word}"
