@@ -123,7 +123,7 @@ def test_deliveries_are_filtered_and_come_page_by_page(
     client = sign_in(manager)
     for start in ("/webhooks/deliveries/", f"/webhooks/{endpoint.pk}/"):
         seen: list[WebhookDelivery] = []
-        query = "event=wallet.low"
+        query: Any = "event=wallet.low"
         while query is not None:
             context = client.get(f"{start}?{query}").context
             seen += context["deliveries"]
