@@ -19,8 +19,8 @@ from tests.support.web import free_port
 
 HOOK = "/hook"
 CLUSTERS = 3
-# Longer than a cluster takes to start, and shorter than in life: one that is busy for so long may be
-# replaced though it is healthy, which must do no harm either.
+# Longer than a cluster takes to start, and shorter than in life: one that is busy for so long may
+# be replaced though it is healthy, which must do no harm either.
 PATIENCE = 30
 Jobs = dict[str, str]
 
