@@ -24,8 +24,8 @@ KEEP_UNSERVED = timedelta(days=1)
 
 
 def clean_up() -> dict[str, int]:
-    """Delete what has expired, secrets that nothing uses any more, what workers that died have left,
-    and what the queue never prunes: old results, and tasks that no cluster serves or can read.
+    """Delete what has expired, secrets that nothing uses any more, what dead workers have left, and
+    what the queue never prunes: old results, and tasks that no cluster serves or can read.
     """
     now = timezone.now()
     old = now - KEEP_TASK_RESULTS

@@ -33,8 +33,8 @@ from generations.audit import audit
 from generations.lifecycle import TERMINAL, Money, State
 from generations.models import Generation, GenerationEvent
 from generations.provider.wire import TaskReport, TaskStatus
+from generations.services.adopting import adopt_upstream
 from generations.services.approvals import approve, deny, expire_approvals, set_threshold
-from generations.services.callbacks import adopt_upstream
 from generations.services.corrections import adjust, release_doubt, settle_doubt
 from generations.services.limits import Target, cap, cap_as
 from generations.services.moves import end_generation

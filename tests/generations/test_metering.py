@@ -11,7 +11,7 @@ from generations.lifecycle import Money, State
 from generations.meters import doubts_between, open_drifts, standings, sums_of
 from generations.models import Drift, Generation, MeterSample, ProviderKey
 from generations.reconciliation import Sums, Verdict
-from generations.services.callbacks import adopt_upstream
+from generations.services.adopting import adopt_upstream
 from generations.services.corrections import release_doubt, settle_doubt
 from generations.services.drifts import accept_drift
 from generations.services.moves import end_generation
