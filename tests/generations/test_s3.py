@@ -108,7 +108,9 @@ def test_a_large_film_comes_by_windows_whole(bucket: Bucket, tmp_path: Path) -> 
     assert len(gets) == 3 + 2
 
 
-@pytest.mark.parametrize("fault", [html(500), html(503), html(403), reset], ids=str)
+@pytest.mark.parametrize(
+    "fault", [html(500), html(503), html(403), reset], ids=["500", "503", "403", "reset"]
+)
 def test_p39_a_bucket_that_fails_costs_no_download(
     film: Film, vendor: Vendor, bucket: Bucket, fault: Any
 ) -> None:
