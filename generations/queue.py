@@ -19,6 +19,8 @@ from platform_site.queues import FILM_QUEUE, MAIN_QUEUE
 ENQUEUE_AGAIN = timedelta(seconds=60)
 # More waiting sends than a worker or two can take at once only lengthen the queue.
 SENDS_WAITING = 6
+# With so many films waiting for a worker, those that are due again wait in their own table.
+FILMS_WAITING = 20
 
 # django-q2's broker sets `lock` to the future when a worker takes a row.
 _COUNT_WAITING = """
@@ -35,7 +37,7 @@ def enqueue_send(count: int = 1) -> int:
     Not one step a generation: while `SENDS_WAITING` steps wait anyway, those that wait will send
     these too, each calling the next, and the queue stays short.
     """
-    missing = min(count, SENDS_WAITING - _waiting(SENDS_WAITING))
+    missing = min(count, SENDS_WAITING - _waiting(MAIN_QUEUE, SENDS_WAITING))
     for _ in range(missing):
         _enqueue("send")
     return max(0, missing)
@@ -49,6 +51,13 @@ def enqueue_ask(generation_id: UUID) -> None:
 def enqueue_keep(generation_id: UUID) -> None:
     """Fetch a completed generation's film soon."""
     _enqueue("keep", str(generation_id))
+
+
+def room_for_films() -> int:
+    """Return how many films may be enqueued again: when many wait for their turn anyway, a film
+    that is due again is one of them, and would only be in the queue twice.
+    """
+    return FILMS_WAITING - _waiting(FILM_QUEUE, FILMS_WAITING)
 
 
 def enqueue_check_callback(receipt_id: int) -> None:
@@ -86,11 +95,11 @@ def hand_back(step: str, *ids: str | float) -> None:
     _enqueue(step, *ids)
 
 
-def _waiting(most: int) -> int:
-    """Return how many steps wait in the main queue for a worker, counting up to `most`."""
+def _waiting(queue: str, most: int) -> int:
+    """Return how many steps wait in a queue for a worker, counting up to `most`."""
     with connection.cursor() as cursor:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
-        cursor.execute(_COUNT_WAITING, [MAIN_QUEUE, now, most])
+        cursor.execute(_COUNT_WAITING, [queue, now, most])
         (count,) = cursor.fetchone()
     return int(count)
 

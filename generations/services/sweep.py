@@ -25,6 +25,7 @@ from generations.queue import (
     enqueue_mail,
     enqueue_probe,
     enqueue_sweep,
+    room_for_films,
 )
 from generations.services.alerting import raise_spend_alerts
 from generations.services.approvals import expire_approvals
@@ -100,7 +101,8 @@ def enqueue_due_steps(now: datetime) -> bool:
     refill_sends(now=now)
     again_at = now + ENQUEUE_AGAIN
     films = Film.objects.filter(state=Film.State.PENDING, next_attempt_at__lte=now)
-    for film in _taken(films, "next_attempt_at", again_at):
+    longest_due = films.order_by("next_attempt_at")[: room_for_films()]
+    for film in _taken(longest_due, "next_attempt_at", again_at):
         enqueue_keep(film.pk)
     if call_courier(now=now):
         enqueue_deliver()

@@ -25,7 +25,7 @@ from generations.models import (
     ProviderKey,
     Upload,
 )
-from generations.queue import SENDS_WAITING
+from generations.queue import ENQUEUE_AGAIN, FILMS_WAITING, SENDS_WAITING
 from generations.services.askers import QUICK_ASKERS
 from generations.services.housekeeping import clean_up
 from generations.services.poll_rows import CLAIM, is_behind
@@ -366,6 +366,30 @@ def test_two_sweeps_at_once_enqueue_each_step_once(alice: Membership, vendor: Ve
     assert race(3, step) == [True] * 3
     kinds = [name for name, _ in steps()]
     assert kinds == ["check_callback", "deliver", "keep", "mail", "sample"]
+
+
+def test_films_that_wait_for_their_turn_are_not_queued_again_and_again(
+    alice: Membership, vendor: Vendor
+) -> None:
+    fund(alice.team, 10_000)
+    for _ in range(FILMS_WAITING + 4):
+        make_generation(alice, State.COMPLETED, film=False)
+    empty_queue()
+    now = timezone.now()
+    for minutes in range(5):
+        enqueue_due_steps(now + minutes * ENQUEUE_AGAIN)
+        assert len(films_in_queue()) == FILMS_WAITING
+    empty_queue()  # and none is forgotten once there is room
+    due = now + 5 * ENQUEUE_AGAIN
+    enqueue_due_steps(due)
+    first = set(films_in_queue())
+    empty_queue()
+    enqueue_due_steps(due)
+    assert len(first | set(films_in_queue())) == FILMS_WAITING + 4
+
+
+def films_in_queue() -> list[str]:
+    return [step[0] for name, step in queued() if name == "keep"]
 
 
 def test_p36_jobs_of_a_paused_key_are_left_in_peace(
