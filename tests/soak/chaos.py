@@ -116,16 +116,19 @@ class Chaos:
             self._stop.wait(blow.seconds)
             world.vendor.start()
             return f"for {blow.seconds:g} s"
-        ends = time.monotonic() + _VICTIM_SECONDS
-        while time.monotonic() < ends and not self._stop.is_set():
-            struck = self._strike(blow, dice)
+        begun = time.monotonic()
+        while (waited := time.monotonic() - begun) < _VICTIM_SECONDS and not self._stop.is_set():
+            # Who sweeps or sends may have nothing to do just then: then it is another worker.
+            may_choose = blow.kind in {Kind.KILL_BUSY, Kind.KILL_SWEEP}
+            struck = self._strike(blow, dice, anybody=may_choose and waited > _VICTIM_SECONDS / 2)
             if struck is not None:
                 return struck
             time.sleep(0.1)
         return None
 
-    def _strike(self, blow: Blow, dice: random.Random) -> str | None:
-        chosen = self._choose(blow.kind, dice)
+    def _strike(self, blow: Blow, dice: random.Random, *, anybody: bool = False) -> str | None:
+        """Strike if there is such a victim, or any worker; return who was struck."""
+        chosen = self._choose(Kind.KILL_IDLE if anybody else blow.kind, dice)
         if chosen is None:
             return None
         host, victim = chosen

@@ -5,6 +5,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import httpx
 from django.core.files.storage import storages
@@ -15,6 +16,7 @@ from accounts.models import WebhookDelivery
 from billing.models import Hold
 from generations.lifecycle import TERMINAL, State
 from generations.models import Film, Generation, ProviderKey
+from generations.reconciliation import APART
 from generations.services.metering import take_sample
 from tests.soak.books import Books, consumed_by
 from tests.soak.callers import Answer
@@ -26,6 +28,7 @@ from tests.soak.receiver import Message, Receiver
 # The films that the vendor never gives.
 FILMLESS = ("no-url", "expired-link")
 _SHOWN_FILMS = 25
+_SAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,10 +237,13 @@ def audit_is_clean(host: Host) -> Check:
 
 
 def meters_are_explained(host: Host) -> Check:
-    """`manage.py reconcile` after two more samples: what was once unexplained is so no more."""
-    for _ in range(2):
-        for key in ProviderKey.objects.all():
-            take_sample(key, now=timezone.now())
+    """`manage.py reconcile` after more samples, as far apart as they must be to prove something:
+    what was once unexplained is so no more.
+    """
+    now = timezone.now()
+    for key in ProviderKey.objects.all():
+        for place in range(_SAMPLES):
+            take_sample(key, now=now + place * (APART + timedelta(seconds=1)))
     done = host.manage("reconcile", "--json")
     try:
         keys = json.loads(done.stdout)["keys"]
