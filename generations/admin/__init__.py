@@ -10,6 +10,7 @@ from generations.admin import (
     provider_keys,
     rates,
     retention,
+    turns,
     webhooks,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "provider_keys",
     "rates",
     "retention",
+    "turns",
     "webhooks",
 ]

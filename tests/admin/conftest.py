@@ -54,6 +54,7 @@ from generations.models import (
     MeterSample,
     ProviderKey,
     RetentionRule,
+    SendingTurn,
     StoredFile,
     Upload,
     VideoModel,
@@ -120,6 +121,7 @@ def world(team: Team, alice: Membership) -> World:
         image_urls=[upload_url(upload)],
         submission={"api_key": issued.key},
     )
+    SendingTurn.objects.create(team=team, user=alice.user, taken_at=now)
     Generation.objects.filter(pk=generation.pk).update(
         callback_url=f"https://client.example/hook?token={CLIENT_SECRET}"
     )
@@ -195,6 +197,7 @@ _MODELS: tuple[type[Model], ...] = (
     Rate,
     RetentionRule,
     Schedule,
+    SendingTurn,
     SlowReceiver,
     SpendAlert,
     SpendLimit,
@@ -230,6 +233,7 @@ def grow(world: World, times: int = 3) -> None:
         generation = make_generation(member, State.COMPLETED, submission={"api_key": key})
         _plant_archive(other, generation.film)
         make_generation(member, State.NEEDS_REVIEW)
+        SendingTurn.objects.create(team=team, user=member.user, taken_at=timezone.now())
         Upload.objects.create(
             team=team,
             user=member.user,

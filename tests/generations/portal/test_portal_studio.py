@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import Membership
 from accounts.roles import Role
@@ -309,7 +310,11 @@ def test_a_paused_or_missing_key_is_said_before_anybody_orders(
     bob: Membership, provider_key: ProviderKey, sign_in: SignIn
 ) -> None:
     client = sign_in(bob)
-    paused = {"state": "paused", "paused_reason": "spent: No money."}
+    paused = {
+        "state": "paused",
+        "paused_reason": "spent: No money.",
+        "next_probe_at": timezone.now(),
+    }
     ProviderKey.objects.filter(pk=provider_key.pk).update(**paused)
     assert b"is paused: No money." in client.get("/").content
     ProviderKey.objects.filter(pk=provider_key.pk).update(state="sealed")
