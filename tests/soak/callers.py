@@ -15,6 +15,7 @@ import structlog
 from django.db import connections
 from django.utils import timezone
 
+from accounts.models import Membership
 from generations.models import Generation
 from generations.requests import validate_request
 from generations.services.submission import Order, submit_batch
@@ -162,6 +163,16 @@ class Callers:
 
     def _order_batch(self, jobs: list[Job]) -> None:
         membership = self._crews[jobs[0].team].seats[jobs[0].member].membership
+        try:
+            admitted = patiently(lambda: self._submit_batch(jobs, membership))
+        except DailiesError as refusal:
+            for job in jobs:
+                self._answer(Answer(job, refusal=refusal.code))
+        else:
+            for job, generation in zip(jobs, admitted, strict=True):
+                self._answer(Answer(job, task_id=str(generation.id)))
+
+    def _submit_batch(self, jobs: list[Job], membership: Membership) -> list[Generation]:
         now = timezone.now()
         orders = [
             Order(
@@ -172,16 +183,7 @@ class Callers:
             )
             for job in jobs
         ]
-        try:
-            admitted = patiently(
-                lambda: submit_batch(orders, membership=membership, actor=ACTOR, now=timezone.now())
-            )
-        except DailiesError as refusal:
-            for job in jobs:
-                self._answer(Answer(job, refusal=refusal.code))
-        else:
-            for job, generation in zip(jobs, admitted, strict=True):
-                self._answer(Answer(job, task_id=str(generation.id)))
+        return submit_batch(orders, membership=membership, actor=ACTOR, now=now)
 
     def _order_in_portal(self, job: Job) -> None:
         """Fill the studio's form; sent again as it is, it orders nothing twice."""
