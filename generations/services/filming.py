@@ -23,6 +23,7 @@ def begin_keeping(generation: Generation, report: TaskReport, *, now: datetime) 
         film.next_attempt_at = now + timedelta(seconds=60)
     else:
         film.state = Film.State.GIVEN_UP
+        film.lost_at = now
         film.problem = "The vendor completed the task without a link to the film."
     film.save(force_insert=True)
     generation.film = film

@@ -530,6 +530,7 @@ def test_p29_a_completion_without_a_film_settles_and_is_flagged(
     assert (job.state, books_of(job.team).spent) == (State.COMPLETED, 70)
     assert job.film.state == Film.State.GIVEN_UP
     assert "without a link" in job.film.problem
+    assert job.film.lost_at is not None
     assert "film_without_link" in str([record.msg for record in caplog.records])
     assert [name for name, _ in queued()].count("deliver") == 1
     assert "keep" not in [name for name, _ in queued()]
