@@ -13,6 +13,7 @@ TABLE = {
     Permission.TEAM_KEYS: "owner manager",
     Permission.LIMITS: "owner manager",
     Permission.APPROVE: "owner manager",
+    Permission.FILMS: "owner manager",
     Permission.MEMBERS: "owner",
 }
 
