@@ -104,12 +104,14 @@ def check_callback(receipt_id: int) -> None:
         else:
             _check_later(receipt)
         return
-    adopted = not why_not_ours(report, generation) and adopt_upstream(
-        generation, report.id, actor=system_actor("callback"), now=timezone.now()
-    )
-    if adopted:
-        _judge(receipt, CallbackReceipt.Verdict.ADOPTED)
-    else:
+    with transaction.atomic():
+        adopted = not why_not_ours(report, generation) and adopt_upstream(
+            generation, report.id, actor=system_actor("callback"), now=timezone.now()
+        )
+        if adopted:
+            # Together with it: another run of this check must not judge in between.
+            _judge(receipt, CallbackReceipt.Verdict.ADOPTED)
+    if not adopted:
         # Another receipt, or another run of this one, may have been quicker.
         generation.refresh_from_db()
         _judge(receipt, _verdict_without_doubt(receipt))
