@@ -366,6 +366,7 @@ def test_p09_of_many_who_decide_at_once_one_does(desk: Desk, alice: Membership) 
     set_threshold(team=desk.team, above=50, actor=ACTOR)
     manager = make_member(desk.team, Role.MANAGER)
     for turn in range(4):
+        empty_queue()
         generation = desk.submit()
         due = Approval.objects.get(pk=generation.pk).expires_at
 
