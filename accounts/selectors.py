@@ -54,6 +54,11 @@ def require(membership: Membership | None, permission: Permission) -> None:
         raise PermissionDenied(f"Your role may not {permission}.")
 
 
+def require_in(team_id: int, membership: Membership, permission: Permission) -> None:
+    """Raise `PermissionDenied` unless the membership is of that team and carries `permission`."""
+    require(membership if membership.team_id == team_id else None, permission)
+
+
 def people_who_may(team: Team, permission: Permission) -> list[str]:
     """Return the names of the team's active people who may do `permission`, owners first."""
     return [member.user.get_full_name() for member in members_who_may(team, permission)]

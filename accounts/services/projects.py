@@ -9,7 +9,7 @@ from django.utils.text import slugify
 from accounts.actor import Actor
 from accounts.models import Membership, Project, Team
 from accounts.roles import Permission
-from accounts.selectors import require
+from accounts.selectors import require, require_in
 from accounts.services.audit import record
 from platform_site.errors import Conflict, InvalidRequest
 
@@ -43,7 +43,7 @@ def create_project(*, membership: Membership, name: str, actor: Actor) -> Projec
 @transaction.atomic
 def rename_project(project: Project, *, membership: Membership, name: str, actor: Actor) -> None:
     """Call a project something else. Raises as `create_project` does."""
-    _require_manager(project, membership)
+    require_in(project.team_id, membership, Permission.LIMITS)
     before, project.name = project.name, _name(project.team, name, but=project)
     Project.objects.filter(pk=project.pk).update(name=project.name)
     _record(project, "renamed", actor, before=before, name=project.name)
@@ -54,7 +54,7 @@ def archive_project(
     project: Project, *, membership: Membership, actor: Actor, now: datetime
 ) -> None:
     """Take no new generations for a project; what it has stays. Raises `PermissionDenied`."""
-    _require_manager(project, membership)
+    require_in(project.team_id, membership, Permission.LIMITS)
     shelve_project(project, actor=actor, now=now)
 
 
@@ -69,7 +69,7 @@ def shelve_project(project: Project, *, actor: Actor, now: datetime) -> None:
 @transaction.atomic
 def reopen_project(project: Project, *, membership: Membership, actor: Actor) -> None:
     """Take generations for an archived project again. Raises as `create_project` does."""
-    _require_manager(project, membership)
+    require_in(project.team_id, membership, Permission.LIMITS)
     unshelve_project(project, actor=actor)
 
 
@@ -91,11 +91,6 @@ def _name(team: Team, name: str, *, but: Project | None = None) -> str:
     if any(one != but for one in same):
         raise Conflict("There is an open project of this name already.", field="name")
     return name
-
-
-def _require_manager(project: Project, membership: Membership) -> None:
-    mine = membership.team_id == project.team_id
-    require(membership if mine else None, Permission.LIMITS)
 
 
 def _record(project: Project, word: str, actor: Actor, **data: Any) -> None:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from accounts.actor import Actor
 from accounts.models import Membership, WebhookEndpoint, WebhookEvent
 from accounts.roles import Permission
-from accounts.selectors import require
+from accounts.selectors import require, require_in
 from accounts.services.audit import record
 from accounts.services.webhook_health import give_up_waiting
 from platform_site.addresses import literal_address_problem
@@ -52,7 +52,7 @@ def choose_events(
 
     Raises `PermissionDenied`, alike for another team's endpoint, and `InvalidRequest`.
     """
-    _require_manager(endpoint, membership)
+    require_in(endpoint.team_id, membership, Permission.TEAM_KEYS)
     endpoint.events = _known_events(events)
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(events=endpoint.events)
     _record(endpoint, "events_chosen", actor, events=endpoint.events)
@@ -66,7 +66,7 @@ def set_endpoint_enabled(
 
     Raises `PermissionDenied`, alike for another team's endpoint.
     """
-    _require_manager(endpoint, membership)
+    require_in(endpoint.team_id, membership, Permission.TEAM_KEYS)
     switch_endpoint(endpoint, enabled=enabled, actor=actor)
 
 
@@ -90,7 +90,7 @@ def remove_endpoint(
     endpoint: WebhookEndpoint, *, membership: Membership, actor: Actor, now: datetime
 ) -> None:
     """Take an endpoint away; its deliveries stay as history. Raises `PermissionDenied`."""
-    _require_manager(endpoint, membership)
+    require_in(endpoint.team_id, membership, Permission.TEAM_KEYS)
     drop_endpoint(endpoint, actor=actor, now=now)
 
 
@@ -114,11 +114,6 @@ def _known_events(events: Iterable[str]) -> list[str]:
         names = ", ".join(WebhookEvent.values)
         raise InvalidRequest(f"The events are some of {names}.", field="events")
     return chosen
-
-
-def _require_manager(endpoint: WebhookEndpoint, membership: Membership) -> None:
-    mine = membership.team_id == endpoint.team_id
-    require(membership if mine else None, Permission.TEAM_KEYS)
 
 
 def _record(endpoint: WebhookEndpoint, word: str, actor: Actor, **data: Any) -> None:

@@ -22,7 +22,7 @@ from accounts.models import (
     WebhookEvent,
 )
 from accounts.roles import Permission
-from accounts.selectors import require
+from accounts.selectors import require_in
 from accounts.services.audit import record
 from platform_site.errors import Conflict
 
@@ -72,7 +72,7 @@ def put_test(
     Raises `PermissionDenied`, alike for another team's endpoint, `Conflict` for one that was
     removed, and `RateLimitExceeded` for more than `TESTS_A_MINUTE`.
     """
-    _require_manager(endpoint.team_id, membership)
+    require_in(endpoint.team_id, membership, Permission.TEAM_KEYS)
     return put_test_for_operator(endpoint, actor=actor, now=now)
 
 
@@ -113,7 +113,7 @@ def send_again(
     Raises `PermissionDenied`, alike for another team's delivery, `Conflict` when it is being posted
     or its endpoint is off, and `RateLimitExceeded` right after a try.
     """
-    _require_manager(delivery.team_id, membership)
+    require_in(delivery.team_id, membership, Permission.TEAM_KEYS)
     send_again_for_operator(delivery, actor=actor, now=now)
 
 
@@ -167,10 +167,6 @@ def _wake(delivery: WebhookDelivery, now: datetime) -> None:
     SlowReceiver.objects.filter(team_id=delivery.team_id, host=delivery.host).update(
         rests_until=now
     )
-
-
-def _require_manager(team_id: int, membership: Membership) -> None:
-    require(membership if membership.team_id == team_id else None, Permission.TEAM_KEYS)
 
 
 def _record(delivery: WebhookDelivery, word: str, actor: Actor) -> None:

@@ -8,7 +8,7 @@ from django.db import transaction
 from accounts.actor import Actor, system_actor
 from accounts.models import Membership, Project, Team, User, WebhookEvent
 from accounts.roles import Permission
-from accounts.selectors import require
+from accounts.selectors import require_in
 from accounts.services.audit import record
 from billing.ledger import MAX_CREDITS
 from generations.lifecycle import Money, State
@@ -91,7 +91,7 @@ def approve(
 
     Raises `PermissionDenied`, or `Conflict` when it does not wait (any more).
     """
-    _require_decider(generation, decider)
+    require_in(generation.team_id, decider, Permission.APPROVE)
     close_question(generation, Approval.Decision.APPROVED, actor=actor, now=now, reason=reason)
 
 
@@ -99,7 +99,7 @@ def deny(
     generation: Generation, *, decider: Membership, actor: Actor, now: datetime, reason: str = ""
 ) -> None:
     """Cancel a waiting generation and give its credits back. Raises as `approve` does."""
-    _require_decider(generation, decider)
+    require_in(generation.team_id, decider, Permission.APPROVE)
     close_question(generation, Approval.Decision.DENIED, actor=actor, now=now, reason=reason)
 
 
@@ -166,10 +166,6 @@ def expire_approvals(*, now: datetime) -> int:
             continue  # somebody decided at the same moment
         count += 1
     return count
-
-
-def _require_decider(generation: Generation, decider: Membership) -> None:
-    require(decider if decider.team_id == generation.team_id else None, Permission.APPROVE)
 
 
 def _decide(
