@@ -24,7 +24,6 @@ from platform_site.addresses import UrlProblem, literal_address_problem, url_tar
 from platform_site.errors import InvalidRequest
 
 MAX_PROMPT_CHARACTERS = 10_000
-MAX_URL_CHARACTERS = 2_048
 SEED_RANGE = (-1, 2**32 - 1)
 UPLOAD_PATH = "/uploads/"
 
