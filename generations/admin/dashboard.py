@@ -3,8 +3,9 @@
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +19,8 @@ from generations.lifecycle import State
 from generations.meters import open_drifts
 from generations.models import Approval, Drift, Film, Generation, ProviderKey
 from platform_site.admin.shown import bare_url, clean, link_to, link_to_reference, seconds_ago
+
+Row = TypeVar("Row", bound=Model)
 
 DAYS = 14
 ROWS = 5
@@ -131,12 +134,11 @@ def _review(now: datetime) -> dict[str, Any]:
         age = seconds_ago((now - generation.created_at).total_seconds())
         return link_to(generation), generation.team, generation.get_review_reason_display(), age
 
-    rows, count = overview.first_and_count(overview.needing_review(), limit=ROWS)
     return _panel(
         "Needs review",
         ("Generation", "Team", "Why", "Asked"),
-        [row(one) for one in rows],
-        count,
+        overview.needing_review(),
+        row,
         f"{_list('generations_generation')}?state__exact=needs_review",
         "No generation waits for a person.",
     )
@@ -149,12 +151,11 @@ def _waiting(now: datetime) -> dict[str, Any]:
         about = link_to(approval, text=str(generation))
         return about, generation.team, f"{generation.credits:,}", f"{left / 3600:.1f} h"
 
-    rows, count = overview.first_and_count(overview.waiting_approvals(), limit=ROWS)
     return _panel(
         "Approvals waiting",
         ("Generation", "Team", "Credits", "Expires in"),
-        [row(one) for one in rows],
-        count,
+        overview.waiting_approvals(),
+        row,
         f"{_list('generations_approval')}?decision__exact=open",
         "No generation waits for approval.",
     )
@@ -164,12 +165,11 @@ def _low(_now: datetime) -> dict[str, Any]:
     def row(wallet: Account) -> Sequence[Any]:
         return link_to(wallet.team), f"{wallet.balance:,}", f"{wallet.low_at:,}"
 
-    rows, count = overview.first_and_count(wallets_below_mark(), limit=ROWS)
     return _panel(
         "Low wallets",
         ("Team", "Available", "Low below"),
-        [row(one) for one in rows],
-        count,
+        wallets_below_mark(),
+        row,
         f"{_list('billing_account')}?low=yes",
         "Every wallet is above its mark.",
     )
@@ -180,12 +180,11 @@ def _drifts(now: datetime) -> dict[str, Any]:
         age = seconds_ago((now - drift.opened_at).total_seconds())
         return link_to(drift), drift.provider_key, drift.provider_key.team, age
 
-    rows, count = overview.first_and_count(open_drifts(), limit=ROWS)
     return _panel(
         "Open drifts",
         ("Drift", "Key", "Team", "Opened"),
-        [row(one) for one in rows],
-        count,
+        open_drifts(),
+        row,
         f"{_list('generations_drift')}?closed_at__isempty=1",
         "The vendor's meters agree with our books.",
     )
@@ -196,12 +195,11 @@ def _paused(_now: datetime) -> dict[str, Any]:
         waiting: int = key.waiting  # type: ignore[attr-defined]  # annotated by the selector
         return link_to(key), key.team, clean(key.paused_reason), waiting
 
-    rows, count = overview.first_and_count(overview.paused_keys(), limit=ROWS)
     return _panel(
         "Paused provider keys",
         ("Key", "Team", "Why", "Jobs waiting"),
-        [row(one) for one in rows],
-        count,
+        overview.paused_keys(),
+        row,
         f"{_list('generations_providerkey')}?state__exact=paused",
         "Every key is accepted by the vendor.",
     )
@@ -214,12 +212,11 @@ def _at_risk(now: datetime) -> dict[str, Any]:
         words = "–" if left is None else f"{left / 3600:.1f} h"
         return link_to(film), film.generation.team, clean(film.problem), words
 
-    rows, count = overview.first_and_count(overview.films_at_risk(), limit=ROWS)
     return _panel(
         "Films at risk",
         ("Film", "Team", "Trouble", "Link lives"),
-        [row(one) for one in rows],
-        count,
+        overview.films_at_risk(),
+        row,
         f"{_list('generations_film')}?state__exact=pending",
         "Every film is being kept without trouble.",
     )
@@ -232,23 +229,28 @@ def _failing(_now: datetime) -> dict[str, Any]:
         to = format_html('<span class="address">{}</span>', bare_url(delivery.url))
         return link_to(delivery, text=delivery.event), about, to, answer
 
-    rows, count = overview.first_and_count(overview.failing_webhooks(), limit=ROWS)
     return _panel(
         "Failing webhooks",
         ("Message", "About", "To", "Answer"),
-        [row(one) for one in rows],
-        count,
+        overview.failing_webhooks(),
+        row,
         f"{_list('accounts_webhookdelivery')}?state__in=given_up,pending",
         "Clients answer.",
     )
 
 
 def _panel(  # noqa: PLR0917  # one call a panel, in the order of the page
-    title: str, headers: Sequence[str], rows: list[Any], count: int, url: str, calm: str
+    title: str,
+    headers: Sequence[str],
+    found: QuerySet[Row],
+    row: Callable[[Row], Sequence[Any]],
+    url: str,
+    calm: str,
 ) -> dict[str, Any]:
+    first, count = overview.first_and_count(found, limit=ROWS)
     return {
         "title": title,
-        "table": {"headers": headers, "rows": rows},
+        "table": {"headers": headers, "rows": [row(one) for one in first]},
         "count": count,
         "url": url,
         "calm": calm,
