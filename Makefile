@@ -5,6 +5,8 @@ MANAGE := $(BIN)/python manage.py
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
+# A worker that dies, or is ended because a test hangs, fails the run: its tests would be waited for.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --max-worker-restart 0
 CODE := manage.py platform_site accounts billing generations sandbox tests
 
 .DEFAULT_GOAL := help
@@ -73,11 +75,11 @@ deployment:
 		$(MANAGE) check --deploy --fail-level WARNING
 
 unit-tests:
-	$(BIN)/python -m pytest --numprocesses auto $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 postgres-tests:
 	$(BIN)/python -m tests.support.postgres -- \
-		$(BIN)/python -m pytest --numprocesses auto -m both_databases $(PYTEST_ARGS)
+		$(PYTEST) -m both_databases $(PYTEST_ARGS)
 
 # Environments: pip runs again only when a lock has changed.
 
