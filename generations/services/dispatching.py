@@ -21,20 +21,31 @@ from generations.models import Generation, ProviderKey, SendingTurn
 from generations.queue import SENDS_WAITING, enqueue_send
 from generations.services.moves import move
 from generations.services.sending import post_generation
+from platform_site.clusters.seats import seat
+from platform_site.queues import MAIN_QUEUE, settings_of
 
 log = structlog.get_logger(__name__)
 ACTOR = system_actor("submit")
 
+# One worker of a cluster sweeps, and one carries webhooks and does all that is short.
+NOT_SENDING = 2
 # Others may be quicker each time; after so many looks they are many enough to do it.
 _LOOKS = 20
 
 
 def send_next() -> bool:
-    """Claim the generation whose turn it is and submit it; False when none can be sent now."""
-    generation = claim_next(now=timezone.now())
-    if generation is None:
-        return False
-    post_generation(generation)
+    """Claim the generation whose turn it is and submit it; False when none can be sent now.
+
+    Nor is any sent while enough of the cluster's workers send: one day all those posts hang, and
+    what the vendor has finished must still be heard of, kept and told (P27).
+    """
+    with seat(among=_senders()) as free:
+        generation = claim_next(now=timezone.now()) if free else None
+        if generation is None:
+            return False
+        post_generation(generation)
+    # The steps that came meanwhile found no seat.
+    refill_sends(now=timezone.now(), most=1)
     return True
 
 
@@ -51,12 +62,17 @@ def claim_next(*, now: datetime) -> Generation | None:
     return None
 
 
-def refill_sends(*, now: datetime) -> int:
-    """Ask for sends while something can be sent and few are asked for; return how many.
+def refill_sends(*, now: datetime, most: int = SENDS_WAITING) -> int:
+    """Ask for up to `most` sends if something can be sent and few are asked for; return how many.
 
     Meant for whoever cannot know whether a step was lost or what became due by time alone.
     """
-    return enqueue_send(SENDS_WAITING) if next_turns(now=now) else 0
+    return enqueue_send(most) if next_turns(now=now) else 0
+
+
+def _senders() -> int:
+    workers: int = settings_of(MAIN_QUEUE)["workers"]
+    return max(1, workers - NOT_SENDING)
 
 
 @transaction.atomic(durable=True)

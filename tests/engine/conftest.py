@@ -30,11 +30,11 @@ def wire() -> Iterator[Vendor]:
 def parts(tmp_path_factory: pytest.TempPathFactory, wire: Vendor) -> Iterator[Site]:
     """A web server at the scripted vendor; its worker is started and killed by the tests.
 
-    Three workers: one sweeps, and two blocked steps leave none for a third; one more for films.
+    Four workers: one sweeps, one carries webhooks, and two posts leave no seat for a third.
     """
     allowed = wire.url.removeprefix("http://")
     folder = tmp_path_factory.mktemp("parts")
-    site = Site(folder, vendor_url=wire.url, WORKERS="3", FILM_WORKERS="1", OUTBOUND_ALLOW=allowed)
+    site = Site(folder, vendor_url=wire.url, WORKERS="4", FILM_WORKERS="1", OUTBOUND_ALLOW=allowed)
     site.start("web")
     try:
         yield site

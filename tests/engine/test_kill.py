@@ -181,11 +181,12 @@ def test_p05_p23_a_worker_killed_while_it_waits_for_others(
     reach(parts, jobs["completed"], "processing")
     stage.finish("fetched", gates["fetch"].before(film_file(wire)))
     gates["fetch"].wait()
-    # Posted: the vendor has read it, and says nothing.
-    stage.plan("posted", gates["post"].before(stage.accept))
-    jobs["posted"] = parts.submit("posted")
-    gates["post"].wait()
-    # All workers are busy now: one sweeps, two wait, and the films' only one waits too.
+    # Posted: the vendor has read them, and says nothing.
+    for prompt in ("posted", "posted-too"):
+        stage.plan(prompt, gates["post"].before(stage.accept))
+        jobs[prompt] = parts.submit(prompt)
+        until(lambda prompt=prompt: stage.sent(prompt))  # type: ignore[misc]
+    # All workers are busy now: one sweeps, three wait, and the films' only one waits too.
     stage.finish("completed")
     reach(parts, jobs["completed"], "completed")
     jobs["queued"] = parts.submit("queued")
@@ -199,6 +200,7 @@ def test_p05_p23_a_worker_killed_while_it_waits_for_others(
         "fetched": "completed",
         "completed": "completed",
         "posted": "submitting",
+        "posted-too": "submitting",
         "queued": "queued",
     }
     assert stage.sent("queued") == []
@@ -207,14 +209,16 @@ def test_p05_p23_a_worker_killed_while_it_waits_for_others(
     parts.audit()
     for gate in gates.values():
         gate.open()
-    until(lambda: "upstream-posted" in wire.tasks)  # It was accepted after all.
-    for prompt in ("polled", "posted"):
+    posted = {"upstream-posted", "upstream-posted-too"}
+    until(lambda: posted <= wire.tasks.keys())  # They were accepted after all.
+    for prompt in ("polled", "posted", "posted-too"):
         stage.finish(prompt)
 
     revive(parts)
-    reach(parts, jobs["posted"], "needs_review submit_unknown")
-    parts.audit()
-    assert callback(parts, stage, "posted") == 204
+    for prompt in ("posted", "posted-too"):
+        reach(parts, jobs[prompt], "needs_review submit_unknown")
+        parts.audit()
+        assert callback(parts, stage, prompt) == 204
     reach(parts, jobs["queued"], "processing")
     stage.finish("queued")
     assert_whole(parts, stage, jobs)

@@ -56,7 +56,7 @@ def test_p21_p23_a_stop_finishes_what_is_paid_and_hands_back_the_rest(
         " WHERE state = 'processing'"
     )
     look.wait()
-    # The two workers beside the sweep are taken by posts; the third job waits inside the cluster.
+    # Posts have all the seats; the third job waits.
     for prompt in ("posted", "posted too"):
         stage.plan(prompt, post.before(stage.accept))
         jobs[prompt] = parts.submit(prompt)
@@ -100,4 +100,4 @@ def assert_nothing_is_claimed(site: Site, jobs: dict[str, str]) -> None:
     assert site.sql(taken.format("django_q_ormq", "lock")) == [], "a task waits for its retry"
     assert site.sql(f"{taken.format('platform_site_lease', 'expires_at')} AND holder <> ''") == []
     queues = [row["key"] for row in site.sql("SELECT key FROM django_q_ormq")]
-    assert {"films", "dailies"} <= set(queues), "the download and the send were put back"
+    assert {"films", "dailies"} <= set(queues), "the download and the sweep were put back"

@@ -1,0 +1,36 @@
+"""Seats: how many workers of a cluster somebody else's server may hold up at once.
+
+A seat is a record lock on one byte of a nameless file that the cluster's processes share by fork.
+The kernel frees the seat of a worker that dies, so none is ever lost, and nobody waits for one.
+"""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+with tempfile.TemporaryFile(prefix="dailies-seats-") as _file:
+    _seats = os.dup(_file.fileno())
+
+
+@contextmanager
+def seat(*, among: int) -> Iterator[bool]:
+    """Hold one of the cluster's first `among` seats for the block; yield False if all are taken.
+
+    It belongs to the process: its threads do not keep each other out.
+    """
+    taken = next((number for number in range(among) if _take(number)), None)
+    try:
+        yield taken is not None
+    finally:
+        if taken is not None:
+            fcntl.lockf(_seats, fcntl.LOCK_UN, 1, taken)
+
+
+def _take(number: int) -> bool:
+    try:
+        fcntl.lockf(_seats, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,40 @@
+"""A vendor that takes jobs and says nothing holds up those, and nobody else."""
+
+import pytest
+
+from tests.engine.test_kill import Stage, kill_workers, reach, revive
+from tests.support.site import Site, until
+from tests.support.vendor import Vendor
+
+
+@pytest.fixture(scope="module")
+def stage(wire: Vendor) -> Stage:
+    return Stage(wire)
+
+
+def test_p27_posts_that_hang_leave_a_worker_for_everybody_else(
+    parts: Site, stage: Stage, wire: Vendor
+) -> None:
+    revive(parts)
+    working = parts.submit("working")
+    reach(parts, working, "processing")
+    kill_workers(parts)
+    post, stuck = wire.gate(), []
+    for number in range(6):
+        stage.plan(f"stuck {number}", post.before(stage.accept))
+        stuck.append(parts.submit(f"stuck {number}"))
+    stage.finish("working")
+
+    # Their sends stand in the queue before the sweep.
+    revive(parts)
+    post.wait()
+    until(lambda: parts.task(working)["status"] == "completed")
+
+    states = [parts.state(task_id) for task_id in stuck]
+    assert states.count("submitting") == len(wire.creates) - 1, "none has waited out its POST"
+    assert states.count("queued") == len(stuck) - states.count("submitting")
+    post.open()
+    for task_id in stuck:
+        reach(parts, task_id, "processing")
+    assert len(wire.creates) == 1 + len(stuck)
+    kill_workers(parts)
