@@ -13,7 +13,7 @@ from accounts.services.webhook_endpoints import drop_endpoint, switch_endpoint
 from accounts.services.webhook_outbox import put_test_for_operator
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell
-from platform_site.admin.shown import linked, moment, related_lists
+from platform_site.admin.shown import address, linked, moment, related_lists
 from platform_site.admin.typed import ActionVariant, action, display
 
 
@@ -51,9 +51,9 @@ class WebhookEndpointAdmin(ServiceAdmin):
         return rows.filter(removed_at=None)
 
     @display(description="URL")
-    def shown_address(self, endpoint: WebhookEndpoint) -> str:
+    def shown_address(self, endpoint: WebhookEndpoint) -> SafeString:
         """Return where it is."""
-        return str(endpoint)
+        return address(endpoint.url)
 
     @display(description="events")
     def shown_events(self, endpoint: WebhookEndpoint) -> str:

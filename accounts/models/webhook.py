@@ -71,7 +71,7 @@ class WebhookEndpoint(models.Model):
     def __str__(self) -> str:
         """Show where it is, without user and query, in which clients put secrets."""
         parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 class WebhookDelivery(models.Model):

@@ -9,7 +9,6 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 
 from accounts.models import WebhookDelivery
 from billing.models import Account
@@ -18,7 +17,7 @@ from generations import overview
 from generations.lifecycle import State
 from generations.meters import open_drifts
 from generations.models import Approval, Drift, Film, Generation, ProviderKey
-from platform_site.admin.shown import bare_url, clean, link_to, link_to_reference, seconds_ago
+from platform_site.admin.shown import address, clean, link_to, link_to_reference, seconds_ago
 
 Row = TypeVar("Row", bound=Model)
 
@@ -226,8 +225,7 @@ def _failing(_now: datetime) -> dict[str, Any]:
     def row(delivery: WebhookDelivery) -> Sequence[Any]:
         answer = delivery.response_status or clean(delivery.response_note)[:60] or "–"
         about = link_to_reference(f"generation:{delivery.reference}")
-        to = format_html('<span class="address">{}</span>', bare_url(delivery.url))
-        return link_to(delivery, text=delivery.event), about, to, answer
+        return link_to(delivery, text=delivery.event), about, address(delivery.url), answer
 
     return _panel(
         "Failing webhooks",

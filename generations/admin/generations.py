@@ -18,9 +18,9 @@ from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
 from platform_site.admin.services import ServiceAdmin
 from platform_site.admin.shown import (
     EMPTY,
+    address,
     badge,
     badge_of,
-    bare_url,
     clean,
     clean_json,
     link_to,
@@ -356,9 +356,9 @@ class GenerationAdmin(LinePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
         return clean_json(generation.body)
 
     @display(description="callback URL")
-    def shown_callback_url(self, generation: Generation) -> str:
+    def shown_callback_url(self, generation: Generation) -> SafeString:
         """Return where the client wants to be told, without its query."""
-        return bare_url(generation.callback_url)
+        return address(generation.callback_url)
 
     @display(description="vendor's metadata")
     def shown_metadata(self, generation: Generation) -> SafeString:

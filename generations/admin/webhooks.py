@@ -15,8 +15,8 @@ from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell
 from platform_site.admin.shown import (
     EMPTY,
+    address,
     badge_of,
-    bare_url,
     clean,
     clean_json,
     link_to_reference,
@@ -107,12 +107,12 @@ class WebhookDeliveryAdmin(ServiceAdmin):
         moment("created_at"),
         "event",
         linked("team"),
-        "shown_url",
         "shown_state",
         "attempts",
         "response_status",
         moment("next_attempt_at"),
         "shown_reference",
+        "host",
     )
     list_filter = ("state", "event", "response_status", "team")
     list_select_related = ("team", "endpoint")
@@ -139,9 +139,9 @@ class WebhookDeliveryAdmin(ServiceAdmin):
     actions_detail = ("again",)
 
     @display(description="URL")
-    def shown_url(self, delivery: WebhookDelivery) -> str:
+    def shown_url(self, delivery: WebhookDelivery) -> SafeString:
         """Return where it goes, without the query, in which clients put secrets."""
-        return bare_url(delivery.url)
+        return address(delivery.url)
 
     @display(description="state", ordering="state")
     def shown_state(self, delivery: WebhookDelivery) -> SafeString:

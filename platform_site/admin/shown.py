@@ -55,6 +55,12 @@ def bare_url(url: str) -> str:
     return clean(f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}{query}")
 
 
+def address(url: str) -> SafeString:
+    """Return a URL as `bare_url` does, in lines of some width, broken where they must be."""
+    style = "display:inline-block;min-width:14rem;overflow-wrap:anywhere;white-space:normal"
+    return format_html('<span style="{}">{}</span>', style, bare_url(url))
+
+
 def options_of(model: Model | type[Model]) -> "Options[Any]":
     """Return what Django knows of a model: its documented, if underlined, `_meta`."""
     return model._meta  # noqa: SLF001
