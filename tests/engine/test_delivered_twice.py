@@ -16,8 +16,9 @@ from tests.engine.test_kill import (
     reach,
     revive,
 )
-from tests.support.site import Site, until
+from tests.support.site import Site
 from tests.support.vendor import Vendor, say
+from tests.support.waiting import until
 
 TWICE = """
 CREATE TRIGGER delivered_twice AFTER INSERT ON django_q_ormq BEGIN

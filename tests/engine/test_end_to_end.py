@@ -12,7 +12,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.support.site import Site, until
+from tests.support.site import Site
+from tests.support.waiting import until
 
 SCRIPTS = {
     "plain": "",

@@ -3,8 +3,9 @@
 import pytest
 
 from tests.engine.test_kill import Stage, kill_workers, reach, revive
-from tests.support.site import Site, until
+from tests.support.site import Site
 from tests.support.vendor import Vendor
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,9 @@ from uuid import UUID
 import pytest
 
 from tests.support.films import film_bytes
-from tests.support.site import Site, until
+from tests.support.site import Site
 from tests.support.vendor import CREATE, TASKS, Call, Exchange, Gate, Reply, Vendor, say
+from tests.support.waiting import until
 
 Jobs = dict[str, str]
 HOOK = "/hook"

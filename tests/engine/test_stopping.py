@@ -11,8 +11,9 @@ import pytest
 
 from tests.engine.test_kill import Stage, film_file, kill_workers, reach, revive
 from tests.support.films import film_bytes
-from tests.support.site import Site, until
+from tests.support.site import Site
 from tests.support.vendor import TASKS, Exchange, Reply, Vendor
+from tests.support.waiting import until
 
 SOON = timedelta(seconds=30)
 

@@ -13,8 +13,8 @@ import pytest
 
 from tests.support.hosts import Host, Installation, answers
 from tests.support.postgres import private_postgres
-from tests.support.site import until
 from tests.support.vendor import Vendor, running_vendor, say
+from tests.support.waiting import until
 from tests.support.web import free_port
 
 HOOK = "/hook"

@@ -5,8 +5,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.support.site import Site, until
+from tests.support.site import Site
 from tests.support.vendor import CREATE, Vendor, refuse
+from tests.support.waiting import until
 
 HOOK = "/hooks/killed"
 

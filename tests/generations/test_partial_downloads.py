@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -26,6 +25,7 @@ from tests.support.films import film_bytes
 from tests.support.keeping import completed, kept, name_of, path_of, stored_files
 from tests.support.races import race
 from tests.support.vendor import Exchange, Reply, Vendor, html, say
+from tests.support.waiting import until
 from tests.support.web import ROOT, database_environment
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
@@ -309,7 +309,7 @@ def test_p39_a_killed_workers_half_is_gone_on_with(film: Film, vendor: Vendor) -
     worker = keeping_process(film, vendor)
     gate.wait(60)
     half = Path(site_settings.PARTIAL_DIR) / str(film.pk) / "film.mp4"
-    wait_until(lambda: half.exists() and half.stat().st_size > 300_000)
+    until(lambda: half.exists() and half.stat().st_size > 300_000)
     worker.send_signal(signal.SIGKILL)
     worker.wait(30)
     size = half.stat().st_size
@@ -344,14 +344,6 @@ def keeping_process(film: Film, vendor: Vendor) -> "subprocess.Popen[bytes]":
         cwd=ROOT,
         env={**os.environ, **database_environment(), "SANDBOX_URL": vendor.url},
     )
-
-
-def wait_until(look: Any) -> None:
-    """Wait until there is something to see."""
-    give_up_at = time.monotonic() + 60
-    while not look():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.02)
 
 
 def test_halves_of_films_that_nobody_keeps_any_more_are_cleared(

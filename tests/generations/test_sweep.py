@@ -49,6 +49,7 @@ from tests.factories import ACTOR, fund, make_generation, make_provider_key
 from tests.support.races import race
 from tests.support.steps import Trap, empty_queue, queued
 from tests.support.vendor import TASKS, Exchange, Vendor, drop
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
 
@@ -149,10 +150,7 @@ def test_p27_the_next_sweep_starts_while_the_last_answers_hang(
     first = threading.Thread(target=sweep)
     first.start()
     gate.wait()
-    give_up_at = time.monotonic() + 20
-    while names() != ["sweep"]:
-        assert time.monotonic() < give_up_at
-        time.sleep(0.05)
+    until(lambda: names() == ["sweep"])
     assert first.is_alive(), "it was not hanging"
     other = working(alice, vendor)
     vendor.fail(other.upstream_id or "")

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import until
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0  # Seconds until a test gives up; the expected waits are tenths of one.
 
@@ -93,7 +95,7 @@ class Started:
 
     def wait_for(self, name: str, event: str, *, count: int = 1) -> int:
         """Wait until `event` was noted `count` times; return the process id of that time."""
-        wait_until(lambda: len(self.events(name, event)) >= count)
+        until(lambda: len(self.events(name, event)) >= count)
         return self.events(name, event)[count - 1][0]
 
     def wait_for_all_roles(self, name: str, *, count: int = 1) -> list[int]:
@@ -152,7 +154,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for process in running:
         process.kill()
         process.communicate(timeout=PATIENCE)
-    wait_until(lambda: not alive(tmp_path))
+    until(lambda: not alive(tmp_path))
 
 
 def alive(folder: Path) -> list[int]:
@@ -167,14 +169,6 @@ def alive(folder: Path) -> list[int]:
             if str(folder).encode() in words:
                 found.append(int(entry.name))
     return found
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until `condition` holds; fail the test when it does not come true."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
 
 
 def test_sigterm_ends_everything_in_order_and_exits_with_success(start: Start) -> None:
@@ -227,7 +221,7 @@ def test_nothing_is_left_behind_when_the_supervisor_is_killed(start: Start) -> N
     masters = [started.wait_for_all_roles(name)[0] for name in ("web", "worker")]
 
     started.process.kill()
-    wait_until(lambda: not alive(started.folder))
+    until(lambda: not alive(started.folder))
 
     told = started.events("web", "told") + started.events("worker", "told")
     assert sorted(pid for pid, _ in told) == sorted(masters), "masters are asked before the kill"
@@ -239,7 +233,7 @@ def test_nothing_stubborn_is_left_behind_when_the_supervisor_is_killed(start: St
 
     started.process.kill()
 
-    wait_until(lambda: not alive(started.folder))
+    until(lambda: not alive(started.folder))
 
 
 def test_a_child_that_does_not_obey_is_killed_after_the_grace(start: Start) -> None:
@@ -334,7 +328,7 @@ def test_a_silent_child_that_is_not_to_be_replaced_is_left_alone(start: Start) -
 def test_readiness_is_announced_once(start: Start) -> None:
     started = start(web="plain")
     first = started.wait_for_all_roles("web")
-    wait_until((started.folder / "healthy").exists)
+    until((started.folder / "healthy").exists)
     os.kill(first[0], signal.SIGKILL)
     started.wait_for_all_roles("web", count=2)
 
@@ -347,7 +341,7 @@ def test_the_health_file_is_touched_only_while_all_children_are_well(start: Star
     started = start(web="plain", worker="plain", patience=0.5)
     master = started.wait_for_all_roles("web")[0]
     health_file = started.folder / "healthy"
-    wait_until(health_file.exists)
+    until(health_file.exists)
 
     os.killpg(master, signal.SIGSTOP)
     time.sleep(1.0)
@@ -356,7 +350,7 @@ def test_the_health_file_is_touched_only_while_all_children_are_well(start: Star
 
     assert not health_file.exists()
     os.killpg(master, signal.SIGCONT)
-    wait_until(health_file.exists)
+    until(health_file.exists)
 
 
 @pytest.fixture
@@ -379,7 +373,7 @@ def site(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     yield process
     process.kill()
     process.communicate(timeout=PATIENCE)
-    wait_until(lambda: not alive(tmp_path))
+    until(lambda: not alive(tmp_path))
 
 
 def free_port() -> int:
@@ -417,4 +411,4 @@ def test_the_site_leaves_nothing_behind_when_it_is_killed(
 
     site.kill()
 
-    wait_until(lambda: not alive(tmp_path))
+    until(lambda: not alive(tmp_path))

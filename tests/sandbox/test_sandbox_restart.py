@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.waiting import until
+
 
 def children_of(pid: int) -> list[int]:
     """Return the live children of a process."""
@@ -28,15 +30,6 @@ def gone(pid: int, seconds: float = 10) -> bool:
     return False
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 20) -> Any:
-    give_up_at = time.monotonic() + seconds
-    while time.monotonic() < give_up_at:
-        if result := condition():
-            return result
-        time.sleep(0.03)
-    raise AssertionError("it never came true")
-
-
 def test_a_killed_server_loses_nothing_and_goes_on(
     launch: Callable[..., Any], connect: Callable[..., Any]
 ) -> None:
@@ -49,7 +42,7 @@ def test_a_killed_server_loses_nothing_and_goes_on(
     waiting = client.accepted(seed=11)
     failing = client.accepted("[sandbox:slow=2][sandbox:fail] a lake")
     stuck = client.accepted("[sandbox:stuck] a lake")
-    wait_until(lambda: client.task(rendering)["status"] == "processing")
+    until(lambda: client.task(rendering)["status"] == "processing")
     spent = client.credits()["total_consumed"]
     first.kill()
 
@@ -75,7 +68,7 @@ def test_a_renderer_dies_with_a_killed_server(
     vendor = launch()
     client = connect(vendor)
     client.accepted(resolution="1080p", duration=12)
-    (renderer,) = wait_until(lambda: children_of(vendor.process.pid))
+    (renderer,) = until(lambda: children_of(vendor.process.pid))
     vendor.kill()
     assert gone(renderer)
 
@@ -86,7 +79,7 @@ def test_a_renderer_that_dies_is_replaced(
     vendor = launch()
     client = connect(vendor)
     task_id = client.accepted(seed=None, duration=5)
-    (renderer,) = wait_until(lambda: children_of(vendor.process.pid))
+    (renderer,) = until(lambda: children_of(vendor.process.pid))
     os.kill(renderer, signal.SIGKILL)
     assert client.ended(task_id)["status"] == "completed"
 
@@ -111,7 +104,7 @@ def test_sigterm_stops_cleanly(launch: Callable[..., Any], connect: Callable[...
     vendor = launch()
     client = connect(vendor)
     client.accepted(resolution="1080p", duration=12)
-    (renderer,) = wait_until(lambda: children_of(vendor.process.pid))
+    (renderer,) = until(lambda: children_of(vendor.process.pid))
     assert vendor.stop() == 0
     assert gone(renderer)
 

@@ -21,7 +21,8 @@ from psycopg.rows import dict_row
 from platform_site.cipher import generate_key
 from platform_site.supervisor import keeper
 from tests.support.api import GENERATIONS, generation_body
-from tests.support.site import CHEAP, ROOT, until
+from tests.support.site import CHEAP, ROOT
+from tests.support.waiting import until
 from tests.support.web import free_port
 
 _SET_UP = """

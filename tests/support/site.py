@@ -14,10 +14,10 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -26,6 +26,7 @@ from platform_site.management.commands.up import web_command
 from platform_site.supervisor import keeper
 from tests.environment import ROOT_VARIABLE as TEST_ROOT
 from tests.support.api import GENERATIONS, generation_body
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDED = frozenset({"completed", "failed"})
@@ -52,16 +53,6 @@ _MARKS = {
     "sandbox": b"-m\0sandbox",
     "up": b"manage.py\0up",
 }
-Value = TypeVar("Value")
-
-
-def until(look: Callable[[], Value], *, seconds: float = 60, pause: float = 0.05) -> Value:
-    """Look again and again until there is something to see; return it."""
-    give_up_at = time.monotonic() + seconds
-    while not (seen := look()):
-        assert time.monotonic() < give_up_at, f"waited {seconds} s in vain; last: {seen!r}"
-        time.sleep(pause)
-    return seen
 
 
 def free_port() -> int:
