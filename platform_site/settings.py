@@ -157,6 +157,8 @@ else:
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": 30_000,
+        # A process that freezes in a transaction would keep its locks until it is replaced.
+        "options": "-c idle_in_transaction_session_timeout=20s",
         **DATABASES["default"].get("OPTIONS", {}),
     }
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
