@@ -38,8 +38,9 @@ log = structlog.get_logger(__name__)
 
 _MOST_MEMORY = 6 * 1024**3
 _FREEZE_SECONDS = 180.0  # a cluster is missed after 90 s of silence
+# Both with a quarter of a second more for each job.
 _BLOWS_SECONDS = 240.0  # for what is left of them once all orders are placed
-_SETTLE_SECONDS = 240.0  # and a quarter of a second for each job
+_SETTLE_SECONDS = 240.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class Course:
         self._chaos.start()
         self._callers.place_all()
         _say(f"{self._callers.accepted} orders are answered")
-        self._chaos.finish(_BLOWS_SECONDS)
+        self._chaos.finish(_BLOWS_SECONDS + len(self._plan.jobs) / 4)
         self._scene.line.become(LineState.OPEN)
         self._scene.front.is_kind = True
         _say(f"{sum(self._chaos.dealt.values())} blows are dealt")
