@@ -150,7 +150,7 @@ def test_p27_the_next_sweep_starts_while_the_last_answers_hang(
     first = threading.Thread(target=sweep)
     first.start()
     gate.wait()
-    until(lambda: names() == ["sweep"])
+    until(lambda: names() == ["sweep"], seconds=20)
     assert first.is_alive(), "it was not hanging"
     other = working(alice, vendor)
     vendor.fail(other.upstream_id or "")

@@ -95,7 +95,7 @@ class Started:
 
     def wait_for(self, name: str, event: str, *, count: int = 1) -> int:
         """Wait until `event` was noted `count` times; return the process id of that time."""
-        until(lambda: len(self.events(name, event)) >= count)
+        until(lambda: len(self.events(name, event)) >= count, seconds=PATIENCE)
         return self.events(name, event)[count - 1][0]
 
     def wait_for_all_roles(self, name: str, *, count: int = 1) -> list[int]:
@@ -154,7 +154,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for process in running:
         process.kill()
         process.communicate(timeout=PATIENCE)
-    until(lambda: not alive(tmp_path))
+    until(lambda: not alive(tmp_path), seconds=PATIENCE)
 
 
 def alive(folder: Path) -> list[int]:
@@ -221,7 +221,7 @@ def test_nothing_is_left_behind_when_the_supervisor_is_killed(start: Start) -> N
     masters = [started.wait_for_all_roles(name)[0] for name in ("web", "worker")]
 
     started.process.kill()
-    until(lambda: not alive(started.folder))
+    until(lambda: not alive(started.folder), seconds=PATIENCE)
 
     told = started.events("web", "told") + started.events("worker", "told")
     assert sorted(pid for pid, _ in told) == sorted(masters), "masters are asked before the kill"
@@ -233,7 +233,7 @@ def test_nothing_stubborn_is_left_behind_when_the_supervisor_is_killed(start: St
 
     started.process.kill()
 
-    until(lambda: not alive(started.folder))
+    until(lambda: not alive(started.folder), seconds=PATIENCE)
 
 
 def test_a_child_that_does_not_obey_is_killed_after_the_grace(start: Start) -> None:
@@ -328,7 +328,7 @@ def test_a_silent_child_that_is_not_to_be_replaced_is_left_alone(start: Start) -
 def test_readiness_is_announced_once(start: Start) -> None:
     started = start(web="plain")
     first = started.wait_for_all_roles("web")
-    until((started.folder / "healthy").exists)
+    until((started.folder / "healthy").exists, seconds=PATIENCE)
     os.kill(first[0], signal.SIGKILL)
     started.wait_for_all_roles("web", count=2)
 
@@ -341,7 +341,7 @@ def test_the_health_file_is_touched_only_while_all_children_are_well(start: Star
     started = start(web="plain", worker="plain", patience=0.5)
     master = started.wait_for_all_roles("web")[0]
     health_file = started.folder / "healthy"
-    until(health_file.exists)
+    until(health_file.exists, seconds=PATIENCE)
 
     os.killpg(master, signal.SIGSTOP)
     time.sleep(1.0)
@@ -350,7 +350,7 @@ def test_the_health_file_is_touched_only_while_all_children_are_well(start: Star
 
     assert not health_file.exists()
     os.killpg(master, signal.SIGCONT)
-    until(health_file.exists)
+    until(health_file.exists, seconds=PATIENCE)
 
 
 @pytest.fixture
@@ -373,7 +373,7 @@ def site(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     yield process
     process.kill()
     process.communicate(timeout=PATIENCE)
-    until(lambda: not alive(tmp_path))
+    until(lambda: not alive(tmp_path), seconds=PATIENCE)
 
 
 def free_port() -> int:
@@ -411,4 +411,4 @@ def test_the_site_leaves_nothing_behind_when_it_is_killed(
 
     site.kill()
 
-    until(lambda: not alive(tmp_path))
+    until(lambda: not alive(tmp_path), seconds=PATIENCE)

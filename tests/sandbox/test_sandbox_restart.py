@@ -42,7 +42,7 @@ def test_a_killed_server_loses_nothing_and_goes_on(
     waiting = client.accepted(seed=11)
     failing = client.accepted("[sandbox:slow=2][sandbox:fail] a lake")
     stuck = client.accepted("[sandbox:stuck] a lake")
-    until(lambda: client.task(rendering)["status"] == "processing")
+    until(lambda: client.task(rendering)["status"] == "processing", seconds=20)
     spent = client.credits()["total_consumed"]
     first.kill()
 
@@ -68,7 +68,7 @@ def test_a_renderer_dies_with_a_killed_server(
     vendor = launch()
     client = connect(vendor)
     client.accepted(resolution="1080p", duration=12)
-    (renderer,) = until(lambda: children_of(vendor.process.pid))
+    (renderer,) = until(lambda: children_of(vendor.process.pid), seconds=20)
     vendor.kill()
     assert gone(renderer)
 
@@ -79,7 +79,7 @@ def test_a_renderer_that_dies_is_replaced(
     vendor = launch()
     client = connect(vendor)
     task_id = client.accepted(seed=None, duration=5)
-    (renderer,) = until(lambda: children_of(vendor.process.pid))
+    (renderer,) = until(lambda: children_of(vendor.process.pid), seconds=20)
     os.kill(renderer, signal.SIGKILL)
     assert client.ended(task_id)["status"] == "completed"
 
@@ -104,7 +104,7 @@ def test_sigterm_stops_cleanly(launch: Callable[..., Any], connect: Callable[...
     vendor = launch()
     client = connect(vendor)
     client.accepted(resolution="1080p", duration=12)
-    (renderer,) = until(lambda: children_of(vendor.process.pid))
+    (renderer,) = until(lambda: children_of(vendor.process.pid), seconds=20)
     assert vendor.stop() == 0
     assert gone(renderer)
 
