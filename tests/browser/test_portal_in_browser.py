@@ -50,7 +50,9 @@ def until(page: Page, condition: str) -> None:
 
 def clipboard(page: Page) -> str:
     """Return what was copied."""
-    page.evaluate("void navigator.clipboard.readText().then(text => { window.copied = text })")
+    page.evaluate(
+        "window.copied = void navigator.clipboard.readText().then(text => { window.copied = text })"
+    )
     until(page, "window.copied !== undefined")
     copied: str = page.evaluate("window.copied")
     return copied
