@@ -151,8 +151,14 @@ def assert_nothing_twice(installation: Installation, receiver: Vendor, jobs: Job
     doubtful = unknown(installation)
     assert {prompt for prompt in jobs if tasks[prompt] != 1} <= set(doubtful)
     assert max(tasks.values()) == 1
-    # Each move begins where the one before it ended. A job goes back to the queue when its worker
-    # froze between claim and POST.
+    # A job goes back to the queue when its worker froze between claim and POST; each move begins
+    # where the one before it ended.
+    assert not installation.sql(
+        "SELECT generation_id, from_state, to_state FROM generations_generationevent"
+        " WHERE kind = 'moved' AND (from_state, to_state) NOT IN"
+        " (('queued', 'submitting'), ('submitting', 'queued'))"
+        " GROUP BY 1, 2, 3 HAVING count(*) > 1"
+    )
     assert not installation.sql(
         "SELECT * FROM (SELECT generation_id, from_state, to_state, lag(to_state) OVER"
         " (PARTITION BY generation_id ORDER BY id) AS earlier FROM generations_generationevent"
