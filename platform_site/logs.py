@@ -10,14 +10,18 @@ import structlog
 # vendor's key may hold. Its last four stay, so that an operator can tell which key is meant.
 # A "task-…" is an id, and an alarm that names one must name it whole.
 _KEY = re.compile(r"(?<!ta)sk-[A-Za-z0-9_\-.~+/=:@#$%^*|!?]{4,}(?<![.:!?])")
+# Whoever knows one of these addresses may use it: Django logs it whole when it answers 404.
+_ADDRESS = re.compile(r"(/(?:approvals|callbacks|films|uploads)/)[\w:-]{32,}")
 _SECRET_NAMES = frozenset(
     {"authorization", "password", "secret", "token", "api_key", "provider_key_secret", "cookie"}
 )
 
 
 def redact(text: str) -> str:
-    """Return `text` with everything that looks like a key cut down to its last four characters."""
-    return _KEY.sub(lambda found: f"sk-…{found.group()[-4:]}", text)
+    """Return `text` with what looks like a key cut down to its last four characters, and without
+    the tokens of addresses that open to whoever knows them.
+    """
+    return _ADDRESS.sub(r"\1…", _KEY.sub(lambda found: f"sk-…{found.group()[-4:]}", text))
 
 
 def redact_event(_logger: object, _name: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:

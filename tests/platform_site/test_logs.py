@@ -4,11 +4,13 @@ import io
 import json
 import logging
 import logging.config
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import structlog
+from django.test import Client
 
 from platform_site.cipher import Secret
 from platform_site.logs import logging_config, redact
@@ -59,6 +61,17 @@ def test_a_key_is_cut_down_to_its_last_four(key: str, around: str) -> None:
 )
 def test_other_words_stay(text: str) -> None:
     assert redact(text) == text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/callbacks/{}", "/films/{}.mp4", "/uploads/{}.png"])
+def test_p30_no_address_that_opens_to_whoever_knows_it_is_logged(
+    stream: io.StringIO, client: Client, path: str
+) -> None:
+    token = secrets.token_urlsafe(32)
+    assert client.get(path.format(token)).status_code in {404, 405}
+    assert path.partition("{")[0] in stream.getvalue()
+    assert token not in stream.getvalue()
 
 
 class Holder:
