@@ -88,6 +88,20 @@ def ended(installation: Installation) -> int:
     return int(row["n"])
 
 
+def kill_idle_worker(host: Host, cluster: str) -> None:
+    """Kill a worker that waits with its queue's read lock: no successor will ever get that."""
+    [worker, _monitor, _pusher] = host.workers(cluster)
+
+    def last_beat() -> Any:
+        [at] = [row["beaten_at"] for row in beating(host.installation) if row["id"] == cluster]
+        return at
+
+    # Right after a beat: it has nothing to do until the next one.
+    earlier = last_beat()
+    until(lambda: last_beat() > earlier)
+    os.kill(worker, signal.SIGKILL)
+
+
 def let_claims_run_out(installation: Installation) -> None:
     """Let the time pass that a dead host's claims last."""
     past = "now() - interval '1 second'"
@@ -119,9 +133,7 @@ def test_p21_p26_two_hosts_share_one_queue_and_one_dies(
 
     first = Host(installation, "first", port=installation.web_port)
     start(first)
-    # Killed while it waits for work, with the queue's read lock: no successor will ever get that.
-    films = first.cluster("all", "films")
-    os.kill(first.workers(films)[0], signal.SIGKILL)
+    kill_idle_worker(first, first.cluster("all", "films"))
     jobs |= submit(installation, receiver, [first, second], 60)
     until(lambda: ended(installation) >= 20, seconds=120)
 
