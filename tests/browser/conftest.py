@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"
@@ -29,6 +29,7 @@ FLAGS = (
     "--disable-sync",
 )
 START_SECONDS = 90
+HTMX_GOT_NO_REPLY = {"htmx:afterRequest", "htmx:sendError", "htmx:sendAbort"}
 
 # A team without credits whose owner is a stranger to the demo team, a member of the demo team who
 # may spend 60 credits a day, and one person who is in both teams.
@@ -128,15 +129,23 @@ class Desk:
         page.set_default_timeout(15_000)
         page.on("console", self._note)
         page.on("pageerror", lambda error: self.problems.append(f"{page.url}: {error}"))
+        page.on("requestfailed", self._note_failure)
         if who and who not in self.states:
             self._sign_in(page, who)
             self.states[who] = context.storage_state()
         return page
 
     def _note(self, message: Any) -> None:
-        # A page that is itself a 404 is reported by the browser as one failed resource.
-        if message.type == "error" and "status of 404" not in message.text:
+        # A page that is itself a 404 is reported by the browser as one failed resource; what htmx
+        # says of a request without a reply, `_note_failure` says better.
+        known = "status of 404" in message.text or message.text in HTMX_GOT_NO_REPLY
+        if message.type == "error" and not known:
             self.problems.append(f"{message.location.get('url')}: {message.text}")
+
+    def _note_failure(self, request: Request) -> None:
+        # Leaving a page breaks off what it was asking for.
+        if request.failure != "net::ERR_ABORTED":
+            self.problems.append(f"{request.url}: {request.failure}")
 
     def _sign_in(self, page: Page, who: str) -> None:
         login = self.installation.logins[who]
@@ -184,11 +193,9 @@ def desk(
     """Open pages as somebody; fail when any of them logged an error or broke the CSP."""
     desk = Desk(chromium, installation, states)
     yield desk.as_
-    # What is under way when a page is closed breaks off, and htmx logs that as an error.
-    problems = list(desk.problems)
     for context in desk.contexts:
         context.close()
-    assert problems == []
+    assert desk.problems == []
 
 
 @contextmanager
