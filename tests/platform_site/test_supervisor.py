@@ -306,10 +306,10 @@ def test_a_frozen_group_is_replaced_when_its_beat_is_stale(start: Start) -> None
 
 
 def test_a_group_that_keeps_beating_is_left_alone(start: Start) -> None:
-    started = start(worker="plain", patience=1.0, replace_when_silent=True)
+    started = start(worker="plain", patience=3.0, replace_when_silent=True)
     started.wait_for_all_roles("worker")
 
-    time.sleep(2.5)
+    time.sleep(4.5)
 
     assert len(started.events("worker", "master")) == 1
 
