@@ -223,9 +223,9 @@ def test_p05_p23_a_worker_killed_while_it_waits_for_others(
     reach(parts, jobs["queued"], "processing")
     stage.finish("queued")
     assert_whole(parts, stage, jobs)
-    first, second = until(lambda: wire.calls_to(HOOK)[1:] and wire.calls_to(HOOK))
-    assert first.headers["webhook-id"] == second.headers["webhook-id"]
-    assert first.body == second.body
+    # More often than twice if the first one's client was slower than a receiver may be.
+    tellings = until(lambda: wire.calls_to(HOOK)[1:] and wire.calls_to(HOOK))
+    assert len({(telling.headers["webhook-id"], telling.body) for telling in tellings}) == 1
     until(
         lambda: parts.sql("SELECT state FROM accounts_webhookdelivery") == [{"state": "delivered"}]
     )

@@ -7,7 +7,7 @@ from typing import TypeVar
 Value = TypeVar("Value")
 
 
-def until(look: Callable[[], Value], *, seconds: float = 60, pause: float = 0.05) -> Value:
+def until(look: Callable[[], Value | None], *, seconds: float = 60, pause: float = 0.05) -> Value:
     """Look again and again until there is something to see; return it."""
     give_up_at = time.monotonic() + seconds
     while not (seen := look()):
