@@ -5,7 +5,6 @@ serves many steps at once: the jobs do not know of each other.
 """
 
 import socket
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,18 +92,6 @@ def film_file(wire: Vendor) -> Reply:
 def files_of(site: Site, task_id: str) -> list[str]:
     """Return the names of what is stored for a task's film."""
     return [name for name in site.stored_files() if UUID(task_id).hex in name]
-
-
-@contextmanager
-def writes_blocked(site: Site) -> Iterator[None]:
-    """Hold the database's only write lock: whoever wants to commit must wait."""
-    connection = sqlite3.connect(site.folder / "dailies.sqlite3", timeout=30, isolation_level=None)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        connection.rollback()
-        connection.close()
 
 
 @contextmanager
@@ -258,7 +245,7 @@ def test_p21_p39_a_worker_killed_between_the_world_and_its_database(
             key["endpoint"],
             key["id"],
         )
-        with writes_blocked(parts):
+        with parts.writes_blocked():
             open_all(gates)
             until(lambda: "upstream-accepted" in wire.tasks)
             until(lambda: len(files_of(parts, jobs["stored"])) == 3)

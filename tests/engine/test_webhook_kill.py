@@ -1,27 +1,12 @@
 """A courier killed -9 between the receiver's answer and its own note of it."""
 
-import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from tests.support.site import Site
 from tests.support.vendor import CREATE, Vendor, refuse
 from tests.support.waiting import until
 
 HOOK = "/hooks/killed"
-
-
-@contextmanager
-def writes_blocked(site: Site) -> Iterator[None]:
-    """Hold the database's only write lock: whoever wants to commit must wait."""
-    connection = sqlite3.connect(site.folder / "dailies.sqlite3", timeout=30, isolation_level=None)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        connection.rollback()
-        connection.close()
 
 
 def test_p22_a_webhook_that_was_answered_and_not_noted_comes_twice_under_one_id(
@@ -33,7 +18,7 @@ def test_p22_a_webhook_that_was_answered_and_not_noted_comes_twice_under_one_id(
     parts.start("worker")
     parts.submit("killed", callback_url=f"{wire.url}{HOOK}")
     gate.wait()
-    with writes_blocked(parts):
+    with parts.writes_blocked():
         gate.open()
         time.sleep(0.5)  # The answer is read, and waits to be written.
         parts.kill("worker")

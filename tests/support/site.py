@@ -222,6 +222,16 @@ class Site:
         finally:
             connection.close()
 
+    @contextmanager
+    def writes_blocked(self) -> Iterator[None]:
+        """Hold the database's only write lock: whoever wants to commit must wait."""
+        with self.database() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            finally:
+                connection.rollback()
+
     def sql(self, statement: str, *values: object) -> list[Mapping[str, Any]]:
         """Run one statement and return its rows."""
         with self.database() as connection:
