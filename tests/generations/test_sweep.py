@@ -50,6 +50,7 @@ from tests.support.races import race
 from tests.support.steps import Trap, empty_queue, queued
 from tests.support.vendor import TASKS, Exchange, Vendor, drop
 from tests.support.waiting import until
+from tests.support.working import long_due, working
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
 
@@ -68,10 +69,6 @@ def provider_key(team: Team, vendor: Vendor) -> ProviderKey:
 
 def read_meter_at(at: datetime) -> None:
     ProviderKey.objects.update(next_sample_at=at)
-
-
-def working(membership: Membership, vendor: Vendor) -> Generation:
-    return make_generation(membership, State.PROCESSING, upstream_id=vendor.add_task())
 
 
 def names() -> list[str]:
@@ -170,21 +167,13 @@ def let_clusters_work(count: int) -> None:
         beat(cluster)
 
 
-def overdue(count: int, membership: Membership, vendor: Vendor) -> list[Generation]:
-    """Jobs that have been due for a minute."""
-    fund(membership.team, 100 * count)
-    jobs = [working(membership, vendor) for _ in range(count)]
-    Generation.objects.update(next_poll_at=timezone.now() - timedelta(minutes=1))
-    return jobs
-
-
 def test_a_second_sweep_helps_only_while_rows_wait_and_another_cluster_works(
     alice: Membership, vendor: Vendor
 ) -> None:
     acquire(LEASE, "first", now=timezone.now(), life=timedelta(minutes=5))
     let_clusters_work(2)
     assert run_sweep(run_seconds=0.3) is False, "nothing waits"
-    [job] = overdue(1, alice, vendor)
+    [job] = long_due(1, alice, vendor)
     vendor.fail(job.upstream_id or "")
     make_generation(alice)
     let_clusters_work(1)
@@ -203,7 +192,7 @@ def test_a_sweep_that_falls_behind_calls_for_help_and_has_a_successor(
     alice: Membership, vendor: Vendor
 ) -> None:
     gate = vendor.gate()
-    for job in overdue(QUICK_ASKERS * 4, alice, vendor):
+    for job in long_due(QUICK_ASKERS * 4, alice, vendor):
         vendor.always(f"{TASKS}{job.upstream_id}", gate.before(drop))
     let_clusters_work(2)
     empty_queue()
@@ -217,7 +206,7 @@ def test_a_sweep_that_falls_behind_calls_for_help_and_has_a_successor(
 def test_p26_sweeps_at_once_share_the_rows_and_ask_each_once(
     alice: Membership, vendor: Vendor
 ) -> None:
-    jobs = overdue(120, alice, vendor)
+    jobs = long_due(120, alice, vendor)
     for job in jobs:
         vendor.fail(job.upstream_id or "")
     let_clusters_work(3)
@@ -232,7 +221,7 @@ def test_p26_sweeps_at_once_share_the_rows_and_ask_each_once(
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_p26_pollers_at_once_ask_about_each_row_once(alice: Membership, vendor: Vendor) -> None:
-    jobs = overdue(200, alice, vendor)
+    jobs = long_due(200, alice, vendor)
 
     def poll(_number: int) -> None:
         poller = Poller()
@@ -252,7 +241,7 @@ def test_a_sweep_that_is_told_to_stop_hands_back_and_hands_over(
     alice: Membership, vendor: Vendor
 ) -> None:
     gate = vendor.gate()
-    jobs = overdue(60, alice, vendor)
+    jobs = long_due(60, alice, vendor)
     for job in jobs:
         vendor.always(f"{TASKS}{job.upstream_id}", gate.before(drop))
     empty_queue()
