@@ -55,7 +55,7 @@ def test_a_link_dies_after_its_life(
     client = connect(launch(SANDBOX_LINK_LIFE="5"))
     (url,) = client.film()["output"]["urls"]
     assert httpx.get(url).status_code == 200
-    until(lambda: httpx.get(url).status_code == 403)
+    until(lambda: httpx.get(url).status_code == 403, seconds=10)
 
 
 def test_links_follow_the_host_of_the_create_call_or_the_set_origin(

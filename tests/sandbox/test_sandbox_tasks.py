@@ -102,11 +102,17 @@ def test_the_books_add_up_over_all_keys(client: Any) -> None:
 
 def test_the_server_answers_while_it_renders(client: Any) -> None:
     task_id = client.accepted(resolution="1080p", duration=5, seed=None)
+    slowest = 0.0
     polls = 0
     while client.task(task_id)["status"] in ("pending", "processing") and polls < 40:
+        started = time.perf_counter()
+        client.task(task_id)
+        slowest = max(slowest, time.perf_counter() - started)
         polls += 1
         time.sleep(0.02)
     assert polls > 10
+    client.ended(task_id)
+    assert slowest < client.book_entry(task_id)["render_seconds"] / 2
 
 
 def test_the_server_says_that_it_is_well(client: Any) -> None:

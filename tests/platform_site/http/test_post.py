@@ -53,12 +53,15 @@ def test_p31_an_endless_reply_is_read_up_to_the_cap_only(
         visit.reply(500, b"", Content_Length="")
         while True:
             visit.wfile.write(b"no" * 1000)
+            written.append(2000)
 
+    written: list[int] = []
     server.answers["/hook"] = endless
 
     reply = post_json(client, f"{server.origin}/hook", b"{}", {})
 
     assert (reply.status, len(reply.snippet)) == (500, 1000)
+    assert sum(written) < 16_000_000, "more than what the kernel takes in advance"
 
 
 def test_a_reply_that_breaks_off_still_counts(server: LocalServer, client: GuardedClient) -> None:
@@ -72,8 +75,12 @@ def test_a_reply_that_breaks_off_still_counts(server: LocalServer, client: Guard
 def test_a_receiver_that_says_nothing_fails_at_the_deadline_and_may_have_got_it(
     server: LocalServer,
 ) -> None:
+    def hesitate(visit: Visit) -> None:
+        if not over.wait(5):
+            visit.reply(200)
+
     over = threading.Event()
-    server.answers["/hook"] = lambda visit: over.wait()
+    server.answers["/hook"] = hesitate
 
     with (
         # Without a deadline it would wait for ever.
