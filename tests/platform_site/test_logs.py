@@ -64,7 +64,9 @@ def test_other_words_stay(text: str) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("path", ["/callbacks/{}", "/films/{}.mp4", "/uploads/{}.png"])
+@pytest.mark.parametrize(
+    "path", ["/callbacks/{}", "/films/{}.mp4", "/films/{}-last.jpg", "/uploads/{}.png"]
+)
 def test_p30_no_address_that_opens_to_whoever_knows_it_is_logged(
     stream: io.StringIO, client: Client, path: str
 ) -> None:
