@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+
+from tests.support.web import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"
@@ -202,7 +203,7 @@ def desk(
 
 @contextmanager
 def _running(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    port, sandbox_port = _free_port(), _free_port()
+    port, sandbox_port = free_port(), free_port()
     url = f"http://127.0.0.1:{port}"
     taken_over = {"PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV", "TMPDIR"}
     environment = {name: os.environ[name] for name in taken_over & set(os.environ)} | {
@@ -249,10 +250,3 @@ def _wait_until_ready(up: "subprocess.Popen[bytes]", url: str, log: Path) -> Non
 
 def _manage(environment: dict[str, str], *arguments: str) -> str:
     return Installation("", environment, {}, "").manage(*arguments)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
