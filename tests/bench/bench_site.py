@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from django.core.management import call_command
 from django.db import transaction
@@ -21,8 +20,7 @@ from tests.factories import (
     make_provider_key,
     make_team,
 )
-
-CHEAP: dict[str, Any] = {"duration": 4, "resolution": "480p", "generate_audio": False}
+from tests.support.working import CHEAP
 
 
 def make_site(vendor_url: str) -> Membership:

@@ -21,9 +21,10 @@ from generations.expectations import expectations_of_site, kind_of
 from generations.lifecycle import State
 from generations.models import CallbackReceipt, Generation
 from generations.services.sweep import run_sweep
-from tests.bench.bench_site import CHEAP, jobs_in_flight, make_site
+from tests.bench.bench_site import jobs_in_flight, make_site
 from tests.factories import make_generation
 from tests.support.web import WebServer, running_web_server
+from tests.support.working import CHEAP
 
 JOBS, STUCK = 1000, 100
 HISTORY = 100

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -25,9 +24,9 @@ from tests.support.races import race
 from tests.support.steps import empty_queue, poll_due, run_queue
 from tests.support.submits import submit
 from tests.support.vendor import CREATE, TASKS, Exchange, Vendor, drop, html, say
+from tests.support.working import CHEAP
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
-CHEAP: dict[str, Any] = {"duration": 4, "resolution": "480p", "generate_audio": False}
 EndDoubt = Callable[..., None]
 
 

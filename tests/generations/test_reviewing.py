@@ -32,9 +32,9 @@ from tests.support.races import race
 from tests.support.steps import make_due, poll_due, queued, run_queue
 from tests.support.submits import submit
 from tests.support.vendor import CREATE, CREDITS, TASKS, Reply, Vendor, drop, html, refuse
+from tests.support.working import CHEAP
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
-CHEAP: dict[str, Any] = {"duration": 4, "resolution": "480p", "generate_audio": False}
 Lose = Callable[[], Generation]
 
 

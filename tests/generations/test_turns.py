@@ -40,9 +40,9 @@ from tests.support.crowds import land, make_crowd
 from tests.support.races import race
 from tests.support.steps import empty_queue, queued, run_queue
 from tests.support.vendor import CREATE, Reply, Vendor, drop, refuse
+from tests.support.working import CHEAP
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
-CHEAP: dict[str, Any] = {"duration": 4, "resolution": "480p", "generate_audio": False}
 
 
 def claims(count: int, *, now: datetime | None = None) -> list[Generation]:

@@ -20,9 +20,9 @@ from tests.support.api import Api
 from tests.support.films import film_bytes
 from tests.support.steps import poll_due, queued, run_queue
 from tests.support.vendor import Vendor
+from tests.support.working import CHEAP
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
-CHEAP: dict[str, Any] = {"duration": 4, "resolution": "480p", "generate_audio": False}
 
 
 @pytest.fixture
