@@ -1,20 +1,74 @@
-"""On whose behalf something happens: carried from the edge to every entry and event (P35)."""
+"""On whose behalf something happens, and with what rights: carried from the edge to every entry
+and event (P35).
+"""
 
 from dataclasses import dataclass
+
+from accounts.models import ApiKey, Membership, User
+from accounts.roles import Permission
+from accounts.selectors import require_in
+
+IN_THE_ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A name for the books (`ada@example.com`, `system:sweep`) and the request it came with."""
+    """A name for the books, the request it came with, and where its rights lie.
+
+    Rows keep `name`. A person's is their id, which no change of address touches: `user:17`, with
+    the door they came through where it is not the portal: `user:17/api_key:5`, `user:17/admin`.
+    Others are `system:sweep`, `command:grant`, `vendor:callback`. `accounts.names` has the words
+    for people.
+
+    A member's rights are those of their role, and end at the border of `membership`'s team. Who
+    `acts_everywhere` is an administrator, a command or the site itself. Anybody else may nothing.
+    """
 
     name: str
     request_id: str = ""
+    membership: Membership | None = None
+    acts_everywhere: bool = False
 
     def __str__(self) -> str:
         """Return the name."""
         return self.name
 
+    def require(self, permission: Permission, *, team_id: int) -> None:
+        """Raise `PermissionDenied` unless the actor may do `permission` in that very team.
+
+        Services call it with the team of the row that they are about to change.
+        """
+        if not self.acts_everywhere:
+            require_in(team_id, self.membership, permission)
+
+    def is_person(self, user_id: int | None) -> bool:
+        """Return whether the actor is the member with this user's id."""
+        return self.membership is not None and self.membership.user_id == user_id
+
+
+def member_actor(
+    membership: Membership, *, request_id: str = "", api_key: ApiKey | None = None
+) -> Actor:
+    """Return a person with the rights of one membership, at the portal or by an API key."""
+    door = f"/api_key:{api_key.pk}" if api_key else ""
+    return Actor(f"user:{membership.user_id}{door}", request_id, membership)
+
+
+def operator_actor(user: User, *, request_id: str = "") -> Actor:
+    """Return an administrator in the admin, whose pages have checked what they may do."""
+    return Actor(f"user:{user.pk}/{IN_THE_ADMIN}", request_id, acts_everywhere=True)
+
+
+def person_actor(user: User, *, request_id: str = "") -> Actor:
+    """Return a person who acts on their own account, without rights in any team."""
+    return Actor(f"user:{user.pk}", request_id)
+
+
+def command_actor(command: str) -> Actor:
+    """Return whoever runs a management command."""
+    return Actor(f"command:{command}", acts_everywhere=True)
+
 
 def system_actor(part: str, *, request_id: str = "") -> Actor:
     """Return the actor for background work of `part`, such as `sweep` or `submit`."""
-    return Actor(name=f"system:{part}", request_id=request_id)
+    return Actor(f"system:{part}", request_id, acts_everywhere=True)

@@ -54,9 +54,10 @@ def require(membership: Membership | None, permission: Permission) -> None:
         raise PermissionDenied(f"Your role may not {permission}.")
 
 
-def require_in(team_id: int, membership: Membership, permission: Permission) -> None:
+def require_in(team_id: int, membership: Membership | None, permission: Permission) -> None:
     """Raise `PermissionDenied` unless the membership is of that team and carries `permission`."""
-    require(membership if membership.team_id == team_id else None, permission)
+    is_there = membership is not None and membership.team_id == team_id
+    require(membership if is_there else None, permission)
 
 
 def people_who_may(team: Team, permission: Permission) -> list[str]:

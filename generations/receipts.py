@@ -1,9 +1,11 @@
 """A generation's receipt: every credit, traced from the quote to the kept file."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 
+from accounts.names import names_of
 from billing.models import Transfer
 from generations.models import Approval, Film, Generation
 from generations.requests import UPLOAD_PATH, uploaded_token
@@ -11,7 +13,15 @@ from generations.wire import api_status, film_of
 
 
 def receipt_of(generation: Generation) -> dict[str, Any]:
-    """Return the receipt as JSON-ready data; times are unix seconds, amounts whole credits."""
+    """Return the receipt as JSON-ready data; times are unix seconds, amounts whole credits.
+
+    Actors are named as `accounts.names` does: people by the address that they have today.
+    """
+    entries, events = list(_entries(generation)), list(generation.events.order_by("id"))
+    approval = Approval.objects.filter(generation=generation).first()
+    names = names_of(
+        [*(one.actor for one in (*entries, *events)), approval.decided_by if approval else ""]
+    )
     return {
         "id": str(generation.id),
         "status": api_status(generation),
@@ -35,9 +45,9 @@ def receipt_of(generation: Generation) -> dict[str, Any]:
                 "effective_from": _time(generation.rate.effective_from),
             },
         },
-        "approval": _approval(generation),
+        "approval": _approval(approval, names) if approval else None,
         "hold": _hold(generation),
-        "entries": [_entry(entry) for entry in _entries(generation)],
+        "entries": [_entry(entry, names) for entry in entries],
         "spent": generation.hold.spent,
         "vendor": {
             "provider_key": str(generation.provider_key),
@@ -59,11 +69,11 @@ def receipt_of(generation: Generation) -> dict[str, Any]:
                 "from": event.from_state or None,
                 "to": event.to_state or None,
                 "message": event.message,
-                "actor": event.actor,
+                "actor": names[event.actor],
                 "request_id": event.request_id or None,
                 "upstream_id": event.upstream_id or None,
             }
-            for event in generation.events.order_by("id")
+            for event in events
         ],
     }
 
@@ -88,7 +98,7 @@ def _entries(generation: Generation) -> Any:
     )
 
 
-def _entry(entry: Transfer) -> dict[str, Any]:
+def _entry(entry: Transfer, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": entry.pk,
         "kind": entry.kind,
@@ -96,7 +106,7 @@ def _entry(entry: Transfer) -> dict[str, Any]:
         "from": entry.debit_account.kind,
         "to": entry.credit_account.kind,
         "at": _time(entry.created_at),
-        "actor": entry.actor,
+        "actor": names[entry.actor],
         "request_id": entry.request_id or None,
         "reason": entry.reason,
     }
@@ -123,16 +133,13 @@ def _hold(generation: Generation) -> dict[str, Any]:
     }
 
 
-def _approval(generation: Generation) -> dict[str, Any] | None:
-    approval = Approval.objects.filter(generation=generation).first()
-    if approval is None:
-        return None
+def _approval(approval: Approval, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "above": approval.above,
         "asked_at": _time(approval.asked_at),
         "decision": approval.decision,
         "decided_at": _time(approval.decided_at),
-        "decided_by": approval.decided_by or None,
+        "decided_by": names[approval.decided_by] or None,
         "reason": approval.reason,
     }
 

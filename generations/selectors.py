@@ -5,9 +5,12 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from accounts.actor import Actor
 from accounts.models import Membership, Team, User
+from accounts.roles import Permission
 from generations.errors import NoProviderKey, TaskNotFound
 from generations.models import Approval, Film, Generation, ProviderKey, Upload, VideoModel
+from platform_site.errors import PermissionDenied
 
 
 def generations_of(team: Team) -> QuerySet[Generation]:
@@ -47,6 +50,19 @@ def provider_keys_for(membership: Membership) -> QuerySet[ProviderKey]:
     """Return the keys that a member sees: their own and the team's shared one."""
     keys = ProviderKey.objects.filter(team=membership.team).exclude(state=ProviderKey.State.SEALED)
     return keys.filter(owner=membership.user) | keys.filter(owner=None)
+
+
+def permission_over(key: ProviderKey) -> Permission:
+    """Return what a member who manages this key must be allowed to do."""
+    return Permission.TEAM_KEYS if key.is_shared else Permission.OWN_KEYS
+
+
+def require_provider_key(actor: Actor, key: ProviderKey) -> None:
+    """Raise `PermissionDenied` unless the actor manages this key: their own, or the team's."""
+    is_theirs = key.is_shared or actor.acts_everywhere or actor.is_person(key.owner_id)
+    if not is_theirs:
+        raise PermissionDenied("This provider key belongs to somebody else.")
+    actor.require(permission_over(key), team_id=key.team_id)
 
 
 def waiting_approvals(team: Team) -> int:

@@ -30,7 +30,7 @@ from generations.services.storing import film_storage
 from generations.services.submission import submit_generation
 from tests.support.api import generation_body
 
-ACTOR = Actor("test")
+ACTOR = Actor("test", acts_everywhere=True)
 PASSWORD = "correct horse battery staple"  # of everybody that `make_user` makes
 _count = itertools.count(1)
 

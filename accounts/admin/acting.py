@@ -4,12 +4,12 @@ from typing import cast
 
 from django.http import HttpRequest
 
-from accounts.actor import Actor
+from accounts.actor import Actor, operator_actor
 from accounts.models import User
 from platform_site.requests import actor_request_id
 
 
 def actor_of(request: HttpRequest) -> Actor:
     """Return the signed-in administrator, for entries and events (P35)."""
-    email = cast(User, request.user).email  # the admin lets nobody else in
-    return Actor(name=f"{email} in the admin", request_id=actor_request_id(request))
+    user = cast(User, request.user)  # the admin lets nobody else in
+    return operator_actor(user, request_id=actor_request_id(request))

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
+from accounts.admin.actors import ActorNames, acted
 from accounts.models import AuditEvent
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.shown import clean, clean_json, link_to_reference, linked, moment, roomy
@@ -10,12 +11,12 @@ from platform_site.admin.typed import display
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(ReadOnlyAdmin):
+class AuditEventAdmin(ActorNames, ReadOnlyAdmin):
     """Who did what to which thing, when and why."""
 
     list_display = (
         moment("at"),
-        "actor",
+        "shown_actor",
         "action",
         linked("team"),
         "shown_subject",
@@ -27,7 +28,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
     date_hierarchy = "at"
     fields = (
         "at",
-        "actor",
+        "shown_actor",
         "action",
         "team",
         "shown_subject",
@@ -35,6 +36,8 @@ class AuditEventAdmin(ReadOnlyAdmin):
         "request_id",
         "shown_data",
     )
+
+    shown_actor = acted("actor")
 
     @display(description="subject", ordering="subject")
     def shown_subject(self, event: AuditEvent) -> str | SafeString:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.actor import Actor
 from accounts.errors import InvalidApiKey, IpNotAllowed, RateLimitExceeded
 from accounts.models import ApiKey, Membership, Team, User
+from accounts.roles import Permission
 from accounts.services.audit import record
 from platform_site.errors import InvalidRequest
 
@@ -38,9 +39,10 @@ def create_api_key(
 ) -> tuple[ApiKey, str]:
     """Create a key and return it with its text, which is shown once and stored nowhere.
 
-    Raises `InvalidRequest` when the owner is not in the team, a network does not parse or the
-    requests a minute are no sensible number.
+    Raises `PermissionDenied`, and `InvalidRequest` when the owner is not in the team, a network
+    does not parse or the requests a minute are no sensible number.
     """
+    actor.require(_needed(actor, owner.pk), team_id=team.pk)
     if not Membership.objects.filter(team=team, user=owner).exists():
         raise InvalidRequest(f"{owner} is not a member of {team}.", field="owner")
     networks = parse_networks(allowed_networks or [])
@@ -67,7 +69,8 @@ def create_api_key(
 
 @transaction.atomic
 def set_enabled(*, api_key: ApiKey, enabled: bool, actor: Actor) -> None:
-    """Switch a key on or off."""
+    """Switch a key on or off. Raises `PermissionDenied`."""
+    _require(api_key, actor)
     ApiKey.objects.filter(pk=api_key.pk).update(enabled=enabled)
     action = "api_key.enabled" if enabled else "api_key.disabled"
     record(actor=actor, action=action, team=api_key.team, subject=f"api_key:{api_key.pk}")
@@ -75,7 +78,11 @@ def set_enabled(*, api_key: ApiKey, enabled: bool, actor: Actor) -> None:
 
 @transaction.atomic
 def delete_api_key(*, api_key: ApiKey, actor: Actor) -> None:
-    """Take a key away for ever; its row stays, because generations name it."""
+    """Take a key away for good; its row stays, because generations name it.
+
+    Raises `PermissionDenied`.
+    """
+    _require(api_key, actor)
     ApiKey.objects.filter(pk=api_key.pk, deleted_at=None).update(
         deleted_at=timezone.now(), enabled=False
     )
@@ -120,6 +127,15 @@ def parse_networks(entries: list[str]) -> list[str]:
                 f"{entry!r} is neither an IP address nor a CIDR.", field="allowed_networks"
             ) from None
     return networks
+
+
+def _require(api_key: ApiKey, actor: Actor) -> None:
+    actor.require(_needed(actor, api_key.owner_id), team_id=api_key.team_id)
+
+
+def _needed(actor: Actor, owner_id: int) -> Permission:
+    """Return what one must be allowed to do with keys of this owner's."""
+    return Permission.OWN_KEYS if actor.is_person(owner_id) else Permission.TEAM_KEYS
 
 
 def _digest(text: str) -> str:

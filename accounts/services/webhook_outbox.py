@@ -21,6 +21,7 @@ from accounts.models import (
     WebhookEndpoint,
     WebhookEvent,
 )
+from accounts.names import name_of
 from accounts.roles import Permission
 from accounts.selectors import require_in
 from accounts.services.audit import record
@@ -88,7 +89,7 @@ def put_test_for_operator(
     )
     if lately.count() >= TESTS_A_MINUTE:
         raise RateLimitExceeded(f"At most {TESTS_A_MINUTE} tests a minute. Wait a moment.")
-    data = {"endpoint": endpoint.pk, "asked_by": actor.name}
+    data = {"endpoint": endpoint.pk, "asked_by": name_of(actor.name)}
     delivery = WebhookDelivery.objects.create(
         team=endpoint.team,
         endpoint=endpoint,

@@ -7,6 +7,7 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from accounts.admin.actors import ActorNames, acted
 from billing.models import Account, Hold, HoldWindow, SpendAlert, SpendWindow, Transfer
 from billing.overview import wallets_below_mark
 from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
@@ -80,7 +81,7 @@ class AccountAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Transfer)
-class TransferAdmin(ReadOnlyAdmin):
+class TransferAdmin(ActorNames, ReadOnlyAdmin):
     """Credits moving from one account to another, written once."""
 
     list_display = (
@@ -89,7 +90,7 @@ class TransferAdmin(ReadOnlyAdmin):
         linked("team"),
         "amount",
         "shown_for",
-        "actor",
+        "shown_actor",
         "shown_reason",
     )
     list_filter = ("kind", "team")
@@ -104,7 +105,7 @@ class TransferAdmin(ReadOnlyAdmin):
         "debit_account",
         "credit_account",
         "hold",
-        "actor",
+        "shown_actor",
         "shown_reason",
         "request_id",
         "idempotency_key",
@@ -114,6 +115,8 @@ class TransferAdmin(ReadOnlyAdmin):
         """Join the accounts' teams: their names are made of them."""
         rows: QuerySet[Transfer] = super().get_queryset(request)
         return rows.select_related("team", "hold", "debit_account__team", "credit_account__team")
+
+    shown_actor = acted("actor")
 
     @display(description="for", ordering="hold__reference")
     def shown_for(self, transfer: Transfer) -> str | SafeString:
@@ -135,7 +138,8 @@ class TransferInline(ReadOnlyInline):
     """The entries of a hold."""
 
     model = Transfer
-    fields = ("created_at", "kind", "amount", "actor", "shown_reason", "page")
+    fields = ("created_at", "kind", "amount", "shown_actor", "shown_reason", "page")
+    shown_actor = acted("actor")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Join the team: an entry's name is made of it."""

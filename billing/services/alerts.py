@@ -8,6 +8,7 @@ from django.db.models import F
 
 from accounts.actor import Actor
 from accounts.models import Team
+from accounts.roles import Permission
 from accounts.services.audit import record
 from billing.alerts import low_wallets
 from billing.ledger import MAX_CREDITS, open_accounts
@@ -43,8 +44,9 @@ def set_alerts(
 def set_low_mark(*, team: Team, credits: int, actor: Actor) -> None:
     """Call the team's wallet low below so many available credits; 0 never does.
 
-    Raises `InvalidRequest` for anything but a whole number of credits.
+    Raises `PermissionDenied`, and `InvalidRequest` for anything but a whole number of credits.
     """
+    actor.require(Permission.LIMITS, team_id=team.pk)
     if type(credits) is not int or not 0 <= credits <= MAX_CREDITS:
         raise InvalidRequest("The mark is a whole number of credits, 0 or more.", field="low_at")
     open_accounts(team)

@@ -28,7 +28,7 @@ def issue_api_key(
 ) -> tuple[ApiKey, str]:
     """Create a key with limits in credits an hour, a day and in total; None means no limit.
 
-    Returns the key and its text, which is shown once. Raises `InvalidRequest`.
+    Returns the key and its text, which is shown once. Raises as `create_api_key` does.
     """
     key, text = create_api_key(
         team=team,

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.admin.acting import actor_of
+from accounts.admin.actors import ActorNames, acted
 from accounts.models import ApiKey, Project, Team, User
 from accounts.selectors import membership_of
 from generations.admin.choosing import ReasonForm, one_of
@@ -31,7 +32,7 @@ _DECISION_LABELS = {
 
 
 @admin.register(Approval)
-class ApprovalAdmin(ReadOnlyAdmin, ServiceAdmin):
+class ApprovalAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
     """One question and its answer. The token of the e-mailed links stays in the database."""
 
     list_display = (
@@ -49,7 +50,6 @@ class ApprovalAdmin(ReadOnlyAdmin, ServiceAdmin):
         "generation__id__startswith",
         "generation__prompt",
         "generation__user__email",
-        "decided_by",
     )
     date_hierarchy = "asked_at"
     actions_detail = ("approve", "deny")
@@ -61,7 +61,7 @@ class ApprovalAdmin(ReadOnlyAdmin, ServiceAdmin):
         "expires_at",
         "shown_decision",
         "decided_at",
-        "decided_by",
+        "shown_decided_by",
         "shown_reason",
     )
 
@@ -71,6 +71,9 @@ class ApprovalAdmin(ReadOnlyAdmin, ServiceAdmin):
         return rows.select_related("generation__team", "generation__user").defer(
             "token", "generation__callback_token", "generation__fingerprint"
         )
+
+    actor_field = "decided_by"
+    shown_decided_by = acted("decided_by")
 
     @display(description="generation", ordering="generation__prompt")
     def shown_generation(self, approval: Approval) -> SafeString:

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.admin.acting import actor_of
+from accounts.admin.actors import ActorNames, acted
 from generations.models import CallbackReceipt, Film, GenerationEvent, Upload
 from generations.services.keeping import keep_again
 from platform_site.admin.base import ReadOnlyAdmin
@@ -162,7 +163,7 @@ def _again(film: Film, request: HttpRequest) -> str:
 
 
 @admin.register(GenerationEvent)
-class GenerationEventAdmin(ReadOnlyAdmin):
+class GenerationEventAdmin(ActorNames, ReadOnlyAdmin):
     """Every move and remark, of all generations."""
 
     list_display = (
@@ -172,7 +173,7 @@ class GenerationEventAdmin(ReadOnlyAdmin):
         "from_state",
         "to_state",
         "shown_message",
-        "actor",
+        "shown_actor",
     )
     list_filter = ("kind", "to_state")
     list_select_related = ("generation",)
@@ -186,10 +187,12 @@ class GenerationEventAdmin(ReadOnlyAdmin):
         "from_state",
         "to_state",
         "shown_message",
-        "actor",
+        "shown_actor",
         "request_id",
         "upstream_id",
     )
+
+    shown_actor = acted("actor")
 
     @display(description="message")
     def shown_message(self, event: GenerationEvent) -> SafeString:

@@ -8,6 +8,8 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts.admin.actors import acted
+from accounts.names import names_of
 from billing.models import Transfer
 from generations.admin.films import FILM_LABELS, VERDICT_LABELS, megabytes
 from generations.admin.lines import LinePages
@@ -49,8 +51,18 @@ class EventInline(ReadOnlyInline):
     """What happened, in order."""
 
     model = GenerationEvent
-    fields = ("shown_at", "kind", "from_state", "to_state", "shown_message", "actor", "upstream_id")
+    fields = (
+        "shown_at",
+        "kind",
+        "from_state",
+        "to_state",
+        "shown_message",
+        "shown_actor",
+        "upstream_id",
+    )
     verbose_name_plural = "events"
+
+    shown_actor = acted("actor")
 
     @display(description="at")
     def shown_at(self, event: GenerationEvent) -> SafeString:
@@ -339,14 +351,16 @@ class GenerationAdmin(LinePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
     def shown_transfers(self, generation: Generation) -> str | SafeString:
         """Return the ledger's entries of its hold."""
         entries = Transfer.objects.filter(hold=generation.hold_id).select_related("team")
+        entries = entries.order_by("id")
+        names = names_of(entry.actor for entry in entries)
         rows: list[tuple[Any, ...]] = [
             (
                 to_the_second(entry.created_at),
                 link_to(entry),
-                entry.actor,
+                names[entry.actor],
                 clean(entry.reason),
             )
-            for entry in entries.order_by("id")
+            for entry in entries
         ]
         return table(("At", "Entry", "Actor", "Reason"), rows)
 

@@ -9,6 +9,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.admin.acting import actor_of
+from accounts.admin.actors import acted
 from generations.admin.choosing import ReasonForm
 from generations.models import Drift, MeterSample
 from generations.services.drifts import accept_drift
@@ -92,7 +93,7 @@ class DriftAdmin(ReadOnlyAdmin, ServiceAdmin):
         "seen_at",
         "shown_standing",
         "closed_at",
-        "closed_by",
+        "shown_closed_by",
         "shown_closing",
     )
 
@@ -102,6 +103,8 @@ class DriftAdmin(ReadOnlyAdmin, ServiceAdmin):
         return rows.select_related("provider_key__team", "provider_key__owner").defer(
             "provider_key__secret_token"
         )
+
+    shown_closed_by = acted("closed_by")
 
     @display(description="credits", ordering="credits")
     def shown_credits(self, drift: Drift) -> str:

@@ -9,6 +9,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.admin.acting import actor_of
+from accounts.admin.actors import ActorNames, acted
 from generations.models import RetentionRule, StoredFile
 from generations.services.retention import clear_retention, set_retention
 from platform_site.admin.base import ReadOnlyAdmin
@@ -20,7 +21,7 @@ _MOST = 20
 
 
 @admin.register(RetentionRule)
-class RetentionRuleAdmin(ServiceAdmin):
+class RetentionRuleAdmin(ActorNames, ServiceAdmin):
     """A team's rule; a team without one keeps its films for ever."""
 
     list_display = (
@@ -28,17 +29,20 @@ class RetentionRuleAdmin(ServiceAdmin):
         linked("team"),
         "days",
         "keep_favourites",
-        "set_by",
+        "shown_set_by",
         moment("set_at"),
     )
     list_filter = ("keep_favourites",)
     list_select_related = ("team",)
-    search_fields = ("team__name", "team__slug", "set_by")
-    fields = ("team", "days", "keep_favourites", "set_by", "set_at")
+    search_fields = ("team__name", "team__slug")
+    fields = ("team", "days", "keep_favourites", "shown_set_by", "set_at")
+
+    actor_field = "set_by"
+    shown_set_by = acted("set_by")
 
     def get_readonly_fields(self, request: HttpRequest, obj: RetentionRule | None = None) -> Any:
         """Let a stored rule stay its team's."""
-        return ("team", "set_by", "set_at") if obj else ("set_by", "set_at")
+        return ("team", "shown_set_by", "set_at") if obj else ("shown_set_by", "set_at")
 
     def save_model(self, request: HttpRequest, obj: RetentionRule, form: Any, change: bool) -> None:
         """Set the rule; it removes nothing in its first days."""

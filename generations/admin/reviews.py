@@ -15,6 +15,7 @@ from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin.acting import actor_of
+from accounts.names import name_of
 from generations.admin.choosing import ReasonForm
 from generations.admin.corrections import CorrectionButtons
 from generations.evidence import Review, reviews_of
@@ -120,7 +121,7 @@ class ReviewPages(CorrectionButtons):
         if generation.cancel_asked_at is None:
             return EMPTY
         at = to_the_second(generation.cancel_asked_at)
-        return format_html("{} by {}", at, clean(generation.cancel_asked_by))
+        return format_html("{} by {}", at, clean(name_of(generation.cancel_asked_by)))
 
     # One at a time
 

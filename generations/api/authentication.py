@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 from rest_framework.request import Request
 
-from accounts.actor import Actor
+from accounts.actor import Actor, member_actor
 from accounts.errors import InvalidApiKey
 from accounts.models import ApiKey, Membership
 from accounts.services.api_keys import authenticate_api_key
@@ -35,7 +35,5 @@ def caller_of(request: Request) -> Caller:
     )
     if membership is None:  # the owner has left the team
         raise InvalidApiKey
-    actor = Actor(
-        name=f"{key.owner.email} by API key …{key.last4}", request_id=actor_request_id(request)
-    )
+    actor = member_actor(membership, request_id=actor_request_id(request), api_key=key)
     return Caller(api_key=key, membership=membership, actor=actor)

@@ -17,7 +17,7 @@ from django.http import (
 from django.shortcuts import render, resolve_url
 from django_htmx.middleware import HtmxDetails
 
-from accounts.actor import Actor
+from accounts.actor import Actor, member_actor
 from accounts.models import Membership, User
 from accounts.roles import Permission
 from accounts.selectors import memberships_of, require, team_for
@@ -70,6 +70,33 @@ def member_required(permission: Permission) -> Callable[[View], View]:
     return decorate
 
 
+def generation_required(permission: Permission) -> Callable[[View], View]:
+    """Let in people whose role in the generation's own team carries `permission`.
+
+    The view gets the generation in place of its id. The generation may be of any of the person's
+    teams; that team, and no other, decides what they may do with it, and becomes the current one,
+    so that a link from a colleague opens whichever team was looked at last. Unknown ids and
+    strangers' are not found alike (P32).
+    """
+
+    def decorate(view: View) -> View:
+        @member_required(Permission.VIEW)
+        @wraps(view)
+        def found(
+            request: MemberRequest, generation_id: str, *args: object, **kwargs: object
+        ) -> HttpResponseBase:
+            entered = request.membership
+            generation = generation_of_person(request, generation_id)
+            require(request.membership, permission)
+            if request.membership != entered:
+                enter_team(request, request.membership)
+            return view(request, generation, *args, **kwargs)
+
+        return found
+
+    return decorate
+
+
 def current_membership(request: MemberRequest) -> Membership | None:
     """Return the membership in the team that the person chose last, else in their first one."""
     for slug in (request.session.get(TEAM_IN_SESSION), None):
@@ -81,7 +108,7 @@ def current_membership(request: MemberRequest) -> Membership | None:
 
 
 def enter_team(request: MemberRequest, membership: Membership) -> None:
-    """Make this team the current one."""
+    """Make this team the current one, for this request and the next ones."""
     request.session[TEAM_IN_SESSION] = membership.team.slug
     request.membership = membership
 
@@ -89,8 +116,8 @@ def enter_team(request: MemberRequest, membership: Membership) -> None:
 def generation_of_person(request: MemberRequest, generation_id: str) -> Generation:
     """Return a generation of the current team, or of another team of this person.
 
-    The other team becomes the current one, so that a link from a colleague opens whichever team
-    was looked at last. Raises `TaskNotFound` alike for unknown ids and strangers' (P32).
+    The request is about the generation's team from then on: `membership` is the one there. Raises
+    `TaskNotFound` alike for unknown ids and strangers' (P32).
     """
     try:
         return generation_for(request.membership.team, generation_id)
@@ -100,14 +127,14 @@ def generation_of_person(request: MemberRequest, generation_id: str) -> Generati
                 generation = generation_for(membership.team, generation_id)
             except NotFound:
                 continue
-            enter_team(request, membership)
+            request.membership = membership
             return generation
         raise
 
 
 def actor_of(request: MemberRequest) -> Actor:
-    """Return the person as the books name them."""
-    return Actor(name=request.user.email, request_id=actor_request_id(request))
+    """Return the person with their rights in the team that the request is about."""
+    return member_actor(request.membership, request_id=actor_request_id(request))
 
 
 def tell(response: HttpResponse, message: str, *, tone: str = "plain") -> HttpResponse:

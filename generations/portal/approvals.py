@@ -10,14 +10,15 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.actor import Actor
+from accounts.actor import member_actor
 from accounts.models import Membership
+from accounts.names import names_of
 from accounts.roles import Permission, role_allows
-from generations.models import Approval
+from generations.models import Approval, Generation
 from generations.portal.access import (
     MemberRequest,
     actor_of,
-    generation_of_person,
+    generation_required,
     member_required,
 )
 from generations.services.approvals import answer
@@ -33,21 +34,21 @@ _EARLIER = 20
 def index(request: MemberRequest) -> HttpResponse:
     """Show what waits, to who decides; what they asked themselves, to others."""
     asked = questions_for(request.membership)
+    decided = asked.exclude(decision=Approval.Decision.OPEN).order_by("-decided_at")
+    earlier = list(decided[:_EARLIER])
     context = {
         "waiting": asked.filter(decision=Approval.Decision.OPEN).order_by("asked_at"),
-        "earlier": asked.exclude(decision=Approval.Decision.OPEN).order_by("-decided_at")[
-            :_EARLIER
-        ],
+        "earlier": earlier,
+        "names": names_of(one.decided_by for one in earlier),
         "now": timezone.now(),
     }
     return render(request, "approvals/index.html", context)
 
 
 @require_POST
-@member_required(Permission.APPROVE)
-def decide(request: MemberRequest, generation_id: str) -> HttpResponse:
+@generation_required(Permission.APPROVE)
+def decide(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Approve or deny, once, and go back to where the button was."""
-    generation = generation_of_person(request, generation_id)
     answer(
         generation,
         request.POST.get("decision", ""),
@@ -78,7 +79,7 @@ def asked(request: HttpRequest, signed: str) -> HttpResponse:
                 approval.generation,
                 request.POST.get("decision", ""),
                 decider=member,
-                actor=Actor(member.user.email, request_id=actor_request_id(request)),
+                actor=member_actor(member, request_id=actor_request_id(request)),
                 now=timezone.now(),
                 reason=request.POST.get("reason", ""),
             )
@@ -93,6 +94,7 @@ def asked(request: HttpRequest, signed: str) -> HttpResponse:
     context = {
         "approval": approval,
         "member": member,
+        "names": names_of([approval.decided_by]),
         "problem": problem,
         "is_open": is_open(approval, now=timezone.now()),
     }

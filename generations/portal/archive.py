@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.names import name_of
 from accounts.roles import Permission
 from generations.archive import (
     kept_until,
@@ -19,7 +20,7 @@ from generations.archive import (
     retention_of,
 )
 from generations.models import Film, Generation
-from generations.portal.access import MemberRequest, actor_of, generation_of_person, member_required
+from generations.portal.access import MemberRequest, actor_of, generation_required, member_required
 from generations.portal.forms import show_error
 from generations.selectors import generation_for
 from generations.services.keeping import keep_again
@@ -72,10 +73,9 @@ def retention(request: MemberRequest) -> HttpResponse:
 
 
 @require_POST
-@member_required(Permission.SUBMIT)
-def again(request: MemberRequest, generation_id: str) -> HttpResponse:
+@generation_required(Permission.SUBMIT)
+def again(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Try to save a lost film with a fresh link of the vendor's."""
-    generation = generation_of_person(request, generation_id)
     film = film_of(generation)
     if film is None:
         raise Conflict("There is no film yet that could be lost.")
@@ -112,6 +112,7 @@ def _page(request: MemberRequest, **forms: Any) -> HttpResponse:
     initial = {"days": rule.days, "keep_favourites": rule.keep_favourites} if rule else None
     context = {
         "rule": rule,
+        "rule_set_by": name_of(rule.set_by) if rule else "",
         "soon": outliving_films(rule, by=now + WARN_AHEAD).count() if rule else 0,
         "late": [] if before else late_films(team)[:_MOST_LATE],
         "lost": [(film, may_be_tried_again(film)) for film in page[:PAGE]],

@@ -11,7 +11,7 @@ from generations.models import Generation
 from generations.portal.access import (
     MemberRequest,
     actor_of,
-    generation_of_person,
+    generation_required,
     member_required,
     tell,
 )
@@ -20,10 +20,9 @@ from generations.services.cancelling import cancel_generation, cancel_waiting
 
 
 @require_POST
-@member_required(Permission.SUBMIT)
-def cancel(request: MemberRequest, generation_id: str) -> HttpResponse:
+@generation_required(Permission.SUBMIT)
+def cancel(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Cancel, or note the wish; a list's request gets the list, any other the film's page."""
-    generation = generation_of_person(request, generation_id)
     cancel_generation(
         generation, asker=request.membership, actor=actor_of(request), now=timezone.now()
     )

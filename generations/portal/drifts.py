@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from accounts.models import Membership
-from accounts.roles import Permission, role_allows
+from accounts.roles import role_allows
 from accounts.selectors import require
 from generations.meters import KeyStanding, open_drifts, standings
 from generations.models import Drift, Generation, ProviderKey
-from generations.selectors import generations_of
+from generations.selectors import generations_of, permission_over
 from platform_site.errors import NotFound
 
 
@@ -52,7 +52,7 @@ def meters_for(membership: Membership) -> dict[int, Meter]:
                 ShownDrift(drift, [by_id[text] for text in drift.candidates if text in by_id])
                 for drift in one.drifts
             ],
-            may_accept=role_allows(membership.role, _needed(one.provider_key)),
+            may_accept=role_allows(membership.role, permission_over(one.provider_key)),
         )
         for one in mine
     }
@@ -67,16 +67,12 @@ def drift_for(membership: Membership, drift_id: int) -> Drift:
     drift = open_drifts(membership.team).filter(pk=drift_id).first()
     if drift is None or not _sees(membership, drift.provider_key):
         raise NotFound
-    require(membership, _needed(drift.provider_key))
+    require(membership, permission_over(drift.provider_key))
     return drift
 
 
 def _sees(membership: Membership, key: ProviderKey) -> bool:
     return key.is_shared or key.owner_id == membership.user_id
-
-
-def _needed(key: ProviderKey) -> Permission:
-    return Permission.TEAM_KEYS if key.is_shared else Permission.OWN_KEYS
 
 
 def _uuid(text: str) -> UUID | None:

@@ -9,10 +9,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.names import names_of
 from accounts.roles import Permission, role_allows
 from accounts.selectors import project_for
 from generations.models import Approval, Generation
-from generations.portal.access import MemberRequest, actor_of, generation_of_person, member_required
+from generations.portal.access import MemberRequest, actor_of, generation_required
 from generations.portal.archive import story_of_file
 from generations.portal.drafts import fresh_key, slots_of
 from generations.portal.library import job_of
@@ -29,10 +30,9 @@ from platform_site.errors import DailiesError
 
 
 @require_GET
-@member_required(Permission.VIEW)
-def film(request: MemberRequest, generation_id: str) -> HttpResponse:
+@generation_required(Permission.VIEW)
+def film(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Show the film and how it came about; a fragment's request gets what changes."""
-    generation = generation_of_person(request, generation_id)
     context = _context(request, generation)
     if not request.htmx:
         return render(request, "films/film.html", context)
@@ -41,10 +41,9 @@ def film(request: MemberRequest, generation_id: str) -> HttpResponse:
 
 
 @require_POST
-@member_required(Permission.SUBMIT)
-def retry(request: MemberRequest, generation_id: str) -> HttpResponse:
+@generation_required(Permission.SUBMIT)
+def retry(request: MemberRequest, earlier: Generation) -> HttpResponse:
     """Order the same film again as a new generation with a hold of its own (P15)."""
-    earlier = generation_of_person(request, generation_id)
     now = timezone.now()
     try:
         generation = submit_generation(
@@ -63,10 +62,9 @@ def retry(request: MemberRequest, generation_id: str) -> HttpResponse:
 
 
 @require_POST
-@member_required(Permission.SUBMIT)
-def favourite(request: MemberRequest, generation_id: str) -> HttpResponse:
+@generation_required(Permission.SUBMIT)
+def favourite(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Mark a film as one of the team's favourites, or take the mark away."""
-    generation = generation_of_person(request, generation_id)
     wanted = "favourite" in request.POST
     set_favourite(generation, membership=request.membership, favourite=wanted)
     if request.htmx:
@@ -75,10 +73,9 @@ def favourite(request: MemberRequest, generation_id: str) -> HttpResponse:
 
 
 @require_POST
-@member_required(Permission.SUBMIT)
-def extend(request: MemberRequest, generation_id: str) -> HttpResponse:
+@generation_required(Permission.SUBMIT)
+def extend(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Open the studio with this film's last frame as the first frame of the next."""
-    generation = generation_of_person(request, generation_id)
     upload = last_frame_as_upload(generation, membership=request.membership, now=timezone.now())
     query = urlencode({"remix": str(generation.id), "first_frame": upload_url(upload)})
     return redirect(f"{reverse('studio')}?{query}")
@@ -104,6 +101,7 @@ def _context(request: MemberRequest, generation: Generation) -> dict[str, Any]:
         "cost": cost_of(generation),
         "moments": moments_of(generation),
         "approval": asked,
+        "names": names_of([asked.decided_by] if asked else []),
         "decides": decides,
         # Who is about to decide writes a reason, and the page must not be swapped meanwhile.
         "is_live": (api_status(generation) in {"pending", "processing"} or story["is_being_saved"])

@@ -20,7 +20,7 @@ from generations.models import ProviderKey
 from generations.portal.access import MemberRequest, actor_of, member_required
 from generations.portal.drifts import Meter, drift_for, meters_for
 from generations.portal.forms import ApiKeyForm, KeyPaceForm, ProviderKeyForm, show_error
-from generations.selectors import provider_keys_for
+from generations.selectors import permission_over, provider_keys_for
 from generations.services.drifts import accept_drift
 from generations.services.provider_keys import (
     add_provider_key,
@@ -180,7 +180,7 @@ def accept_difference(request: MemberRequest, drift_id: int) -> HttpResponse:
 def _provider_key(membership: Membership, key_id: int) -> ProviderKey:
     """Return a key that the person may manage; everybody sees the team's, few may touch it."""
     key = get_object_or_404(provider_keys_for(membership), pk=key_id)
-    require(membership, Permission.TEAM_KEYS if key.is_shared else Permission.OWN_KEYS)
+    require(membership, permission_over(key))
     return key
 
 

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 from accounts.models import Membership
 from accounts.roles import Permission
 from generations.models import Generation, Priority
-from generations.portal.access import MemberRequest, actor_of, generation_of_person, member_required
+from generations.portal.access import MemberRequest, actor_of, generation_required
 from generations.services.priorities import priorities_for, set_priority
 
 _BUTTONS = {
@@ -34,10 +34,9 @@ def priority_buttons(membership: Membership, generation: Generation) -> list[Pri
 
 
 @require_POST
-@member_required(Permission.SUBMIT)
-def set_place(request: MemberRequest, generation_id: str) -> HttpResponse:
+@generation_required(Permission.SUBMIT)
+def set_place(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Move a film in line and show its page."""
-    generation = generation_of_person(request, generation_id)
     set_priority(
         generation,
         membership=request.membership,

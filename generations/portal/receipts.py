@@ -5,16 +5,16 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from accounts.roles import Permission
-from generations.portal.access import MemberRequest, generation_of_person, member_required
+from generations.models import Generation
+from generations.portal.access import MemberRequest, generation_required
 from generations.portal.words import cost_of, status_of
 from generations.receipts import receipt_of
 
 
 @require_GET
-@member_required(Permission.VIEW)
-def receipt(request: MemberRequest, generation_id: str) -> HttpResponse:
+@generation_required(Permission.VIEW)
+def receipt(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Show the receipt as a page."""
-    generation = generation_of_person(request, generation_id)
     context = {
         "generation": generation,
         "receipt": receipt_of(generation),
@@ -25,7 +25,7 @@ def receipt(request: MemberRequest, generation_id: str) -> HttpResponse:
 
 
 @require_GET
-@member_required(Permission.VIEW)
-def receipt_json(request: MemberRequest, generation_id: str) -> HttpResponse:
+@generation_required(Permission.VIEW)
+def receipt_json(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Send the receipt as the API does."""
-    return JsonResponse(receipt_of(generation_of_person(request, generation_id)))
+    return JsonResponse(receipt_of(generation))

@@ -11,7 +11,7 @@ from accounts.roles import Permission
 from generations.errors import VendorNotHeard
 from generations.evidence import decided_lately, decides_reviews, in_review_for, reviews_of
 from generations.models import Generation
-from generations.portal.access import MemberRequest, actor_of, generation_of_person, member_required
+from generations.portal.access import MemberRequest, actor_of, generation_required, member_required
 from generations.services.reviewing import decide_review, look_now
 from platform_site.errors import DailiesError, InvalidRequest
 
@@ -27,10 +27,9 @@ def index(request: MemberRequest) -> HttpResponse:
 
 
 @require_POST
-@member_required(Permission.APPROVE)
-def decide(request: MemberRequest, generation_id: str) -> HttpResponse:
+@generation_required(Permission.APPROVE)
+def decide(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Give back, count as spent, or adopt an id; a refusal stands beside what was typed."""
-    generation = generation_of_person(request, generation_id)
     try:
         decide_review(
             generation,
@@ -46,10 +45,9 @@ def decide(request: MemberRequest, generation_id: str) -> HttpResponse:
 
 
 @require_POST
-@member_required(Permission.SUBMIT)
-def look(request: MemberRequest, generation_id: str) -> HttpResponse:
+@generation_required(Permission.SUBMIT)
+def look(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Have the vendor asked at once."""
-    generation = generation_of_person(request, generation_id)
     if not in_review_for(request.membership).filter(pk=generation.pk).exists():
         return redirect("film", generation.id)
     look_now(generation, actor=actor_of(request), now=timezone.now())

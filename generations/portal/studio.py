@@ -11,7 +11,13 @@ from accounts.models import Project
 from accounts.roles import Permission
 from accounts.selectors import project_for
 from generations.models import Generation
-from generations.portal.access import MemberRequest, actor_of, generation_of_person, member_required
+from generations.portal.access import (
+    MemberRequest,
+    actor_of,
+    enter_team,
+    generation_of_person,
+    member_required,
+)
 from generations.portal.drafts import (
     FRAMES,
     Draft,
@@ -45,6 +51,7 @@ def index(request: MemberRequest) -> HttpResponse:
     source = request.GET.get("remix", "")
     if source and draft:
         draft = remix_draft(generation_of_person(request, source)) or draft
+        enter_team(request, request.membership)
     start = request.GET.get("first_frame", "")
     if start and draft:
         draft.first_frame, draft.last_frame = start, ""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from accounts.models import Membership
+from accounts.names import name_of
 from generations.lifecycle import IN_FLIGHT, State
 from generations.models import Generation
 from generations.services.cancelling import WAITING, may_cancel
@@ -50,15 +51,15 @@ def wish_of(generation: Generation) -> str:
     """Say what becomes of a wish to cancel, "" when there is none or when it came true."""
     if generation.cancel_asked_at is None:
         return ""
-    state = State(generation.state)
+    state, asker = State(generation.state), name_of(generation.cancel_asked_by)
     if state in IN_FLIGHT:
         return (
-            f"{generation.cancel_asked_by} asked to cancel it. The vendor cannot be stopped: "
+            f"{asker} asked to cancel it. The vendor cannot be stopped: "
             f"its {generation.credits:,} credits are spent only if it finishes."
         )
     if state == State.COMPLETED:
         return (
-            f"{generation.cancel_asked_by} asked to cancel it, but the vendor finished it, so its "
+            f"{asker} asked to cancel it, but the vendor finished it, so its "
             "credits are spent and the film is yours."
         )
     return ""

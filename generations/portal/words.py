@@ -1,8 +1,10 @@
-"""What people read about a generation: honest words for states, events and errors. Pure."""
+"""What people read about a generation: honest words for states, events and errors."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from accounts.names import names_of
 from generations.lifecycle import ReviewReason, State
 from generations.models import Film, Generation, GenerationEvent, Priority, ProviderKey
 from generations.places import Place
@@ -121,8 +123,10 @@ def cost_of(generation: Generation) -> Status:
 
 
 def moments_of(generation: Generation) -> list[Moment]:
-    """Tell a generation's events, oldest first."""
-    return [_moment(event, generation) for event in generation.events.all()]
+    """Return a generation's events in words, oldest first."""
+    events = list(generation.events.all())
+    names = names_of(event.actor for event in events)
+    return [_moment(event, generation, names) for event in events]
 
 
 def _sentence(text: str) -> str:
@@ -179,9 +183,9 @@ def _in_review(generation: Generation) -> Status:
     return Status("Needs review", note, "warn")
 
 
-def _moment(event: GenerationEvent, generation: Generation) -> Moment:
+def _moment(event: GenerationEvent, generation: Generation, names: Mapping[str, str]) -> Moment:
     actor = event.actor
-    who = "" if actor.startswith(("system:", "vendor:")) else actor
+    who = "" if actor.startswith(("system:", "vendor:")) else names[actor]
     word, note = _told(event, generation)
     return Moment(event, word, note, who)
 

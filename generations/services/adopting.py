@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from accounts.actor import Actor
+from accounts.roles import Permission
 from accounts.services.audit import record
 from generations.errors import VendorNotHeard
 from generations.lifecycle import DECIDED_IN_REVIEW, ReviewReason, State
@@ -28,9 +29,11 @@ def adopt_found_id(
 
     The vendor is asked with the pinned key, as about a callback's proposal; nothing else is taken
     on trust. Also for one that a person ended without an id: the vendor's word then corrects it.
-    Raises `InvalidRequest` for an id that is not the generation's, `VendorNotHeard` when the vendor
-    gave no clear answer, `Conflict` when the generation lacks no id (any more).
+    Raises `PermissionDenied` for who does not decide in its team, `InvalidRequest` for an id that
+    is not the generation's, `VendorNotHeard` when the vendor gave no clear answer, `Conflict` when
+    the generation lacks no id (any more).
     """
+    actor.require(Permission.APPROVE, team_id=generation.team_id)
     upstream_id = upstream_id.strip()
     if not reason.strip():
         raise InvalidRequest("A decision needs a reason.", field="reason")

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from accounts.actor import Actor, system_actor
 from accounts.models import Membership, Project, Team, User, WebhookEvent
+from accounts.names import name_of
 from accounts.roles import Permission
 from accounts.selectors import require_in
 from accounts.services.audit import record
@@ -41,8 +42,10 @@ def set_threshold(
 ) -> ApprovalThreshold | None:
     """Have generations above so many credits ask first, in a team, of a person or in a project.
 
-    None asks no more. Raises `InvalidRequest`. What waits already goes on waiting.
+    None asks no more. What waits already goes on waiting. Raises `PermissionDenied` and
+    `InvalidRequest`.
     """
+    actor.require(Permission.LIMITS, team_id=team.pk)
     if above is not None and (type(above) is not int or not 0 <= above <= MAX_CREDITS):
         raise InvalidRequest("A threshold is a whole number of credits, 0 or more.", field="above")
     place: dict[str, Any] = {"team": team, "user": user, "project": project}
@@ -133,6 +136,7 @@ def answer(
     reason: str = "",
 ) -> None:
     """Approve or deny, as a form's word says. Raises as both do, `InvalidRequest` otherwise."""
+    require_in(generation.team_id, decider, Permission.APPROVE)
     if decision not in {"approve", "deny"}:
         raise InvalidRequest("The decision is approve or deny.", field="decision")
     asked = Approval.objects.filter(generation=generation).first()
@@ -198,7 +202,7 @@ def _decide(
         WebhookEvent.APPROVAL_DECIDED,
         now=now,
         decision=str(decision),
-        decided_by=actor.name,
+        decided_by=name_of(actor.name),
         reason=reason,
     )
 

@@ -6,6 +6,7 @@ import structlog
 from django.db import transaction
 
 from accounts.actor import Actor, system_actor
+from accounts.roles import Permission
 from accounts.services.audit import record
 from billing.errors import InsufficientCredits, LedgerConflict
 from billing.ledger import adjust_hold
@@ -26,7 +27,8 @@ _WATCH_EVERY = timedelta(minutes=5)
 def release_doubt(generation: Generation, *, actor: Actor, reason: str, now: datetime) -> None:
     """Give the credits of a `needs_review` generation back: the vendor did not take the job.
 
-    Raises `InvalidRequest` without a reason, `Conflict` when it is not in review.
+    Raises `PermissionDenied` for who does not decide in its team, `InvalidRequest` without a
+    reason, `Conflict` when it is not in review.
     """
     _end_doubt(generation, Money.RELEASE, actor=actor, reason=reason, now=now)
 
@@ -42,7 +44,11 @@ def settle_doubt(generation: Generation, *, actor: Actor, reason: str, now: date
 def adjust(
     generation: Generation, *, spent: bool, actor: Actor, reason: str, now: datetime
 ) -> None:
-    """Correct what an ended generation cost, once. Raises as `billing.ledger.adjust_hold` does."""
+    """Correct what an ended generation cost, once.
+
+    Raises `PermissionDenied`, otherwise as `billing.ledger.adjust_hold` does.
+    """
+    actor.require(Permission.APPROVE, team_id=generation.team_id)
     with transaction.atomic():
         adjust_hold(hold_id=generation.hold_id, spent=spent, actor=actor, reason=reason, now=now)
         words = "spent after all" if spent else "given back after all"
@@ -114,6 +120,7 @@ def _log_unbooked(generation: Generation, error: DailiesError) -> None:
 def _end_doubt(
     generation: Generation, money: Money, *, actor: Actor, reason: str, now: datetime
 ) -> None:
+    actor.require(Permission.APPROVE, team_id=generation.team_id)
     if not reason.strip():
         raise InvalidRequest("A correction needs a reason.", field="reason")
     if generation.state != State.NEEDS_REVIEW:
@@ -125,7 +132,7 @@ def _end_doubt(
             money=money,
             actor=actor,
             now=now,
-            message=f"Decided by {actor}: {reason}",
+            message=f"Decided by a person: {reason}",
             error_code=DECIDED_IN_REVIEW,
             error_message=reason,
         )

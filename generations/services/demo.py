@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from accounts.actor import Actor
+from accounts.actor import command_actor
 from accounts.models import Team, User
 from accounts.roles import Role
 from accounts.services.teams import create_team, set_role
@@ -20,7 +20,7 @@ from generations.services.provider_keys import SANDBOX_KEY_START, vault_provider
 
 SLUG = "demo"
 BALANCE = 100_000
-ACTOR = Actor("command:demo")
+ACTOR = command_actor("demo")
 
 
 @transaction.atomic

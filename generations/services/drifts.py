@@ -12,6 +12,7 @@ from accounts.actor import Actor, system_actor
 from accounts.services.audit import record
 from generations.models import Drift, MeterSample
 from generations.reconciliation import GROWING, Explanation
+from generations.selectors import require_provider_key
 from platform_site.errors import Conflict, InvalidRequest
 
 log = structlog.get_logger(__name__)
@@ -62,8 +63,10 @@ def open_drift(
 def accept_drift(drift: Drift, *, actor: Actor, reason: str, now: datetime) -> None:
     """Close a drift that a person has looked into. Later drifts count from here.
 
-    Raises `InvalidRequest` without a reason and `Conflict` when it is closed already.
+    Raises `PermissionDenied` for who may not manage its key, `InvalidRequest` without a reason and
+    `Conflict` when it is closed already.
     """
+    require_provider_key(actor, drift.provider_key)
     if not reason.strip():
         raise InvalidRequest("Accepting a drift needs a reason.", field="reason")
     if not _close(drift, reason.strip()[:500], actor, now):

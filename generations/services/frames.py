@@ -5,6 +5,8 @@ from datetime import datetime
 from django.core.files.base import ContentFile
 
 from accounts.models import Membership
+from accounts.roles import Permission
+from accounts.selectors import require_in
 from generations.models import Film, Generation, Upload
 from generations.services.storing import film_storage
 from generations.services.uploads import store_upload
@@ -16,9 +18,10 @@ def last_frame_as_upload(
 ) -> Upload:
     """Store a kept film's last frame as an upload, so that the next film can start with it.
 
-    Raises `PermissionDenied`, `Conflict` when there is no film to go on from, or `Unavailable`
-    when the store fails.
+    Raises `PermissionDenied`, alike for another team's film, `Conflict` when there is no film to go
+    on from, or `Unavailable` when the store fails.
     """
+    require_in(generation.team_id, membership, Permission.SUBMIT)
     film = Film.objects.filter(generation=generation, state=Film.State.KEPT).first()
     if film is None or not film.last_frame_name:
         raise Conflict("This film has no last frame to go on from.")

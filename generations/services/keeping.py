@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.actor import Actor, system_actor
+from accounts.roles import Permission
 from generations.archive import may_be_tried_again
 from generations.media.probe import FilmFacts, UnplayableFilm
 from generations.models import Film, Generation
@@ -69,9 +70,11 @@ def keep_film(generation_id: UUID) -> None:
 def keep_again(film: Film, *, actor: Actor, now: datetime) -> None:
     """Try a lost film once more with a link that the vendor is asked for.
 
-    For clients the task stays completed without a link until the film is kept. Raises `Conflict`
-    when it is not lost, or when the provider key that could ask for it is gone.
+    For clients the task stays completed without a link until the film is kept. Raises
+    `PermissionDenied`, and `Conflict` when it is not lost, or when the provider key that could ask
+    for it is gone.
     """
+    actor.require(Permission.SUBMIT, team_id=film.generation.team_id)
     if film.state == Film.State.GIVEN_UP and not may_be_tried_again(film):
         raise Conflict("Its provider key was deleted, so nobody can ask the vendor for it.")
     with transaction.atomic():

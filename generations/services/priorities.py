@@ -5,6 +5,7 @@ from django.db import transaction
 from accounts.actor import Actor
 from accounts.models import Membership
 from accounts.roles import Permission, role_allows
+from accounts.selectors import require_in
 from generations.lifecycle import State
 from generations.models import Generation, Priority
 from generations.services.moves import remark
@@ -56,8 +57,9 @@ def set_priority(
     """Let a waiting generation go first, in turn or last of its team's.
 
     People may put off their own and take that back; managers may do all of it with everybody's.
-    Raises `PermissionDenied`, otherwise as `change_priority` does.
+    Raises `PermissionDenied`, alike for another team's, otherwise as `change_priority` does.
     """
+    require_in(generation.team_id, membership, Permission.SUBMIT)
     wanted = as_priority(priority)
     # Of what was sent the refusal says that, and not that somebody may not.
     if generation.state in WAITING and wanted not in priorities_for(membership, generation):

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.actor import Actor, system_actor
 from accounts.models import Membership, Team, User
+from accounts.names import name_of
 from accounts.roles import Permission
 from accounts.selectors import require
 from accounts.services.audit import record
@@ -20,6 +21,7 @@ from generations.models import Film, Generation, ProviderKey
 from generations.provider.client import ProviderClient
 from generations.provider.errors import ProviderError, ProviderRefused, ProviderUnavailable
 from generations.queue import enqueue_send
+from generations.selectors import require_provider_key
 from generations.services.alerting import tell_key_paused
 from generations.services.corrections import WATCH
 from generations.vault import needs_rotation, reveal, rotated, seal
@@ -113,7 +115,9 @@ def delete_provider_key(provider_key: ProviderKey, *, actor: Actor) -> None:
 
     What was ordered before is pinned to it, by its price and its limits, and still goes out with
     it (P25). What the vendor turns away then ends and is refunded: nobody will mend the key.
+    Raises `PermissionDenied`.
     """
+    require_provider_key(actor, provider_key)
     ProviderKey.objects.filter(pk=provider_key.pk).update(
         state=ProviderKey.State.SEALED, next_probe_at=None
     )
@@ -157,8 +161,10 @@ def pause_provider_key(
     """Stop sending with a key that the vendor turned away; its jobs stay queued (P36).
 
     A probe looks again after two seconds, then ever more rarely; without `probe`, as when a person
-    decides, only `resume_provider_key` ends it. False when it was paused already.
+    decides, only `resume_provider_key` ends it. False when it was paused already. Raises
+    `PermissionDenied`.
     """
+    require_provider_key(actor, provider_key)
     later: dict[str, Any] = {"next_probe_at": None}
     if probe:
         later["next_probe_at"] = timezone.now() + _probe_wait(provider_key.probes)
@@ -176,14 +182,20 @@ def pause_provider_key(
             reason=reason,
         )
         provider_key.refresh_from_db(fields=["probes", "next_probe_at"])
-        tell_key_paused(provider_key, reason=reason, by=actor.name, pause=event.pk, now=event.at)
+        tell_key_paused(
+            provider_key, reason=reason, by=name_of(actor.name), pause=event.pk, now=event.at
+        )
         log.warning("provider_key_paused", provider_key=provider_key.pk, reason=reason)
     return bool(paused)
 
 
 @transaction.atomic
 def resume_provider_key(provider_key: ProviderKey, *, actor: Actor, now: datetime) -> bool:
-    """Send with a paused key again, from its queued jobs on. False when it was not paused."""
+    """Send with a paused key again, from its queued jobs on. False when it was not paused.
+
+    Raises `PermissionDenied`.
+    """
+    require_provider_key(actor, provider_key)
     resumed = ProviderKey.objects.filter(pk=provider_key.pk, state=ProviderKey.State.PAUSED).update(
         state=ProviderKey.State.ACTIVE,
         paused_reason="",
@@ -257,9 +269,10 @@ def set_key_pace(
 ) -> None:
     """Set how many jobs a key may have at the vendor at once, and how many it sends a minute.
 
-    None sends as quickly as the vendor takes them. Raises `InvalidRequest`, or `Conflict` for a
-    deleted key. What is at the vendor already stays there, also above a lower cap.
+    None sends as quickly as the vendor takes them. Raises `PermissionDenied`, `InvalidRequest`, or
+    `Conflict` for a deleted key. What is at the vendor already stays there, also above a lower cap.
     """
+    require_provider_key(actor, provider_key)
     if type(max_in_flight) is not int or not 1 <= max_in_flight <= MOST_IN_FLIGHT:
         raise InvalidRequest(
             f"Jobs at once are a whole number from 1 to {MOST_IN_FLIGHT:,}.", field="max_in_flight"

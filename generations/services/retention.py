@@ -10,6 +10,7 @@ from django.db import transaction
 
 from accounts.actor import Actor, system_actor
 from accounts.models import Team
+from accounts.names import name_of
 from accounts.roles import Permission
 from accounts.services.audit import record
 from generations.archive import FILM_GRACE, outliving_films
@@ -35,8 +36,9 @@ def set_retention(
     """Have the team's films removed `days` days after each was kept, favourites perhaps not.
 
     Nothing is removed in the first three days of a rule that removes more than the one before.
-    Raises `InvalidRequest` unless `days` is 1 to 3650.
+    Raises `PermissionDenied`, and `InvalidRequest` unless `days` is 1 to 3650.
     """
+    actor.require(Permission.FILMS, team_id=team.pk)
     if not 1 <= days <= MAX_DAYS:
         raise InvalidRequest(f"A whole number of days from 1 to {MAX_DAYS:,}.", field="days")
     earlier = RetentionRule.objects.filter(team=team).first()
@@ -62,7 +64,11 @@ def set_retention(
 
 @transaction.atomic
 def clear_retention(*, team: Team, actor: Actor) -> None:
-    """Keep the team's films for ever again; what was removed stays removed."""
+    """Keep the team's films without a limit again; what was removed stays removed.
+
+    Raises `PermissionDenied`.
+    """
+    actor.require(Permission.FILMS, team_id=team.pk)
     if RetentionRule.objects.filter(team=team).delete()[0]:
         record(actor=actor, action="retention.cleared", team=team, subject=f"team:{team.pk}")
 
@@ -135,13 +141,14 @@ def _warn(rule: RetentionRule, *, now: datetime) -> None:
 def _tell_of_rule(rule: RetentionRule, *, actor: Actor, now: datetime) -> None:
     kept = _days(rule.days)
     but = " Favourites stay." if rule.keep_favourites else " Favourites too."
+    setter = name_of(actor.name)
     tell(
         team=rule.team,
         audience=Permission.SUBMIT,
         kind="film.retention",
         title=f"Films are kept for {kept}",
         body=(
-            f"{actor.name} has set it. A film's files are removed {kept} after it was kept, and "
+            f"{setter} has set it. A film's files are removed {kept} after it was kept, and "
             f"none before {now + FILM_GRACE:%d %B %Y}.{but}"
         ),
         key=f"film.retention:{rule.team_id}:{now.isoformat()}",

@@ -42,7 +42,8 @@ def decide_review(
     now: datetime,
     upstream_id: str = "",
 ) -> None:
-    """Release, settle or adopt, as a form's word says, for who may decide. Raises as those do."""
+    """Release, settle or adopt, as a form's word says, for who decides. Raises as those do."""
+    actor.require(Permission.APPROVE, team_id=generation.team_id)
     reason = " ".join(reason.replace("\0", "").split())[:_MAX_REASON]
     match decision:
         case "release":
@@ -58,8 +59,12 @@ def decide_review(
 def look_now(generation: Generation, *, actor: Actor, now: datetime) -> None:
     """Have the vendor asked at once: about the task, about what callbacks proposed, and its meter.
 
-    Raises `Conflict` for a generation that is not in review.
+    For who ordered it and who decides in its team. Raises `PermissionDenied`, and `Conflict` for a
+    generation that is not in review.
     """
+    is_own = actor.is_person(generation.user_id)
+    needed = Permission.SUBMIT if is_own else Permission.APPROVE
+    actor.require(needed, team_id=generation.team_id)
     if generation.state != State.NEEDS_REVIEW:
         raise Conflict("This generation is not in review.")
     with transaction.atomic():

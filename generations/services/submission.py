@@ -28,7 +28,7 @@ from generations.services.priorities import require_priority
 from generations.services.uploads import keep_uploads_alive
 from generations.services.variants import variants_that_fit
 from generations.subjects import own_subject, subjects_of
-from platform_site.errors import Conflict, DailiesError
+from platform_site.errors import Conflict, DailiesError, NotFound
 
 log = structlog.get_logger(__name__)
 
@@ -66,9 +66,10 @@ def submit_generation(
 
     Above the team's, person's or project's threshold it awaits approval instead of being queued.
     The same idempotency key with the same request returns the first generation, before anything
-    is priced. Raises `IdempotencyConflict` for another request, `PermissionDenied`, `Conflict`,
-    `NoProviderKey`, `NoRate`, `SpendLimitExceeded` or `InsufficientCredits`; the last two say in
-    `details` which scope refused, who can raise it and which variants would fit (P34).
+    is priced. Raises `IdempotencyConflict` for another request, `PermissionDenied`, `NotFound` for
+    a key, project or generation of another team's, `Conflict`, `NoProviderKey`, `NoRate`,
+    `SpendLimitExceeded` or `InsufficientCredits`; the last two say in `details` which scope
+    refused, who can raise it and which variants would fit (P34).
     """
     order = Order(request, api_key, project, idempotency_key, remix_of, retry_of, priority)
     return submit_batch([order], membership=membership, actor=actor, now=now)[0]
@@ -84,6 +85,8 @@ def submit_batch(
     item that did not fit (`item`, from 0).
     """
     require(membership, Permission.SUBMIT)
+    for order in orders:
+        _require_own_team(order, membership.team)
     for _ in range(_TRIES):
         answers, drafts = _drafts(orders, membership=membership, now=now)
         try:
@@ -123,6 +126,13 @@ def quote_request(request: GenerationRequest, *, now: datetime) -> Quote:
         seconds=request.duration,
         at=now,
     )
+
+
+def _require_own_team(order: Order, team: Team) -> None:
+    """Raise `NotFound` when an order names a row of another team's, which would pay or be shown."""
+    rows = (order.api_key, order.project, order.remix_of, order.retry_of)
+    if any(row is not None and row.team_id != team.pk for row in rows):
+        raise NotFound("The request names something that is not your team's.")
 
 
 class _Refused(Exception):

@@ -1,6 +1,6 @@
 """Small words and shapes for the portal's templates."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from django import template
@@ -25,6 +25,12 @@ _RATIOS = {"16:9", "4:3", "1:1", "3:4", "9:16", "21:9"}
 def may(membership: Membership | None, permission: str) -> bool:
     """Tell whether the role carries the permission of that name, such as `"SUBMIT"`."""
     return membership is not None and role_allows(membership.role, Permission[permission])
+
+
+@register.filter
+def actor_name(actor: str, names: Mapping[str, str]) -> str:
+    """Return how people read an actor of the books, from what the page looked up."""
+    return names.get(actor, actor)
 
 
 @register.filter

@@ -23,7 +23,7 @@ def assert_recorded(action: str, root: User, **more: Any) -> AuditEvent:
     """Return the audit event that the administrator's click left."""
     event: AuditEvent | None = AuditEvent.objects.filter(action=action, **more).first()
     assert event is not None, action
-    assert event.actor == f"{root.email} in the admin"
+    assert event.actor == f"user:{root.pk}/admin"
     assert event.request_id
     return event
 

@@ -46,7 +46,7 @@ class TestTeams:
         assert (entry.kind, entry.amount, entry.actor) == (
             "grant",
             250,
-            f"{root.email} in the admin",
+            f"user:{root.pk}/admin",
         )
         assert books_of(team).available == 1250
         assert list(audit()) == []

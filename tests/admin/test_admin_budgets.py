@@ -51,7 +51,7 @@ class TestApprovals:
             assert press(browser, waiting, "approve", reason="Budget talks").status_code == 302
         waiting.refresh_from_db()
         assert (waiting.decision, waiting.reason) == ("approved", "Budget talks")
-        assert waiting.decided_by == f"{root.email} in the admin"
+        assert waiting.decided_by == f"user:{root.pk}/admin"
         assert waiting.generation.state == State.QUEUED
         assert queued().count(("send", ())) == 1
         assert AuditEvent.objects.filter(action="approval.approved").count() == 1

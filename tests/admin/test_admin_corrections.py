@@ -137,7 +137,7 @@ class TestDrifts:
             press(browser, drift, "accept", reason="A colleague tried the key")
         drift.refresh_from_db()
         assert drift.closing == "A colleague tried the key"
-        assert drift.closed_by == f"{root.email} in the admin"
+        assert drift.closed_by == f"user:{root.pk}/admin"
         assert AuditEvent.objects.filter(action="drift.accepted").count() == 1
         assert_recorded("drift.accepted", root, subject=f"drift:{drift.pk}")
         assert books_of(alice.team) == before

@@ -39,7 +39,7 @@ def test_p39_a_lost_film_is_listed_told_and_saved(browser: Client, lost: Film) -
     lost.refresh_from_db()
     assert lost.state == Film.State.KEPT
     event = lost.generation.events.get(kind="film_tried_again")
-    assert event.actor.endswith("in the admin")
+    assert event.actor.endswith("/admin")
     assert path not in browser.get(path_of(Film, "change", lost.pk)).content.decode()
     twice = browser.post(path, {"_form_submitted": "True"}, follow=True)
     assert twice.status_code in {200, 403, 404}
@@ -61,7 +61,7 @@ def test_a_rule_is_set_changed_and_lifted_by_its_service(
     rule = {"team": team.pk, "days": "30", "keep_favourites": "on"}
     browser.post(path_of(RetentionRule, "add"), rule)
     stored = RetentionRule.objects.get(team=team)
-    assert (stored.days, stored.set_by) == (30, f"{root.email} in the admin")
+    assert (stored.days, stored.set_by) == (30, f"user:{root.pk}/admin")
     assert_recorded("retention.set", root, team=team)
     browser.post(path_of(RetentionRule, "change", team.pk), {**rule, "days": "60"})
     stored.refresh_from_db()

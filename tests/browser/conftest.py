@@ -42,7 +42,7 @@ from accounts.services.teams import create_team, set_role
 from billing.subjects import Subject
 from billing.services.limits import set_limit
 from generations.services.provider_keys import vault_provider_key
-actor = Actor("test")
+actor = Actor("test", acts_everywhere=True)
 demo = Team.objects.get(slug="demo")
 poor = create_team(name="Elsewhere", slug="elsewhere", actor=actor)
 vault_provider_key(team=poor, owner=None, secret="sk-sandbox-elsewhere-1", label="", actor=actor)

@@ -8,6 +8,7 @@ import pytest
 
 from accounts.actor import Actor
 from accounts.models import ApiKey, AuditEvent, Membership, Project
+from accounts.names import name_of
 from accounts.roles import Role
 from billing.errors import InsufficientCredits, SpendLimitExceeded
 from billing.models import Hold, Rate, Transfer
@@ -284,7 +285,7 @@ def test_the_api_decides_and_answers_with_the_task(
     approval = Approval.objects.get()
     assert approval.decision == {"approve": "approved", "deny": "denied"}[verb]
     assert approval.reason == "Because"
-    assert approval.decided_by.startswith("max@studio.example by API key …")
+    assert name_of(approval.decided_by).startswith("max@studio.example by API key …")
     event = AuditEvent.objects.get(action=f"approval.{approval.decision}")
     assert event.request_id
     again = manager_api.post(f"/v1/tasks/{waiting.pk}/{verb}")

@@ -31,7 +31,7 @@ from tests.support.vendor import TASKS, Vendor, refuse
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("balanced")]
 
-ADMIN = Actor("admin@dailies.example", "req-7")
+ADMIN = Actor("user:7/admin", "req-7", acts_everywhere=True)
 ANY: dict[str, Any] = {"actor": ADMIN, "reason": "The vendor's support said so"}
 
 EndDoubt = Callable[..., None]

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.actor import Actor
+from accounts.actor import operator_actor
 from accounts.models import Membership
+from accounts.names import name_of
 from accounts.roles import Role
 from billing.models import Hold, Rate, Transfer
 from generations.lifecycle import State
@@ -18,7 +19,14 @@ from generations.models import Film, Generation
 from generations.services.approvals import approve, set_threshold
 from generations.services.corrections import release_doubt
 from tests.budgets.desk import Desk, fresh
-from tests.factories import ACTOR, image_bytes, make_api_key, make_generation, make_member
+from tests.factories import (
+    ACTOR,
+    image_bytes,
+    make_api_key,
+    make_generation,
+    make_member,
+    make_user,
+)
 from tests.support.api import Api
 from tests.support.films import film_bytes
 from tests.support.steps import make_due, poll_due, run_queue
@@ -106,10 +114,11 @@ def test_the_receipt_traces_every_credit_of_a_kept_film(
         (one["id"], one["kind"], one["amount"], one["from"], one["to"], one["actor"])
         for one in got["entries"]
     ] == [
-        (entries[0].pk, "hold", 12, "wallet", "held", entries[0].actor),
+        (entries[0].pk, "hold", 12, "wallet", "held", name_of(entries[0].actor)),
         (entries[1].pk, "settle", 12, "held", "spent", "system:poll"),
     ]
-    assert entries[0].actor.startswith("alice@studio.example by API key …")
+    assert entries[0].actor.startswith(f"user:{alice.user_id}/api_key:")
+    assert got["entries"][0]["actor"].startswith("alice@studio.example by API key …")
     assert got["entries"][0]["request_id"]
     assert got["spent"] == 12
     assert got["vendor"]["task_id"] == vendor.only_task
@@ -183,15 +192,15 @@ def test_p14_the_receipt_shows_a_correction_beside_what_it_corrects(
     alice: Membership, api: Api, vendor: Vendor
 ) -> None:
     job = make_generation(alice, State.NEEDS_REVIEW, upstream_id=vendor.add_task(), **SMALL)
-    admin = "admin@dailies.example"
-    actor = Actor(admin, "req-9")
+    root = make_user("root@dailies.example", admin=True)
+    actor = operator_actor(root, request_id="req-9")
     release_doubt(job, actor=actor, reason="Support said so", now=datetime.now(UTC))
     vendor.finish(job.upstream_id or "", urls=[])
     make_due(job)
     poll_due()
     got = receipt(api, job.pk)
     assert [(one["kind"], one["actor"], one["request_id"]) for one in got["entries"][1:]] == [
-        ("release", admin, "req-9"),
+        ("release", "root@dailies.example in the admin", "req-9"),
         ("adjust", "system:poll", None),
     ]
     assert "Support said so" in got["entries"][1]["reason"]

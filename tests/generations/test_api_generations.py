@@ -110,8 +110,8 @@ def test_admission_and_its_task_come_into_the_database_together(
 
 def test_p35_events_and_entries_name_the_person_and_the_key(api: Api, alice: Membership) -> None:
     generation = stored(api.generate())
-    assert api.key
-    name = f"alice@studio.example by API key …{api.key[-4:]}"
+    assert generation.api_key
+    name = f"user:{alice.user_id}/api_key:{generation.api_key.pk}"
     assert [event.actor for event in generation.events.all()] == [name]
     assert Transfer.objects.get(hold=generation.hold).actor == name
 

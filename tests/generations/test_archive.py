@@ -464,7 +464,7 @@ def test_managers_set_the_rule_and_members_do_not(
     assert signed_in(bob).post("/archive/retention/", form).status_code == 403
     assert signed_in(alice).post("/archive/retention/", form).status_code == 302
     rule = RetentionRule.objects.get()
-    assert (rule.days, rule.keep_favourites, rule.set_by) == (30, True, alice.user.email)
+    assert (rule.days, rule.keep_favourites, rule.set_by) == (30, True, f"user:{alice.user_id}")
     page = signed_in(bob).get(f"/generations/{film.pk}/").content.decode()
     assert "favourites stay" in page
     wrong = signed_in(alice).post("/archive/retention/", {"days": "0"})

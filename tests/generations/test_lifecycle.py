@@ -189,7 +189,9 @@ class TestMoves:
         task_id = reply.json()["data"]["taskId"]
         event = GenerationEvent.objects.get(generation=task_id, kind="admitted")
         entry = Transfer.objects.get(kind="hold")
-        caller = f"alice@studio.example by API key …{api.key[-4:] if api.key else ''}"
+        job = Generation.objects.select_related("api_key").get(pk=task_id)
+        assert job.api_key
+        caller = f"user:{job.user_id}/api_key:{job.api_key.pk}"
         assert (event.actor, event.request_id) == (caller, sent)
         assert (entry.actor, entry.request_id) == (caller, sent)
 

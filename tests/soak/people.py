@@ -30,7 +30,7 @@ from tests.soak.plan import (
 )
 from tests.soak.receiver import Receiver
 
-ACTOR = Actor("soak")
+ACTOR = Actor("soak", acts_everywhere=True)
 PASSWORD = "correct horse battery staple"
 OWN_KEY_CAP = 8  # jobs at the vendor at once
 _PLENTY = 10_000_000

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.actor import Actor
+from accounts.actor import command_actor
 from billing.windows import Window
 from generations.management.targets import add_scope_arguments, find_target, find_team, whole_number
 from generations.services.limits import cap
@@ -32,7 +32,7 @@ class Command(BaseCommand):
                 target,
                 window=options["window"],
                 credits=credits,
-                actor=Actor("command:set_limit"),
+                actor=command_actor("set_limit"),
             )
         except DailiesError as error:
             raise CommandError(error.message) from error

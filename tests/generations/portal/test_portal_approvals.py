@@ -52,7 +52,7 @@ def test_who_decides_sees_what_waits_and_approves_it(
     assert client.post(f"/generations/{asked.id}/decision/", form)["Location"] == "/approvals/"
     assert state_of(asked) == State.QUEUED
     approval = Approval.objects.get()
-    assert (approval.decided_by, approval.reason) == (manager.user.email, "Worth it")
+    assert (approval.decided_by, approval.reason) == (f"user:{manager.user_id}", "Worth it")
     page = client.get("/approvals/").content.decode()
     assert "Nothing waits" in page
     assert "Worth it" in page
@@ -137,7 +137,7 @@ class TestLink:
         assert client.post(found[1], form)["Location"] == found[1]
         assert state_of(asked) == State.QUEUED
         approval = Approval.objects.get()
-        assert (approval.decided_by, approval.reason) == (manager.user.email, "Go on")
+        assert (approval.decided_by, approval.reason) == (f"user:{manager.user_id}", "Go on")
         page = client.get(found[1]).content.decode()
         assert "Approved" in page
         assert "Approve</button>" not in page

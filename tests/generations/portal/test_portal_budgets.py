@@ -66,7 +66,7 @@ def test_a_limit_is_set_changed_and_lifted_by_a_manager(
     assert "Change" in page_of(client)
     client.post("/budgets/limits/lift/", {"target": target, "window": "day"})
     assert caps(bob) == []
-    events = AuditEvent.objects.filter(actor=manager.user.email, action="spend_limit.set")
+    events = AuditEvent.objects.filter(actor=f"user:{manager.user_id}", action="spend_limit.set")
     assert [one.data["credits"] for one in events.order_by("pk")] == [200, 300, None]
 
 

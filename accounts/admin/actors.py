@@ -1,0 +1,54 @@
+"""Who did it, in lists: rows keep ids, people read and search by names and addresses."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from accounts.names import actors_named, names_of
+from platform_site.admin.shown import EMPTY
+from platform_site.admin.typed import display
+
+
+def acted(field: str) -> Callable[..., Any]:
+    """Return a method for a page or an inline: it shows whom the actor in `field` names.
+
+    Lists look the names up at once; see `ActorNames`.
+    """
+
+    def shown(_self: object, row: Any) -> str:
+        actor: str = getattr(row, field)
+        names = getattr(row, "actor_names", None) or names_of([actor])
+        return names[actor] or EMPTY
+
+    return display(description=field.replace("_", " "), ordering=field)(shown)
+
+
+class ActorNames:
+    """Mixed into a model's pages: a list looks its names up at once, and is searched by them."""
+
+    actor_field = "actor"
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Look up whom the page's rows name."""
+        changelist = super().get_changelist_instance(request)  # type: ignore[misc]  # a mixin
+        rows = list(changelist.result_list)
+        names = names_of(getattr(row, self.actor_field) for row in rows)
+        for row in rows:
+            row.actor_names = names
+        changelist.result_list = rows
+        return changelist
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find, too, what those people did whose address or name has the typed words."""
+        rows, may_repeat = super().get_search_results(  # type: ignore[misc]  # a mixin
+            request, queryset, search_term
+        )
+        theirs = Q()
+        for actor in actors_named(search_term.strip()) if search_term.strip() else ():
+            theirs |= Q(**{self.actor_field: actor})
+            theirs |= Q(**{f"{self.actor_field}__startswith": f"{actor}/"})
+        return (rows | queryset.filter(theirs) if theirs else rows), may_repeat
