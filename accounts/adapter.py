@@ -1,7 +1,15 @@
-"""How sign-in differs from the library's defaults: nobody registers themself."""
+"""How sign-in differs from the library's defaults."""
+
+from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.internal.ratelimit import get_ip
+from allauth.core.ratelimit import consume
 from django.http import HttpRequest
+
+from platform_site.requests import client_address
+
+ACCOUNT_LIMIT = "login_account"  # in settings.ACCOUNT_RATE_LIMITS
 
 
 class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library is untyped
@@ -10,3 +18,19 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Refuse every registration."""
         return False
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Return whom the limits of sign-in count: the client behind the proxies that we trust."""
+        return client_address(request) or "unknown"
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Count a try: few by one client at one account, more by all clients together."""
+        super().pre_authenticate(request, **credentials)
+        account = super()._get_login_attempts_cache_key(request, **credentials)
+        if not consume(request, action=ACCOUNT_LIMIT, key=account):
+            raise self.validation_error("too_many_login_attempts")
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        # By the address typed alone, a stranger's five wrong tries would lock its owner out.
+        key: str = super()._get_login_attempts_cache_key(request, **credentials)
+        return f"{key}:{get_ip(request)}"

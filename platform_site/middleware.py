@@ -4,9 +4,11 @@ import re
 import uuid
 from collections.abc import Callable
 
+import structlog
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django_structlog.middlewares import RequestMiddleware
 
-from platform_site.requests import HasMeta
+from platform_site.requests import HasMeta, client_address
 
 HEADER = "X-Request-ID"
 _SANE = re.compile(r"[A-Za-z0-9._\-]{8,64}\Z")
@@ -42,6 +44,18 @@ class UnreadBodyMiddleware:
 def is_chunked(request: HasMeta) -> bool:
     """Tell whether the body comes in chunks, without a length."""
     return "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
+
+
+class RequestLogMiddleware(RequestMiddleware):
+    """Log requests with the client's address as the rest of the site sees it.
+
+    The library would believe any caller's X-Forwarded-For.
+    """
+
+    @classmethod
+    def bind_ip(cls, request: HttpRequest) -> None:
+        """Bind the address to the request's log lines."""
+        structlog.contextvars.bind_contextvars(ip=client_address(request))
 
 
 class RequestIdMiddleware:

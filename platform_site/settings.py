@@ -75,7 +75,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "platform_site.middleware.RequestIdMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "platform_site.middleware.RequestLogMiddleware",
     "csp.middleware.CSPMiddleware",
     "platform_site.admin_policy.AdminPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -123,6 +123,8 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = True
+# Tries at one account by all clients together; those of one client are the library's to limit.
+ACCOUNT_RATE_LIMITS = {"login_account": "50/300s/key"}
 ACCOUNT_LOGOUT_ON_GET = False
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"

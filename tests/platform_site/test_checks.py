@@ -9,7 +9,10 @@ from pytest_django import Settings
 from platform_site.environment import problems
 from platform_site.stores.settings import S3
 
-SOUND: dict[str, Any] = {"PUBLIC_URL": "https://dailies.example"}
+SOUND: dict[str, Any] = {
+    "PUBLIC_URL": "https://dailies.example",
+    "TRUSTED_PROXIES": ["10.0.0.5"],
+}
 
 
 def found(settings: Settings, **changes: Any) -> set[str]:
@@ -37,6 +40,8 @@ def found(settings: Settings, **changes: Any) -> set[str]:
         ({"TRUSTED_PROXIES": ["everybody"]}, "E003"),
         ({"OUTBOUND_ALLOW": ["receiver.example"]}, "E003"),
         ({"PUBLIC_URL": "http://dailies.example"}, "W001"),
+        ({"PUBLIC_URL": "http://dailies.example", "TRUSTED_PROXIES": []}, "W001"),
+        ({"TRUSTED_PROXIES": []}, "W002"),
         ({"S3": S3(bucket="films")}, ""),
         ({"S3": S3(bucket="films", access_key_id="a", secret_access_key="b")}, ""),
         ({"S3": S3(endpoint_url="https://s3.example")}, "E020"),
