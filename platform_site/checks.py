@@ -111,7 +111,9 @@ def public_url_is_https(**_kwargs: Any) -> list[CheckMessage]:
 def proxies_are_named(**_kwargs: Any) -> list[CheckMessage]:
     """W002: our server speaks no TLS, so behind https there is a proxy, which hides its clients."""
     if urlsplit(settings.PUBLIC_URL).scheme == "https" and not settings.TRUSTED_PROXIES:
-        hint = "Set TRUSTED_PROXIES to the addresses of the proxy, such as 10.0.0.5 or 172.18.0.0/16."
+        hint = (
+            "Set TRUSTED_PROXIES to the addresses of the proxy, such as 10.0.0.5 or 172.18.0.0/16."
+        )
         words = "No proxy is trusted, so limits and allow-lists see all clients as one."
         return [Warning(words, hint=hint, id="dailies.W002")]
     return []

@@ -11,7 +11,9 @@ import structlog
 # A "task-…" is an id, and an alarm that names one must name it whole.
 _KEY = re.compile(r"(?<!ta)sk-[A-Za-z0-9_\-.~+/=:@#$%^*|!?]{4,}(?<![.:!?])")
 # Whoever knows one of these addresses may use it: Django logs it whole when it answers 404.
-_ADDRESS = re.compile(r"(/(?:approvals|callbacks|films|uploads)/)[\w:-]{32,}")
+_ADDRESS = re.compile(
+    r"(/(?:approvals|callbacks|confirm-email|films|reset/key|uploads)/)[\w:-]{32,}"
+)
 _SECRET_NAMES = frozenset(
     {"authorization", "password", "secret", "token", "api_key", "provider_key_secret", "cookie"}
 )

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from allauth.account.models import EmailAddress
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import Count, QuerySet
@@ -12,6 +11,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from accounts.admin.acting import actor_of
 from accounts.models import Membership, User
+from accounts.services.addresses import forget_other_addresses
 from accounts.services.audit import record
 from platform_site.admin.base import ReadOnlyInline, SiteAdmin
 from platform_site.admin.shown import moment, related_lists
@@ -128,7 +128,7 @@ class UserAdmin(DjangoUserAdmin, SiteAdmin):  # type: ignore[type-arg,misc]  # o
         super().save_model(request, obj, form, change)
         if before and before != obj.email:
             # The old address would go on opening this account.
-            EmailAddress.objects.filter(user=obj, email__iexact=before).delete()
+            forget_other_addresses(obj)
         record(
             actor=actor_of(request),
             action="user.changed" if change else "user.created",

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from generations.portal import (
+    address,
     approvals,
     archive,
     budgets,
@@ -86,4 +87,7 @@ urlpatterns = [
     path("keys/provider/<int:key_id>/delete/", keys.forget, name="provider_key_delete"),
     path("keys/drifts/<int:drift_id>/accept/", keys.accept_difference, name="drift_accept"),
     path("team/", teams.switch, name="team_switch"),
+    # In place of the sign-in library's, which takes any address unconfirmed.
+    path("accounts/email/", address.change, name="account_email"),
+    path("accounts/confirm-email/<str:token>/", address.confirm, name="account_confirm_email"),
 ]

@@ -19,7 +19,7 @@ RENDERED = 120_000  # milliseconds that a busy machine may need for a short film
 
 PAGES = (
     *("/", "/budgets/", "/approvals/", "/reports/", "/notices/", "/keys/", "/webhooks/"),
-    *("/accounts/password/change/", "/accounts/logout/", "/no-such-page"),
+    *("/accounts/email/", "/accounts/password/change/", "/accounts/logout/", "/no-such-page"),
 )
 STRANGERS_PAGES = (
     "/accounts/login/",

@@ -63,6 +63,14 @@ def test_other_words_stay(text: str) -> None:
     assert redact(text) == text
 
 
+@pytest.mark.parametrize(
+    "path", ["/accounts/confirm-email/{}/", "/accounts/password/reset/key/1-{}/"]
+)
+def test_links_of_mails_are_cut_down_before_they_are_logged(path: str) -> None:
+    token = secrets.token_urlsafe(32)
+    assert redact(f"Not Found: {path.format(token)}").endswith("/…/")
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "path", ["/callbacks/{}", "/films/{}.mp4", "/films/{}-last.jpg", "/uploads/{}.png"]

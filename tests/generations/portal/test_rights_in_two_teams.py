@@ -100,6 +100,9 @@ ALONE = {
     "keys",
     "api_key_create",
     "provider_key_add",
+    # About nobody's team: see test_portal_address.py.
+    "account_email",
+    "account_confirm_email",
     # The link names who decides: see test_approval_links.py.
     "approval_asked",
     "team_switch",
