@@ -2,7 +2,8 @@
 FROM python:3.11-slim-bookworm AS build
 RUN python -m venv /opt/venv
 COPY requirements/runtime.txt /tmp/runtime.txt
-RUN /opt/venv/bin/pip install --no-cache-dir --require-hashes --requirement /tmp/runtime.txt
+RUN /opt/venv/bin/pip install --no-cache-dir \
+    --no-deps --require-hashes --only-binary :all: --requirement /tmp/runtime.txt
 
 FROM python:3.11-slim-bookworm
 ENV PATH=/opt/venv/bin:$PATH \

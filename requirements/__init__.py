@@ -1,0 +1,1 @@
+"""What is installed: the packages wanted (`*.in`), the locks (`*.txt`), and the check of both."""
