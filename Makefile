@@ -1,4 +1,4 @@
-# A bare machine needs Python 3.11 to 3.13 with venv, and make. `make test` brings the rest along.
+# A bare machine needs Python 3.11 to 3.13 with venv, and make. `make setup` brings the rest along.
 PYTHON ?= python3
 VENV := .venv
 LOCKS := requirements
@@ -13,8 +13,8 @@ CODE := manage.py platform_site accounts billing generations sandbox requirement
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test bench soak lock format clean runtime dev services \
-	lint types imports migrations deployment templates locks unit-tests postgres-tests
+.PHONY: help run check unit setup test bench soak lock format clean runtime dev \
+	lint types imports templates migrations deployment locks postgres
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -25,13 +25,23 @@ run: runtime ## Run the site with the sandbox and demo data; Ctrl-C ends all of 
 	@$(MANAGE) demo
 	@exec $(MANAGE) up --sandbox
 
-# What is quick and fails often comes first; pytest's own summary closes.
-test: services dev lint types imports templates migrations deployment locks unit-tests postgres-tests ## Check everything, as CI does
+check: lint types imports templates migrations deployment locks ## Check all but behaviour: no root, no services, under a minute
+
+unit: dev ## Run tests on SQLite; ARGS= goes to pytest (a file, -k, -m 'not browser')
+	DATABASE_URL= $(PYTEST) $(ARGS)
+
+setup: ## Install the Debian packages that tests need (root or sudo)
+	@.ci/setup
+
+# What is quick and fails often comes first.
+test: ## Set up and check everything, as CI does
+	@MAKE='$(MAKE)' .ci/timed setup dev \
+		lint types imports templates migrations deployment locks unit postgres
 
 bench: dev ## Measure against the floors; results in var/bench.json too
 	$(RUN) -m tests.bench
 
-soak: services dev ## Break everything under load, then compare all books (JOBS=, KILLS=, SEED=)
+soak: setup dev ## Break everything under load, then compare all books (JOBS=, KILLS=, SEED=)
 	@$(RUN) -m tests.soak
 
 lock: dev ## Write the hash-pinned requirements anew
@@ -48,42 +58,36 @@ clean: ## Remove what is built; your data in var/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis staticfiles
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# What `test` consists of
+# What `check` and `test` consist of
 
-services:
-	.ci/services
-
-lint:
+lint: dev
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 
-types:
+types: dev
 	$(RUN) -m mypy $(CODE)
 
-imports:
+imports: dev
 	$(RUN) $(VENV)/bin/lint-imports
 
-templates:
+templates: dev
 	$(RUN) -m djlint templates --check --lint
 
-migrations:
+migrations: dev
 	$(MANAGE) makemigrations --check --dry-run
 
 # As an installation on the open network would be; its secrets are generated into DATA_DIR.
-deployment:
+deployment: dev
 	DEBUG=false DATA_DIR=var/deployment-check PUBLIC_URL=https://dailies.example \
 		EMAIL_URL=smtp://mail.dailies.example:25 \
 		$(MANAGE) check --deploy --fail-level WARNING
 
-locks:
+locks: dev
 	$(RUN) -I requirements/check.py complete $(LOCKS)/runtime.txt $(LOCKS)/dev.txt
 
-unit-tests:
-	$(PYTEST) $(PYTEST_ARGS)
-
-postgres-tests:
+postgres: dev
 	$(RUN) -m tests.support.postgres -- \
-		$(PYTEST) -m both_databases $(PYTEST_ARGS)
+		$(PYTEST) -m both_databases $(ARGS)
 
 # The environment: `runtime` for `make run`, `dev` with all tools.
 

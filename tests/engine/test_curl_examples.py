@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.factories import image_bytes
+from tests.support.programs import program
 from tests.support.site import Site
 
 # As on the page, line by line.
@@ -88,7 +89,7 @@ def run(site: Site, example: str) -> Any:
     for number, image in enumerate(images):
         command = command.replace(image, upload(site, number))
     done = subprocess.run(
-        ["/bin/sh", "-c", command.replace("curl", "curl --silent --show-error", 1)],
+        ["/bin/sh", "-c", command.replace("curl", f"{program('curl')} --silent --show-error", 1)],
         capture_output=True,
         check=True,
         timeout=60,
@@ -106,7 +107,8 @@ def upload(site: Site, number: int) -> str:
 
 def probed(path: Path) -> dict[str, dict[str, Any]]:
     """Return what ffprobe says of the video and the audio stream, every frame counted."""
-    command = ["ffprobe", "-v", "error", "-count_frames", "-show_streams", "-of", "json", str(path)]
+    options = ["-v", "error", "-count_frames", "-show_streams", "-of", "json"]
+    command = [program("ffprobe"), *options, str(path)]
     done = subprocess.run(command, capture_output=True, check=True, timeout=60)
     return {stream["codec_type"]: stream for stream in json.loads(done.stdout)["streams"]}
 

@@ -120,7 +120,7 @@ def find_programs() -> Path:
     found = [path.parent for path in PROGRAMS.glob("*/bin/postgres")]
     if not found:
         raise PostgresMissingError(
-            f"There is no PostgreSQL under {PROGRAMS}; `.ci/services` installs it."
+            f"There is no PostgreSQL under {PROGRAMS}; `make setup` installs it."
         )
     return max(found, key=lambda path: float(path.parent.name))
 
