@@ -79,7 +79,7 @@ migrations: dev
 # As an installation on the open network would be; its secrets are generated into DATA_DIR.
 deployment: dev
 	DEBUG=false DATA_DIR=var/deployment-check PUBLIC_URL=https://dailies.example \
-		EMAIL_URL=smtp://mail.dailies.example:25 \
+		EMAIL_URL=smtp://mail.dailies.example:25 TRUSTED_PROXIES=10.0.0.5 \
 		$(MANAGE) check --deploy --fail-level WARNING
 
 locks: dev
