@@ -25,8 +25,10 @@ from billing.selectors import books_of, limits_over, site_zone, use_of, uses_of
 from billing.subjects import Subject
 from billing.windows import window_start
 from platform_site.errors import InvalidRequest
+from platform_site.untrusted import clean_text
 
 MAX_CREDITS = 10**12
+_REASON_LENGTH = 500  # characters, as the column has them
 
 
 def grant(
@@ -290,7 +292,8 @@ def _write(
         idempotency_key=idempotency_key,
         actor=actor.name,
         request_id=actor.request_id,
-        reason=reason,
+        # What the reason quotes may be long; nothing may keep an entry from being written.
+        reason=clean_text(reason, most=_REASON_LENGTH),
     )
     if at is not None:
         entry.created_at = at

@@ -320,3 +320,17 @@ def test_p10_a_failure_after_the_money_moved_takes_the_money_back() -> None:
         settle_and_fail()
     assert books_of(team).held == 70
     assert settle(hold) is not None
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("reason", ["x" * 5000, "东" * 501, "a\0\ud800b"])
+def test_f17_no_reason_keeps_an_entry_from_being_written(team: Team, reason: str) -> None:
+    grant(team=team, credits=100, reason=reason, actor=ACTOR)
+    for close in (settle_hold, release_hold):
+        with transaction.atomic():
+            entry = close(
+                hold_id=make_hold(team).pk, actor=ACTOR, reason=reason, now=timezone.now()
+            )
+        assert entry is not None
+        assert 0 < len(entry.reason) <= 500
+    assert list(audit_books()) == []
