@@ -1,13 +1,13 @@
 """The endpoint that the vendor calls: one unguessable path for each generation."""
 
-import json
-
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from generations.api.envelope import error_response
+from generations.provider.wire import read_json, usable_task_id
 from generations.services.callbacks import receive_callback
 from platform_site.errors import DailiesError
 from platform_site.requests import actor_request_id, client_address
@@ -34,8 +34,8 @@ def callback(request: HttpRequest, token: str) -> HttpResponse:
 def _proposed_id(request: HttpRequest) -> str:
     """Return the body's task id, or "" for a body that names none."""
     try:
-        body = json.loads(request.body)
-    except (ValueError, RecursionError):
+        body = read_json(request.body)
+    except (RequestDataTooBig, UnreadablePostError):
         return ""
     task_id = body.get("id") if isinstance(body, dict) else None
-    return task_id if isinstance(task_id, str) and task_id.isprintable() else ""
+    return usable_task_id(task_id) or ""

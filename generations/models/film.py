@@ -52,7 +52,8 @@ class Film(models.Model):
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
-    source_url = models.URLField(max_length=2048, blank=True, editable=False)
+    # Whoever reads the vendor's answer caps it; a column must not be what refuses a paid film.
+    source_url = models.TextField(blank=True, editable=False)
     link_expires_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     attempts = models.PositiveIntegerField(default=0)

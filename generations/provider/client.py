@@ -5,9 +5,12 @@ it proves (see `errors`).
 """
 
 import json
+import re
 import ssl
 import threading
 import time
+import zlib
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -17,20 +20,25 @@ from generations.provider.errors import ProviderRefused, ProviderUnavailable, Pr
 from generations.provider.wire import (
     CreditsReport,
     TaskReport,
-    names_a_task,
+    named_task,
     read_credits,
     read_error,
+    read_json,
     read_task,
-    read_task_id,
+    usable_task_id,
 )
 from platform_site.cipher import Secret
 from platform_site.http import provably_unsent
+from platform_site.untrusted import clean_text, shown
 
 _CREATE_TIMEOUT = httpx.Timeout(30.0, connect=5.0, pool=5.0)
 _LOOK_TIMEOUT = httpx.Timeout(10.0, connect=5.0, pool=5.0)
 SUBMIT_SECONDS = 45  # the longest a create can take, all timeouts together, with a margin
 _MAX_REPLY_BYTES = 1024 * 1024
 _BODY_SECONDS = 10
+# In a body that is shown in a log: what JSON may hide from whoever looks for our key.
+_ESCAPED = re.compile(r"\\u00([0-9a-fA-F]{2})")
+_SHOWN_BYTES = 4000
 # Loading the certificate store costs milliseconds; every client shares one.
 _TLS = ssl.create_default_context()
 # An httpx pool is slow when shared: each thread keeps a small one of its own. And a third of what
@@ -58,38 +66,49 @@ class ProviderClient:
         vendor says no in its envelope or answers without a task id, and `ProviderUnclear` for
         everything after which the vendor may be working, and charging.
         """
-        status, data = self._call("POST", "/v1/videos/generations", body)
-        task_id = read_task_id(data)
-        if status < 300 and task_id is not None:
+        reply = self._call("POST", "/v1/videos/generations", body)
+        named = named_task(reply.data) if reply.status < 300 else None
+        task_id = usable_task_id(named)
+        if task_id is not None:
             return task_id
-        if status < 300 and isinstance(data, dict) and not names_a_task(data):
+        if reply.status < 300 and named is None and isinstance(reply.data, dict):
             # FACTS.md: a reply without data.taskId is not accepted, even under 200.
             raise ProviderRefused(
                 status=503, code="upstream_error", message="The reply carried no task id."
             )
-        raise ProviderUnclear(f"HTTP {status} without the vendor's envelope.", status=status)
+        if named is None:
+            raise reply.unclear(said=self._picture(reply.body))
+        raise ProviderUnclear(
+            "The vendor accepted it under an id that cannot be stored.",
+            status=reply.status,
+            said=self._picture(reply.body),
+            named_task=self._masked(shown(self._masked(named))),
+        )
 
     def get_task(self, task_id: str) -> TaskReport:
         """Look at one task. Raises the three errors; none of them says how the task ended (P28)."""
-        status, data = self._call("GET", f"/v1/tasks/{quote(task_id, safe='')}")
-        if status != 200:
-            raise ProviderUnclear(f"HTTP {status} without the vendor's envelope.", status=status)
-        report = read_task(data)
+        reply = self._call("GET", f"/v1/tasks/{quote(task_id, safe='')}")
+        if reply.status != 200:
+            raise reply.unclear()
+        report = read_task(reply.data)
         if report.id != task_id:
             raise ProviderUnclear("The answer is about another task.")
-        return report
+        return replace(
+            report,
+            metadata={name: self._masked(item) for name, item in report.metadata.items()},
+            error_code=self._masked(report.error_code),
+            error_message=self._masked(report.error_message),
+        )
 
     def get_credits(self) -> CreditsReport:
         """Read the key's meter. Raises the three errors."""
-        status, data = self._call("GET", "/v1/credits")
-        if status != 200:
-            raise ProviderUnclear(f"HTTP {status} without the vendor's envelope.", status=status)
-        return read_credits(data)
+        reply = self._call("GET", "/v1/credits")
+        if reply.status != 200 or not isinstance(reply.data, dict):
+            raise reply.unclear()
+        return read_credits(reply.data)
 
-    def _call(
-        self, method: str, path: str, body: dict[str, Any] | None = None
-    ) -> tuple[int, object]:
-        """Send one request; return the status and the JSON, None where the body is not JSON."""
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> "_Reply":
+        """Send one request. Raises the three errors; of a refusal, the vendor's own envelope."""
         headers = {
             "Authorization": f"Bearer {self._secret.reveal()}",
             "Accept": "application/json",
@@ -110,39 +129,75 @@ class ProviderClient:
                 content=content,
                 extensions={"timeout": timeout.as_dict()},
             )
-            reply = _transport(reuse=looks).handle_request(request)
+            response = _transport(reuse=looks).handle_request(request)
             try:
-                text = _read_capped(reply)
+                text = _read_capped(response)
             finally:
-                reply.close()
+                response.close()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             if provably_unsent(error):
                 raise ProviderUnavailable(f"Not reached: {type(error).__name__}.") from error
             raise ProviderUnclear(f"No whole answer: {type(error).__name__}.") from error
-        # A vendor may repeat our key in its complaint, which people read (P33).
+        reply = _Reply(response.status_code, text, read_json(text))
+        refusal = read_error(reply.data)
+        if reply.status >= 400 and refusal is not None:
+            code, message = map(self._masked, refusal)
+            raise ProviderRefused(status=reply.status, code=code, message=message)
+        return reply
+
+    def _masked(self, said: Any) -> Any:
+        """Take our key out of a text: the vendor may repeat it, and people read that (P33)."""
+        if not isinstance(said, str):
+            return said
         secret = self._secret.reveal()
-        text = text.replace(secret.encode(), f"sk-…{secret[-4:]}".encode())
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError):
-            data = None
-        refusal = read_error(data)
-        if reply.status_code >= 400 and refusal is not None:
-            code, message = refusal
-            raise ProviderRefused(status=reply.status_code, code=code, message=message)
-        return reply.status_code, data
+        return said.replace(secret, f"sk-…{secret[-4:]}")
+
+    def _picture(self, body: bytes) -> str:
+        text = body[:_SHOWN_BYTES].decode(json.detect_encoding(body), "replace")
+        plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+        return shown(self._masked(clean_text(plain, most=_SHOWN_BYTES)))
 
 
-def _read_capped(reply: httpx.Response) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """An answer that came whole; `data` is its JSON, None where the body is none."""
+
+    status: int
+    body: bytes
+    data: object
+
+    def unclear(self, *, said: str = "") -> ProviderUnclear:
+        """Return the error for an answer that is neither what was asked for nor the envelope."""
+        message = f"HTTP {self.status} without the vendor's envelope."
+        return ProviderUnclear(message, status=self.status, said=said)
+
+
+def _read_capped(response: httpx.Response) -> bytes:
     """Read the body within its caps: timeouts bound each wait, not a body that drips for ever."""
-    text, ends = b"", time.monotonic() + _BODY_SECONDS
-    for chunk in reply.iter_bytes():
-        text += chunk
-        if len(text) > _MAX_REPLY_BYTES:
+    body, ends = bytearray(), time.monotonic() + _BODY_SECONDS
+    for chunk in response.iter_raw():
+        body += chunk
+        if len(body) > _MAX_REPLY_BYTES:
             raise ProviderUnclear("The answer is too large.")
         if time.monotonic() > ends:
             raise ProviderUnclear("The answer does not end.")
-    return text
+    return _unpacked(bytes(body), response.headers.get("Content-Encoding", "identity"))
+
+
+def _unpacked(body: bytes, coding: str) -> bytes:
+    """Unpack what a proxy compressed unasked, within the cap: a few bytes may hold gigabytes."""
+    if coding.strip().lower() == "identity":
+        return body
+    if coding.strip().lower() not in {"gzip", "x-gzip", "deflate"}:
+        raise ProviderUnclear("The answer is packed in a way that nobody asked for.")
+    try:
+        # 32: the header says whether it is gzip or zlib.
+        unpacked = zlib.decompressobj(32 + zlib.MAX_WBITS).decompress(body, _MAX_REPLY_BYTES + 1)
+    except zlib.error as error:
+        raise ProviderUnclear("The answer does not unpack.") from error
+    if len(unpacked) > _MAX_REPLY_BYTES:
+        raise ProviderUnclear("The answer is too large.")
+    return unpacked
 
 
 def _transport(*, reuse: bool) -> httpx.HTTPTransport:

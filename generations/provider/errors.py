@@ -31,10 +31,15 @@ class ProviderRefused(ProviderError):
 class ProviderUnclear(ProviderError):
     """Anything else: the vendor may have accepted, or says something we do not know (P22, P28).
 
-    `status` is the HTTP status, if an answer came at all.
+    `status` is the HTTP status, if an answer came at all. For the log, of an answer to a create:
+    `said` pictures its beginning, and `named_task` the task id that it carries all the same.
     """
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, status: int | None = None, said: str = "", named_task: str = ""
+    ) -> None:
         """Carry what is known of the answer."""
         super().__init__(message)
         self.status = status
+        self.said = said
+        self.named_task = named_task

@@ -11,14 +11,13 @@ from generations.errors import VendorNotHeard
 from generations.lifecycle import DECIDED_IN_REVIEW, ReviewReason, State
 from generations.models import Generation, ProviderKey
 from generations.provider.errors import ProviderError, ProviderRefused
-from generations.provider.wire import TaskReport
+from generations.provider.wire import TaskReport, usable_task_id
 from generations.services.corrections import awaits_late_id
 from generations.services.filming import LINK_LIFE
 from generations.services.moves import move, remark
 from generations.services.provider_keys import client_for
 from platform_site.errors import Conflict, InvalidRequest
 
-MAX_ID_CHARACTERS = 120
 TASK_UNKNOWN = "task_not_found"
 
 
@@ -37,7 +36,7 @@ def adopt_found_id(
     upstream_id = upstream_id.strip()
     if not reason.strip():
         raise InvalidRequest("A decision needs a reason.", field="reason")
-    if not 0 < len(upstream_id) <= MAX_ID_CHARACTERS or not upstream_id.isprintable():
+    if usable_task_id(upstream_id) is None:
         raise InvalidRequest("That is no task id of the vendor's.", field="upstream_id")
     if not lacks_id(generation):
         raise Conflict("This generation does not look for the vendor's id.")

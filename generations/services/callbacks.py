@@ -16,9 +16,9 @@ from generations.errors import CallbackNotTaken
 from generations.lifecycle import TERMINAL
 from generations.models import CallbackReceipt, Generation
 from generations.provider.errors import ProviderError, ProviderRefused
+from generations.provider.wire import TaskReport, usable_task_id
 from generations.queue import enqueue_check_callback
 from generations.services.adopting import (
-    MAX_ID_CHARACTERS,
     TASK_UNKNOWN,
     adopt_upstream,
     lacks_id,
@@ -28,6 +28,7 @@ from generations.services.adopting import (
 from generations.services.moves import remark
 from generations.services.provider_keys import client_for
 from platform_site.errors import NotFound
+from platform_site.untrusted import clean_text
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +51,7 @@ def receive_callback(
     id that is not the generation's, `CallbackNotTaken` for one proposal too many to be checked.
     """
     # PostgreSQL takes no NUL, which a path may hold.
-    if not token.isprintable() or not 0 < len(proposed_id) <= MAX_ID_CHARACTERS:
+    if not token.isprintable() or usable_task_id(proposed_id) is None:
         raise NotFound
     generation = Generation.objects.filter(callback_token=token).first()
     if generation is None:
@@ -58,8 +59,8 @@ def receive_callback(
     receipt = CallbackReceipt(
         generation=generation,
         proposed_id=proposed_id,
-        event=event[:60],
-        sent_from=sent_from,
+        event=clean_text(event, most=60),
+        sent_from=clean_text(sent_from, most=45),
         received_at=now,
         verdict=CallbackReceipt.Verdict.NOTED,
     )
@@ -104,17 +105,31 @@ def check_callback(receipt_id: int) -> None:
         else:
             _check_later(receipt)
         return
-    with transaction.atomic():
-        adopted = not why_not_ours(report, generation) and adopt_upstream(
-            generation, report.id, actor=system_actor("callback"), now=timezone.now()
-        )
-        if adopted:
-            # Together with it: another run of this check must not judge in between.
-            _judge(receipt, CallbackReceipt.Verdict.ADOPTED)
+    try:
+        adopted = _adopt(receipt, report)
+    except Exception:
+        # What cannot be written at this moment is asked about again, ever more rarely.
+        log.exception("callback_not_applied", generation_id=str(generation.pk))
+        _check_later(receipt)
+        return
     if not adopted:
         # Another receipt, or another run of this one, may have been quicker.
         generation.refresh_from_db()
         _judge(receipt, _verdict_without_doubt(receipt))
+
+
+def _adopt(receipt: CallbackReceipt, report: TaskReport) -> bool:
+    generation = receipt.generation
+    if why_not_ours(report, generation):
+        return False
+    with transaction.atomic():
+        # Together: another run of this check must not judge in between.
+        adopted = adopt_upstream(
+            generation, report.id, actor=system_actor("callback"), now=timezone.now()
+        )
+        if adopted:
+            _judge(receipt, CallbackReceipt.Verdict.ADOPTED)
+    return adopted
 
 
 def _propose(receipt: CallbackReceipt, actor: Actor, now: datetime) -> None:

@@ -9,6 +9,7 @@ from django.conf import settings
 from generations.media.probe import FilmFacts, inspect_film
 from generations.models import Film, Generation, VideoModel
 from generations.provider.errors import ProviderError
+from generations.services.filming import without_link
 from generations.services.partials import Partial
 from generations.services.provider_keys import client_for
 from platform_site.http import Fetched, FetchFailed, Truncated, fetch_to_file, guarded_client
@@ -59,14 +60,20 @@ def inspect_partial(partial: Partial) -> FilmFacts:
     return facts
 
 
-def fresh_link(film: Film) -> str:
-    """Ask the vendor for the film's link of today; empty when it has none, or its key is gone."""
+def fresh_link(film: Film) -> tuple[str, str]:
+    """Ask the vendor for the film's link of today.
+
+    Returns the link, empty when it has none or its key is gone; and in words what is wrong with
+    one that cannot be used, else "".
+    """
     generation = film.generation
     try:
         report = client_for(generation.provider_key).get_task(generation.upstream_id or "")
     except ProviderError:
-        return ""
-    return report.urls[0] if report.urls else ""
+        return "", ""
+    if report.link_problem:
+        return "", without_link(report)
+    return (report.urls[0] if report.urls else ""), ""
 
 
 def differences(generation: Generation, facts: FilmFacts) -> str:

@@ -24,15 +24,27 @@ def begin_keeping(generation: Generation, report: TaskReport, *, now: datetime) 
     else:
         film.state = Film.State.GIVEN_UP
         film.lost_at = now
-        film.problem = "The vendor completed the task without a link to the film."
+        film.problem = without_link(report)
     film.save(force_insert=True)
     generation.film = film
     if url:
         enqueue_keep(generation.id)
     else:
-        log.error("film_without_link", generation_id=str(generation.id))
+        log.error(
+            "film_without_link",
+            generation_id=str(generation.id),
+            problem=film.problem,
+            said=report.links_said,
+        )
         notify_ended(generation, now=now)
     return film
+
+
+def without_link(report: TaskReport) -> str:
+    """Say in a sentence or two why a finished task's film cannot be fetched."""
+    if report.link_problem:
+        return f"The vendor's link to the film cannot be used. {report.link_problem}"
+    return "The vendor completed the task without a link to the film."
 
 
 def _finished_at(generation: Generation, report: TaskReport, now: datetime) -> datetime:

@@ -35,6 +35,7 @@ from platform_site.http import (
     Interrupted,
     TooLarge,
 )
+from platform_site.untrusted import clean_text
 
 log = structlog.get_logger(__name__)
 ACTOR = system_actor("keep")
@@ -49,6 +50,7 @@ GONE_TIMES = 5
 # Fresh links let us go on, but not for ever.
 _LONGEST = 3 * LINK_LIFE
 _LAST_WAIT = timedelta(minutes=10)
+_PROBLEM_LENGTH = 300  # characters, as the column has them
 _WORTH_BYTES = 256 * 1024  # an attempt that brought less is no progress
 _DEAD = "The vendor's link is dead."
 
@@ -56,15 +58,21 @@ _DEAD = "The vendor's link is dead."
 def keep_film(generation_id: UUID) -> None:
     """Try once to keep a completed generation's film; do nothing when it is not pending."""
     film = _claim(generation_id, now=timezone.now())
-    if film is None or not (film.source_url or _renew_link(film)):
+    if film is None:
         return
     started = time.monotonic()
     try:
+        if not film.source_url and not _renew_link(film):
+            return
         with partial_of(film.pk, link=film.source_url) as partial:
             _attempt(film, partial, started=started)
     except OSError as error:
         # Our own disk: no room, or no right to write.
         _try_again(film, f"There is no place to fetch it to: {error.strerror or error}")
+    except Exception as error:
+        # What nobody foresaw counts too, or it would be tried for ever.
+        log.exception("keeping_broke", generation_id=str(film.pk))
+        _try_again(film, f"Something broke while it was kept: {type(error).__name__}.")
 
 
 def keep_again(film: Film, *, actor: Actor, now: datetime) -> None:
@@ -192,10 +200,11 @@ def _handle_gone(film: Film) -> None:
     """Ask the vendor for a fresh link; give up when it has none and says so again and again."""
     # Failures of another kind do not count: the link may have died just now.
     film.failures = film.failures if film.problem == _DEAD else 0
-    if _has_fresh_link(film):
+    link, problem = fresh_link(film)
+    if _takes(film, link):
         _try_again(film, "The link had died; the vendor gave another.")
     elif film.failures + 1 >= GONE_TIMES:
-        _give_up(film, "The vendor's link was dead before the film was kept.")
+        _give_up(film, problem or "The vendor's link was dead before the film was kept.")
     else:
         _try_again(film, _DEAD)
 
@@ -209,11 +218,14 @@ def _renew_link(film: Film) -> bool:
 
 
 def _has_fresh_link(film: Film) -> bool:
-    """Tell whether the vendor gives another link than the one we have, and take it."""
-    link = fresh_link(film)
+    """Return whether the vendor gives another link than the one we have, and take it."""
+    return _takes(film, fresh_link(film)[0])
+
+
+def _takes(film: Film, link: str) -> bool:
     if not link or link == film.source_url:
         return False
-    film.source_url = link[:2048]
+    film.source_url = link
     film.link_expires_at = timezone.now() + LINK_LIFE
     Film.objects.filter(pk=film.pk, state=Film.State.PENDING).update(
         source_url=film.source_url, link_expires_at=film.link_expires_at
@@ -226,7 +238,7 @@ def _try_again(film: Film, problem: str, *, brought: int = 0) -> None:
 
     When the life of its link has ended, a fresh one is asked for, else the film is lost.
     """
-    now = timezone.now()
+    now, problem = timezone.now(), clean_text(problem, most=_PROBLEM_LENGTH)
     is_over = film.link_expires_at is not None and now >= film.link_expires_at
     if is_over and (now >= film.created_at + _LONGEST or not _has_fresh_link(film)):
         _give_up(film, f"The link's life ended. Last: {problem}")
@@ -234,13 +246,13 @@ def _try_again(film: Film, problem: str, *, brought: int = 0) -> None:
     failures = 0 if brought >= _WORTH_BYTES else film.failures + 1
     wait = min(_LAST_WAIT, timedelta(seconds=1) * 2 ** min(max(failures - 1, 0), 12))
     Film.objects.filter(pk=film.pk, state=Film.State.PENDING, attempts=film.attempts).update(
-        next_attempt_at=now + wait, claimed_until=None, failures=failures, problem=problem[:300]
+        next_attempt_at=now + wait, claimed_until=None, failures=failures, problem=problem
     )
-    log.warning("film_not_kept", generation_id=str(film.pk), problem=problem[:300], brought=brought)
+    log.warning("film_not_kept", generation_id=str(film.pk), problem=problem, brought=brought)
 
 
 def _give_up(film: Film, problem: str) -> None:
-    now = timezone.now()
+    now, problem = timezone.now(), clean_text(problem, most=_PROBLEM_LENGTH)
     with transaction.atomic():
         lost = Film.objects.filter(
             pk=film.pk, state=Film.State.PENDING, attempts=film.attempts
@@ -248,14 +260,14 @@ def _give_up(film: Film, problem: str) -> None:
             state=Film.State.GIVEN_UP,
             next_attempt_at=None,
             lost_at=film.lost_at or now,
-            problem=problem[:300],
+            problem=problem,
         )
         if lost:
-            _announce(film.generation, "film_lost", problem[:300], now)
+            _announce(film.generation, "film_lost", problem, now)
             tell_lost(film.generation, attempt=film.attempts, problem=problem, now=now)
     if lost:
         forget_partial(film.pk)
-        log.error("film_lost", generation_id=str(film.pk), problem=problem[:300])
+        log.error("film_lost", generation_id=str(film.pk), problem=problem)
 
 
 def _announce(generation: Generation, kind: str, message: str, now: datetime) -> None:

@@ -83,14 +83,13 @@ def sample_meter(provider_key_id: int) -> None:
 def take_sample(provider_key: ProviderKey, *, now: datetime) -> MeterSample | None:
     """Read the meter, freeze our sums beside it, and judge both.
 
-    None when the vendor gave no clear answer, which changes only when to look again, or when
-    another sample of the key was taken meanwhile.
+    None when the vendor gave no clear answer, or a sum that is none, which changes only when to
+    look again, or when another sample of the key was taken meanwhile.
     """
     before = sums_of(provider_key)
-    try:
-        report = client_for(provider_key).get_credits()
-    except ProviderError as error:
-        log.warning("meter_not_read", provider_key=provider_key.pk, problem=error.message)
+    report, problem = _read_meter(provider_key)
+    if report is None:
+        log.warning("meter_not_read", provider_key=provider_key.pk, problem=problem)
         _look_again(provider_key, now + _pause(provider_key, now))
         return None
     # Summed before the transaction: it reads every job of the key, and writers would wait.
@@ -111,6 +110,16 @@ def prune_samples(*, now: datetime) -> int:
     keys = ProviderKey.objects.filter(samples__in=old).distinct()
     kept = [level.pk for key in keys if (level := last_level(key))]
     return old.exclude(pk__in=kept).delete()[0]
+
+
+def _read_meter(provider_key: ProviderKey) -> tuple[CreditsReport | None, str]:
+    """Return what the meter says, or None and why that is nothing to compare."""
+    try:
+        report = client_for(provider_key).get_credits()
+    except ProviderError as error:
+        return None, error.message
+    # A sum that cannot be read is none, and no zero either.
+    return (None, report.problem) if report.problem else (report, "")
 
 
 def _pause(provider_key: ProviderKey, now: datetime) -> timedelta:

@@ -116,7 +116,7 @@ def complete(generation: Generation, report: TaskReport, *, now: datetime) -> bo
             message="The vendor completed it.",
             upstream_metadata=report.metadata,
             metadata_differs=metadata_differs(generation, report),
-            seed=seed if isinstance(seed, int) and 0 <= seed < 2**63 else None,
+            seed=seed if type(seed) is int and seed >= 0 else None,
         )
         if not ended:
             return False

@@ -63,6 +63,14 @@ def post_generation(generation: Generation) -> None:
     except ProviderRefused as refusal:
         _handle_refusal(generation, refusal)
     except ProviderUnclear as error:
+        log.warning(
+            "submit_unclear",
+            generation_id=str(generation.id),
+            problem=error.message,
+            said=error.said,
+        )
+        if error.named_task:
+            _shout(generation, error.named_task)
         # Or a vendor that is ill would turn a whole queue into doubts, one by one.
         hold_back_key(key, reason=error.message, now=timezone.now())
         doubt(generation, message=error.message, actor=ACTOR)
@@ -129,8 +137,18 @@ def doubt(generation: Generation, *, message: str, actor: Actor) -> bool:
 def doubt_stale_submits(*, now: datetime) -> int:
     """Park every generation whose worker died around its POST; return how many."""
     stale = Generation.objects.filter(state=State.SUBMITTING, submitted_at__lt=now - STALE_AFTER)
+    return sum(_doubt_stale(one) for one in stale[:500])
+
+
+def _doubt_stale(generation: Generation) -> bool:
     message = "The worker stopped while submitting; the vendor may have accepted it."
-    return sum(doubt(one, message=message, actor=system_actor("sweep")) for one in stale[:500])
+    try:
+        with transaction.atomic():
+            return doubt(generation, message=message, actor=system_actor("sweep"))
+    except Exception:
+        # One row that cannot be written must not keep the others from being parked.
+        log.exception("stale_submit_not_parked", generation_id=str(generation.id))
+        return False
 
 
 def _handle_refusal(generation: Generation, refusal: ProviderRefused) -> None:

@@ -1,12 +1,15 @@
 """Callbacks of liars, in crowds, too late: the true one finds its generation (P14, P30)."""
 
+import gzip
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import Membership
 from billing.models import Transfer
@@ -153,6 +156,77 @@ def test_p30_one_id_checked_for_many_at_once_is_adopted_by_one(
     receipts = [job.callbacks.get().pk for job in lost] * 2
     assert race(len(receipts), lambda number: check_callback(receipts[number])) == [None] * 8
     assert Generation.objects.filter(upstream_id=task).count() == 1
+
+
+# Bodies and headers that no column was made for
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"id": "\\ud800"}',
+        b'{"id": "task\\u0000"}',
+        b'{"id": "\xed\xa0\x80"}',
+        b'{"id": "task-7 "}',
+        b'{"id": " "}',
+        b'{"id": "' + b"x" * 121 + b'"}',
+        b'{"id": ' + b"9" * 5000 + b"}",
+        b'{"id": 1e999}',
+        b'{"id": true}',
+        b'{"id": "task-7", "id": "task-8"}',
+        b'{"id": "task-7", "more": ' + b"[" * 100_000,
+        b'{"id": "task-7", "more": "' + b"x" * 2_000_000 + b'"}',
+        '{"id": "task\0"}'.encode("utf-16"),
+        gzip.compress(b'{"id": "task-7"}', mtime=0),
+    ],
+    ids=lambda body: ascii(body[:32])[2:-1],
+)
+def test_f17_a_body_whose_id_cannot_be_stored_is_a_404(lost: Generation, body: bytes) -> None:
+    reply = post(lost, body, headers={"X-Event": "task.completed"})
+    assert reply.status_code == 404
+    assert lost.callbacks.count() == 0
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize(
+    ("more", "headers"),
+    [
+        (b'"created_at": ' + b"9" * 5000, {}),
+        (b'"status": "\\u0000\\ud800", "error": {"message": "\\u0000"}', {}),
+        (b'"output": {"urls": ["' + b"x" * 900_000 + b'"]}', {}),
+        (b'"more": ' + b"[" * 500 + b"]" * 500, {}),
+        (b'"more": NaN', {}),
+        (b'"more": 1', {"X-Event": "\0\x85\x9b" + "x" * 9000}),
+        (b'"more": 1', {"X-Event": "", "X-Task-Id": "\0" * 500, "X-Timestamp": "9" * 5000}),
+        (b'"more": 1', {"Content-Encoding": "gzip"}),
+    ],
+    ids=["number", "words", "long", "deep", "nan", "event", "headers", "encoding"],
+)
+def test_f17_whatever_else_a_callback_says_it_is_taken(
+    lost: Generation, vendor: Vendor, more: bytes, headers: dict[str, str]
+) -> None:
+    body = b'{"id": "' + vendor.only_task.encode() + b'", ' + more + b"}"
+    for job in (lost, lost):
+        assert post(job, body, headers=headers).status_code == 204
+        run_queue("check_callback")
+    assert fresh(lost).upstream_id == vendor.only_task
+    assert "\0" not in "".join(lost.callbacks.values_list("event", flat=True))
+
+
+@pytest.mark.both_databases
+def test_f17_an_address_with_a_long_zone_is_taken(
+    lost: Generation, vendor: Vendor, settings: Settings
+) -> None:
+    settings.TRUSTED_PROXIES = ["127.0.0.1/32"]
+    body = json.dumps({"id": vendor.only_task}).encode()
+    zone = {"X-Forwarded-For": f"fe80::1%{'x' * 500}"}
+    assert post(lost, body, headers=zone).status_code == 204
+
+
+def post(job: Generation, body: bytes, *, headers: dict[str, str]) -> Any:
+    path = f"/callbacks/{job.callback_token}"
+    return Client().post(path, body, content_type="application/json", headers=headers)
 
 
 # Too late, after a person's decision

@@ -1,5 +1,6 @@
 """When a key's meter is sampled, and what an error or a second run changes: nothing."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -19,12 +20,16 @@ from generations.services.metering import (
     sample_meter,
     take_sample,
 )
-from generations.services.provider_keys import delete_provider_key
+from generations.services.provider_keys import (
+    delete_provider_key,
+    pause_provider_key,
+    probe_provider_key,
+)
 from generations.services.sweep import enqueue_due_steps
 from tests.factories import ACTOR, make_generation
 from tests.support.meter import Clock, Meter
 from tests.support.steps import empty_queue, queued
-from tests.support.vendor import CREDITS, Exchange, Vendor, drop, html, refuse
+from tests.support.vendor import CREDITS, Exchange, Vendor, drop, html, refuse, say
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -45,7 +50,10 @@ def clock(provider_key: ProviderKey, meter: Meter) -> Clock:
     return clock
 
 
-@pytest.mark.parametrize("reply", [refuse(401, "invalid_api_key"), html(500), drop])
+@pytest.mark.parametrize(
+    "reply",
+    [refuse(401, "invalid_api_key"), refuse(500, "\0", "\ud800"), html(500), html(200), drop],
+)
 def test_p28_an_error_changes_only_the_next_time(
     clock: Clock, vendor: Vendor, reply: Callable[[Exchange], None]
 ) -> None:
@@ -56,6 +64,47 @@ def test_p28_an_error_changes_only_the_next_time(
     after = ProviderKey.objects.values().get(pk=key.pk)
     assert after == {**before, "next_sample_at": clock.at(5) + SELDOM}
     assert MeterSample.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "literal",
+    ['"900"', "NaN", "-Infinity", "1e999", "9" * 300, "1e16", "[900]", "{}", "true", '"\\u0000"'],
+)
+@pytest.mark.parametrize("name", ["balance", "credits", "total_purchased", "total_consumed"])
+def test_f17_a_sum_that_is_none_is_no_sample_and_changes_only_the_next_time(
+    clock: Clock, vendor: Vendor, name: str, literal: str
+) -> None:
+    figures = {"balance": 10, "total_purchased": 10, "total_consumed": 0} | {name: "#"}
+    if name == "credits":
+        del figures["balance"]
+    body = json.dumps({"code": 200, "data": figures}).replace('"#"', literal)
+    vendor.always(CREDITS, say(200, body.encode()))
+    key = ProviderKey.objects.get(pk=clock.key.pk)
+    assert take_sample(key, now=clock.at(5)) is None
+    key.refresh_from_db()
+    assert key.next_sample_at == clock.at(5) + SELDOM
+    assert MeterSample.objects.count() == 1
+
+
+@pytest.mark.parametrize(("said", "read"), [(-(10**15), -(10**15)), (10**15, 10**15), (89.6, 90)])
+def test_f17_a_sum_within_bounds_is_stored_as_whole_credits(
+    clock: Clock, vendor: Vendor, said: float, read: int
+) -> None:
+    figures = {"balance": said, "total_purchased": None, "total_consumed": said}
+    vendor.always(CREDITS, say(200, {"code": 200, "data": figures}))
+    for minutes in (5, 10):
+        sample = clock.sample(minutes)
+        assert (sample.balance, sample.total_consumed) == (read, read)
+
+
+def test_f17_a_paused_key_is_resumed_whatever_its_sums_are(clock: Clock, vendor: Vendor) -> None:
+    pause_provider_key(clock.key, reason="For a test", actor=ACTOR)
+    vendor.always(CREDITS, html(200))
+    probe_provider_key(clock.key.pk)
+    assert ProviderKey.objects.get().state == ProviderKey.State.PAUSED
+    vendor.always(CREDITS, say(200, {"code": 200, "data": {"balance": "\0"}}))
+    probe_provider_key(clock.key.pk)
+    assert ProviderKey.objects.get().state == ProviderKey.State.ACTIVE
 
 
 def test_of_two_runs_of_one_sample_the_second_leaves(clock: Clock) -> None:

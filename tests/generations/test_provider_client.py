@@ -4,9 +4,12 @@ A create that may have been accepted must never look like one that was not (P22)
 a look may say more than the vendor said (P28).
 """
 
+import gzip
 import json
 import socket
 import time
+import tracemalloc
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -274,11 +277,89 @@ def test_the_meter_is_read_under_both_of_its_names(vendor: Vendor, name: str) ->
     assert (meter.balance, meter.total_purchased, meter.total_consumed) == (12, None, 3)
 
 
+def escaped(text: str) -> str:
+    return "".join(f"\\u{ord(letter):04x}" for letter in text)
+
+
 def test_p33_no_error_of_the_client_shows_the_key(vendor: Vendor) -> None:
-    echo = refuse(401, f"bad {SECRET}", f"Incorrect API key {SECRET}.")
-    for reply in (echo, html(500), drop, reset, say(500, {"error": SECRET})):
+    split = SECRET.replace("-", "\0-")
+    hidden = f'{{"error": {{"code": "bad", "message": "{escaped(SECRET)}"}}}}'
+    replies = [
+        refuse(401, f"bad {SECRET}", f"Incorrect API key {SECRET}."),
+        refuse(401, "bad", split),
+        say(401, hidden.encode()),
+        say(401, hidden.encode("utf-16")),
+        html(500),
+        drop,
+        reset,
+        say(500, {"error": SECRET}),
+        say(200, {"data": {"taskId": [SECRET]}}),
+        say(200, {"data": {"taskId": f"{SECRET}\n"}}),
+        say(200, f"{escaped(SECRET)} {SECRET}".encode()),
+        say(200, f"{escaped(split)} {split}".encode("utf-16")),
+    ]
+    for reply in replies:
         vendor.next(CREATE, reply)
         error: BaseException | None = create_at(vendor.url)
         while error is not None:
-            assert SECRET not in f"{error!s}{error!r}{error.args}"
+            assert SECRET not in f"{error!s}{error!r}{error.args}{vars(error)}"
             error = error.__cause__
+
+
+def test_p33_no_report_of_the_client_shows_the_key(vendor: Vendor) -> None:
+    vendor.add_task("t-1")
+    vendor.finish("t-1", urls=[], ratio=SECRET, resolution=SECRET.replace("-", "\0-"))
+    vendor.fail("t-1", SECRET, escaped(SECRET))
+    hidden = json.dumps(vendor.tasks["t-1"]).replace("\\\\u", "\\u")
+    vendor.next(f"{TASKS}t-1", say(200, hidden.encode()))
+    report = client(vendor.url).get_task("t-1")
+    assert report.error_message == "sk-…cdef"
+    assert SECRET not in repr(report)
+
+
+def test_an_answer_that_a_proxy_compressed_is_read(vendor: Vendor) -> None:
+    task = json.dumps({"id": "t-1", "status": "processing"}).encode()
+    for coding, packed in (("gzip", gzip.compress(task)), ("deflate", zlib.compress(task))):
+        vendor.next(f"{TASKS}t-1", say(200, packed, Content_Encoding=coding))
+        assert client(vendor.url).get_task("t-1").status == "processing"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "gzip, gzip", "x" * 5000])
+def test_f17_what_does_not_unpack_within_the_cap_is_unclear(vendor: Vendor, coding: str) -> None:
+    bomb = gzip.compress(b" " * 64_000_000)
+    tracemalloc.start()
+    try:
+        assert isinstance(look_at(vendor, say(200, bomb, Content_Encoding=coding)), ProviderUnclear)
+        assert isinstance(
+            look_at(vendor, say(200, b"no such thing", Content_Encoding=coding)), ProviderUnclear
+        )
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 " + b"x" * 50_000 + b"\r\n",
+        b"HTTP/1.1 200 \xff\xfe\x80\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n",
+        b"HTTP/1.1 429 No\r\nRetry-After: " + b"9" * 5000 + b"\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://[\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"\xff" * 500_000 + b"\r\n",
+        b"HTTP/9.9 999 \r\n",
+        b"\0\0\0\r\n",
+    ],
+    ids=lambda head: ascii(head)[2:40],
+)
+def test_f17_no_head_of_an_answer_is_more_than_unclear(vendor: Vendor, head: bytes) -> None:
+    def raw(exchange: Exchange) -> None:
+        exchange.send_raw(head + b"\r\n<html>")
+        exchange.close()
+
+    error = look_at(vendor, raw)
+    assert isinstance(error, ProviderUnclear)
+    assert len(error.message) < 100
+    vendor.next(CREATE, raw)
+    assert isinstance(create_at(vendor.url), ProviderUnclear)
