@@ -9,7 +9,10 @@ from pathlib import Path
 
 from django.conf import settings
 
+from platform_site.untrusted import clean_number
+
 TIMEOUT_SECONDS = 40  # a film of twelve seconds in 1080p takes two
+_MOST_MS = 2**31 - 1
 
 
 class UnplayableFilm(Exception):
@@ -28,8 +31,8 @@ class FilmFacts:
 
     @property
     def duration_ms(self) -> int:
-        """Return the length in milliseconds."""
-        return round(self.seconds * 1000)
+        """Return the length in milliseconds; 0 for one that no film has, as some files claim."""
+        return round(clean_number(self.seconds * 1000, least=0, most=_MOST_MS) or 0)
 
 
 def inspect_film(film: Path, *, poster: Path, last_frame: Path) -> FilmFacts:

@@ -22,11 +22,14 @@ from platform_site.http.guard import (
     GuardedClient,
     total_deadline,
 )
+from platform_site.untrusted import clean_text
 
 MAX_REDIRECTS = 3
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GONE = frozenset({403, 404, 410})
+_REASON_LENGTH = 200  # characters
+_VALIDATOR_LENGTH = 1000
 _HASH_CHUNK_BYTES = 1024 * 1024
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.IGNORECASE)
 
@@ -97,7 +100,7 @@ class Fetched:
     Attributes:
         size: Bytes of the whole file.
         sha256: Hexadecimal digest of the whole file, earlier parts included.
-        content_type: As the server says, or an empty string.
+        content_type: As the server says, cleaned, or an empty string.
         resumed_from: Bytes that were there already; 0 when it came in one go.
     """
 
@@ -228,7 +231,7 @@ class _Download:
             raise _translated(error) from error
         if self._expected is not None and self._size != self._expected:
             raise self._truncated()
-        content_type = response.headers.get("content-type", "")
+        content_type = clean_text(response.headers.get("content-type"), most=100)
         return Fetched(self._size, self._hash.hexdigest(), content_type, self._resumed_from)
 
     def _start_over(self, validator: str | None) -> None:
@@ -325,7 +328,8 @@ def _next_hop(current: httpx.URL, location: str) -> str:
 def _translated(error: httpx.HTTPError) -> FetchError:
     if isinstance(error, AddressRefused):
         return FetchRefused(error.reason)
-    return FetchFailed(f"{type(error).__name__}: {error}")
+    # Such an error may quote the server.
+    return FetchFailed(clean_text(f"{type(error).__name__}: {error}", most=_REASON_LENGTH))
 
 
 def _content_length(headers: httpx.Headers) -> int | None:
@@ -340,13 +344,17 @@ def _validator_of(headers: httpx.Headers) -> str | None:
 
     RFC 9110 §8.8.2.2: a date is strong when the answer was made at least a second later.
     """
-    etag: str | None = headers.get("etag")
+    etag = headers.get("etag")
     if etag is not None:
-        return etag if etag.startswith('"') and etag.isascii() else None
-    modified: str | None = headers.get("last-modified")
+        return etag if etag.startswith('"') and _can_be_sent(etag) else None
+    modified = headers.get("last-modified", "")
     try:
-        made_at = parsedate_to_datetime(headers["date"])
-        settled = modified is not None and parsedate_to_datetime(modified) < made_at
-    except (KeyError, ValueError, TypeError):
+        settled = parsedate_to_datetime(modified) < parsedate_to_datetime(headers["date"])
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
-    return modified if settled else None
+    return modified if settled and _can_be_sent(modified) else None
+
+
+def _can_be_sent(value: str) -> bool:
+    """Return whether a server's word can go back to it in a header of ours."""
+    return value.isascii() and value.isprintable() and len(value) <= _VALIDATOR_LENGTH
