@@ -107,6 +107,13 @@ def advise(evidence: Evidence, *, now: datetime) -> Advice:
     """Return what the evidence says."""
     if evidence.reason == ReviewReason.SILENT:
         return _about_silence(evidence, now)
+    if evidence.reason == ReviewReason.UNRECORDED:
+        words = (
+            "The vendor has answered, and may have charged, but its answer could not be recorded "
+            "here. An administrator finds the cause in the log. It is asked again; its word ends "
+            "this."
+        )
+        return Advice(Deed.WAIT, words, evidence.next_poll_at)
     asked = next((one for one in evidence.proposals if one.is_open), None)
     if asked is not None:
         tries = f" The vendor gave no clear answer {asked.checks}×." if asked.checks else ""
@@ -141,7 +148,7 @@ def story_of(evidence: Evidence) -> list[Fact]:
     facts.sort(key=lambda fact: fact.at)
     last = facts[-1].at
     facts += [Fact(last, "What it means", one) for one in (evidence.moved, evidence.still) if one]
-    if evidence.reason == ReviewReason.SILENT:
+    if evidence.reason != ReviewReason.SUBMIT_UNKNOWN:
         facts.append(Fact(last, "Asked", _polled(evidence)))
     return facts
 

@@ -23,6 +23,7 @@ class ReviewReason(models.TextChoices):
 
     SUBMIT_UNKNOWN = "submit_unknown", "The vendor may have accepted it without telling us"
     SILENT = "silent", "The vendor has not finished it by its deadline"
+    UNRECORDED = "unrecorded", "The vendor's answer could not be recorded"
 
 
 # The error code of a generation that a person ended, without the vendor's word.

@@ -32,6 +32,7 @@ INBOX_COLUMNS = ("shown_since", "shown_reason", "shown_advice", "credits")
 _REASONS = {
     ReviewReason.SUBMIT_UNKNOWN: ("Answer lost", "warning"),
     ReviewReason.SILENT: ("Silent", "info"),
+    ReviewReason.UNRECORDED: ("Not recorded", "danger"),
 }
 
 

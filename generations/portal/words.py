@@ -179,6 +179,9 @@ def _in_review(generation: Generation) -> Status:
     if generation.review_reason == ReviewReason.SUBMIT_UNKNOWN:
         note = f"The vendor may have taken it without telling us, so it is not sent twice. {held}"
         return Status("Needs review", note, "warn")
+    if generation.review_reason == ReviewReason.UNRECORDED:
+        note = f"The vendor has answered, but its answer could not be recorded here. {held}"
+        return Status("Needs review", note, "warn")
     note = f"The vendor has not finished it by its deadline. {held}"
     return Status("Needs review", note, "warn")
 
@@ -212,6 +215,7 @@ def _told(event: GenerationEvent, generation: Generation) -> tuple[str, str]:
         "callback": ("The vendor called back", "We asked it at once how the film is doing."),
         "cancel_asked": ("Cancelling asked for", _wished(message)),
         "looked": ("Asked to look now", message),
+        "unrecorded": ("Answer not recorded", message),
         "id_adopted": ("The vendor's id came to light", message),
         "review_told": ("Managers told", "It had been in review for a while."),
         "adjusted": ("Corrected", message),

@@ -22,7 +22,13 @@ from generations.services.poll_rows import (
     is_anything_due,
     put_off,
 )
-from generations.services.polling import Answer, apply_answer, needs_a_move, wait_before_look
+from generations.services.polling import (
+    Answer,
+    apply_answer,
+    count_unrecorded,
+    needs_a_move,
+    wait_before_look,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -146,12 +152,20 @@ class Poller:
             return
         rows = Generation.objects.select_related("team", "film").in_bulk(list(reports))
         for pk, generation in rows.items():
+            answer = Answer(generation, reports[pk])
             try:
-                apply_answer(Answer(generation, reports[pk]), now=timezone.now())
+                apply_answer(answer, now=timezone.now())
             except Exception:
-                # One row that cannot be written must not keep the others from being polled; its
-                # claim runs out, and it is asked about again.
+                # One row that cannot be written must not keep the others from being polled.
                 log.exception("poll_not_applied", generation_id=str(pk))
+                self._count_unrecorded(answer)
+
+    def _count_unrecorded(self, answer: Answer) -> None:
+        try:
+            count_unrecorded(answer, now=timezone.now())
+        except Exception:
+            # Its claim runs out, and it is asked about again.
+            log.exception("poll_not_counted", generation_id=str(answer.generation.pk))
 
     def _put_off(self, group: Sequence[Due], *, claimed_at: datetime, clear: bool) -> None:
         now = timezone.now()

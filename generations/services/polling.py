@@ -20,12 +20,14 @@ from generations.models import Generation
 from generations.provider.wire import TaskReport, TaskStatus
 from generations.services.corrections import apply_late_truth, watch_again_at
 from generations.services.filming import begin_keeping
-from generations.services.moves import end_generation, move
+from generations.services.moves import end_generation, move, remark
 
 log = structlog.get_logger(__name__)
 ACTOR = system_actor("poll")
 
 DEADLINE = timedelta(hours=2)  # typical render times are minutes (FACTS.md)
+_SILENT = "The vendor has not finished it by its deadline; its credits stay held."
+_UNRECORDED = "The vendor's answer could not be recorded; its credits stay held."
 _LONGEST_WAIT = 300.0  # seconds, in review and after many unclear answers
 # Waits come in steps of a tenth, so that one statement can write many rows.
 _STEP = math.log(1.1)
@@ -33,10 +35,14 @@ _STEP = math.log(1.1)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one poll: a report, or None when there was none that is clear."""
+    """What came of one poll: a report, or None when there was none that is clear.
+
+    `unrecorded` when there was one that says how it ended and could not be written here.
+    """
 
     generation: Generation
     report: TaskReport | None
+    unrecorded: bool = False
 
 
 def first_poll_at(now: datetime) -> datetime:
@@ -64,7 +70,7 @@ def needs_a_move(report: TaskReport | None, *, state: str, since: datetime, now:
     """Tell whether an answer may change more than when to look again, for a job that the vendor
     has had `since` then.
     """
-    if report is not None and report.status in {TaskStatus.COMPLETED, TaskStatus.FAILED}:
+    if report is not None and report.has_ended:
         return True
     if state == State.PROCESSING:
         return now - since > DEADLINE
@@ -85,19 +91,23 @@ def apply_answer(answer: Answer, *, now: datetime) -> None:
     elif not generation.is_terminal and needs_a_move(
         report, state=generation.state, since=_since(generation), now=now
     ):
-        move(
-            generation,
-            State.NEEDS_REVIEW,
-            actor=ACTOR,
-            message="The vendor has not finished it by its deadline; its credits stay held.",
-            review_reason=ReviewReason.SILENT,
-            next_poll_at=now + timedelta(minutes=5),
-            poll_holder="",
-            polls=generation.polls + 1,
-            poll_failures=_failures(generation, report),
-        )
+        _ask_for_review(answer, now)
     else:
         _look_again(generation, report, now)
+
+
+def count_unrecorded(answer: Answer, *, now: datetime) -> None:
+    """Count an answer that could not be acted on as an unclear one, so that it has a deadline too:
+    else it would be asked for again and again, for ever. In review, say that this is the reason.
+    """
+    # Anew: what failed has left its changes on the object that it had.
+    generation = Generation.objects.select_related("team", "film").get(pk=answer.generation.pk)
+    has_ended = answer.report is not None and answer.report.has_ended
+    with transaction.atomic():
+        apply_answer(Answer(generation, None, unrecorded=has_ended), now=now)
+        silent = Generation.objects.filter(pk=generation.pk, review_reason=ReviewReason.SILENT)
+        if has_ended and silent.update(review_reason=ReviewReason.UNRECORDED):
+            remark(generation, "unrecorded", actor=ACTOR, message=_UNRECORDED)
 
 
 def complete(generation: Generation, report: TaskReport, *, now: datetime) -> bool:
@@ -148,6 +158,21 @@ def _fail(generation: Generation, report: TaskReport, now: datetime) -> None:
         message="The vendor says that it failed, and refunds it.",
         error_code=report.error_code or "upstream_error",
         error_message=report.error_message or "The vendor gave no reason.",
+    )
+
+
+def _ask_for_review(answer: Answer, now: datetime) -> None:
+    generation = answer.generation
+    move(
+        generation,
+        State.NEEDS_REVIEW,
+        actor=ACTOR,
+        message=_UNRECORDED if answer.unrecorded else _SILENT,
+        review_reason=ReviewReason.UNRECORDED if answer.unrecorded else ReviewReason.SILENT,
+        next_poll_at=now + timedelta(minutes=5),
+        poll_holder="",
+        polls=generation.polls + 1,
+        poll_failures=_failures(generation, answer.report),
     )
 
 

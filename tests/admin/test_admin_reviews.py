@@ -66,6 +66,16 @@ def test_the_inbox_says_what_the_evidence_means(browser: Client, lost: Generatio
     assert f"{path_of(Generation, 'changelist')}?state__exact=needs_review" in index
 
 
+def test_f17_the_inbox_says_that_an_answer_could_not_be_recorded(
+    browser: Client, alice: Membership
+) -> None:
+    job = make_generation(alice, State.NEEDS_REVIEW)
+    Generation.objects.filter(pk=job.pk).update(review_reason=ReviewReason.UNRECORDED)
+    page = browser.get(path_of(Generation, "changelist"), INBOX).content.decode()
+    assert "Not recorded" in page
+    assert "The vendor has answered, and may have charged" in page
+
+
 def test_a_longer_inbox_asks_no_more(
     browser: Client, lost: Generation, alice: Membership, vendor: Vendor
 ) -> None:

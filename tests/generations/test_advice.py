@@ -81,6 +81,14 @@ def test_p13_a_silent_one_waits_for_the_vendors_word(
     assert (advice.deed, advice.next_look, words in advice.words) == (deed, SOON, True), advice
 
 
+def test_f17_p13_what_could_not_be_recorded_waits_however_long() -> None:
+    stuck = evidence(reason=ReviewReason.UNRECORDED, upstream_id="task-7", next_poll_at=SOON)
+    for days in (0, 9):
+        advice = advise(stuck, now=stuck.since + timedelta(days=days))
+        assert (advice.deed, advice.next_look) == (Deed.WAIT, SOON)
+    assert story_of(stuck)[-1].what == "Asked"
+
+
 def test_p13_nothing_but_a_still_meter_advises_to_give_credits_back() -> None:
     for more in ({}, {"proposals": [proposal(is_open=False)] * 50}, {"after": AFTER}):
         for reason in ReviewReason:
