@@ -38,11 +38,10 @@ def test_p21_what_is_committed_is_on_the_disk() -> None:
             assert cursor.execute("SHOW synchronous_commit").fetchone() == ("on",)
 
 
+@pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("whose", ["DATABASE", "ROLE"])
 def test_p21_a_database_or_role_whose_default_is_off_changes_nothing(whose: str) -> None:
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite has no such defaults.")
     names = {"DATABASE": "NAME", "ROLE": "USER"}
     name = connection.ops.quote_name(connection.settings_dict[names[whose]])
     with connection.cursor() as cursor:
