@@ -208,7 +208,8 @@ def _forwarded_address(text: str) -> Address | None:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        return unmapped(ipaddress.ip_address(text))
+        # A zone names an interface of whoever wrote it, and says nothing about the client.
+        return unmapped(ipaddress.ip_address(text.partition("%")[0]))
     except ValueError:
         return None
 

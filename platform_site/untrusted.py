@@ -5,7 +5,9 @@ import reprlib
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 # Controls that are no white space, NUL among them, and marks that turn the text after them.
-_UNWANTED = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069]")
+_UNWANTED = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 # Python refuses to write much longer ones.
 _LONGEST_NUMBER = 10**40
 

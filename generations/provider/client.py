@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -39,6 +39,8 @@ _BODY_SECONDS = 10
 # In a body that is shown in a log: what JSON may hide from whoever looks for our key.
 _ESCAPED = re.compile(r"\\u00([0-9a-fA-F]{2})")
 _SHOWN_BYTES = 4000
+# What each coding may be, as zlib counts: 31 is gzip, 15 zlib, -15 deflate without a wrapper.
+_PACKED = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
 # Loading the certificate store costs milliseconds; every client shares one.
 _TLS = ssl.create_default_context()
 # An httpx pool is slow when shared: each thread keeps a small one of its own. And a third of what
@@ -82,7 +84,7 @@ class ProviderClient:
             "The vendor accepted it under an id that cannot be stored.",
             status=reply.status,
             said=self._picture(reply.body),
-            named_task=self._masked(shown(self._masked(named))),
+            named_task=shown(named),
         )
 
     def get_task(self, task_id: str) -> TaskReport:
@@ -93,12 +95,7 @@ class ProviderClient:
         report = read_task(reply.data)
         if report.id != task_id:
             raise ProviderUnclear("The answer is about another task.")
-        return replace(
-            report,
-            metadata={name: self._masked(item) for name, item in report.metadata.items()},
-            error_code=self._masked(report.error_code),
-            error_message=self._masked(report.error_message),
-        )
+        return report
 
     def get_credits(self) -> CreditsReport:
         """Read the key's meter. Raises the three errors."""
@@ -138,19 +135,36 @@ class ProviderClient:
             if provably_unsent(error):
                 raise ProviderUnavailable(f"Not reached: {type(error).__name__}.") from error
             raise ProviderUnclear(f"No whole answer: {type(error).__name__}.") from error
-        reply = _Reply(response.status_code, text, read_json(text))
+        reply = _Reply(response.status_code, text, self._read(text))
         refusal = read_error(reply.data)
         if reply.status >= 400 and refusal is not None:
-            code, message = map(self._masked, refusal)
+            code, message = refusal
             raise ProviderRefused(status=reply.status, code=code, message=message)
         return reply
 
+    def _read(self, body: bytes) -> object:
+        """Return the JSON of a body without our key: the vendor may repeat it, and people read
+        that (P33). Before any text is cut, since half a key would not be found.
+        """
+        try:
+            return self._masked(read_json(body))
+        except RecursionError:
+            return None
+
     def _masked(self, said: Any) -> Any:
-        """Take our key out of a text: the vendor may repeat it, and people read that (P33)."""
+        """Return what was said, whole texts, lists and objects, without our key."""
+        if isinstance(said, list):
+            return [self._masked(one) for one in said]
+        if isinstance(said, dict):
+            return {self._masked(name): self._masked(one) for name, one in said.items()}
         if not isinstance(said, str):
             return said
         secret = self._secret.reveal()
-        return said.replace(secret, f"sk-…{secret[-4:]}")
+        mask = f"sk-…{secret[-4:]}"
+        text = said.replace(secret, mask)
+        # Cleaning may join what control characters keep apart.
+        cleaned = clean_text(text, most=len(text))
+        return cleaned.replace(secret, mask) if secret in cleaned else text
 
     def _picture(self, body: bytes) -> str:
         text = body[:_SHOWN_BYTES].decode(json.detect_encoding(body), "replace")
@@ -185,18 +199,28 @@ def _read_capped(response: httpx.Response) -> bytes:
 
 
 def _unpacked(body: bytes, coding: str) -> bytes:
-    """Unpack what a proxy compressed unasked, within the cap: a few bytes may hold gigabytes."""
-    if coding.strip().lower() == "identity":
-        return body
-    if coding.strip().lower() not in {"gzip", "x-gzip", "deflate"}:
-        raise ProviderUnclear("The answer is packed in a way that nobody asked for.")
-    try:
-        # 32: the header says whether it is gzip or zlib.
-        unpacked = zlib.decompressobj(32 + zlib.MAX_WBITS).decompress(body, _MAX_REPLY_BYTES + 1)
-    except zlib.error as error:
-        raise ProviderUnclear("The answer does not unpack.") from error
-    if len(unpacked) > _MAX_REPLY_BYTES:
-        raise ProviderUnclear("The answer is too large.")
+    """Unpack what a proxy compressed unasked, within the cap: a few bytes may hold gigabytes.
+
+    Of any other coding, which may be no more than a slip of a header, the bytes are as they came.
+    """
+    formats = _PACKED.get(coding.strip().lower(), ())
+    for window_bits in formats:
+        try:
+            return _inflated(body, window_bits)
+        except zlib.error:
+            continue
+    return body
+
+
+def _inflated(body: bytes, window_bits: int) -> bytes:
+    """Unpack every member of a packed body. Raises `zlib.error`, `ProviderUnclear` over the cap."""
+    unpacked = b""
+    while body:
+        member = zlib.decompressobj(window_bits)
+        unpacked += member.decompress(body, _MAX_REPLY_BYTES + 1 - len(unpacked))
+        if len(unpacked) > _MAX_REPLY_BYTES:
+            raise ProviderUnclear("The answer is too large.")
+        body = member.unused_data
     return unpacked
 
 

@@ -127,7 +127,9 @@ def usable_task_id(value: object) -> str | None:
     """Return a task id if it can be stored and asked for as it is, else None."""
     if not isinstance(value, str) or not value.isprintable():
         return None
-    return value if value and value == clean_text(value, most=MAX_TASK_ID) else None
+    # A path of dots alone would name another address.
+    is_whole = value == clean_text(value, most=MAX_TASK_ID) and value.strip(".")
+    return value if is_whole else None
 
 
 def read_credits(data: object) -> CreditsReport:
@@ -140,7 +142,7 @@ def read_credits(data: object) -> CreditsReport:
         number = clean_number(sums.get(name), least=-_MOST_CREDITS, most=_MOST_CREDITS)
         read[name] = None if number is None else round(number)
         if number is None and sums.get(name) is not None:
-            unreadable = f"The meter's {name} is no sum of credits."
+            unreadable = f"The meter's {name} is not a number of credits."
     return CreditsReport(**read, problem=unreadable)
 
 

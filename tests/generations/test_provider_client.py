@@ -317,11 +317,40 @@ def test_p33_no_report_of_the_client_shows_the_key(vendor: Vendor) -> None:
     assert SECRET not in repr(report)
 
 
-def test_an_answer_that_a_proxy_compressed_is_read(vendor: Vendor) -> None:
-    task = json.dumps({"id": "t-1", "status": "processing"}).encode()
-    for coding, packed in (("gzip", gzip.compress(task)), ("deflate", zlib.compress(task))):
-        vendor.next(f"{TASKS}t-1", say(200, packed, Content_Encoding=coding))
-        assert client(vendor.url).get_task("t-1").status == "processing"
+@pytest.mark.parametrize("before", [*range(0, 60, 3), *range(1950, 2000, 3)])
+def test_p33_the_key_is_found_before_a_text_is_cut(vendor: Vendor, before: int) -> None:
+    said = "x" * before + SECRET
+    vendor.add_task("t-1")
+    vendor.finish("t-1", urls=[f"https://file.example/a.mp4?key={SECRET}"], ratio=said)
+    vendor.tasks["t-1"]["error"] = {"code": said, "message": said}
+    shown = repr(client(vendor.url).get_task("t-1"))
+    vendor.next(CREATE, refuse(400, said, said))
+    shown += repr(vars(create_at(vendor.url)))
+    # Its beginning is the same for every key of the sandbox's; the rest is secret.
+    assert SECRET[:12] not in shown
+
+
+_TASK = json.dumps({"id": "t-1", "status": "processing"}).encode()
+_HALVES = gzip.compress(_TASK[:9]) + gzip.compress(_TASK[9:])
+
+
+@pytest.mark.parametrize(
+    ("coding", "packed"),
+    [
+        ("gzip", gzip.compress(_TASK)),
+        ("x-gzip", gzip.compress(_TASK)),
+        ("gzip", _HALVES),
+        ("deflate", zlib.compress(_TASK)),
+        ("deflate", zlib.compress(_TASK)[2:-4]),
+        *((coding, _TASK) for coding in ("", "utf-8", "none", "binary", "aws-chunked", "gzip")),
+        ("identity, identity", _TASK),
+    ],
+)
+def test_an_answer_that_can_be_read_is_read_whatever_its_coding_is_called(
+    vendor: Vendor, coding: str, packed: bytes
+) -> None:
+    vendor.next(f"{TASKS}t-1", say(200, packed, Content_Encoding=coding))
+    assert client(vendor.url).get_task("t-1").status == "processing"
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "gzip, gzip", "x" * 5000])
