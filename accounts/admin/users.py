@@ -11,8 +11,8 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from accounts.admin.acting import actor_of
 from accounts.models import Membership, User
-from accounts.services.addresses import forget_other_addresses
 from accounts.services.audit import record
+from accounts.services.email_change import note_email_change, tell_email_before
 from platform_site.admin.base import ReadOnlyInline, SiteAdmin
 from platform_site.admin.shown import moment, related_lists
 from platform_site.admin.typed import display
@@ -125,12 +125,13 @@ class UserAdmin(DjangoUserAdmin, SiteAdmin):  # type: ignore[type-arg,misc]  # o
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save, and write down who changed what about whom."""
         before = form.initial.get("email") if change else None
+        actor = actor_of(request)
         super().save_model(request, obj, form, change)
         if before and before != obj.email:
-            # The old address would go on opening this account.
-            forget_other_addresses(obj)
+            note_email_change(obj, before=before, email=obj.email, actor=actor)
+            tell_email_before(obj, before)
         record(
-            actor=actor_of(request),
+            actor=actor,
             action="user.changed" if change else "user.created",
             subject=f"user:{obj.pk}",
             fields=sorted(set(form.changed_data) - {"password1", "password2"}),

@@ -24,4 +24,4 @@ class AuditEvent(AppendOnlyModel):
 
     def __str__(self) -> str:
         """Show actor and action."""
-        return f"{self.actor}: {self.action}"
+        return f"{self.action} {self.at:%Y-%m-%d %H:%M}"

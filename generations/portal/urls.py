@@ -1,14 +1,15 @@
 """Paths of the portal."""
 
 from django.urls import path
+from django.views.generic import RedirectView
 
 from generations.portal import (
-    address,
     approvals,
     archive,
     budgets,
     cancelling,
     deliveries,
+    email_change,
     films,
     keys,
     notices,
@@ -88,6 +89,7 @@ urlpatterns = [
     path("keys/drifts/<int:drift_id>/accept/", keys.accept_difference, name="drift_accept"),
     path("team/", teams.switch, name="team_switch"),
     # In place of the sign-in library's, which takes any address unconfirmed.
-    path("accounts/email/", address.change, name="account_email"),
-    path("accounts/confirm-email/<str:token>/", address.confirm, name="account_confirm_email"),
+    path("accounts/email/", email_change.change, name="account_email"),
+    path("accounts/confirm-email/", RedirectView.as_view(pattern_name="account_email")),
+    path("accounts/confirm-email/<str:token>/", email_change.confirm, name="account_confirm_email"),
 ]

@@ -25,7 +25,6 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("Projects", "folder", "accounts", "project"),
         Entry("API keys", "key", "accounts", "apikey"),
         Entry("Notices", "notifications", "accounts", "notice"),
-        Entry("Sign-in addresses", "alternate_email", "account", "emailaddress"),
         Entry("Permission groups", "shield_person", "auth", "group"),
         Entry("Audit trail", "history_edu", "accounts", "auditevent"),
     ),

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from allauth.account.models import EmailAddress
 from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import Model
@@ -142,7 +141,6 @@ def world(team: Team, alice: Membership) -> World:
     _plant_archive(team, film)
     _plant_budgets(alice, provider_key, generation, text=f"{SECRET} and {film_url(film)}")
     _plant_background(f"{SECRET} and {film_url(film)}")
-    EmailAddress.objects.create(user=alice.user, email=alice.user.email, primary=True)
     Group.objects.create(name="Readers")
     fresh_key = ApiKey.objects.get(pk=issued.key.pk)
     secrets = {
@@ -179,7 +177,6 @@ _MODELS: tuple[type[Model], ...] = (
     CallbackReceipt,
     Cluster,
     Drift,
-    EmailAddress,
     Failure,
     Film,
     Generation,
@@ -260,7 +257,6 @@ def grow(world: World, times: int = 3) -> None:
         make_limit(
             Subject("member", f"{team.pk}:{member.user_id}:own"), 500, team=team, window="day"
         )
-        EmailAddress.objects.create(user=member.user, email=member.user.email)
         Group.objects.create(name=f"Group {number}")
         Schedule.objects.create(name=f"again {number}", func="generations.tasks.sweep")
         Beat.objects.create(name=f"beat {number}", beaten_at=timezone.now())

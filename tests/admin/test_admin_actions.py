@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from allauth.account.models import EmailAddress
+from django.core import mail
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -139,15 +139,16 @@ class TestPeople:
         assert bob.user.check_password(PASSWORD * 2)
         assert_recorded("user.password_set", root, subject=f"user:{bob.user_id}")
 
-    def test_a_changed_address_takes_the_old_ones_door_away(
+    def test_f17_a_changed_email_is_written_down_and_the_one_before_is_told(
         self, browser: Client, root: User, bob: Membership
     ) -> None:
-        EmailAddress.objects.create(user=bob.user, email=bob.user.email, primary=True)
         body = {"email": "robert@studio.example", "name": "", "is_active": "on"}
         body |= management("memberships", 1) | {"memberships-0-id": bob.pk}
         assert browser.post(path_of(User, "change", bob.user_id), body).status_code == 302
-        assert not EmailAddress.objects.filter(email="bob@studio.example").exists()
         assert_recorded("user.changed", root, data__fields=["email"])
+        masked = {"before": "b…@studio.example", "to": "r…@studio.example"}
+        assert_recorded("user.email_changed", root, subject=f"user:{bob.user_id}", data=masked)
+        assert [one.to for one in mail.outbox] == [["bob@studio.example"]]
 
 
 class TestApiKeys:

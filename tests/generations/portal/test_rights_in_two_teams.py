@@ -100,7 +100,7 @@ ALONE = {
     "keys",
     "api_key_create",
     "provider_key_add",
-    # About nobody's team: see test_portal_address.py.
+    # About nobody's team: see test_portal_email_change.py.
     "account_email",
     "account_confirm_email",
     # The link names who decides: see test_approval_links.py.
@@ -197,14 +197,14 @@ def mine(vendor: object, theirs: Belongings) -> Membership:
 def entered(person: Membership) -> Client:
     """Sign in and enter the membership's team."""
     client = Client()
-    backend = "allauth.account.auth_backends.AuthenticationBackend"
+    backend = "accounts.backend.EmailBackend"
     client.force_login(person.user, backend=backend)
     assert client.post("/team/", {"team": person.team.slug}).status_code == 302
     return client
 
 
 def test_every_route_of_the_portal_is_attempted() -> None:
-    named = {one.name for one in urlpatterns if isinstance(one, URLPattern)}
+    named = {one.name for one in urlpatterns if isinstance(one, URLPattern) and one.name}
     assert named == ALONE | set(ATTEMPTS)
 
 

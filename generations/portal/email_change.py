@@ -1,12 +1,13 @@
-"""The pages on which people change the address that they sign in with."""
+"""The pages on which people change the email that they sign in with."""
 
 from typing import cast
 
 from allauth.core.ratelimit import consume
 from django import forms
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
@@ -14,14 +15,14 @@ from django.views.decorators.http import require_http_methods
 from accounts.actor import Actor, person_actor
 from accounts.errors import RateLimitExceeded
 from accounts.models import User
-from accounts.services.addresses import address_named, ask_for_address, confirm_address
+from accounts.services.email_change import ask_for_email, confirm_email, email_named
 from generations.portal.forms import show_error
 from platform_site.errors import Conflict, DailiesError, InvalidRequest
 from platform_site.requests import actor_request_id
 
 
-class AddressForm(forms.Form):
-    """The new address, and the password of whoever asks."""
+class EmailForm(forms.Form):
+    """The new email, and the password of whoever asks."""
 
     email = forms.CharField(
         label="New email",
@@ -41,8 +42,8 @@ class AddressForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def change(request: HttpRequest) -> HttpResponse:
-    """Ask for the new address and the password, and mail the link."""
-    form = AddressForm(request.POST if request.method == "POST" else None)
+    """Ask for the new email and the password, and mail the link."""
+    form = EmailForm(request.POST if request.method == "POST" else None)
     context: dict[str, object] = {"form": form}
     status = 200
     if form.is_bound and form.is_valid():
@@ -50,16 +51,16 @@ def change(request: HttpRequest) -> HttpResponse:
         try:
             if not consume(request, action="manage_email", user=user):
                 raise RateLimitExceeded("Too many tries. Wait a minute, then try again.")
-            context["sent_to"] = ask_for_address(
+            context["sent_to"] = ask_for_email(
                 user,
-                address=form.cleaned_data["email"],
+                email=form.cleaned_data["email"],
                 password=form.cleaned_data["password"],
                 actor=_actor(request),
             )
         except DailiesError as error:
             show_error(form, error)
             status = error.status
-    return render(request, "account/address.html", context, status=status)
+    return render(request, "account/new_email.html", context, status=status)
 
 
 @never_cache
@@ -71,15 +72,18 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     Looking changes nothing: mail scanners follow links.
     """
     user = cast(User, request.user)
-    context: dict[str, object] = {"address": address_named(user, token)}
-    status = 200 if context["address"] else 404
+    context: dict[str, object] = {"email": email_named(user, token)}
+    status = 200 if context["email"] else 404
     if request.method == "POST":
         try:
-            context["changed_to"] = confirm_address(user, token, actor=_actor(request))
+            confirm_email(user, token, actor=_actor(request))
         except (InvalidRequest, Conflict) as error:
             context["problem"] = error.message
             status = error.status
-    return render(request, "account/address_confirm.html", context, status=status)
+        else:
+            messages.success(request, "Your email is changed. Your password is the same.")
+            return redirect("account_email")
+    return render(request, "account/new_email_confirm.html", context, status=status)
 
 
 def _actor(request: HttpRequest) -> Actor:
