@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -48,34 +48,51 @@ class Part(NamedTuple):
 
 
 class FileSlice:
-    """Iterate over a part of a file in chunks; `close` closes the file.
+    """A part of a file, to be read from its beginning; `close` closes the file.
 
     Django calls `close` when the response ends, also when the client goes away early.
     """
 
     def __init__(self, file: SeekableFile, part: Part) -> None:
         self._file = file
-        self._part = part
+        self._left = part.length
+        self._file.seek(part.start)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the bytes.
+        """Yield the bytes. Raises `OSError` as `read` does."""
+        while chunk := self.read(CHUNK_BYTES):
+            yield chunk
+
+    def read(self, size: int) -> bytes:
+        """Return at most `size` bytes, b"" at the part's end.
 
         Raises:
             OSError: The file ends early. Breaking the connection off is the only way left to
                 tell the client, which has been promised more.
         """
-        self._file.seek(self._part.start)
-        left = self._part.length
-        while left > 0:
-            chunk = self._file.read(min(CHUNK_BYTES, left))
-            if not chunk:
-                raise OSError(f"The file is {left} bytes shorter than its record says.")
-            left -= len(chunk)
-            yield chunk
+        if self._left == 0:
+            return b""
+        chunk = self._file.read(min(size, self._left))
+        if not chunk:
+            raise OSError(f"The file is {self._left} bytes shorter than its record says.")
+        self._left -= len(chunk)
+        return chunk
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+class FileSliceResponse(StreamingHttpResponse):
+    """A response that a web server may read on from when its client is ready for more."""
+
+    # What Django's WSGI handler looks for, to hand it over by `wsgi.file_wrapper`.
+    block_size = CHUNK_BYTES
+
+    def __init__(self, file: FileSlice, **options: Any) -> None:
+        """Answer with the slice; the response closes it."""
+        super().__init__(file, **options)
+        self.file_to_stream = file
 
 
 def ranged_file_response(
@@ -137,7 +154,7 @@ def ranged_file_response(
     if request.method == "HEAD":
         _close(file)
         return HttpResponse(headers=headers, content_type=content_type)
-    return StreamingHttpResponse(
+    return FileSliceResponse(
         FileSlice(_opened(file), part),
         status=206 if part.partial else 200,
         headers=headers,
