@@ -1,49 +1,17 @@
-"""What every request gets: an id, and an answer that its client can read."""
+"""What every request gets: an id."""
 
 import re
 import uuid
 from collections.abc import Callable
 
 import structlog
-from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
-from platform_site.requests import HasMeta, client_address
+from platform_site.requests import client_address
 
 HEADER = "X-Request-ID"
 _SANE = re.compile(r"[A-Za-z0-9._\-]{8,64}\Z")
-_UNREAD_BYTES = 64 * 1024 * 1024
-_CHUNK_BYTES = 64 * 1024
-
-
-class UnreadBodyMiddleware:
-    """Read what a refused request still sends, up to 64 MB, before it is answered.
-
-    A server that closes a connection with bytes unread resets it, and many clients then lose the
-    answer that says what was wrong (RFC 9112 §9.6).
-    """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        """Wrap the next handler."""
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, then read the rest."""
-        response = self.get_response(request)
-        # Django sees a body without a length, in chunks, as empty.
-        source = request.META["wsgi.input"] if is_chunked(request) else request
-        left = _UNREAD_BYTES
-        try:
-            while left > 0 and (chunk := source.read(_CHUNK_BYTES)):
-                left -= len(chunk)
-        except (OSError, UnreadablePostError):
-            pass  # The client has gone; the server will notice.
-        return response
-
-
-def is_chunked(request: HasMeta) -> bool:
-    """Tell whether the body comes in chunks, without a length."""
-    return "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
 
 
 class RequestLogMiddleware(RequestMiddleware):

@@ -71,7 +71,6 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "platform_site.middleware.UnreadBodyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "platform_site.middleware.RequestIdMiddleware",
@@ -252,6 +251,14 @@ TIME_ZONE = zone_of("TIME_ZONE", "UTC")
 # Requests. A JSON body of the vendor's API is small; films' frames come by /v1/uploads.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+# Bytes of a body that the web server reads before a view is asked; of a longer one it reads none,
+# and the view refuses it. By patterns of paths, and anywhere else; a form's own text has 64 kB.
+LONG_BODIES = {
+    r"/v1/uploads": (30 * 1024 + 64) * 1024,
+    # People are told in the form itself that their picture is too large.
+    r"/studio/frames/[^/]+/": 64 * 1024 * 1024,
+}
+LONGEST_BODY = DATA_UPLOAD_MAX_MEMORY_SIZE + 64 * 1024
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],

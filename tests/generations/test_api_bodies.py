@@ -7,9 +7,14 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from django.urls import resolve, reverse
 
 from accounts.models import Membership
+from generations.api.views import UploadsView
 from generations.models import Generation, ProviderKey
+from generations.portal.drafts import FRAMES
+from generations.services.uploads import MAX_BYTES
+from platform_site.serving.worker import longest_body_at
 from tests.factories import image_bytes, make_api_key
 from tests.support.api import GENERATIONS, generation_body
 from tests.support.web import WebServer
@@ -68,11 +73,10 @@ def test_ten_megabytes_in_chunks(web: WebServer, key: str) -> None:
         trust_env=False,
         timeout=30,
     )
-    assert reply.status_code == 400
-    assert reply.json()["error"]["code"] == "invalid_request"
+    assert_too_large(reply.status_code, reply.content)
 
 
-def test_a_small_body_in_chunks_is_told_what_it_lacks(web: WebServer, key: str) -> None:
+def test_a_small_body_in_chunks_is_read(web: WebServer, key: str) -> None:
     whole = json.dumps(generation_body()).encode()
     reply = httpx.post(
         web.url + GENERATIONS,
@@ -80,8 +84,50 @@ def test_a_small_body_in_chunks_is_told_what_it_lacks(web: WebServer, key: str) 
         headers=headers_of(key),
         trust_env=False,
     )
-    assert reply.status_code == 400
-    assert "Content-Length" in reply.json()["error"]["message"]
+    assert reply.status_code == 200, reply.content
+    assert Generation.objects.get().body["input"]["prompt"] == generation_body()["input"]["prompt"]
+
+
+def test_an_upload_in_chunks(web: WebServer, key: str) -> None:
+    def upload(picture: bytes) -> httpx.Response:
+        form = httpx.Request("POST", web.url, files={"file": ("a.png", picture)})
+        whole = form.read()
+        return httpx.post(
+            f"{web.url}/v1/uploads",
+            content=(whole[start : start + 65_536] for start in range(0, len(whole), 65_536)),
+            headers={**headers_of(key), "Content-Type": form.headers["Content-Type"]},
+            trust_env=False,
+            timeout=60,
+        )
+
+    taken = upload(image_bytes("PNG"))
+    assert taken.status_code == 200, taken.content
+    refused = upload(image_bytes("PNG") + b"\0" * 40 * MEGABYTE)
+    assert refused.status_code == 400
+    assert "30 MB" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/", "/admin/login/"])
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=b", "text/plain", ""])
+def test_ten_megabytes_to_a_page(web: WebServer, db: None, path: str, kind: str) -> None:
+    """None of them is stored: forms other than images' are small."""
+    connection = http.client.HTTPConnection(*web.address, timeout=30)
+    connection.request("POST", path, body=TEN, headers={"Content-Type": kind})
+    reply = connection.getresponse()
+    assert reply.status in (302, 400, 403, 405)
+    assert b"Traceback" not in reply.read()
+    connection.close()
+
+
+def test_the_server_reads_as_much_as_the_views_take() -> None:
+    """The paths in the settings are those of the views that take images."""
+    uploads = resolve("/v1/uploads")
+    assert vars(uploads.func)["view_class"] is UploadsView
+    assert longest_body_at("/v1/uploads") > MAX_BYTES
+    for name in FRAMES:
+        assert longest_body_at(reverse("studio_frame", args=[name])) > MAX_BYTES
+    for path in ("/v1/uploads/", "/v1/uploads2", "/x/v1/uploads", GENERATIONS, "/studio/frames/"):
+        assert longest_body_at(path) < 2 * MEGABYTE
 
 
 @pytest.mark.parametrize("text", ["sk-unknown", ""])

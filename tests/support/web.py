@@ -1,4 +1,4 @@
-"""The real web server: gunicorn as `manage.py up` starts it, on the tests' own database."""
+"""The real web server as `manage.py up` starts it, on the tests' own database."""
 
 import contextlib
 import os
@@ -41,15 +41,23 @@ class WebServer:
 
 
 @contextlib.contextmanager
-def running_web_server(folder: Path, **environ: str) -> Iterator[WebServer]:
-    """Serve the site on a free port, against the database that the tests use now."""
+def running_web_server(
+    folder: Path, *, open_files: int | None = None, **environ: str
+) -> Iterator[WebServer]:
+    """Serve the site on a free port, against the database that the tests use now.
+
+    `open_files` is how many each of its processes may have.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {**os.environ, **database_environment(), "PUBLIC_URL": url, **environ}
-    log = folder / "gunicorn.log"
+    log = folder / "web.log"
+    command = web_command("127.0.0.1", port, workers=1, threads=8)
+    if open_files is not None:
+        command = ("sh", "-c", f'ulimit -n {open_files} && exec "$@"', "sh", *command)
     with log.open("wb") as stream:
         server = subprocess.Popen(
-            web_command("127.0.0.1", port, workers=1, threads=8),
+            command,
             cwd=ROOT,
             env=environment,
             stdout=stream,

@@ -136,13 +136,12 @@ def web_command(host: str, port: int, *, workers: int, threads: int) -> tuple[st
     """Return gunicorn's command line; its graceful timeout lies within the supervisor's grace."""
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     options = {
-        "--worker-class": "gthread",
+        "--worker-class": "platform_site.serving.worker.ReadAheadWorker",
         "--workers": str(workers),
         "--threads": str(threads),
         "--bind": address,
         "--timeout": "60",
         "--graceful-timeout": "15",
-        "--keep-alive": "5",
         "--max-requests": "0",
         # Whose X-Forwarded headers count is decided in one place, by the site's TRUSTED_PROXIES.
         "--forwarded-allow-ips": "",
