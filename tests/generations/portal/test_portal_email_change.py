@@ -217,7 +217,7 @@ def test_f17_an_email_in_the_sign_in_librarys_table_opens_nothing(
     client = sign_in(viewer)
     ask(client)
     client.post(link())
-    User.objects.get(pk=bob.user_id).emailaddress_set.filter(pk=left_over.pk).update(primary=True)
+    EmailAddress.objects.filter(pk=left_over.pk).update(primary=True)
     browser = Client()
     browser.post("/accounts/login/", {"login": NEW, "password": PASSWORD})
     assert int(browser.session["_auth_user_id"]) == viewer.user_id
