@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from accounts.models import ApiKey, Membership, User
 from accounts.roles import Permission
 from accounts.selectors import require_in
+from platform_site.errors import PermissionDenied
 
 IN_THE_ADMIN = "admin"
 
@@ -40,6 +41,11 @@ class Actor:
         """
         if not self.acts_everywhere:
             require_in(team_id, self.membership, permission)
+
+    def require_everywhere(self) -> None:
+        """Raise `PermissionDenied` unless the actor is an administrator, a command or the site."""
+        if not self.acts_everywhere:
+            raise PermissionDenied
 
     def is_person(self, user_id: int | None) -> bool:
         """Return whether the actor is the member with this user's id."""

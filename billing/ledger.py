@@ -36,9 +36,11 @@ def grant(
 ) -> Transfer:
     """Add `credits` to the team's wallet. The same idempotency key adds them once.
 
-    Raises `InvalidRequest` for an amount that is not a whole number from 1 to `MAX_CREDITS`, or
-    without a reason; `LedgerConflict` when the key was used for another grant.
+    Raises `PermissionDenied` for who belongs to teams only, `InvalidRequest` for an amount that is
+    not a whole number from 1 to `MAX_CREDITS`, or without a reason; `LedgerConflict` when the key
+    was used for another grant.
     """
+    actor.require_everywhere()
     if isinstance(credits, bool) or not isinstance(credits, int) or not 0 < credits <= MAX_CREDITS:
         raise InvalidRequest("A grant is a whole number of credits above 0.", field="credits")
     if not reason.strip():

@@ -60,7 +60,8 @@ def archive_project(
 
 @transaction.atomic
 def shelve_project(project: Project, *, actor: Actor, now: datetime) -> None:
-    """Do what `archive_project` does, for somebody of whom the caller knows that they may."""
+    """Do what `archive_project` does, by the rights of the actor. Raises `PermissionDenied`."""
+    actor.require(Permission.LIMITS, team_id=project.team_id)
     if Project.objects.filter(pk=project.pk, archived_at=None).update(archived_at=now):
         _record(project, "archived", actor)
     project.refresh_from_db()
@@ -75,7 +76,8 @@ def reopen_project(project: Project, *, membership: Membership, actor: Actor) ->
 
 @transaction.atomic
 def unshelve_project(project: Project, *, actor: Actor) -> None:
-    """Do what `reopen_project` does, for somebody of whom the caller knows that they may."""
+    """Do what `reopen_project` does, by the rights of the actor. Raises `PermissionDenied`."""
+    actor.require(Permission.LIMITS, team_id=project.team_id)
     _name(project.team, project.name, but=project)
     if Project.objects.filter(pk=project.pk, archived_at__isnull=False).update(archived_at=None):
         _record(project, "reopened", actor)

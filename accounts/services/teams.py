@@ -4,12 +4,14 @@ from django.db import transaction
 
 from accounts.actor import Actor
 from accounts.models import Membership, Team, User
+from accounts.roles import Permission
 from accounts.services.audit import record
 
 
 @transaction.atomic
 def create_team(*, name: str, slug: str, actor: Actor) -> Team:
-    """Create an empty team."""
+    """Create an empty team. Raises `PermissionDenied` for who belongs to teams only."""
+    actor.require_everywhere()
     team = Team.objects.create(name=name, slug=slug)
     record(actor=actor, action="team.created", team=team, subject=f"team:{team.pk}")
     return team
@@ -17,7 +19,11 @@ def create_team(*, name: str, slug: str, actor: Actor) -> Team:
 
 @transaction.atomic
 def set_role(*, team: Team, user: User, role: str, actor: Actor) -> Membership:
-    """Put `user` into `team` with `role`, or change the role they have there."""
+    """Put `user` into `team` with `role`, or change the role they have there.
+
+    Raises `PermissionDenied`.
+    """
+    actor.require(Permission.MEMBERS, team_id=team.pk)
     membership, _ = Membership.objects.update_or_create(
         team=team, user=user, defaults={"role": role}
     )

@@ -72,10 +72,11 @@ def set_endpoint_enabled(
 
 @transaction.atomic
 def switch_endpoint(endpoint: WebhookEndpoint, *, enabled: bool, actor: Actor) -> None:
-    """Do what `set_endpoint_enabled` does, for somebody of whom the caller knows that they may.
+    """Do what `set_endpoint_enabled` does, by the rights of the actor.
 
-    Raises `Conflict` for an endpoint that was removed.
+    Raises `PermissionDenied`, and `Conflict` for an endpoint that was removed.
     """
+    actor.require(Permission.TEAM_KEYS, team_id=endpoint.team_id)
     there = WebhookEndpoint.objects.filter(pk=endpoint.pk, removed_at=None)
     if not there.update(enabled=enabled, disabled_reason="", failing_since=None):
         raise Conflict("The endpoint was removed.")
@@ -96,10 +97,11 @@ def remove_endpoint(
 
 @transaction.atomic
 def drop_endpoint(endpoint: WebhookEndpoint, *, actor: Actor, now: datetime) -> None:
-    """Do what `remove_endpoint` does, for somebody of whom the caller knows that they may.
+    """Do what `remove_endpoint` does, by the rights of the actor. Raises `PermissionDenied`.
 
     The row stays: an event that commits at the same moment must find what it points at.
     """
+    actor.require(Permission.TEAM_KEYS, team_id=endpoint.team_id)
     there = WebhookEndpoint.objects.filter(pk=endpoint.pk, removed_at=None)
     if there.update(removed_at=now, enabled=False):
         endpoint.removed_at, endpoint.enabled = now, False

@@ -81,7 +81,8 @@ def put_test(
 def put_test_for_operator(
     endpoint: WebhookEndpoint, *, actor: Actor, now: datetime
 ) -> WebhookDelivery:
-    """Do what `put_test` does, for somebody of whom the caller knows that they may."""
+    """Do what `put_test` does, by the rights of the actor. Raises as it does."""
+    actor.require(Permission.TEAM_KEYS, team_id=endpoint.team_id)
     if endpoint.removed_at is not None:
         raise Conflict("The endpoint was removed.")
     lately = WebhookDelivery.objects.filter(
@@ -120,7 +121,8 @@ def send_again(
 
 @transaction.atomic
 def send_again_for_operator(delivery: WebhookDelivery, *, actor: Actor, now: datetime) -> None:
-    """Do what `send_again` does, for somebody of whom the caller knows that they may."""
+    """Do what `send_again` does, by the rights of the actor. Raises as it does."""
+    actor.require(Permission.TEAM_KEYS, team_id=delivery.team_id)
     endpoint = delivery.endpoint
     if endpoint is not None and endpoint.removed_at is not None:
         raise Conflict("The endpoint was removed.")

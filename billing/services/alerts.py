@@ -22,8 +22,10 @@ def set_alerts(
 ) -> SpendLimit:
     """Tell people when so many percent of `limit` are held and spent; none of them: never.
 
-    Raises `InvalidRequest` unless all are whole numbers from 1 to 100.
+    Whose the limit is, and who may change it, the caller knows. Raises `PermissionDenied` for who
+    spends nothing in the team, and `InvalidRequest` unless all are whole numbers from 1 to 100.
     """
+    actor.require(Permission.SUBMIT, team_id=team.pk)
     chosen = list(percents)
     if any(type(one) is not int or not 1 <= one <= 100 for one in chosen):
         raise InvalidRequest("Thresholds are whole percents from 1 to 100.", field="alert_at")

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.models import Team
+from accounts.roles import Permission
 from accounts.services.audit import record
 from billing.ledger import MAX_CREDITS, open_accounts
 from billing.models import Account, Hold, HoldWindow, SpendLimit, SpendWindow
@@ -36,9 +37,12 @@ def set_limit(
     """Cap what `subject` may hold and spend in one `window`, in credits; None lifts the cap.
 
     A new limit counts the subject's `earlier` holds that fall into the current window, so that a
-    daily limit set at noon knows the morning. Raises `InvalidRequest` for an unknown window or an
-    amount that is no whole number >= 0, and `Conflict` when the team is too busy to be counted.
+    daily limit set at noon knows the morning. Whose the subject is, and who may cap it, the caller
+    knows. Raises `PermissionDenied` for who spends nothing in the team, `InvalidRequest` for an
+    unknown window or an amount that is no whole number >= 0, and `Conflict` when the team is too
+    busy to be counted.
     """
+    actor.require(Permission.SUBMIT, team_id=team.pk)
     if window not in Window.values:
         raise InvalidRequest(
             f"{window!r} is not one of {', '.join(Window.values)}.", field="window"

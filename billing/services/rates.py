@@ -29,8 +29,10 @@ def schedule_rate(
     What was admitted before keeps its price (P18). A moment that is not in the future is taken
     only when nothing can have been admitted at another price since: nothing had a price for these
     parameters, or nothing at all was admitted. Raises `InvalidRequest`, whose `field` names the
-    culprit, and its `Conflict` for a second price from the same moment on.
+    culprit, and its `Conflict` for a second price from the same moment on; `PermissionDenied` for
+    who belongs to teams only.
     """
+    actor.require_everywhere()
     now = now or timezone.now()
     _require_word("model", model, longest=80)
     _require_word("resolution", resolution, longest=10)
@@ -67,8 +69,10 @@ def schedule_rate(
 def withdraw_rate(*, rate: Rate, actor: Actor, now: datetime | None = None) -> None:
     """Take back a price that is not yet in force.
 
-    Raises `Conflict`, with the field `effective_from`, once it is, or when it is gone already.
+    Raises `Conflict`, with the field `effective_from`, once it is, or when it is gone already, and
+    `PermissionDenied` for who belongs to teams only.
     """
+    actor.require_everywhere()
     now = now or timezone.now()
     # One conditional DELETE: the moment may come while somebody decides.
     deleted, _ = Rate.objects.filter(pk=rate.pk, effective_from__gt=now).delete()

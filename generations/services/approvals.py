@@ -114,10 +114,11 @@ def close_question(
     now: datetime,
     reason: str = "",
 ) -> None:
-    """Do what `approve` and `deny` do, for somebody of whom the caller knows that they may.
+    """Do what `approve` and `deny` do, by the rights of the actor.
 
-    Raises `Conflict` when the generation does not wait (any more).
+    Raises `PermissionDenied`, or `Conflict` when the generation does not wait (any more).
     """
+    actor.require(Permission.APPROVE, team_id=generation.team_id)
     with transaction.atomic():
         _decide(generation, decision, actor=actor, now=now, reason=reason)
         if decision == Approval.Decision.APPROVED:

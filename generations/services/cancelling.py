@@ -44,12 +44,15 @@ def may_cancel(membership: Membership, generation: Generation) -> bool:
 
 
 def cancel(generation: Generation, *, actor: Actor, now: datetime, reason: str = "") -> None:
-    """Do what `cancel_generation` does, for callers that have checked who asks.
+    """Do what `cancel_generation` does, by the rights of the actor.
 
     Afterwards the generation is `cancelled`, with its credits given back, or it was sent and bears
     the wish (`cancel_asked_at`), with its credits held. A second call changes nothing. Raises
-    `Conflict`, which names the state, for one that ended otherwise.
+    `PermissionDenied`, and `Conflict`, which names the state, for one that ended otherwise.
     """
+    is_own = actor.is_person(generation.user_id)
+    needed = Permission.SUBMIT if is_own else Permission.APPROVE
+    actor.require(needed, team_id=generation.team_id)
     for _ in range(_LOOKS):
         state = State(generation.state)
         if generation.error_code == CANCELLED_BY_A_PERSON:
@@ -71,8 +74,9 @@ def cancel(generation: Generation, *, actor: Actor, now: datetime, reason: str =
 def cancel_waiting(membership: Membership, *, actor: Actor, now: datetime) -> int:
     """Cancel everything of the member's own in the team that was not sent; return how many.
 
-    What is sent meanwhile goes on, without a wish.
+    What is sent meanwhile goes on, without a wish. Raises `PermissionDenied`.
     """
+    actor.require(Permission.SUBMIT, team_id=membership.team_id)
     own = Generation.objects.filter(
         team=membership.team, user=membership.user, state__in=WAITING
     ).select_related("team", "project", "user")

@@ -41,8 +41,10 @@ def subject_of(target: Target) -> Subject:
 def cap(target: Target, *, window: str, credits: int | None, actor: Actor) -> SpendLimit | None:
     """Cap `target` in credits a window, or lift the cap with None.
 
-    What the target held and spent earlier in the current window counts. Raises `InvalidRequest`.
+    What the target held and spent earlier in the current window counts. Raises `PermissionDenied`
+    and `InvalidRequest`.
     """
+    actor.require(Permission.LIMITS, team_id=_team_of(target).pk)
     return _set(target, subject_of(target), window, credits, actor)
 
 

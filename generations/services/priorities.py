@@ -69,11 +69,15 @@ def set_priority(
 
 @transaction.atomic
 def change_priority(generation: Generation, *, priority: int | str, actor: Actor) -> None:
-    """Do what `set_priority` does, for callers that have checked who asks.
+    """Do what `set_priority` does, by the rights of the actor.
 
-    Raises `Conflict` for a generation that waits no more, `InvalidRequest` for no such priority.
+    Raises `PermissionDenied`, `Conflict` for a generation that waits no more, `InvalidRequest` for
+    no such priority.
     """
     wanted = as_priority(priority)
+    is_own = actor.is_person(generation.user_id) and wanted != Priority.HIGH
+    needed = Permission.SUBMIT if is_own else Permission.APPROVE
+    actor.require(needed, team_id=generation.team_id)
     waiting = Generation.objects.filter(pk=generation.pk, state__in=WAITING)
     if not waiting.update(priority=wanted):
         raise Conflict("It does not wait any more, so nothing can go before it or after it.")

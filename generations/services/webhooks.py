@@ -35,6 +35,6 @@ def post_again(
 
 @transaction.atomic
 def post_again_for_operator(delivery: WebhookDelivery, *, actor: Actor, now: datetime) -> None:
-    """Do what `post_again` does, for somebody of whom the caller knows that they may."""
+    """Do what `post_again` does, by the rights of the actor. Raises as it does."""
     send_again_for_operator(delivery, actor=actor, now=now)
     enqueue_deliver()

@@ -83,7 +83,7 @@ class TestGrant:
                 )
 
     def test_p35_an_entry_says_who_and_in_which_request(self) -> None:
-        actor = Actor("ada@studio.example", request_id="request-77")
+        actor = Actor("ada@studio.example", request_id="request-77", acts_everywhere=True)
         entry = grant(team=make_team(), credits=5, reason="Bought", actor=actor)
         stored = Transfer.objects.get(pk=entry.pk)
         assert (stored.actor, stored.request_id) == ("ada@studio.example", "request-77")

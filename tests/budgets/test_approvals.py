@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from accounts.actor import Actor
+from accounts.actor import member_actor
 from accounts.models import ApiKey, AuditEvent, Membership, Project
 from accounts.names import name_of
 from accounts.roles import Role
@@ -152,7 +152,13 @@ def test_a_threshold_that_goes_lets_what_waits_wait(desk: Desk, waiting: Generat
 def test_a_manager_approves_and_it_is_sent_as_it_was_admitted(
     waiting: Generation, alice: Membership, vendor: Vendor
 ) -> None:
-    approve(waiting, decider=alice, actor=Actor("alice"), now=now(), reason="For the launch")
+    approve(
+        waiting,
+        decider=alice,
+        actor=member_actor(alice),
+        now=now(),
+        reason="For the launch",
+    )
     empty_queue()  # lost: the sweep finds it
     enqueue_due_steps(now() + timedelta(minutes=2))
     run_queue("send")
@@ -164,7 +170,13 @@ def test_a_manager_approves_and_it_is_sent_as_it_was_admitted(
 def test_a_manager_denies_and_the_credits_come_back(
     desk: Desk, waiting: Generation, alice: Membership
 ) -> None:
-    deny(waiting, decider=alice, actor=Actor("alice"), now=now(), reason="Too long")
+    deny(
+        waiting,
+        decider=alice,
+        actor=member_actor(alice),
+        now=now(),
+        reason="Too long",
+    )
     ended = fresh(waiting)
     assert (ended.state, ended.error_code, ended.error_message) == (
         "cancelled",
@@ -216,8 +228,20 @@ def test_what_never_waited_cannot_be_decided(desk: Desk, alice: Membership) -> N
 def test_p35_every_decision_is_in_the_audit_trail(desk: Desk, alice: Membership) -> None:
     set_threshold(team=desk.team, above=0, actor=ACTOR)
     approved, denied, expired = [desk.submit(now=now()) for _ in range(3)]
-    approve(approved, decider=alice, actor=Actor("alice", "req-1"), now=now(), reason="Yes")
-    deny(denied, decider=alice, actor=Actor("alice", "req-2"), now=now(), reason="No")
+    approve(
+        approved,
+        decider=alice,
+        actor=member_actor(alice, request_id="req-1"),
+        now=now(),
+        reason="Yes",
+    )
+    deny(
+        denied,
+        decider=alice,
+        actor=member_actor(alice, request_id="req-2"),
+        now=now(),
+        reason="No",
+    )
     expire_approvals(now=now() + LIFE)
     trail = AuditEvent.objects.filter(action__startswith="approval.").order_by("id")[4:]
     assert [(one.action, one.subject, one.actor, one.reason, one.request_id) for one in trail] == [

@@ -5,13 +5,19 @@ called on somebody else's rows as every role, as a manager who only watches in t
 stranger, and by an actor without rights.
 """
 
+import importlib
+import inspect
+import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+import accounts.services
+import billing.services
+import generations.services
 from accounts.actor import Actor, member_actor
 from accounts.models import Membership
 from accounts.roles import Permission, Role, role_allows
@@ -21,38 +27,62 @@ from accounts.services.projects import (
     create_project,
     rename_project,
     reopen_project,
+    shelve_project,
+    unshelve_project,
 )
+from accounts.services.teams import create_team, set_role
 from accounts.services.webhook_endpoints import (
     add_endpoint,
     choose_events,
+    drop_endpoint,
     remove_endpoint,
     set_endpoint_enabled,
+    switch_endpoint,
+)
+from accounts.services.webhook_outbox import (
+    put_test,
+    put_test_for_operator,
+    send_again,
+    send_again_for_operator,
 )
 from accounts.services.webhook_secrets import end_old_secret, reveal_secret, rotate_secret
-from billing.services.alerts import set_low_mark
+from billing.ledger import grant
+from billing.models import Rate, SpendLimit
+from billing.services.alerts import set_alerts, set_low_mark
+from billing.services.limits import set_limit
+from billing.services.rates import schedule_rate, withdraw_rate
+from generations.models import Approval
 from generations.services.adopting import adopt_found_id
-from generations.services.approvals import answer, approve, deny, set_threshold
+from generations.services.approvals import (
+    answer,
+    approve,
+    close_question,
+    deny,
+    set_threshold,
+)
 from generations.services.budgets import ask_above, set_budget
-from generations.services.cancelling import cancel_generation
+from generations.services.cancelling import cancel, cancel_generation, cancel_waiting
 from generations.services.corrections import adjust, release_doubt, settle_doubt
 from generations.services.drifts import accept_drift
 from generations.services.frames import last_frame_as_upload
 from generations.services.keeping import keep_again
 from generations.services.library import set_favourite
-from generations.services.priorities import set_priority
+from generations.services.limits import cap
+from generations.services.priorities import change_priority, set_priority
 from generations.services.provider_keys import (
     add_provider_key,
     delete_provider_key,
     pause_provider_key,
     resume_provider_key,
     set_key_pace,
+    vault_provider_key,
 )
 from generations.services.retention import clear_retention, set_retention
 from generations.services.reviewing import decide_review, look_now
 from generations.services.submission import Order, submit_batch
 from generations.services.webhooks import post_again, post_test
 from platform_site.errors import DailiesError, NotFound, PermissionDenied
-from tests.factories import make_member, make_request, make_team
+from tests.factories import make_member, make_request, make_team, team_subject
 from tests.support.belongings import Belongings, everything, make_belongings
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("vendor")]
@@ -192,6 +222,14 @@ SERVICES: dict[str, tuple[Permission, Call]] = {
         MAY.TEAM_KEYS,
         by_member(choose_events, "endpoint", "membership", events=["generation.lost"]),
     ),
+    "put_test": (
+        MAY.TEAM_KEYS,
+        lambda t, w: put_test(t.endpoint, membership=w.membership, actor=w.actor, now=now()),
+    ),
+    "send_again": (
+        MAY.TEAM_KEYS,
+        lambda t, w: send_again(t.delivery, membership=w.membership, actor=w.actor, now=now()),
+    ),
     "post_test": (
         MAY.TEAM_KEYS,
         lambda t, w: post_test(t.endpoint, membership=w.membership, actor=w.actor, now=now()),
@@ -236,7 +274,97 @@ SERVICES: dict[str, tuple[Permission, Call]] = {
         lambda t, w: accept_drift(t.drift, actor=w.actor, now=now(), **_WHY),
     ),
     "delete_provider_key": (MAY.TEAM_KEYS, by_actor(delete_provider_key, "provider_key")),
+    # What the admin calls: it knows no membership, and an actor's rights alone decide.
+    "set_role": (
+        MAY.MEMBERS,
+        lambda t, w: set_role(team=t.owner.team, user=t.owner.user, role=Role.OWNER, actor=w.actor),
+    ),
+    "close_question": (
+        MAY.APPROVE,
+        lambda t, w: close_question(t.waiting, Approval.Decision.DENIED, actor=w.actor, now=now()),
+    ),
+    "cancel": (MAY.APPROVE, lambda t, w: cancel(t.queued, actor=w.actor, now=now())),
+    "cancel_waiting": (
+        MAY.SUBMIT,
+        lambda t, w: cancel_waiting(t.owner, actor=w.actor, now=now()),
+    ),
+    "change_priority": (MAY.APPROVE, by_actor(change_priority, "queued", priority=0)),
+    "cap": (MAY.LIMITS, by_actor(cap, "owner", window="day", credits=5_000)),
+    "shelve_project": (MAY.LIMITS, by_actor(shelve_project, "project", now=now())),
+    "unshelve_project": (MAY.LIMITS, by_actor(unshelve_project, "project")),
+    "switch_endpoint": (MAY.TEAM_KEYS, by_actor(switch_endpoint, "endpoint", enabled=False)),
+    "put_test_for_operator": (
+        MAY.TEAM_KEYS,
+        by_actor(put_test_for_operator, "endpoint", now=now()),
+    ),
+    "send_again_for_operator": (
+        MAY.TEAM_KEYS,
+        by_actor(send_again_for_operator, "delivery", now=now()),
+    ),
+    "drop_endpoint": (MAY.TEAM_KEYS, by_actor(drop_endpoint, "endpoint", now=now())),
+    "vault_provider_key": (
+        MAY.TEAM_KEYS,
+        lambda t, w: vault_provider_key(
+            team=t.owner.team, owner=None, secret="sk-other-1234", label="", actor=w.actor
+        ),
+    ),
+    # Whose the subject of a limit is, billing does not know: only that the actor spends there.
+    "set_limit": (
+        MAY.SUBMIT,
+        lambda t, w: set_limit(
+            team=t.owner.team,
+            subject=team_subject(t.owner.team),
+            window="day",
+            credits=5_000,
+            actor=w.actor,
+        ),
+    ),
+    "set_alerts": (
+        MAY.SUBMIT,
+        lambda t, w: set_alerts(
+            team=t.owner.team,
+            limit=SpendLimit(subject_kind="team", subject_id="0", window="day"),
+            percents=[50],
+            actor=w.actor,
+        ),
+    ),
 }
+
+# Nobody's but administrators', commands' and the site's, whatever the role.
+SITE: dict[str, Callable[[Belongings, Actor], object]] = {
+    "create_team": lambda _t, actor: create_team(name="New", slug="new-one", actor=actor),
+    "grant": lambda t, actor: grant(
+        team=t.owner.team, credits=1_000, reason="Why not", actor=actor
+    ),
+    "schedule_rate": lambda _t, actor: schedule_rate(
+        model="m",
+        resolution="480p",
+        audio=False,
+        credits_per_second=1,
+        effective_from=now() + timedelta(days=1),
+        actor=actor,
+    ),
+    "withdraw_rate": lambda _t, actor: withdraw_rate(rate=Rate(), actor=actor),
+}
+
+# Steps within a verb's own transaction, and verbs that hand everything on to one that asks.
+STEPS = {
+    "accounts.services.audit.record",
+    "generations.services.adopting.adopt_upstream",
+    "generations.services.approvals.ask_for_approval",
+    "generations.services.approvals.withdraw_question",
+    "generations.services.moves.end_generation",
+    "generations.services.moves.move",
+    "generations.services.moves.remark",
+    "generations.services.sending.doubt",
+    "billing.services.api_keys.issue_api_key",
+    "generations.services.limits.cap_as",
+    "generations.services.limits.cap_own",
+    "generations.services.submission.submit_generation",
+    "generations.services.webhooks.post_again_for_operator",
+}
+# About one's own account, in whatever team: see test_portal_email_change.py.
+OWN_ACCOUNT = {"ask_for_email", "confirm_email", "note_email_change"}
 
 # What acts in the caller's own team, whatever else there is.
 IN_OWN_TEAM: dict[str, tuple[Permission, Callable[[Who], object]]] = {
@@ -292,6 +420,22 @@ def theirs(vendor: object) -> Belongings:
     return make_belongings()
 
 
+def test_every_service_that_takes_an_actor_is_called_here() -> None:
+    found = {
+        f"{module.__name__}.{name}"
+        for package in (accounts.services, billing.services, generations.services)
+        for one in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
+        for module in [importlib.import_module(one.name)]
+        for name, what in vars(module).items()
+        if inspect.isfunction(what)
+        and what.__module__ == module.__name__
+        and not name.startswith("_")
+        and "actor" in inspect.signature(what).parameters
+    }
+    called = SERVICES.keys() | IN_OWN_TEAM.keys() | SITE.keys() | OWN_ACCOUNT
+    assert {one for one in found if one.rpartition(".")[2] not in called} == STEPS
+
+
 def at_the_door(membership: Membership) -> Who:
     """Return a person as the portal and the API hand them to services."""
     return Who(membership, member_actor(membership))
@@ -341,6 +485,23 @@ def test_f17_a_manager_elsewhere_changes_nothing_of_a_team_they_only_watch(
     before = everything()
     assert refused(theirs, at_the_door(manager)) == set(SERVICES)
     assert refused(theirs, at_the_door(watching)) == set(SERVICES)
+    assert everything() == before
+
+
+@pytest.mark.parametrize("name", SITE)
+def test_f17_what_is_the_sites_is_refused_to_every_role(name: str, theirs: Belongings) -> None:
+    before = everything()
+    with pytest.raises(PermissionDenied):
+        SITE[name](theirs, member_actor(theirs.owner))
+    assert everything() == before
+
+
+def test_f17_a_decider_lends_nobody_their_rights(theirs: Belongings) -> None:
+    viewer = member_actor(make_member(theirs.owner.team, Role.VIEWER))
+    before = everything()
+    for decide in (approve, deny):
+        with pytest.raises(PermissionDenied):
+            decide(theirs.waiting, decider=theirs.owner, actor=viewer, now=now())
     assert everything() == before
 
 
