@@ -3,8 +3,7 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.core.internal.ratelimit import get_ip
-from allauth.core.ratelimit import consume
+from allauth.core.internal import ratelimit
 from django.http import HttpRequest
 
 from platform_site.requests import client_address
@@ -27,10 +26,19 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the 
         """Count a try: few by one client at one account, more by all clients together."""
         super().pre_authenticate(request, **credentials)
         account = super()._get_login_attempts_cache_key(request, **credentials)
-        if not consume(request, action=ACCOUNT_LIMIT, key=account):
+        self._account_usage = ratelimit.consume(
+            request, app="allauth.account", action=ACCOUNT_LIMIT, key=account
+        )
+        if not self._account_usage:
             raise self.validation_error("too_many_login_attempts")
+
+    def _rollback_login_failed_rl_usage(self) -> None:
+        # The library calls it for a right password: that was no try.
+        super()._rollback_login_failed_rl_usage()
+        if self._account_usage:
+            self._account_usage.rollback()
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         # By the address typed alone, a stranger's five wrong tries would lock its owner out.
         key: str = super()._get_login_attempts_cache_key(request, **credentials)
-        return f"{key}:{get_ip(request)}"
+        return f"{key}:{ratelimit.get_ip(request)}"

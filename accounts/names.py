@@ -12,7 +12,7 @@ _PERSON = re.compile(
 
 
 def names_of(actors: Iterable[str]) -> dict[str, str]:
-    """Return a name for each actor, in two queries: a person's address as it is today.
+    """Return a name for each actor, in two queries: a person's email as it is today.
 
     What is no person's id is its own name: `system:poll`.
     """
@@ -35,9 +35,15 @@ def name_of(actor: str) -> str:
 
 
 def actors_named(text: str) -> list[str]:
-    """Return the ids, as rows begin with them, of the people whose address or name has `text`."""
+    """Return all that rows may call the people whose email or name has `text`: a name a door."""
     found = User.objects.filter(email__icontains=text) | User.objects.filter(name__icontains=text)
-    return [f"user:{pk}" for pk in found.values_list("pk", flat=True)[:20]]
+    people = list(found.values_list("pk", flat=True))
+    keys = ApiKey.objects.filter(owner__in=people).values_list("owner", "pk")
+    return [
+        *(f"user:{pk}" for pk in people),
+        *(f"user:{pk}/{IN_THE_ADMIN}" for pk in people),
+        *(f"user:{owner}/api_key:{pk}" for owner, pk in keys),
+    ]
 
 
 def _door(one: re.Match[str], keys: dict[int, ApiKey]) -> str:

@@ -1,9 +1,9 @@
-"""Who did it, in lists: rows keep ids, people read and search by names and addresses."""
+"""Who did it, in lists: rows keep ids, people read and search by emails and names."""
 
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.names import actors_named, names_of
@@ -11,7 +11,7 @@ from platform_site.admin.shown import EMPTY
 from platform_site.admin.typed import display
 
 
-def acted(field: str) -> Callable[..., Any]:
+def actor_column(field: str) -> Callable[..., Any]:
     """Return a method for a page or an inline: it shows whom the actor in `field` names.
 
     Lists look the names up at once; see `ActorNames`.
@@ -43,12 +43,12 @@ class ActorNames:
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Find, too, what those people did whose address or name has the typed words."""
-        rows, may_repeat = super().get_search_results(  # type: ignore[misc]  # a mixin
-            request, queryset, search_term
-        )
-        theirs = Q()
-        for actor in actors_named(search_term.strip()) if search_term.strip() else ():
-            theirs |= Q(**{self.actor_field: actor})
-            theirs |= Q(**{f"{self.actor_field}__startswith": f"{actor}/"})
-        return (rows | queryset.filter(theirs) if theirs else rows), may_repeat
+        """Find rows that have each typed word, or whose person has it in their email or name."""
+        repeats = False
+        for word in search_term.split():
+            rows, may_repeat = super().get_search_results(  # type: ignore[misc]  # a mixin
+                request, queryset, word
+            )
+            theirs = queryset.filter(**{f"{self.actor_field}__in": actors_named(word)})
+            queryset, repeats = rows | theirs, repeats or may_repeat
+        return queryset, repeats

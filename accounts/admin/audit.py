@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
-from accounts.admin.actors import ActorNames, acted
+from accounts.admin.actors import ActorNames, actor_column
 from accounts.models import AuditEvent
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.shown import clean, clean_json, link_to_reference, linked, moment, roomy
@@ -37,7 +37,7 @@ class AuditEventAdmin(ActorNames, ReadOnlyAdmin):
         "shown_data",
     )
 
-    shown_actor = acted("actor")
+    shown_actor = actor_column("actor")
 
     @display(description="subject", ordering="subject")
     def shown_subject(self, event: AuditEvent) -> str | SafeString:

@@ -7,7 +7,7 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from accounts.admin.actors import ActorNames, acted
+from accounts.admin.actors import ActorNames, actor_column
 from billing.models import Account, Hold, HoldWindow, SpendAlert, SpendWindow, Transfer
 from billing.overview import wallets_below_mark
 from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
@@ -116,7 +116,7 @@ class TransferAdmin(ActorNames, ReadOnlyAdmin):
         rows: QuerySet[Transfer] = super().get_queryset(request)
         return rows.select_related("team", "hold", "debit_account__team", "credit_account__team")
 
-    shown_actor = acted("actor")
+    shown_actor = actor_column("actor")
 
     @display(description="for", ordering="hold__reference")
     def shown_for(self, transfer: Transfer) -> str | SafeString:
@@ -139,7 +139,7 @@ class TransferInline(ReadOnlyInline):
 
     model = Transfer
     fields = ("created_at", "kind", "amount", "shown_actor", "shown_reason", "page")
-    shown_actor = acted("actor")
+    shown_actor = actor_column("actor")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Join the team: an entry's name is made of it."""

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.admin.acting import actor_of
-from accounts.admin.actors import ActorNames, acted
+from accounts.admin.actors import ActorNames, actor_column
 from accounts.models import ApiKey, Project, Team, User
 from accounts.selectors import membership_of
 from generations.admin.choosing import ReasonForm, one_of
@@ -50,6 +50,7 @@ class ApprovalAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
         "generation__id__startswith",
         "generation__prompt",
         "generation__user__email",
+        "decided_by",
     )
     date_hierarchy = "asked_at"
     actions_detail = ("approve", "deny")
@@ -73,7 +74,7 @@ class ApprovalAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
         )
 
     actor_field = "decided_by"
-    shown_decided_by = acted("decided_by")
+    shown_decided_by = actor_column("decided_by")
 
     @display(description="generation", ordering="generation__prompt")
     def shown_generation(self, approval: Approval) -> SafeString:

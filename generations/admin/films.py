@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.admin.acting import actor_of
-from accounts.admin.actors import ActorNames, acted
+from accounts.admin.actors import ActorNames, actor_column
 from generations.models import CallbackReceipt, Film, GenerationEvent, Upload
 from generations.services.keeping import keep_again
 from platform_site.admin.base import ReadOnlyAdmin
@@ -192,7 +192,7 @@ class GenerationEventAdmin(ActorNames, ReadOnlyAdmin):
         "upstream_id",
     )
 
-    shown_actor = acted("actor")
+    shown_actor = actor_column("actor")
 
     @display(description="message")
     def shown_message(self, event: GenerationEvent) -> SafeString:

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.admin.actors import acted
+from accounts.admin.actors import actor_column
 from accounts.names import names_of
 from billing.models import Transfer
 from generations.admin.films import FILM_LABELS, VERDICT_LABELS, megabytes
@@ -62,7 +62,7 @@ class EventInline(ReadOnlyInline):
     )
     verbose_name_plural = "events"
 
-    shown_actor = acted("actor")
+    shown_actor = actor_column("actor")
 
     @display(description="at")
     def shown_at(self, event: GenerationEvent) -> SafeString:

@@ -9,7 +9,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.admin.acting import actor_of
-from accounts.admin.actors import acted
+from accounts.admin.actors import ActorNames, actor_column
 from generations.admin.choosing import ReasonForm
 from generations.models import Drift, MeterSample
 from generations.services.drifts import accept_drift
@@ -66,7 +66,7 @@ class MeterSampleAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Drift)
-class DriftAdmin(ReadOnlyAdmin, ServiceAdmin):
+class DriftAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
     """Credits by which meter and books came apart. Accepting one moves no credits."""
 
     list_display = (
@@ -79,7 +79,12 @@ class DriftAdmin(ReadOnlyAdmin, ServiceAdmin):
         "shown_detail",
     )
     list_filter = (("closed_at", admin.EmptyFieldListFilter), "verdict", "provider_key__team")
-    search_fields = ("provider_key__label", "provider_key__last4", "provider_key__team__name")
+    search_fields = (
+        "provider_key__label",
+        "provider_key__last4",
+        "provider_key__team__name",
+        "closed_by",
+    )
     date_hierarchy = "opened_at"
     actions_detail = ("accept",)
     fields = (
@@ -104,7 +109,8 @@ class DriftAdmin(ReadOnlyAdmin, ServiceAdmin):
             "provider_key__secret_token"
         )
 
-    shown_closed_by = acted("closed_by")
+    actor_field = "closed_by"
+    shown_closed_by = actor_column("closed_by")
 
     @display(description="credits", ordering="credits")
     def shown_credits(self, drift: Drift) -> str:

@@ -9,7 +9,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.admin.acting import actor_of
-from accounts.admin.actors import ActorNames, acted
+from accounts.admin.actors import ActorNames, actor_column
 from generations.models import RetentionRule, StoredFile
 from generations.services.retention import clear_retention, set_retention
 from platform_site.admin.base import ReadOnlyAdmin
@@ -34,11 +34,11 @@ class RetentionRuleAdmin(ActorNames, ServiceAdmin):
     )
     list_filter = ("keep_favourites",)
     list_select_related = ("team",)
-    search_fields = ("team__name", "team__slug")
+    search_fields = ("team__name", "team__slug", "set_by")
     fields = ("team", "days", "keep_favourites", "shown_set_by", "set_at")
 
     actor_field = "set_by"
-    shown_set_by = acted("set_by")
+    shown_set_by = actor_column("set_by")
 
     def get_readonly_fields(self, request: HttpRequest, obj: RetentionRule | None = None) -> Any:
         """Let a stored rule stay its team's."""

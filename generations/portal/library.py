@@ -11,6 +11,7 @@ from generations.expectations import Expectation, Kind, expectations_of, kind_of
 from generations.lifecycle import TERMINAL, State
 from generations.models import Film, Generation
 from generations.places import Place, places_of
+from generations.portal.wishes import name_askers
 from generations.portal.words import Status, status_of
 from generations.selectors import generation_for, generations_of
 from generations.services.cancelling import WAITING
@@ -86,6 +87,7 @@ def active_jobs(team: Team, *, now: datetime) -> list[Job]:
     """Return the team's generations that will still change, newest first."""
     rows = generations_of(team).filter(_OPEN | _BEING_KEPT).select_related("provider_key", "hold")
     expectations, shown = expectations_of(team), list(rows[:MOST_ACTIVE])
+    name_askers(shown)
     places = places_of(shown, now=now)
     return [_job(row, expectations, now, places.get(row.pk)) for row in shown]
 

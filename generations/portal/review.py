@@ -12,6 +12,7 @@ from generations.errors import VendorNotHeard
 from generations.evidence import decided_lately, decides_reviews, in_review_for, reviews_of
 from generations.models import Generation
 from generations.portal.access import MemberRequest, actor_of, generation_required, member_required
+from generations.portal.wishes import name_askers
 from generations.services.reviewing import decide_review, look_now
 from platform_site.errors import DailiesError, InvalidRequest
 
@@ -63,8 +64,10 @@ def _refused(request: MemberRequest, generation: Generation, error: DailiesError
 
 def _context(request: MemberRequest) -> dict[str, Any]:
     now, rows = timezone.now(), in_review_for(request.membership)
+    shown = list(rows[:MOST])
+    name_askers(shown)
     return {
-        "reviews": reviews_of(list(rows[:MOST]), now=now),
+        "reviews": reviews_of(shown, now=now),
         "count": rows.count(),
         "decides": decides_reviews(request.membership),
         "earlier": decided_lately(request.membership)[:_EARLIER],

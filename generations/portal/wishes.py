@@ -1,9 +1,10 @@
 """What cancelling really does, in words: before it is asked for, while it is a wish, and after."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from accounts.models import Membership
-from accounts.names import name_of
+from accounts.names import name_of, names_of
 from generations.lifecycle import IN_FLIGHT, State
 from generations.models import Generation
 from generations.services.cancelling import WAITING, may_cancel
@@ -47,11 +48,20 @@ def question_of(generation: Generation, membership: Membership) -> CancelQuestio
     return None
 
 
+def name_askers(generations: Iterable[Generation]) -> None:
+    """Look up who asked to cancel each row of a list, at once; `wish_of` names them then."""
+    wished = [one for one in generations if one.cancel_asked_at is not None]
+    names = names_of(one.cancel_asked_by for one in wished)
+    for one in wished:
+        one.cancel_asker = names[one.cancel_asked_by]  # type: ignore[attr-defined]
+
+
 def wish_of(generation: Generation) -> str:
     """Say what becomes of a wish to cancel, "" when there is none or when it came true."""
     if generation.cancel_asked_at is None:
         return ""
-    state, asker = State(generation.state), name_of(generation.cancel_asked_by)
+    state = State(generation.state)
+    asker: str = vars(generation).get("cancel_asker") or name_of(generation.cancel_asked_by)
     if state in IN_FLIGHT:
         return (
             f"{asker} asked to cancel it. The vendor cannot be stopped: "

@@ -72,6 +72,13 @@ def test_f17_many_clients_together_try_one_account_only_so_often() -> None:
     assert signs_in(ben.email, forwarded="198.18.0.1")
 
 
+def test_a_right_password_counts_as_no_try() -> None:
+    ada = make_user()
+    for number in range(60):
+        assert signs_in(ada.email, forwarded=f"198.18.{number}.1")
+    assert signs_in(ada.email, forwarded=OWNER)
+
+
 def test_f17_one_client_asks_for_few_password_resets_and_others_go_on() -> None:
     answers = []
     for forwarded in [ATTACKER] * 21 + [OWNER]:

@@ -245,8 +245,8 @@ def test_p35_every_decision_is_in_the_audit_trail(desk: Desk, alice: Membership)
     expire_approvals(now=now() + LIFE)
     trail = AuditEvent.objects.filter(action__startswith="approval.").order_by("id")[4:]
     assert [(one.action, one.subject, one.actor, one.reason, one.request_id) for one in trail] == [
-        ("approval.approved", f"generation:{approved.pk}", "alice", "Yes", "req-1"),
-        ("approval.denied", f"generation:{denied.pk}", "alice", "No", "req-2"),
+        ("approval.approved", f"generation:{approved.pk}", f"user:{alice.user_id}", "Yes", "req-1"),
+        ("approval.denied", f"generation:{denied.pk}", f"user:{alice.user_id}", "No", "req-2"),
         ("approval.expired", f"generation:{expired.pk}", "system:approvals", "", ""),
     ]
     assert {one.team for one in trail} == {desk.team}

@@ -3,13 +3,18 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
+from accounts.actor import member_actor
 from accounts.models import Membership
 from billing.selectors import books_of
 from generations.lifecycle import ReviewReason, State
 from generations.models import Generation
 from generations.provider.wire import TaskReport, TaskStatus
+from generations.services.cancelling import cancel
 from generations.services.corrections import settle_doubt
 from generations.services.polling import complete
 from tests.factories import ACTOR, make_generation
@@ -214,3 +219,23 @@ def test_a_look_at_what_resolved_meanwhile_leads_to_its_film(
     job = make_generation(bob, State.PROCESSING, now=timezone.now() - timedelta(hours=1))
     reply = sign_in(bob).post(f"/generations/{job.pk}/look/")
     assert reply["Location"] == f"/generations/{job.pk}/"
+
+
+def test_wishes_of_many_people_cost_the_panel_no_more_queries(
+    manager: Membership, sign_in: SignIn, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    client = sign_in(manager)
+
+    def wished(count: int) -> None:
+        for _ in range(count):
+            job = make_generation(manager, State.PROCESSING, duration=4, resolution="480p")
+            cancel(job, actor=member_actor(manager), now=timezone.now())
+
+    wished(1)
+    client.get("/studio/active/", headers=HTMX)  # what is learnt once
+    with CaptureQueriesContext(connection) as few:
+        client.get("/studio/active/", headers=HTMX)
+    wished(5)
+    with django_assert_num_queries(len(few)):
+        page = client.get("/studio/active/", headers=HTMX).content.decode()
+    assert page.count(f"{manager.user.email} asked to cancel it") == 6
