@@ -70,10 +70,17 @@ def read_wanted(path: Path) -> list[Requirement]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    for line in path.read_text().replace("\\\n", " ").splitlines():
+    joined = ""
+    for line in path.read_text().splitlines():
         text = re.sub(r"(^|\s)#.*", "", line).strip()
-        if text:
-            yield text
+        # Like pip: a comment does not go on in the next line, whatever it ends with.
+        if text.endswith("\\"):
+            joined += text.removesuffix("\\")
+            continue
+        joined += text
+        if joined.strip():
+            yield joined.strip()
+        joined = ""
 
 
 def _requirement(text: str, path: Path) -> Requirement:
@@ -86,7 +93,7 @@ def _requirement(text: str, path: Path) -> Requirement:
 def _pin(line: str, path: Path) -> Pin:
     text, *hashes = re.split(r"\s+--hash=", line)
     requirement = _requirement(text, path)
-    exact = re.fullmatch(r"==([^*,]+)", str(requirement.specifier))
+    exact = re.fullmatch(r"==([^*,=]+)", str(requirement.specifier))
     if exact is None:
         raise ValueError(f"{path}: “{text}” does not name one release.")
     return Pin(
@@ -186,6 +193,7 @@ def incomplete(lock: Path, installed: Installed) -> tuple[list[str], list[str]]:
         problems += [f"{problem} {where}" for problem in walk.problems]
         if number == 0:  # the running Python, which has all that it needs
             problems += [f"{pin} is not installed" for pin in walk.unknown]
+        # What is unknown may require the rest.
         if not walk.unknown:
             unused = set(walk.pins) - walk.reached
             problems += [f"{pin} is pinned and nothing requires it {where}" for pin in unused]
@@ -243,7 +251,7 @@ def main(task: str, *names: str) -> int:
     installed = installed_by_name(distributions())
     try:
         problems = TASKS[task](locks, installed)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         problems = [str(error)]
     for problem in problems[:SHOWN]:
         sys.stderr.write(f"{problem}\n")
@@ -260,8 +268,10 @@ def _complete(locks: Sequence[Path], installed: Installed) -> list[str]:
         wrong, unknown = incomplete(lock, installed)
         problems += [f"{lock}: {problem}" for problem in wrong]
         if not wrong:
-            sys.stdout.write(f"{lock} is complete for Python {', '.join(PYTHONS)}. ")
-            sys.stdout.write(f"Not installed here, so not followed: {', '.join(unknown)}\n")
+            here = f"{sys.version_info.major}.{sys.version_info.minor}"
+            others = " and ".join(python for python in PYTHONS if python != here)
+            sys.stdout.write(f"{lock} is complete for Python {here}. For {others} too, unless ")
+            sys.stdout.write(f"what only they install requires more: {', '.join(unknown)}\n")
     return problems
 
 

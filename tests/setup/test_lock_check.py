@@ -86,6 +86,13 @@ def test_what_left_the_wanted_packages_must_leave_the_lock(locks: Path) -> None:
     assert any(map(reported.fullmatch, problems_of(locks / "dev.txt")))
 
 
+def test_a_comment_hides_no_pin_in_the_next_line(locks: Path) -> None:
+    lock = locks / "dev.txt"
+    digest = "0" * 64
+    lock.write_text(f"{lock.read_text()}# hidden \\\nevil==1.0 --hash=sha256:{digest}\n")
+    assert any(one.startswith("evil 1.0 ") for one in problems_of(lock))
+
+
 def test_locks_that_share_an_environment_must_agree(locks: Path) -> None:
     assert check.disagreements(locks / "runtime.txt", locks / "dev.txt") == []
     change(locks / "runtime.txt", "httpx", to_version("0.1"))
