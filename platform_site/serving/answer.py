@@ -140,7 +140,7 @@ class Answer:
             self.keeps_open = not self._response.should_close()
         except ClientGone:
             pass
-        except Exception:
+        except BaseException:  # an application may even ask to exit
             log.exception("The application did not answer.")
             self._break_off()
         self._note()

@@ -30,7 +30,9 @@ class Bounds:
         memory_bytes: What of a body, and of an answer, stays in memory; the rest is on disk.
         discarded_bytes: What is read of a refused body, so that its sender sees the answer.
         kept_bytes: What all bodies and answers together may take, in memory and on disk.
-        connections: Open connections; beyond them the one that got on least recently is closed.
+        connections: Open connections; beyond them the one that got on least recently is closed, or
+            newcomers wait to be accepted while all got on a moment ago.
+        fresh_seconds: What a moment is: nobody who came in it makes room for others.
     """
 
     head_seconds: float = 20.0
@@ -45,6 +47,7 @@ class Bounds:
     discarded_bytes: int = 64 * MEGABYTE
     kept_bytes: int = 512 * MEGABYTE
     connections: int = 1000
+    fresh_seconds: float = 0.5
 
 
 def affordable_connections(wanted: int) -> int:

@@ -56,9 +56,13 @@ class Clients:
             if kept:
                 self._counted[connection] = kept
 
-    def least_active(self) -> Connection | None:
-        """Return who has got on least recently, of those that no thread is at."""
-        return _longest_idle(self._connections)
+    def least_active(self, *, before: float) -> Connection | None:
+        """Return who has got on least recently, of those that no thread is at.
+
+        None when all of them got on later than `before`, in the loop's time.
+        """
+        found = _longest_idle(self._connections)
+        return found if found is not None and found.got_on_at <= before else None
 
     def least_active_keeper(self, *, but: Connection) -> Connection | None:
         """Return the same of those that keep something, but for one."""

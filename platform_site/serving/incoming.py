@@ -31,6 +31,9 @@ _END_OF_HEAD = b"\r\n\r\n"
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 # gunicorn's push parser, which is made for whole requests, learns that a body in chunks follows.
 _CHUNKS_FOLLOW = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+# Bytes of a body in chunks, framing included, for each byte of it, beside the first so many.
+_FRAMING_SHARE = 4
+_FRAMING_BYTES = 64 * 1024
 _STATUS = {
     ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
     LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -95,6 +98,7 @@ class Incoming:
         self._length = 0
         self._limit = 0
         self._chunks: PythonProtocol | None = None
+        self._framed = 0
         self._body: IO[bytes] | None = None
 
     def feed(self, data: bytes) -> None:
@@ -192,6 +196,10 @@ class Incoming:
             self._keep(data[:wanted])
             is_whole, rest = self.size == self._length, data[wanted:]
         else:
+            self._framed += len(data)
+            if self._framed > _FRAMING_BYTES + _FRAMING_SHARE * self.size:
+                # Taking apart a byte a chunk costs the loop, and so everybody, far too much.
+                raise Refused(HTTPStatus.BAD_REQUEST, "The body comes in too small chunks.")
             try:
                 self._chunks.feed(data)
             except ParseError as error:

@@ -85,8 +85,11 @@ class Outbox:
         if self._file is None or self._read_to == self._written_to:
             return False
         self._file.seek(self._read_to)
-        self._memory += self._file.read(_BLOCK_BYTES)
-        self._read_to += len(self._memory)
+        block = self._file.read(_BLOCK_BYTES)
+        if not block:
+            raise OSError("A file of ours has become shorter.")
+        self._memory += block
+        self._read_to += len(block)
         if self._read_to == self._written_to:
             self._file.close()
             self._file = None

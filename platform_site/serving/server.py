@@ -80,7 +80,7 @@ class Server:
                 with suppress(BlockingIOError):
                     os.read(self._wake[0], 4096)
             else:
-                self._accept(key.data)
+                self._try_to_accept(key.data)
         while self._stepped:
             self._guard(self._stepped.popleft(), self._after_step)
         now = self._clock()
@@ -94,7 +94,7 @@ class Server:
         self._is_stopping = True
         self._accept_more(False)
         for listener in self._listeners:
-            self._accept(listener, most=self._clients.room)
+            self._try_to_accept(listener, most=self._clients.room)
             listener.close()
         for connection in self._clients:
             if connection.doing is Doing.READING and not connection.incoming.is_in_its_body:
@@ -112,7 +112,7 @@ class Server:
     def _can_accept(self, now: float) -> bool:
         if self._is_stopping or now < self._accept_again_at:
             return False
-        return not self._clients.are_many or self._clients.least_active() is not None
+        return not self._clients.are_many or self._who_makes_room() is not None
 
     def _accept_more(self, wanted: bool) -> None:
         if wanted == self._is_accepting:
@@ -124,7 +124,14 @@ class Server:
             else:
                 self._selector.unregister(listener)
 
-    def _accept(self, listener: socket.socket, *, most: int = _ACCEPTS_A_TURN) -> None:
+    def _try_to_accept(self, listener: socket.socket, *, most: int = _ACCEPTS_A_TURN) -> None:
+        try:
+            self._accept(listener, most)
+        except Exception:
+            log.exception("Nobody could be let in.")
+            self._accept_again_at = self._clock() + _SWEEP_SECONDS
+
+    def _accept(self, listener: socket.socket, most: int) -> None:
         for _ in range(most):
             if self._clients.are_many and not self._make_room():
                 return
@@ -162,10 +169,13 @@ class Server:
             log.warning(
                 "There are %d connections; the least active are closed.", self._clients.room
             )
-        found = self._clients.least_active()
+        found = self._who_makes_room()
         if found is not None:
             self._close(found)
         return found is not None
+
+    def _who_makes_room(self) -> Connection | None:
+        return self._clients.least_active(before=self._clock() - self._bounds.fresh_seconds)
 
     # Reading
 
@@ -229,7 +239,9 @@ class Server:
         """Answer for the application, and close: where a next request begins is not known."""
         is_usual = refusal.status is HTTPStatus.REQUEST_TIMEOUT
         level = logging.DEBUG if is_usual else logging.INFO
-        log.log(level, "A request was refused with %d: %s", refusal.status, refusal.words)
+        client = connection.incoming.client
+        words = "A request of %s was refused with %d: %s"
+        log.log(level, words, client[:1], refusal.status, refusal.words)
         connection.incoming.close()
         connection.answer = None
         connection.discards = True
@@ -251,28 +263,29 @@ class Server:
         self._go_on(connection, connection.answer)
 
     def _go_on(self, connection: Connection, answer: Answer) -> None:
-        connection.doing = Doing.ANSWERING
         self._watch(connection, _READ if connection.discards else 0)
         self._threads.submit(self._step, connection, answer)
+        connection.doing = Doing.ANSWERING
 
     def _step(self, connection: Connection, answer: Answer) -> None:
         """Run in a thread."""
         try:
             answer.step()
-        except Exception:
+        except BaseException:  # an exit too: the loop waits to hear of it
             log.exception("An answer failed.")
             answer.close()
-        self._stepped.append(connection)
-        # A full pipe wakes the loop as well; a closed one has no loop.
-        with suppress(OSError):
-            os.write(self._wake[1], b".")
+        finally:
+            self._stepped.append(connection)
+            # A full pipe wakes the loop as well; a closed one has no loop.
+            with suppress(OSError):
+                os.write(self._wake[1], b".")
 
     def _after_step(self, connection: Connection) -> None:
-        answer = connection.answer
         if connection.doing is Doing.CLOSED:
-            if answer is not None and not answer.is_done:
-                self._threads.submit(answer.close)
+            self._forget(connection)
             return
+        # No thread has it any more, whatever happens next.
+        connection.doing = Doing.SENDING
         connection.begin(self._clock(), patience=self._bounds.answer_seconds)
         self._send(connection)
         self._make_room_to_keep(connection)
@@ -321,13 +334,20 @@ class Server:
         self._watch(connection, 0)
         self._clients.remove(connection)
         connection.socket.close()
-        if was_answering:
-            return  # A thread has the rest, and notices that the socket is closed.
+        if not was_answering:  # else its thread is heard of, and it is forgotten then
+            self._forget(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        """Free what a closed connection kept; its answer ends in a thread, as it began."""
         connection.outbox.close()
-        if connection.answer is not None and not connection.answer.is_done:
-            self._threads.submit(connection.answer.close)
-        else:
+        answer = connection.answer
+        if answer is None or answer.is_done:
             connection.incoming.close()
+            return
+        try:
+            self._threads.submit(answer.close)
+        except RuntimeError:  # no more threads
+            answer.close()
 
     def _sweep(self, now: float) -> None:
         """End what has not got on for too long."""
@@ -373,10 +393,13 @@ class Server:
     def _guard(self, connection: Connection, act: Callable[..., None], *arguments: Any) -> None:
         """Let no connection's trouble reach the others."""
         try:
-            act(connection, *arguments)
-        except ClientGone:
-            self._close(connection)
+            try:
+                act(connection, *arguments)
+            except ClientGone:
+                self._close(connection)
+            except Exception:
+                log.exception("A connection failed.")
+                self._close(connection)
         except Exception:
-            log.exception("A connection failed.")
-            self._close(connection)
+            log.exception("A connection did not close.")
         self._clients.count(connection)

@@ -1,5 +1,7 @@
 """How long a client may hold a connection half-way, and how much: time is the test's own."""
 
+import contextlib
+import io
 import subprocess
 import sys
 import threading
@@ -22,6 +24,7 @@ BOUNDS = Bounds(
     discarded_bytes=50_000,
     kept_bytes=1_000_000,
     connections=20,
+    fresh_seconds=0.05,
 )
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
@@ -32,16 +35,27 @@ DONE = b"HTTP/1.1 200 "
 
 
 class App:
-    """Answers at once; at /slow, when the gate opens, and at /large with 20 MB."""
+    """Answers at once; at /slow, when the gate opens, at /large with 20 MB, at /file with a file.
+
+    At /exit it asks to end the process.
+    """
 
     def __init__(self) -> None:
         self.gate = threading.Event()
+        self.file: io.BytesIO | None = None
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/slow":
             assert self.gate.wait(60)
+        if environ["PATH_INFO"] == "/exit":
+            sys.exit(3)
+        if environ["PATH_INFO"] == "/file":
+            self.file = io.BytesIO(b"a" * 20_000_000)
+            start_response("200 OK", [("Content-Length", "20000000")])
+            wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](self.file)
+            return wrapped
         body = b"a" * 20_000_000 if environ["PATH_INFO"] == "/large" else b"fine"
         start_response("200 OK", [("Content-Length", str(len(body)))])
         return [body]
@@ -232,6 +246,53 @@ def test_f17_beyond_the_most_connections_the_least_active_make_room(
         clock.wait(0.01)
     assert answered(running).startswith(DONE)
     assert running.hears(held[0]) is not None, "the oldest was closed"
+
+
+def test_many_who_come_at_once_are_all_answered(running: Running, clock: Clock) -> None:
+    once = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    honest = [running.connect(once) for _ in range(4 * BOUNDS.connections)]
+    for sock in honest:
+        said = b""
+        while not said.endswith(b"."):
+            said += running.hears(sock, turns=2) or b""
+            clock.wait(0.001)
+        assert said.startswith(DONE)
+
+
+def test_an_answer_ends_though_its_client_goes_before_the_loop_hears_of_it(
+    running: Running, app: App
+) -> None:
+    sock = running.connect(b"GET /file HTTP/1.1\r\nHost: x\r\n\r\n", receive_buffer=4096)
+    running.turns_until(lambda: app.file is not None and app.file.tell() > 0)
+    sock.recv(10)
+    sock.close()
+    # Whether the loop hears first of the thread or of the client, nothing is left.
+    running.turns_until(lambda: app.file is not None and app.file.closed)
+    running.turns_until(lambda: not running.server.is_busy)
+
+
+def test_an_application_that_wants_to_exit_costs_one_answer(running: Running, clock: Clock) -> None:
+    assert answered(running, "/exit").startswith(b"HTTP/1.1 500 ")
+    wait(running, clock, 4)
+    assert not running.server.is_busy
+    assert answered(running).startswith(DONE)
+
+
+def test_f17_a_body_in_tiny_chunks_is_refused(running: Running) -> None:
+    sock = running.connect(CHUNKS)
+    tiny = b"1\r\na\r\n" * 1000
+    said: list[bytes] = []
+
+    def refused() -> bool:
+        with contextlib.suppress(OSError):
+            sock.sendall(tiny)
+        said.append(running.hears(sock, turns=2) or b"")
+        return b"".join(said).startswith(b"HTTP/1.1 400 ")
+
+    running.turns_until(refused)
+    fine = CHUNKS + b"10\r\n0123456789abcdef\r\n" * 3000 + b"0\r\n\r\n"
+    sock = running.connect(fine)
+    running.turns_until(lambda: (running.hears(sock) or b"").startswith(DONE))
 
 
 def test_who_gets_on_is_not_the_one_to_make_room(running: Running, clock: Clock) -> None:
