@@ -70,7 +70,7 @@ def keep_film(generation_id: UUID) -> None:
         # Our own disk: no room, or no right to write.
         _try_again(film, f"There is no place to fetch it to: {error.strerror or error}")
     except Exception as error:
-        # What nobody foresaw counts too, or it would be tried for ever.
+        # What nobody foresaw counts too, or it would be tried forever.
         log.exception("keeping_broke", generation_id=str(film.pk))
         _try_again(film, f"Something broke while it was kept: {type(error).__name__}.")
 

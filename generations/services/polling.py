@@ -98,7 +98,7 @@ def apply_answer(answer: Answer, *, now: datetime) -> None:
 
 def count_unrecorded(answer: Answer, *, now: datetime) -> None:
     """Count an answer that could not be acted on as an unclear one, so that it has a deadline too:
-    else it would be asked for again and again, for ever. In review, say that this is the reason.
+    else it would be asked for again and again, forever. In review, say that this is the reason.
     """
     # Anew: what failed has left its changes on the object that it had.
     generation = Generation.objects.select_related("team", "film").get(pk=answer.generation.pk)

@@ -1,6 +1,6 @@
 """A film's host that says what no header, column or clock was made for: each attempt counts (F17).
 
-A film is kept once the host speaks plainly, or is lost with its link; none is tried for ever.
+A film is kept once the host speaks plainly, or is lost with its link; none is tried forever.
 """
 
 from datetime import timedelta

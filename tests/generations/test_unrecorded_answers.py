@@ -180,7 +180,7 @@ def test_f17_p14_a_late_truth_that_cannot_be_booked_is_looked_for_as_long_as_any
     Generation.objects.filter(pk=job.pk).update(
         state=State.NEEDS_REVIEW, review_reason=ReviewReason.SILENT
     )
-    settle_doubt(fresh(job), actor=ACTOR, reason="It runs for ever.", now=timezone.now())
+    settle_doubt(fresh(job), actor=ACTOR, reason="It runs forever.", now=timezone.now())
     with no_film_of(job):
         job = polled(job)
         assert 250 < seconds_to_next_poll(job) <= 300

@@ -1,4 +1,4 @@
-"""Whatever the vendor says of a task can be stored: no paid task is polled for ever (F17, P29).
+"""Whatever the vendor says of a task can be stored: no paid task is polled forever (F17, P29).
 
 Each answer comes over the wire, is acted on by a poll, and is written to either database.
 """

@@ -1,0 +1,386 @@
+"""Every service that takes an actor: what it needs, and how it is called on a team's rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from accounts.actor import Actor
+from accounts.models import Membership
+from accounts.roles import Permission, Role
+from accounts.services.api_keys import create_api_key, delete_api_key, set_enabled
+from accounts.services.projects import (
+    archive_project,
+    create_project,
+    rename_project,
+    reopen_project,
+    shelve_project,
+    unshelve_project,
+)
+from accounts.services.teams import create_team, set_role
+from accounts.services.webhook_endpoints import (
+    add_endpoint,
+    choose_events,
+    drop_endpoint,
+    remove_endpoint,
+    set_endpoint_enabled,
+    switch_endpoint,
+)
+from accounts.services.webhook_outbox import (
+    put_test,
+    put_test_for_operator,
+    send_again,
+    send_again_for_operator,
+)
+from accounts.services.webhook_secrets import end_old_secret, reveal_secret, rotate_secret
+from billing.ledger import grant
+from billing.models import Rate, SpendLimit
+from billing.services.alerts import set_alerts, set_low_mark
+from billing.services.limits import set_limit
+from billing.services.rates import schedule_rate, withdraw_rate
+from generations.models import Approval
+from generations.services.adopting import adopt_found_id
+from generations.services.approvals import (
+    answer,
+    approve,
+    close_question,
+    deny,
+    set_threshold,
+)
+from generations.services.budgets import ask_above, set_budget
+from generations.services.cancelling import cancel, cancel_generation, cancel_waiting
+from generations.services.corrections import adjust, release_doubt, settle_doubt
+from generations.services.drifts import accept_drift
+from generations.services.frames import last_frame_as_upload
+from generations.services.keeping import keep_again
+from generations.services.library import set_favourite
+from generations.services.limits import cap
+from generations.services.priorities import change_priority, set_priority
+from generations.services.provider_keys import (
+    add_provider_key,
+    delete_provider_key,
+    pause_provider_key,
+    resume_provider_key,
+    set_key_pace,
+    vault_provider_key,
+)
+from generations.services.retention import clear_retention, set_retention
+from generations.services.reviewing import decide_review, look_now
+from generations.services.submission import Order, submit_batch
+from generations.services.webhooks import post_again, post_test
+from tests.factories import make_request, team_subject
+from tests.support.belongings import Belongings
+
+
+@dataclass(frozen=True)
+class Who:
+    """Who calls: their membership, and the actor that their door made of it."""
+
+    membership: Membership
+    actor: Actor
+
+
+Call = Callable[[Belongings, Who], object]
+MAY = Permission
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def by_actor(service: Callable[..., object], row: str, **more: Any) -> Call:
+    """Call a service that is told who acts by its `actor` alone."""
+    return lambda theirs, who: service(getattr(theirs, row), actor=who.actor, **more)
+
+
+def by_member(service: Callable[..., object], row: str, word: str, **more: Any) -> Call:
+    """Call a service that is told the membership, under the name `word`, and the actor."""
+    return lambda theirs, who: service(
+        getattr(theirs, row), **{word: who.membership}, actor=who.actor, **more
+    )
+
+
+_WHY: dict[str, Any] = {"reason": "Because"}
+
+# In an order in which what is allowed leaves the later ones something to do.
+SERVICES: dict[str, tuple[Permission, Call]] = {
+    "look_now": (MAY.APPROVE, lambda t, w: look_now(t.doubtful, actor=w.actor, now=now())),
+    "adopt_found_id": (
+        MAY.APPROVE,
+        lambda t, w: adopt_found_id(t.doubtful, "id-1", actor=w.actor, now=now(), **_WHY),
+    ),
+    "decide_review": (
+        MAY.APPROVE,
+        lambda t, w: decide_review(t.doubtful, "adopt", actor=w.actor, now=now(), **_WHY),
+    ),
+    "release_doubt": (
+        MAY.APPROVE,
+        lambda t, w: release_doubt(t.doubtful, actor=w.actor, now=now(), **_WHY),
+    ),
+    "settle_doubt": (
+        MAY.APPROVE,
+        lambda t, w: settle_doubt(t.doubtful, actor=w.actor, now=now(), **_WHY),
+    ),
+    "adjust": (
+        MAY.APPROVE,
+        lambda t, w: adjust(t.kept, spent=False, actor=w.actor, now=now(), **_WHY),
+    ),
+    "keep_again": (
+        MAY.SUBMIT,
+        lambda t, w: keep_again(t.lost.film, actor=w.actor, now=now()),
+    ),
+    "set_favourite": (
+        MAY.SUBMIT,
+        lambda t, w: set_favourite(t.kept, membership=w.membership, favourite=True),
+    ),
+    "last_frame_as_upload": (
+        MAY.SUBMIT,
+        lambda t, w: last_frame_as_upload(t.kept, membership=w.membership, now=now()),
+    ),
+    "set_priority": (MAY.APPROVE, by_member(set_priority, "queued", "membership", priority=1)),
+    "answer": (
+        MAY.APPROVE,
+        lambda t, w: answer(t.waiting, "nonsense", decider=w.membership, actor=w.actor, now=now()),
+    ),
+    "approve": (
+        MAY.APPROVE,
+        lambda t, w: approve(t.waiting, decider=w.membership, actor=w.actor, now=now()),
+    ),
+    "deny": (
+        MAY.APPROVE,
+        lambda t, w: deny(t.waiting, decider=w.membership, actor=w.actor, now=now()),
+    ),
+    "cancel_generation": (
+        MAY.APPROVE,
+        lambda t, w: cancel_generation(t.queued, asker=w.membership, actor=w.actor, now=now()),
+    ),
+    "set_threshold": (
+        MAY.LIMITS,
+        lambda t, w: set_threshold(team=t.owner.team, above=5_000, actor=w.actor),
+    ),
+    "ask_above": (
+        MAY.LIMITS,
+        lambda t, w: ask_above(w.membership, t.owner, above=5_000, actor=w.actor),
+    ),
+    "set_budget": (
+        MAY.LIMITS,
+        lambda t, w: set_budget(w.membership, t.owner, window="day", credits=5_000, actor=w.actor),
+    ),
+    "set_low_mark": (
+        MAY.LIMITS,
+        lambda t, w: set_low_mark(team=t.owner.team, credits=7, actor=w.actor),
+    ),
+    "set_retention": (
+        MAY.FILMS,
+        lambda t, w: set_retention(
+            team=t.owner.team, days=9, keep_favourites=True, actor=w.actor, now=now()
+        ),
+    ),
+    "clear_retention": (
+        MAY.FILMS,
+        lambda t, w: clear_retention(team=t.owner.team, actor=w.actor),
+    ),
+    "rename_project": (
+        MAY.LIMITS,
+        by_member(rename_project, "project", "membership", name="Other"),
+    ),
+    "archive_project": (
+        MAY.LIMITS,
+        lambda t, w: archive_project(t.project, membership=w.membership, actor=w.actor, now=now()),
+    ),
+    "reopen_project": (MAY.LIMITS, by_member(reopen_project, "project", "membership")),
+    "choose_events": (
+        MAY.TEAM_KEYS,
+        by_member(choose_events, "endpoint", "membership", events=["generation.lost"]),
+    ),
+    "put_test": (
+        MAY.TEAM_KEYS,
+        lambda t, w: put_test(t.endpoint, membership=w.membership, actor=w.actor, now=now()),
+    ),
+    "send_again": (
+        MAY.TEAM_KEYS,
+        lambda t, w: send_again(t.delivery, membership=w.membership, actor=w.actor, now=now()),
+    ),
+    "post_test": (
+        MAY.TEAM_KEYS,
+        lambda t, w: post_test(t.endpoint, membership=w.membership, actor=w.actor, now=now()),
+    ),
+    "post_again": (
+        MAY.TEAM_KEYS,
+        lambda t, w: post_again(t.delivery, membership=w.membership, actor=w.actor, now=now()),
+    ),
+    "set_endpoint_enabled": (
+        MAY.TEAM_KEYS,
+        by_member(set_endpoint_enabled, "endpoint", "membership", enabled=False),
+    ),
+    "remove_endpoint": (
+        MAY.TEAM_KEYS,
+        lambda t, w: remove_endpoint(t.endpoint, membership=w.membership, actor=w.actor, now=now()),
+    ),
+    "create_api_key": (
+        MAY.TEAM_KEYS,
+        lambda t, w: create_api_key(
+            team=t.owner.team, owner=t.owner.user, label="New", actor=w.actor
+        ),
+    ),
+    "set_enabled": (
+        MAY.TEAM_KEYS,
+        lambda t, w: set_enabled(api_key=t.api_key, enabled=False, actor=w.actor),
+    ),
+    "delete_api_key": (
+        MAY.TEAM_KEYS,
+        lambda t, w: delete_api_key(api_key=t.api_key, actor=w.actor),
+    ),
+    "pause_provider_key": (MAY.TEAM_KEYS, by_actor(pause_provider_key, "provider_key", **_WHY)),
+    "resume_provider_key": (
+        MAY.TEAM_KEYS,
+        lambda t, w: resume_provider_key(t.provider_key, actor=w.actor, now=now()),
+    ),
+    "set_key_pace": (
+        MAY.TEAM_KEYS,
+        by_actor(set_key_pace, "provider_key", max_in_flight=3, per_minute=None),
+    ),
+    "accept_drift": (
+        MAY.TEAM_KEYS,
+        lambda t, w: accept_drift(t.drift, actor=w.actor, now=now(), **_WHY),
+    ),
+    "delete_provider_key": (MAY.TEAM_KEYS, by_actor(delete_provider_key, "provider_key")),
+    # What the admin calls: it knows no membership, and an actor's rights alone decide.
+    "set_role": (
+        MAY.MEMBERS,
+        lambda t, w: set_role(team=t.owner.team, user=t.owner.user, role=Role.OWNER, actor=w.actor),
+    ),
+    "close_question": (
+        MAY.APPROVE,
+        lambda t, w: close_question(t.waiting, Approval.Decision.DENIED, actor=w.actor, now=now()),
+    ),
+    "cancel": (MAY.APPROVE, lambda t, w: cancel(t.queued, actor=w.actor, now=now())),
+    "cancel_waiting": (
+        MAY.SUBMIT,
+        lambda t, w: cancel_waiting(t.owner, actor=w.actor, now=now()),
+    ),
+    "change_priority": (MAY.APPROVE, by_actor(change_priority, "queued", priority=0)),
+    "cap": (MAY.LIMITS, by_actor(cap, "owner", window="day", credits=5_000)),
+    "shelve_project": (MAY.LIMITS, by_actor(shelve_project, "project", now=now())),
+    "unshelve_project": (MAY.LIMITS, by_actor(unshelve_project, "project")),
+    "switch_endpoint": (MAY.TEAM_KEYS, by_actor(switch_endpoint, "endpoint", enabled=False)),
+    "put_test_for_operator": (
+        MAY.TEAM_KEYS,
+        by_actor(put_test_for_operator, "endpoint", now=now()),
+    ),
+    "send_again_for_operator": (
+        MAY.TEAM_KEYS,
+        by_actor(send_again_for_operator, "delivery", now=now()),
+    ),
+    "drop_endpoint": (MAY.TEAM_KEYS, by_actor(drop_endpoint, "endpoint", now=now())),
+    "vault_provider_key": (
+        MAY.TEAM_KEYS,
+        lambda t, w: vault_provider_key(
+            team=t.owner.team, owner=None, secret="sk-other-1234", label="", actor=w.actor
+        ),
+    ),
+    # Whose the subject of a limit is, billing does not know: only that the actor spends there.
+    "set_limit": (
+        MAY.SUBMIT,
+        lambda t, w: set_limit(
+            team=t.owner.team,
+            subject=team_subject(t.owner.team),
+            window="day",
+            credits=5_000,
+            actor=w.actor,
+        ),
+    ),
+    "set_alerts": (
+        MAY.SUBMIT,
+        lambda t, w: set_alerts(
+            team=t.owner.team,
+            limit=SpendLimit(subject_kind="team", subject_id="0", window="day"),
+            percents=[50],
+            actor=w.actor,
+        ),
+    ),
+}
+
+# Nobody's but administrators', commands' and the site's, whatever the role.
+SITE: dict[str, Callable[[Belongings, Actor], object]] = {
+    "create_team": lambda _t, actor: create_team(name="New", slug="new-one", actor=actor),
+    "grant": lambda t, actor: grant(
+        team=t.owner.team, credits=1_000, reason="Why not", actor=actor
+    ),
+    "schedule_rate": lambda _t, actor: schedule_rate(
+        model="m",
+        resolution="480p",
+        audio=False,
+        credits_per_second=1,
+        effective_from=now() + timedelta(days=1),
+        actor=actor,
+    ),
+    "withdraw_rate": lambda _t, actor: withdraw_rate(rate=Rate(), actor=actor),
+}
+
+# Steps within a verb's own transaction, and verbs that hand everything on to one that asks.
+STEPS = {
+    "accounts.services.audit.record",
+    "generations.services.adopting.adopt_upstream",
+    "generations.services.approvals.ask_for_approval",
+    "generations.services.approvals.withdraw_question",
+    "generations.services.moves.end_generation",
+    "generations.services.moves.move",
+    "generations.services.moves.remark",
+    "generations.services.sending.doubt",
+    "billing.services.api_keys.issue_api_key",
+    "generations.services.limits.cap_as",
+    "generations.services.limits.cap_own",
+    "generations.services.submission.submit_generation",
+    "generations.services.webhooks.post_again_for_operator",
+}
+# About one's own account, in whatever team: see test_portal_email_change.py.
+OWN_ACCOUNT = {"ask_for_email", "confirm_email", "note_email_change"}
+
+# What acts in the caller's own team, whatever else there is.
+IN_OWN_TEAM: dict[str, tuple[Permission, Callable[[Who], object]]] = {
+    "create_project": (
+        MAY.LIMITS,
+        lambda w: create_project(membership=w.membership, name="New", actor=w.actor),
+    ),
+    "add_endpoint": (
+        MAY.TEAM_KEYS,
+        lambda w: add_endpoint(
+            membership=w.membership,
+            url="https://new.example/",
+            events=["generation.lost"],
+            actor=w.actor,
+        ),
+    ),
+    "reveal_secret": (
+        MAY.TEAM_KEYS,
+        lambda w: reveal_secret(membership=w.membership, actor=w.actor),
+    ),
+    "rotate_secret": (
+        MAY.TEAM_KEYS,
+        lambda w: rotate_secret(membership=w.membership, actor=w.actor, now=now()),
+    ),
+    "end_old_secret": (
+        MAY.TEAM_KEYS,
+        lambda w: end_old_secret(membership=w.membership, actor=w.actor),
+    ),
+    "add_provider_key": (
+        MAY.OWN_KEYS,
+        lambda w: add_provider_key(
+            membership=w.membership,
+            secret="sk-sandbox-of-ones-own",
+            label="",
+            shared=False,
+            actor=w.actor,
+        ),
+    ),
+    "submit_batch": (
+        MAY.SUBMIT,
+        lambda w: submit_batch(
+            [Order(make_request(w.membership.team))],
+            membership=w.membership,
+            actor=w.actor,
+            now=now(),
+        ),
+    ),
+}
