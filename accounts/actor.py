@@ -42,6 +42,12 @@ class Actor:
         if not self.acts_everywhere:
             require_in(team_id, self.membership, permission)
 
+    def require_over(
+        self, owner_id: int | None, *, own: Permission, others: Permission, team_id: int
+    ) -> None:
+        """Raise as `require` does: `own` is needed for what is one's own, else `others`."""
+        self.require(own if self.is_person(owner_id) else others, team_id=team_id)
+
     def require_everywhere(self) -> None:
         """Raise `PermissionDenied` unless the actor is an administrator, a command or the site."""
         if not self.acts_everywhere:

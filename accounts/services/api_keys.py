@@ -42,7 +42,7 @@ def create_api_key(
     Raises `PermissionDenied`, and `InvalidRequest` when the owner is not in the team, a network
     does not parse or the requests a minute are no sensible number.
     """
-    actor.require(_needed(actor, owner.pk), team_id=team.pk)
+    _require(actor, owner.pk, team.pk)
     if not Membership.objects.filter(team=team, user=owner).exists():
         raise InvalidRequest(f"{owner} is not a member of {team}.", field="owner")
     networks = parse_networks(allowed_networks or [])
@@ -70,7 +70,7 @@ def create_api_key(
 @transaction.atomic
 def set_enabled(*, api_key: ApiKey, enabled: bool, actor: Actor) -> None:
     """Switch a key on or off. Raises `PermissionDenied`."""
-    _require(api_key, actor)
+    _require(actor, api_key.owner_id, api_key.team_id)
     ApiKey.objects.filter(pk=api_key.pk).update(enabled=enabled)
     action = "api_key.enabled" if enabled else "api_key.disabled"
     record(actor=actor, action=action, team=api_key.team, subject=f"api_key:{api_key.pk}")
@@ -82,7 +82,7 @@ def delete_api_key(*, api_key: ApiKey, actor: Actor) -> None:
 
     Raises `PermissionDenied`.
     """
-    _require(api_key, actor)
+    _require(actor, api_key.owner_id, api_key.team_id)
     ApiKey.objects.filter(pk=api_key.pk, deleted_at=None).update(
         deleted_at=timezone.now(), enabled=False
     )
@@ -129,13 +129,10 @@ def parse_networks(entries: list[str]) -> list[str]:
     return networks
 
 
-def _require(api_key: ApiKey, actor: Actor) -> None:
-    actor.require(_needed(actor, api_key.owner_id), team_id=api_key.team_id)
-
-
-def _needed(actor: Actor, owner_id: int) -> Permission:
-    """Return what one must be allowed to do with keys of this owner's."""
-    return Permission.OWN_KEYS if actor.is_person(owner_id) else Permission.TEAM_KEYS
+def _require(actor: Actor, owner_id: int, team_id: int) -> None:
+    actor.require_over(
+        owner_id, own=Permission.OWN_KEYS, others=Permission.TEAM_KEYS, team_id=team_id
+    )
 
 
 def _digest(text: str) -> str:

@@ -50,9 +50,12 @@ def cancel(generation: Generation, *, actor: Actor, now: datetime, reason: str =
     the wish (`cancel_asked_at`), with its credits held. A second call changes nothing. Raises
     `PermissionDenied`, and `Conflict`, which names the state, for one that ended otherwise.
     """
-    is_own = actor.is_person(generation.user_id)
-    needed = Permission.SUBMIT if is_own else Permission.APPROVE
-    actor.require(needed, team_id=generation.team_id)
+    actor.require_over(
+        generation.user_id,
+        own=Permission.SUBMIT,
+        others=Permission.APPROVE,
+        team_id=generation.team_id,
+    )
     for _ in range(_LOOKS):
         state = State(generation.state)
         if generation.error_code == CANCELLED_BY_A_PERSON:

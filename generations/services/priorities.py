@@ -75,9 +75,12 @@ def change_priority(generation: Generation, *, priority: int | str, actor: Actor
     no such priority.
     """
     wanted = as_priority(priority)
-    is_own = actor.is_person(generation.user_id) and wanted != Priority.HIGH
-    needed = Permission.SUBMIT if is_own else Permission.APPROVE
-    actor.require(needed, team_id=generation.team_id)
+    actor.require_over(
+        generation.user_id,
+        own=Permission.APPROVE if wanted == Priority.HIGH else Permission.SUBMIT,
+        others=Permission.APPROVE,
+        team_id=generation.team_id,
+    )
     waiting = Generation.objects.filter(pk=generation.pk, state__in=WAITING)
     if not waiting.update(priority=wanted):
         raise Conflict("It does not wait any more, so nothing can go before it or after it.")

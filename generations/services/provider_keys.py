@@ -75,8 +75,12 @@ def vault_provider_key(
     *, team: Team, owner: User | None, secret: str, label: str, actor: Actor
 ) -> ProviderKey:
     """Do what `add_provider_key` does, by the rights of the actor. Raises as it does."""
-    is_own = owner is not None and actor.is_person(owner.pk)
-    actor.require(Permission.OWN_KEYS if is_own else Permission.TEAM_KEYS, team_id=team.pk)
+    actor.require_over(
+        owner.pk if owner else None,
+        own=Permission.OWN_KEYS,
+        others=Permission.TEAM_KEYS,
+        team_id=team.pk,
+    )
     secret = secret.strip()
     if not secret.startswith("sk-") or not 10 <= len(secret) <= 400 or not secret.isascii():
         raise InvalidRequest("A provider key starts with 'sk-'.", field="secret")

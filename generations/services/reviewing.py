@@ -62,9 +62,12 @@ def look_now(generation: Generation, *, actor: Actor, now: datetime) -> None:
     For who ordered it and who decides in its team. Raises `PermissionDenied`, and `Conflict` for a
     generation that is not in review.
     """
-    is_own = actor.is_person(generation.user_id)
-    needed = Permission.SUBMIT if is_own else Permission.APPROVE
-    actor.require(needed, team_id=generation.team_id)
+    actor.require_over(
+        generation.user_id,
+        own=Permission.SUBMIT,
+        others=Permission.APPROVE,
+        team_id=generation.team_id,
+    )
     if generation.state != State.NEEDS_REVIEW:
         raise Conflict("This generation is not in review.")
     with transaction.atomic():

@@ -55,7 +55,7 @@ def hook(rest: str) -> Callable[[Belongings], str]:
 
 
 def at(path: str) -> Callable[[Belongings], str]:
-    """Return a path that names nothing by itself."""
+    """Return a path that names no row."""
     return lambda _theirs: path
 
 
