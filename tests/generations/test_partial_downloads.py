@@ -178,7 +178,6 @@ def test_p39_a_date_serves_as_validator_when_it_is_old_enough(film: Film, vendor
 def test_p39_an_attempt_hands_back_what_it_has_when_its_time_is_over(
     film: Film, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("generations.services.fetching.FETCH_SECONDS", 1.5)
     gate = vendor.gate()
 
     def slow(exchange: Exchange) -> None:
@@ -188,7 +187,9 @@ def test_p39_an_attempt_hands_back_what_it_has_when_its_time_is_over(
 
     vendor.next(path_of(film), slow)
     vendor.always(path_of(film), serving())
-    kept(film)
+    with monkeypatch.context() as impatient:
+        impatient.setattr("generations.services.fetching.FETCH_SECONDS", 1.5)
+        kept(film)
     assert (film.state, film.failures) == (Film.State.PENDING, 0)
     assert is_whole(kept(film))
     assert ranges(vendor, film) == [None, "bytes=700000-"]
