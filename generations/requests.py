@@ -20,8 +20,8 @@ from accounts.models import Team
 from generations.errors import ModelNotFound
 from generations.models import Upload, VideoModel
 from generations.models.generation import Mode
-from platform_site.addresses import UrlProblem, literal_address_problem, url_target
 from platform_site.errors import InvalidRequest
+from platform_site.http.addresses import UrlProblem, literal_address_problem, url_target
 
 MAX_PROMPT_CHARACTERS = 10_000
 SEED_RANGE = (-1, 2**32 - 1)

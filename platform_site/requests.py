@@ -5,7 +5,7 @@ from typing import Protocol
 
 from django.conf import settings
 
-from platform_site.addresses import Network, client_ip, parse_networks
+from platform_site.http.addresses import Network, client_ip, parse_networks
 
 
 class HasMeta(Protocol):

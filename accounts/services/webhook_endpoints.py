@@ -13,8 +13,8 @@ from accounts.roles import Permission
 from accounts.selectors import require, require_in
 from accounts.services.audit import record
 from accounts.services.webhook_health import give_up_waiting
-from platform_site.addresses import literal_address_problem
 from platform_site.errors import Conflict, InvalidRequest
+from platform_site.http.addresses import literal_address_problem
 
 MAX_ENDPOINTS = 10
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from generations.provider.errors import ProviderUnclear
-from platform_site.addresses import UrlProblem, url_target
+from platform_site.http.addresses import UrlProblem, url_target
 from platform_site.untrusted import clean_number, clean_text, shown
 
 MAX_TASK_ID = 120  # characters, as the columns have them

@@ -15,7 +15,7 @@ from typing import IO, ClassVar
 
 import httpx
 
-from platform_site.addresses import UrlProblem, url_target
+from platform_site.http.addresses import UrlProblem, url_target
 from platform_site.http.guard import (
     MAX_SENT_URL_LENGTH,
     AddressRefused,

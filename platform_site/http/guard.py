@@ -20,7 +20,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from platform_site.addresses import (
+from platform_site.http.addresses import (
     address_kind,
     allowed_targets,
     literal_address_problem,

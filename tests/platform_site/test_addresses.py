@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platform_site.addresses import (
+from platform_site.http.addresses import (
     allowed_targets,
     client_ip,
     in_networks,

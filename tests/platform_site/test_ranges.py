@@ -11,7 +11,7 @@ from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.test import RequestFactory
 
-from platform_site.ranges import CHUNK_BYTES, ranged_file_response
+from platform_site.http.ranges import CHUNK_BYTES, ranged_file_response
 
 FILM = bytes(range(256)) * 4
 ETAG = '"abc"'
