@@ -6,7 +6,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.internal import ratelimit
 from django.http import HttpRequest
 
-from platform_site.requests import client_address
+from platform_site.web.requests import client_address
 
 ACCOUNT_LIMIT = "login_account"  # in settings.ACCOUNT_RATE_LIMITS
 

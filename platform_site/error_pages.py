@@ -3,8 +3,8 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from generations.api.envelope import error_response
 from platform_site.errors import DailiesError, InvalidRequest, NotFound
+from platform_site.web.envelope import error_response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -73,10 +73,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "platform_site.middleware.RequestIdMiddleware",
-    "platform_site.middleware.RequestLogMiddleware",
+    "platform_site.web.middleware.RequestIdMiddleware",
+    "platform_site.web.middleware.RequestLogMiddleware",
     "csp.middleware.CSPMiddleware",
-    "platform_site.admin_policy.AdminPolicyMiddleware",
+    "platform_site.web.admin_policy.AdminPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -200,7 +200,7 @@ STORAGES = {
     },
     "films": stored_in("films", folder=FILMS_DIR, s3=S3),
     "uploads": stored_in("uploads", folder=UPLOADS_DIR, s3=S3),
-    "staticfiles": {"BACKEND": "platform_site.static_files.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "platform_site.web.static_files.StaticFilesStorage"},
 }
 
 # Background work. Numbers follow django-q2's rule: a copy of a task may start `retry` seconds
@@ -264,7 +264,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_PARSER_CLASSES": ["generations.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "EXCEPTION_HANDLER": "generations.api.envelope.exception_handler",
+    "EXCEPTION_HANDLER": "platform_site.web.envelope.exception_handler",
     "DEFAULT_METADATA_CLASS": None,
     "UNAUTHENTICATED_USER": None,
     "UNICODE_JSON": True,

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from accounts.actor import Actor, operator_actor
 from accounts.models import User
-from platform_site.requests import actor_request_id
+from platform_site.web.requests import actor_request_id
 
 
 def actor_of(request: HttpRequest) -> Actor:

@@ -9,7 +9,7 @@ from accounts.actor import Actor, member_actor
 from accounts.errors import InvalidApiKey
 from accounts.models import ApiKey, Membership
 from accounts.services.api_keys import authenticate_api_key
-from platform_site.requests import actor_request_id, client_address
+from platform_site.web.requests import actor_request_id, client_address
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 
 from generations.api import views
-from generations.api.envelope import unknown_path
+from platform_site.web.envelope import unknown_path
 
 urlpatterns = [
     path("videos/generations", views.GenerationsView.as_view()),

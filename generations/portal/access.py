@@ -24,7 +24,7 @@ from accounts.selectors import memberships_of, require, team_for
 from generations.models import Generation
 from generations.selectors import generation_for
 from platform_site.errors import DailiesError, NotFound
-from platform_site.requests import actor_request_id
+from platform_site.web.requests import actor_request_id
 
 TEAM_IN_SESSION = "team"
 

@@ -24,7 +24,7 @@ from generations.portal.access import (
 from generations.services.approvals import answer
 from generations.signing import read_approval_link
 from platform_site.errors import InvalidRequest, PermissionDenied
-from platform_site.requests import actor_request_id
+from platform_site.web.requests import actor_request_id
 
 _EARLIER = 20
 

@@ -18,7 +18,7 @@ from accounts.models import User
 from accounts.services.email_change import ask_for_email, confirm_email, email_named
 from generations.portal.forms import show_error
 from platform_site.errors import Conflict, DailiesError, InvalidRequest
-from platform_site.requests import actor_request_id
+from platform_site.web.requests import actor_request_id
 
 
 class EmailForm(forms.Form):

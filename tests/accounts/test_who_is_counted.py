@@ -1,6 +1,6 @@
 """Who the client is: behind a trusted proxy the one it forwards for, else the peer itself.
 
-Everything that counts or judges callers asks `platform_site.requests.client_address`.
+Everything that counts or judges callers asks `platform_site.web.requests.client_address`.
 """
 
 from uuid import uuid4

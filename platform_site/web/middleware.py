@@ -8,7 +8,7 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
-from platform_site.requests import client_address
+from platform_site.web.requests import client_address
 
 HEADER = "X-Request-ID"
 _SANE = re.compile(r"[A-Za-z0-9._\-]{8,64}\Z")
