@@ -5,8 +5,8 @@ open. They leave the vault only as `Secret`, which cannot be printed.
 """
 
 from generations.models import ProviderKey
-from platform_site.cipher import Secret
-from platform_site.keyring import site_keyring
+from platform_site.secrets.cipher import Secret
+from platform_site.secrets.keyring import site_keyring
 
 
 def seal(provider_key: ProviderKey, secret: str) -> str:

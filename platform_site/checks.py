@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 
-from platform_site.cipher import CipherError, Keyring
 from platform_site.environment import problems
 from platform_site.http.addresses import allowed_targets, parse_networks
+from platform_site.secrets.cipher import CipherError, Keyring
 from platform_site.stores.settings import ADDRESSINGS, S3, VARIABLES
 
 # The tag of all our checks. Commands that run for long ask for these alone: Django's own load every

@@ -12,7 +12,7 @@ from accounts.roles import Permission
 from accounts.selectors import require
 from accounts.services.audit import record
 from platform_site.errors import Conflict
-from platform_site.keyring import site_keyring
+from platform_site.secrets.keyring import site_keyring
 
 # Receivers may keep the secret before the present one for so long.
 OLD_SECRET_LIFE = timedelta(hours=24)

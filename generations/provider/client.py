@@ -27,8 +27,8 @@ from generations.provider.wire import (
     read_task,
     usable_task_id,
 )
-from platform_site.cipher import Secret
 from platform_site.http import provably_unsent
+from platform_site.secrets.cipher import Secret
 from platform_site.untrusted import clean_text, shown
 
 _CREATE_TIMEOUT = httpx.Timeout(30.0, connect=5.0, pool=5.0)

@@ -25,8 +25,8 @@ from generations.selectors import require_provider_key
 from generations.services.alerting import tell_key_paused
 from generations.services.corrections import WATCH
 from generations.vault import needs_rotation, reveal, rotated, seal
-from platform_site.cipher import CipherError
 from platform_site.errors import Conflict, InvalidRequest
+from platform_site.secrets.cipher import CipherError
 
 log = structlog.get_logger(__name__)
 

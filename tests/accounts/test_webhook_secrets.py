@@ -19,8 +19,8 @@ from accounts.services.webhook_secrets import (
     wipe_old_secrets,
 )
 from accounts.services.webhooks import headers_for
-from platform_site.cipher import generate_key
 from platform_site.errors import Conflict, PermissionDenied
+from platform_site.secrets.cipher import generate_key
 from tests.factories import ACTOR
 from tests.support.races import race
 

@@ -21,7 +21,7 @@ from generations.services.corrections import settle_doubt
 from generations.services.housekeeping import clean_up
 from generations.services.polling import DEADLINE, complete
 from generations.services.provider_keys import delete_provider_key
-from platform_site.cipher import generate_key
+from platform_site.secrets.cipher import generate_key
 from tests.factories import ACTOR, fund, make_generation, make_provider_key
 from tests.support.races import race
 from tests.support.steps import Trap, make_due, poll_due, queued

@@ -24,7 +24,7 @@ from generations.provider.errors import (
     ProviderUnclear,
 )
 from generations.provider.wire import TaskStatus
-from platform_site.cipher import Secret
+from platform_site.secrets.cipher import Secret
 from tests.support.vendor import (
     CREATE,
     CREDITS,

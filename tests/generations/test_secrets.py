@@ -17,8 +17,8 @@ from billing.models import Transfer
 from generations.models import Generation, GenerationEvent, ProviderKey
 from generations.services.provider_keys import probe_provider_key
 from generations.vault import reveal
-from platform_site.cipher import Undecryptable
 from platform_site.logs import logging_config
+from platform_site.secrets.cipher import Undecryptable
 from tests.factories import make_api_key, make_provider_key
 from tests.support.api import GENERATIONS, Api
 from tests.support.steps import make_due, poll_due, run_queue

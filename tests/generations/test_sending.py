@@ -28,7 +28,7 @@ from generations.services.sending import (
     post_generation,
 )
 from generations.services.sweep import enqueue_due_steps
-from platform_site.cipher import generate_key
+from platform_site.secrets.cipher import generate_key
 from tests.factories import ACTOR, make_generation
 from tests.support.races import race
 from tests.support.steps import Trap, empty_queue, poll_due, queued, run_queue, send_now

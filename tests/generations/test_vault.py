@@ -21,8 +21,8 @@ from generations.services.provider_keys import (
     vault_provider_key,
 )
 from generations.vault import reveal, seal
-from platform_site.cipher import Secret, Undecryptable, UnknownKey, generate_key
 from platform_site.errors import Conflict, InvalidRequest
+from platform_site.secrets.cipher import Secret, Undecryptable, UnknownKey, generate_key
 from tests.factories import ACTOR, make_generation, make_provider_key, make_user
 from tests.support.steps import send_now
 from tests.support.vendor import CREATE, CREDITS, Vendor, refuse

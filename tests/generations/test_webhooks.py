@@ -20,7 +20,7 @@ from generations.models import Generation
 from generations.services.keeping import keep_film
 from generations.services.moves import end_generation
 from generations.services.notices import notify_ended
-from platform_site.cipher import generate_key
+from platform_site.secrets.cipher import generate_key
 from tests.factories import ACTOR, make_generation
 from tests.support.api import Api
 from tests.support.films import film_bytes

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platform_site.cipher import (
+from platform_site.secrets.cipher import (
     InvalidKeyring,
     Keyring,
     Secret,

@@ -12,8 +12,8 @@ import pytest
 import structlog
 from django.test import Client
 
-from platform_site.cipher import Secret
 from platform_site.logs import logging_config, redact
+from platform_site.secrets.cipher import Secret
 
 KEYS = [
     "sk-0123456789abcdefghijklmnop",

@@ -18,7 +18,7 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
-from platform_site.cipher import generate_key
+from platform_site.secrets.cipher import generate_key
 from platform_site.supervisor import keeper
 from tests.support.api import GENERATIONS, generation_body
 from tests.support.site import CHEAP, ROOT

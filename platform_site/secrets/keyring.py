@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from platform_site.cipher import Keyring
+from platform_site.secrets.cipher import Keyring
 
 
 def site_keyring() -> Keyring:
