@@ -8,7 +8,7 @@ from django.core.checks import CheckMessage, Error, register
 
 from generations.provider.client import SUBMIT_SECONDS
 from platform_site.checks import OURS
-from platform_site.queues import GRACE_SECONDS, MAIN_QUEUE, settings_of
+from platform_site.clusters.queues import GRACE_SECONDS, MAIN_QUEUE, settings_of
 
 # A transaction may wait this long for other writers (SQLite's timeout).
 _WRITE_SECONDS = 20

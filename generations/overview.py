@@ -12,9 +12,9 @@ from accounts.models import WebhookDelivery
 from generations.archive import troubled_films
 from generations.lifecycle import State
 from generations.models import Approval, Film, Generation, ProviderKey
-from platform_site.beats import beat_age_seconds
+from platform_site.clusters.heartbeats import beat_age_seconds
+from platform_site.clusters.queues import QUEUES, patience_of
 from platform_site.models import Cluster
-from platform_site.queues import QUEUES, patience_of
 
 Row = TypeVar("Row", bound=Model)
 

@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from platform_site.queues import FILM_QUEUE, MAIN_QUEUE
+from platform_site.clusters.queues import FILM_QUEUE, MAIN_QUEUE
 
 # The queue delivers at once. In case it lost a step, the sweep enqueues it again after this long;
 # until then the row's due time says that it is under way.

@@ -16,7 +16,7 @@ from generations.services.keeping import keep_film
 from generations.services.metering import sample_meter
 from generations.services.provider_keys import probe_provider_key
 from generations.services.sweep import run_sweep
-from platform_site.stopping import is_stopping
+from platform_site.clusters.shutdown import is_stopping
 
 Ids = ParamSpec("Ids")
 

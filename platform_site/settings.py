@@ -9,9 +9,9 @@ import dj_email_url
 import structlog
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
+from platform_site.clusters.queues import FILM_QUEUE, MAIN_QUEUE
 from platform_site.environment import BASE_DIR, data_dir, read_environment, value_of, zone_of
 from platform_site.logs import logging_config, structlog_processors
-from platform_site.queues import FILM_QUEUE, MAIN_QUEUE
 from platform_site.stores.settings import read_s3, stored_in
 
 env = read_environment()

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from generations import callbacks, files
-from platform_site.health import healthz
+from platform_site.clusters.health import healthz
 
 admin.autodiscover()
 

@@ -22,10 +22,10 @@ from accounts.models import TEST_EVENT, SlowReceiver, WebhookDelivery
 from accounts.retries import SERIES
 from accounts.services.webhook_health import note_given_up
 from accounts.services.webhooks import Answer, claim_try, post, record_try
-from platform_site.leases import acquire, release
+from platform_site.clusters.leases import acquire, release
+from platform_site.clusters.shutdown import is_stopping
 from platform_site.models import Lease
 from platform_site.secrets.cipher import CipherError
-from platform_site.stopping import is_stopping
 
 log = structlog.get_logger(__name__)
 

@@ -21,8 +21,8 @@ from generations.models import Generation, ProviderKey, SendingTurn
 from generations.queue import SENDS_WAITING, enqueue_send
 from generations.services.moves import move
 from generations.services.sending import post_generation
-from platform_site.clusters.seats import seat
-from platform_site.queues import MAIN_QUEUE, settings_of
+from platform_site.clusters.queues import MAIN_QUEUE, settings_of
+from platform_site.clusters.slots import seat
 
 log = structlog.get_logger(__name__)
 ACTOR = system_actor("submit")

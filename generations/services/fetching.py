@@ -12,8 +12,8 @@ from generations.provider.errors import ProviderError
 from generations.services.filming import without_link
 from generations.services.partials import Partial
 from generations.services.provider_keys import client_for
+from platform_site.clusters.shutdown import is_stopping
 from platform_site.http import Fetched, FetchFailed, Truncated, fetch_to_file, guarded_client
-from platform_site.stopping import is_stopping
 
 MAX_FILM_BYTES = 2 * 1024**3
 FETCH_SECONDS = 80  # of one attempt; see `keeping.ATTEMPT_SECONDS`

@@ -16,8 +16,8 @@ from generations.services.provider_keys import wipe_sealed_keys
 from generations.services.retention import remove_outlived_films
 from generations.services.storing import delete_unused_files
 from generations.services.uploads import delete_expired_uploads
-from platform_site.clusters.presence import forget_silent
-from platform_site.queues import QUEUES
+from platform_site.clusters.queues import QUEUES
+from platform_site.clusters.registry import forget_silent
 
 KEEP_TASK_RESULTS = timedelta(days=7)
 KEEP_UNSERVED = timedelta(days=1)

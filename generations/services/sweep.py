@@ -36,11 +36,11 @@ from generations.services.poll_rows import is_behind
 from generations.services.poller import Poller
 from generations.services.reviewing import tell_long_reviews
 from generations.services.sending import doubt_stale_submits
-from platform_site.beats import record_beat
-from platform_site.clusters.presence import at_work
-from platform_site.leases import acquire, is_free, release
-from platform_site.queues import MAIN_QUEUE
-from platform_site.stopping import is_stopping
+from platform_site.clusters.heartbeats import record_beat
+from platform_site.clusters.leases import acquire, is_free, release
+from platform_site.clusters.queues import MAIN_QUEUE
+from platform_site.clusters.registry import at_work
+from platform_site.clusters.shutdown import is_stopping
 
 log = structlog.get_logger(__name__)
 

@@ -16,9 +16,9 @@ from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.signing import SignedPackage
 
-from platform_site.clusters.presence import BEAT_SECONDS, beat
-from platform_site.stopping import is_stopping
-from platform_site.supervisor.pulse import Pulse
+from platform_site.clusters.registry import BEAT_SECONDS, beat
+from platform_site.clusters.shutdown import is_stopping
+from platform_site.supervisor.liveness import Pulse
 
 log = structlog.get_logger(__name__)
 
@@ -117,7 +117,7 @@ def _beat_task() -> str:
         {
             "id": uuid4().hex,
             "name": _BEAT,
-            "func": "platform_site.clusters.presence.prove_worker",
+            "func": "platform_site.clusters.registry.prove_worker",
             "args": (),
             "kwargs": {},
             # Acknowledged even when the database is away, so that it still is a sign of life.

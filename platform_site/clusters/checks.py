@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
 
 from platform_site.checks import OURS
-from platform_site.queues import MAIN_QUEUE, QUEUES, settings_of
+from platform_site.clusters.queues import MAIN_QUEUE, QUEUES, settings_of
 
 BROKER = "platform_site.clusters.broker.PulsingBroker"
 

@@ -10,9 +10,9 @@ from django.db import connections
 from django_q.cluster import Cluster
 
 from platform_site.clusters.broker import PulsingBroker
-from platform_site.clusters.presence import announce, leave
-from platform_site.stopping import ask_to_stop, take_up_work
-from platform_site.supervisor.pulse import Pulse
+from platform_site.clusters.registry import announce, leave
+from platform_site.clusters.shutdown import ask_to_stop, take_up_work
+from platform_site.supervisor.liveness import Pulse
 
 
 def run_cluster(cluster: UUID, *, queue: str) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from platform_site.supervisor.child import ChildSpec
-from platform_site.supervisor.pulse import Pulse
+from platform_site.supervisor.liveness import Pulse
 from platform_site.supervisor.supervise import Supervisor
 
 PROBE_SECONDS = 2.0

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from platform_site.supervisor import keeper
-from platform_site.supervisor.pulse import VARIABLE as PULSE_VARIABLE
-from platform_site.supervisor.pulse import Pulse
+from platform_site.supervisor import reaper as keeper
+from platform_site.supervisor.liveness import VARIABLE as PULSE_VARIABLE
+from platform_site.supervisor.liveness import Pulse
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from platform_site.supervisor import keeper
+from platform_site.supervisor import reaper as keeper
 from platform_site.supervisor.child import Child, ChildSpec, Timings
 
 logger = logging.getLogger(__name__)

@@ -39,7 +39,7 @@ def main(url: str, api_key: str) -> None:
 def _empty_task() -> float:
     """Return the seconds from putting an empty task into the queue until a worker has done it."""
     begun = time.monotonic()
-    async_task("platform_site.clusters.presence.prove_worker")
+    async_task("platform_site.clusters.registry.prove_worker")
     row = OrmQ.objects.order_by("-id")[0].pk
     _until(lambda: not OrmQ.objects.filter(pk=row).exists())
     return time.monotonic() - begun

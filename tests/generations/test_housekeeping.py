@@ -9,8 +9,8 @@ from django_q.models import Failure, OrmQ, Success, Task
 
 from generations.services.housekeeping import clean_up
 from platform_site.clusters.broker import UNREADABLE
+from platform_site.clusters.queues import FILM_QUEUE, MAIN_QUEUE
 from platform_site.models import Cluster
-from platform_site.queues import FILM_QUEUE, MAIN_QUEUE
 
 pytestmark = pytest.mark.django_db
 

@@ -39,12 +39,12 @@ from generations.services.sweep import (
     enqueue_due_steps,
     run_sweep,
 )
-from platform_site.beats import beat_age_seconds
-from platform_site.clusters.presence import announce, beat
-from platform_site.leases import acquire
+from platform_site.clusters.heartbeats import beat_age_seconds
+from platform_site.clusters.leases import acquire
+from platform_site.clusters.queues import MAIN_QUEUE
+from platform_site.clusters.registry import announce, beat
+from platform_site.clusters.shutdown import ask_to_stop, take_up_work
 from platform_site.models import Cluster, Lease
-from platform_site.queues import MAIN_QUEUE
-from platform_site.stopping import ask_to_stop, take_up_work
 from tests.factories import ACTOR, fund, make_generation, make_provider_key
 from tests.support.races import race
 from tests.support.steps import Trap, empty_queue, queued

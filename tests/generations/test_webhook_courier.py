@@ -28,7 +28,7 @@ from accounts.services.courier import HOST_POSTS, TEAM_POSTS, call_courier, carr
 from accounts.services.webhook_endpoints import add_endpoint, remove_endpoint, set_endpoint_enabled
 from accounts.services.webhook_health import FAILING_LIFE
 from accounts.services.webhooks import CLAIM, Answer, claim_try, record_try
-from platform_site.leases import acquire
+from platform_site.clusters.leases import acquire
 from tests.factories import ACTOR
 from tests.support.races import race
 from tests.support.steps import Trap

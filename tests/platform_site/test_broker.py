@@ -16,7 +16,8 @@ from django_q.tasks import async_task
 from pytest_django import Settings
 
 from platform_site.clusters.broker import UNREADABLE, PulsingBroker
-from platform_site.clusters.presence import (
+from platform_site.clusters.queues import FILM_QUEUE, MAIN_QUEUE
+from platform_site.clusters.registry import (
     ForeignSecrets,
     announce,
     at_work,
@@ -24,10 +25,9 @@ from platform_site.clusters.presence import (
     forget_silent,
     leave,
 )
+from platform_site.clusters.shutdown import ask_to_stop, take_up_work
 from platform_site.models import Cluster
-from platform_site.queues import FILM_QUEUE, MAIN_QUEUE
-from platform_site.stopping import ask_to_stop, take_up_work
-from platform_site.supervisor.pulse import Pulse
+from platform_site.supervisor.liveness import Pulse
 from tests.support.races import race
 from tests.support.steps import Trap
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from platform_site.leases import acquire, release
+from platform_site.clusters.leases import acquire, release
 from tests.support.races import race
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

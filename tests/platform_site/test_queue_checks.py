@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from platform_site.queues import FILM_QUEUE
+from platform_site.clusters.queues import FILM_QUEUE
 from tests.platform_site.test_checks import found
 
 

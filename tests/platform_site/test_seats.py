@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Each worker of this cluster keeps the seat that it gets until it is killed.
 CLUSTER = """
 import os, signal
-from platform_site.clusters.seats import seat
+from platform_site.clusters.slots import seat
 
 children = []
 
@@ -43,7 +43,7 @@ def test_p27_there_are_so_many_seats_and_the_dead_leave_theirs() -> None:
 def test_a_seat_is_free_again_after_the_block() -> None:
     code = """
 import os
-from platform_site.clusters.seats import seat
+from platform_site.clusters.slots import seat
 for _ in range(2):
     with seat(among=1) as free:
         print(free)

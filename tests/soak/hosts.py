@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from platform_site.management.commands.up import ROLES
-from platform_site.supervisor import keeper
+from platform_site.supervisor import reaper as keeper
 
 ROOT = Path(__file__).resolve().parents[2]
 _START_SECONDS = 120.0

@@ -19,7 +19,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from platform_site.secrets.cipher import generate_key
-from platform_site.supervisor import keeper
+from platform_site.supervisor import reaper as keeper
 from tests.support.api import GENERATIONS, generation_body
 from tests.support.site import CHEAP, ROOT
 from tests.support.waiting import until

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from platform_site.supervisor import keeper
+from platform_site.supervisor import reaper as keeper
 
 PROGRAMS = Path("/usr/lib/postgresql")
 USER = "dailies"

@@ -23,7 +23,7 @@ from uuid import UUID
 import httpx
 
 from platform_site.management.commands.up import web_command
-from platform_site.supervisor import keeper
+from platform_site.supervisor import reaper as keeper
 from tests.environment import ROOT_VARIABLE as TEST_ROOT
 from tests.support.api import GENERATIONS, generation_body
 from tests.support.waiting import until

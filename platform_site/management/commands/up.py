@@ -17,14 +17,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from platform_site.checks import OURS
-from platform_site.environment import BASE_DIR
-from platform_site.queues import (
+from platform_site.clusters.queues import (
     FILM_QUEUE,
     GRACE_SECONDS,
     MAIN_QUEUE,
     PATIENCE_SECONDS,
     patience_of,
 )
+from platform_site.environment import BASE_DIR
 
 # In the order of stopping: no more requests, then no more work, and the vendor outlives both.
 ROLES = ("web", "worker", "films", "sandbox")
