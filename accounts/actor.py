@@ -18,8 +18,8 @@ class Actor:
 
     Rows keep `name`. A person's is their id, which no change of address touches: `user:17`, with
     the door they came through where it is not the portal: `user:17/api_key:5`, `user:17/admin`.
-    Others are `system:sweep`, `command:grant`, `vendor:callback`. `accounts.names` has the words
-    for people.
+    Others are `system:sweep`, `command:grant`, `vendor:callback`. `accounts.people.names` has the
+    words for people.
 
     A member's rights are those of their role, and end at the border of `membership`'s team. Who
     `acts_everywhere` is an administrator, a command or the site itself. Anybody else may nothing.

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
-from accounts.names import names_of
+from accounts.people.names import names_of
 from billing.models import Transfer
 from generations.models import Approval, Film, Generation
 from generations.requests import UPLOAD_PATH, uploaded_token
@@ -15,7 +15,7 @@ from generations.wire import api_status, film_of
 def receipt_of(generation: Generation) -> dict[str, Any]:
     """Return the receipt as JSON-ready data; times are unix seconds, amounts whole credits.
 
-    Actors are named as `accounts.names` does: people by the address that they have today.
+    Actors are named as `accounts.people.names` does: people by the address that they have today.
     """
     entries, events = list(_entries(generation)), list(generation.events.order_by("id"))
     approval = Approval.objects.filter(generation=generation).first()

@@ -106,7 +106,7 @@ TEMPLATES = [
 
 # People
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["accounts.backend.EmailBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.sign_in.backend.EmailBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -116,13 +116,13 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-ACCOUNT_ADAPTER = "accounts.adapter.ClosedAccountAdapter"
+ACCOUNT_ADAPTER = "accounts.sign_in.adapter.ClosedAccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_FORMS = {"reset_password": "accounts.backend.PasswordResetForm"}
+ACCOUNT_FORMS = {"reset_password": "accounts.sign_in.backend.PasswordResetForm"}
 # Tries at one account by all clients together; those of one client are the library's to limit.
 ACCOUNT_RATE_LIMITS = {"login_account": "50/300s/key"}
 ACCOUNT_LOGOUT_ON_GET = False

@@ -15,7 +15,7 @@ from PIL import Image
 from accounts.actor import Actor
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.roles import Role
-from accounts.services.teams import create_team, set_role
+from accounts.teams.service import create_team, set_role
 from billing.ledger import grant, place_hold
 from billing.models import Hold, SpendLimit
 from billing.services.api_keys import issue_api_key

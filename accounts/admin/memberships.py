@@ -10,7 +10,7 @@ from unfold.admin import TabularInline
 from accounts.admin.acting import actor_of
 from accounts.models import Membership
 from accounts.roles import Role
-from accounts.services.teams import set_role
+from accounts.teams.service import set_role
 from platform_site.admin.base import ReadOnlyInline
 from platform_site.admin.services import ServiceAdmin
 from platform_site.admin.shown import badge_of, linked, moment

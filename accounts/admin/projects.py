@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 
 from accounts.admin.acting import actor_of
 from accounts.models import Project
-from accounts.services.projects import shelve_project, unshelve_project
+from accounts.projects.service import shelve_project, unshelve_project
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell
 from platform_site.admin.shown import linked, moment, related_lists

@@ -10,9 +10,9 @@ from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.admin.acting import actor_of
+from accounts.audit import record
 from accounts.models import Membership, User
-from accounts.services.audit import record
-from accounts.services.email_change import note_email_change, tell_email_before
+from accounts.people.email_change import note_email_change, tell_email_before
 from platform_site.admin.base import ReadOnlyInline, SiteAdmin
 from platform_site.admin.shown import moment, related_lists
 from platform_site.admin.typed import display

@@ -8,10 +8,10 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from accounts.actor import Actor
+from accounts.audit import record
 from accounts.models import Membership, WebhookEndpoint, WebhookEvent
 from accounts.roles import Permission
 from accounts.selectors import require, require_in
-from accounts.services.audit import record
 from accounts.services.webhook_health import give_up_waiting
 from platform_site.errors import Conflict, InvalidRequest
 from platform_site.http.addresses import literal_address_problem

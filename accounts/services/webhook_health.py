@@ -6,10 +6,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.actor import system_actor
+from accounts.audit import record
 from accounts.models import TEST_EVENT, WebhookDelivery, WebhookEndpoint
+from accounts.notices.service import post_notice
 from accounts.roles import Permission
-from accounts.services.audit import record
-from accounts.services.notices import post_notice
 
 # Without one 2xx for so long an endpoint is disabled, as Standard Webhooks advises.
 FAILING_LIFE = timedelta(days=5)

@@ -11,6 +11,7 @@ from uuid import uuid4
 from django.db import transaction
 
 from accounts.actor import Actor
+from accounts.audit import record
 from accounts.errors import RateLimitExceeded
 from accounts.models import (
     TEST_EVENT,
@@ -21,10 +22,9 @@ from accounts.models import (
     WebhookEndpoint,
     WebhookEvent,
 )
-from accounts.names import name_of
+from accounts.people.names import name_of
 from accounts.roles import Permission
 from accounts.selectors import require_in
-from accounts.services.audit import record
 from platform_site.errors import Conflict
 
 KEPT_FOR = timedelta(days=30)

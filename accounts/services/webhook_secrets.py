@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from accounts.actor import Actor
+from accounts.audit import record
 from accounts.models import Membership, Team
 from accounts.roles import Permission
 from accounts.selectors import require
-from accounts.services.audit import record
 from platform_site.errors import Conflict
 from platform_site.secrets.keyring import site_keyring
 

@@ -13,8 +13,8 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
 
 from accounts.admin.acting import actor_of
+from accounts.api_keys.service import delete_api_key, set_enabled
 from accounts.models import ApiKey
-from accounts.services.api_keys import delete_api_key, set_enabled
 from billing.selectors import limits_of
 from billing.services.api_keys import issue_api_key
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell, tell_all

@@ -14,7 +14,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 from accounts.admin.acting import actor_of
 from accounts.admin.memberships import MembersInline, NewMembersInline, save_role
 from accounts.models import Team
-from accounts.services.teams import create_team
+from accounts.teams.service import create_team
 from billing.ledger import MAX_CREDITS, grant
 from billing.overview import teams_with_books
 from billing.selectors import books_of, limits_of

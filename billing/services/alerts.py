@@ -7,9 +7,9 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts.actor import Actor
+from accounts.audit import record
 from accounts.models import Team
 from accounts.roles import Permission
-from accounts.services.audit import record
 from billing.alerts import low_wallets
 from billing.ledger import MAX_CREDITS, open_accounts
 from billing.models import Account, SpendAlert, SpendLimit, SpendWindow

@@ -5,8 +5,8 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.actor import Actor
+from accounts.api_keys.service import create_api_key
 from accounts.models import ApiKey, Team, User
-from accounts.services.api_keys import create_api_key
 from billing.services.limits import set_limit
 from billing.subjects import Subject
 from billing.windows import Window

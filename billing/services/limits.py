@@ -8,9 +8,9 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from accounts.actor import Actor
+from accounts.audit import record
 from accounts.models import Team
 from accounts.roles import Permission
-from accounts.services.audit import record
 from billing.ledger import MAX_CREDITS, open_accounts
 from billing.models import Account, Hold, HoldWindow, SpendLimit, SpendWindow
 from billing.selectors import site_zone

@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.actor import Actor
-from accounts.services.audit import record
+from accounts.audit import record
 from billing.models import Hold, Rate
 from platform_site.errors import Conflict, InvalidRequest
 

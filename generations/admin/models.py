@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.admin.acting import actor_of
-from accounts.services.audit import record
+from accounts.audit import record
 from generations.models import VideoModel
 from platform_site.admin.base import SiteAdmin
 

@@ -15,7 +15,7 @@ from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin.acting import actor_of
-from accounts.names import name_of
+from accounts.people.names import name_of
 from generations.admin.choosing import ReasonForm
 from generations.admin.corrections import CorrectionButtons
 from generations.evidence import Review, reviews_of

@@ -6,9 +6,9 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from accounts.actor import Actor, member_actor
+from accounts.api_keys.service import authenticate_api_key
 from accounts.errors import InvalidApiKey
 from accounts.models import ApiKey, Membership
-from accounts.services.api_keys import authenticate_api_key
 from platform_site.web.requests import actor_request_id, client_address
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.actor import member_actor
 from accounts.models import Membership
-from accounts.names import names_of
+from accounts.people.names import names_of
 from accounts.roles import Permission, role_allows
 from generations.models import Approval, Generation
 from generations.portal.access import (

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.names import name_of
+from accounts.people.names import name_of
 from accounts.roles import Permission
 from generations.archive import (
     kept_until,

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 
 from accounts.models import Membership, Project
-from accounts.services.projects import MAX_NAME
+from accounts.projects.service import MAX_NAME
 from billing.ledger import MAX_CREDITS
 from billing.windows import Window
 from generations.portal.limits import Place, choices_of

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.names import names_of
+from accounts.people.names import names_of
 from accounts.roles import Permission, role_allows
 from accounts.selectors import project_for
 from generations.models import Approval, Generation

@@ -9,10 +9,10 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.api_keys.service import delete_api_key, set_enabled
 from accounts.models import ApiKey, Membership
 from accounts.roles import Permission, role_allows
 from accounts.selectors import api_keys_for, require
-from accounts.services.api_keys import delete_api_key, set_enabled
 from billing.selectors import LimitUse, limits_of
 from billing.services.api_keys import issue_api_key
 from generations.lanes import in_flight, queued_with

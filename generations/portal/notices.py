@@ -4,9 +4,9 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.notices.service import mark_read
 from accounts.roles import Permission
 from accounts.selectors import notices_for
-from accounts.services.notices import mark_read
 from generations.portal.access import MemberRequest, member_required
 
 PAGE = 30

@@ -6,13 +6,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts.models import Project
-from accounts.roles import Permission
-from accounts.services.projects import (
+from accounts.projects.service import (
     archive_project,
     create_project,
     rename_project,
     reopen_project,
 )
+from accounts.roles import Permission
 from generations.portal.access import MemberRequest, actor_of, member_required
 from generations.portal.budget_forms import ProjectForm
 from generations.portal.budgets import budgets_page

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from accounts.models import Membership
-from accounts.names import name_of, names_of
+from accounts.people.names import name_of, names_of
 from generations.lifecycle import IN_FLIGHT, State
 from generations.models import Generation
 from generations.services.cancelling import WAITING, may_cancel

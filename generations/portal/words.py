@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from accounts.names import names_of
+from accounts.people.names import names_of
 from generations.lifecycle import ReviewReason, State
 from generations.models import Film, Generation, GenerationEvent, Priority, ProviderKey
 from generations.places import Place

@@ -5,8 +5,8 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from accounts.actor import Actor
+from accounts.audit import record
 from accounts.roles import Permission
-from accounts.services.audit import record
 from generations.errors import VendorNotHeard
 from generations.lifecycle import DECIDED_IN_REVIEW, ReviewReason, State
 from generations.models import Generation, ProviderKey

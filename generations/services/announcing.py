@@ -14,15 +14,15 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.models import Membership, Notice, Team, User, WebhookEvent
-from accounts.roles import Permission
-from accounts.selectors import audience_of
-from accounts.services.notices import (
+from accounts.notices.service import (
     claim_mailing,
     end_mailing,
     note_mailed,
     post_notice,
     postpone_mailing,
 )
+from accounts.roles import Permission
+from accounts.selectors import audience_of
 from accounts.services.webhook_outbox import put_event
 from generations.queue import enqueue_deliver, enqueue_mail
 

@@ -6,11 +6,11 @@ from typing import Any
 from django.db import transaction
 
 from accounts.actor import Actor, system_actor
+from accounts.audit import record
 from accounts.models import Membership, Project, Team, User, WebhookEvent
-from accounts.names import name_of
+from accounts.people.names import name_of
 from accounts.roles import Permission
 from accounts.selectors import require_in
-from accounts.services.audit import record
 from billing.ledger import MAX_CREDITS
 from generations.lifecycle import Money, State
 from generations.models import Approval, ApprovalThreshold, Generation

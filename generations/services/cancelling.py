@@ -9,9 +9,9 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.actor import Actor
+from accounts.audit import record
 from accounts.models import Membership
 from accounts.roles import Permission, role_allows
-from accounts.services.audit import record
 from generations.lifecycle import CANCELLED_BY_A_PERSON, IN_FLIGHT, Money, State
 from generations.models import Generation
 from generations.services.approvals import withdraw_question

@@ -6,8 +6,8 @@ import structlog
 from django.db import transaction
 
 from accounts.actor import Actor, system_actor
+from accounts.audit import record
 from accounts.roles import Permission
-from accounts.services.audit import record
 from billing.errors import InsufficientCredits, LedgerConflict
 from billing.ledger import adjust_hold
 from generations.lifecycle import DECIDED_IN_REVIEW, Money, State

@@ -11,7 +11,7 @@ from django.db import transaction
 from accounts.actor import command_actor
 from accounts.models import Team, User
 from accounts.roles import Role
-from accounts.services.teams import create_team, set_role
+from accounts.teams.service import create_team, set_role
 from billing.ledger import grant
 from billing.selectors import books_of
 from billing.services.api_keys import issue_api_key

@@ -9,7 +9,7 @@ import structlog
 from django.db import transaction
 
 from accounts.actor import Actor, system_actor
-from accounts.services.audit import record
+from accounts.audit import record
 from generations.models import Drift, MeterSample
 from generations.reconciliation import GROWING, Explanation
 from generations.selectors import require_provider_key

@@ -10,11 +10,11 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.actor import Actor, system_actor
+from accounts.audit import record
 from accounts.models import Membership, Team, User
-from accounts.names import name_of
+from accounts.people.names import name_of
 from accounts.roles import Permission
 from accounts.selectors import require
-from accounts.services.audit import record
 from generations.cadence import next_send_at
 from generations.lifecycle import DECIDED_IN_REVIEW, TERMINAL
 from generations.models import Film, Generation, ProviderKey

@@ -9,10 +9,10 @@ import structlog
 from django.db import transaction
 
 from accounts.actor import Actor, system_actor
+from accounts.audit import record
 from accounts.models import Team
-from accounts.names import name_of
+from accounts.people.names import name_of
 from accounts.roles import Permission
-from accounts.services.audit import record
 from generations.archive import FILM_GRACE, outliving_films
 from generations.models import Film, Generation, RetentionRule
 from generations.services.announcing import tell

@@ -10,15 +10,15 @@ from django.core import serializers
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.errors import InvalidApiKey, IpNotAllowed, RateLimitExceeded
-from accounts.models import ApiKey, AuditEvent, Membership, User
-from accounts.services.api_keys import (
+from accounts.api_keys.service import (
     authenticate_api_key,
     create_api_key,
     delete_api_key,
     parse_networks,
     set_enabled,
 )
+from accounts.errors import InvalidApiKey, IpNotAllowed, RateLimitExceeded
+from accounts.models import ApiKey, AuditEvent, Membership, User
 from platform_site.errors import InvalidRequest
 from tests.factories import ACTOR, make_api_key
 from tests.support.api import Api

@@ -7,9 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import Membership, Notice, Team, User
-from accounts.roles import Permission, Role
-from accounts.selectors import audience_of, notices_for, unread_notices
-from accounts.services.notices import (
+from accounts.notices.service import (
     claim_mailing,
     end_mailing,
     mark_read,
@@ -17,6 +15,8 @@ from accounts.services.notices import (
     post_notice,
     postpone_mailing,
 )
+from accounts.roles import Permission, Role
+from accounts.selectors import audience_of, notices_for, unread_notices
 from tests.factories import make_member
 from tests.support.races import race
 

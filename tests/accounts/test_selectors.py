@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.api_keys.service import delete_api_key
 from accounts.models import Membership, Team, User
 from accounts.roles import Permission
 from accounts.selectors import (
@@ -12,7 +13,6 @@ from accounts.selectors import (
     require,
     team_for,
 )
-from accounts.services.api_keys import delete_api_key
 from platform_site.errors import NotFound, PermissionDenied
 from tests.factories import ACTOR, make_api_key, make_member, make_team, make_user
 

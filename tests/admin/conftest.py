@@ -27,8 +27,8 @@ from accounts.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
+from accounts.notices.service import post_notice
 from accounts.roles import Permission
-from accounts.services.notices import post_notice
 from accounts.services.webhook_secrets import webhook_secret
 from billing.models import (
     Account,

@@ -9,10 +9,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.api_keys.service import authenticate_api_key
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.roles import Role
 from accounts.selectors import membership_of
-from accounts.services.api_keys import authenticate_api_key
 from billing.models import SpendLimit, Transfer
 from billing.selectors import books_of
 from generations import vault

@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from accounts.actor import member_actor, operator_actor, system_actor
+from accounts.audit import record
 from accounts.models import Membership
-from accounts.services.audit import record
 from tests.factories import make_api_key, make_member
 
 

@@ -38,7 +38,7 @@ HTMX_GOT_NO_REPLY = {"htmx:afterRequest", "htmx:sendError", "htmx:sendAbort"}
 SET_UP = """
 from accounts.actor import Actor
 from accounts.models import Team, User
-from accounts.services.teams import create_team, set_role
+from accounts.teams.service import create_team, set_role
 from billing.subjects import Subject
 from billing.services.limits import set_limit
 from generations.services.provider_keys import vault_provider_key

@@ -8,7 +8,7 @@ import pytest
 
 from accounts.actor import member_actor
 from accounts.models import ApiKey, AuditEvent, Membership, Project
-from accounts.names import name_of
+from accounts.people.names import name_of
 from accounts.roles import Role
 from billing.errors import InsufficientCredits, SpendLimitExceeded
 from billing.models import Hold, Rate, Transfer

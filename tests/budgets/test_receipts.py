@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts.actor import operator_actor
 from accounts.models import Membership
-from accounts.names import name_of
+from accounts.people.names import name_of
 from accounts.roles import Role
 from billing.models import Hold, Rate, Transfer
 from generations.lifecycle import State

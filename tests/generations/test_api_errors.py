@@ -11,8 +11,8 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from accounts.api_keys.service import delete_api_key, set_enabled
 from accounts.models import ApiKey, Membership, User
-from accounts.services.api_keys import delete_api_key, set_enabled
 from billing.models import Rate
 from generations.models import ProviderKey, VideoModel
 from tests.factories import ACTOR, make_api_key, make_member, make_team

@@ -15,9 +15,9 @@ import accounts.services
 import billing.services
 import generations.services
 from accounts.actor import Actor, member_actor
+from accounts.api_keys.service import create_api_key, delete_api_key, set_enabled
 from accounts.models import Membership
 from accounts.roles import Role, role_allows
-from accounts.services.api_keys import create_api_key, delete_api_key, set_enabled
 from generations.services.approvals import approve, deny
 from generations.services.provider_keys import (
     add_provider_key,

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_q.models import Failure, Schedule
 
 from accounts.models import Membership, Team, WebhookDelivery
-from accounts.services.notices import post_notice
+from accounts.notices.service import post_notice
 from billing.services.alerts import set_low_mark
 from generations.audit import audit
 from generations.lifecycle import State

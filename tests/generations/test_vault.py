@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from accounts.models import Membership, Team, User
 from accounts.roles import Role
-from accounts.services.teams import set_role
+from accounts.teams.service import set_role
 from generations.models import ProviderKey
 from generations.services.provider_keys import (
     add_provider_key,

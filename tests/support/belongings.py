@@ -16,8 +16,8 @@ from accounts.models import (
     WebhookEndpoint,
     WebhookEvent,
 )
+from accounts.projects.service import create_project
 from accounts.roles import Role
-from accounts.services.projects import create_project
 from accounts.services.webhook_endpoints import add_endpoint
 from generations.lifecycle import ReviewReason, State
 from generations.models import Drift, Film, Generation, ProviderKey

@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from accounts.actor import Actor
+from accounts.api_keys.service import create_api_key, delete_api_key, set_enabled
 from accounts.models import Membership
-from accounts.roles import Permission, Role
-from accounts.services.api_keys import create_api_key, delete_api_key, set_enabled
-from accounts.services.projects import (
+from accounts.projects.service import (
     archive_project,
     create_project,
     rename_project,
@@ -17,7 +16,7 @@ from accounts.services.projects import (
     shelve_project,
     unshelve_project,
 )
-from accounts.services.teams import create_team, set_role
+from accounts.roles import Permission, Role
 from accounts.services.webhook_endpoints import (
     add_endpoint,
     choose_events,
@@ -33,6 +32,7 @@ from accounts.services.webhook_outbox import (
     send_again_for_operator,
 )
 from accounts.services.webhook_secrets import end_old_secret, reveal_secret, rotate_secret
+from accounts.teams.service import create_team, set_role
 from billing.ledger import grant
 from billing.models import Rate, SpendLimit
 from billing.services.alerts import set_alerts, set_low_mark
@@ -320,7 +320,7 @@ SITE: dict[str, Callable[[Belongings, Actor], object]] = {
 
 # Steps within a verb's own transaction, and verbs that hand everything on to one that asks.
 STEPS = {
-    "accounts.services.audit.record",
+    "accounts.audit.record",
     "generations.services.adopting.adopt_upstream",
     "generations.services.approvals.ask_for_approval",
     "generations.services.approvals.withdraw_question",

@@ -19,7 +19,7 @@ def sign_in(provider_key: ProviderKey) -> SignIn:
 
     def signed_in(membership: Membership) -> Client:
         client = Client()
-        client.force_login(membership.user, backend="accounts.backend.EmailBackend")
+        client.force_login(membership.user, backend="accounts.sign_in.backend.EmailBackend")
         return client
 
     return signed_in

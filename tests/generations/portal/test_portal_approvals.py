@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Membership
 from accounts.roles import Role
-from accounts.services.teams import set_role
+from accounts.teams.service import set_role
 from billing.selectors import books_of
 from generations.lifecycle import State
 from generations.models import Approval, Generation

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import AuditEvent, Membership, Project
-from accounts.services.projects import create_project
+from accounts.projects.service import create_project
 from billing.models import Account, SpendLimit
 from billing.selectors import limits_of, limits_over, use_of, uses_of
 from generations.models import ApprovalThreshold, ProviderKey

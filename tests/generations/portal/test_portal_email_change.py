@@ -12,8 +12,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import AuditEvent, Membership, User
+from accounts.people.email_change import LINK_LIFE
 from accounts.roles import Role
-from accounts.services.email_change import LINK_LIFE
 from billing.models import Transfer
 from tests.factories import PASSWORD, make_generation, make_member, make_user
 from tests.generations.portal.conftest import SignIn
@@ -274,7 +274,7 @@ def test_f17_of_two_people_who_confirm_one_address_at_once_one_gets_it(
 def test_f17_whoever_has_no_team_may_change_their_address_too() -> None:
     user = make_user()
     client = Client()
-    backend = "accounts.backend.EmailBackend"
+    backend = "accounts.sign_in.backend.EmailBackend"
     client.force_login(user, backend=backend)
     ask(client)
     client.post(link())

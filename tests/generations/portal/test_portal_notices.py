@@ -7,9 +7,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Membership, WebhookEndpoint, WebhookEvent
+from accounts.notices.service import post_notice
 from accounts.roles import Permission
 from accounts.selectors import webhook_endpoints_for
-from accounts.services.notices import post_notice
 from accounts.services.webhook_secrets import webhook_secret
 from generations.models import Drift, MeterSample, ProviderKey
 from tests.factories import make_generation, make_provider_key

@@ -62,7 +62,7 @@ def test_a_strangers_fragment_sends_the_whole_page_to_sign_in(client: Client) ->
 
 
 def test_somebody_without_a_team_reads_a_kind_page(client: Client) -> None:
-    client.force_login(make_user(), backend="accounts.backend.EmailBackend")
+    client.force_login(make_user(), backend="accounts.sign_in.backend.EmailBackend")
     reply = client.get("/")
     assert b"not yet in a team" in reply.content
     assert client.post("/studio/submit/", {}).status_code == 403

@@ -197,7 +197,7 @@ def mine(vendor: object, theirs: Belongings) -> Membership:
 def entered(person: Membership) -> Client:
     """Sign in and enter the membership's team."""
     client = Client()
-    backend = "accounts.backend.EmailBackend"
+    backend = "accounts.sign_in.backend.EmailBackend"
     client.force_login(person.user, backend=backend)
     assert client.post("/team/", {"team": person.team.slug}).status_code == 302
     return client

@@ -3,9 +3,9 @@
 from django.db import transaction
 
 from accounts.actor import Actor
+from accounts.audit import record
 from accounts.models import Membership, Team, User
 from accounts.roles import Permission
-from accounts.services.audit import record
 
 
 @transaction.atomic

@@ -18,8 +18,8 @@ from django.db import IntegrityError, transaction
 from django.utils.crypto import salted_hmac
 
 from accounts.actor import Actor
+from accounts.audit import record
 from accounts.models import User
-from accounts.services.audit import record
 from platform_site.errors import Conflict, InvalidRequest, Unavailable
 
 log = structlog.get_logger(__name__)

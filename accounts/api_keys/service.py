@@ -10,10 +10,10 @@ from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
 from accounts.actor import Actor
+from accounts.audit import record
 from accounts.errors import InvalidApiKey, IpNotAllowed, RateLimitExceeded
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.roles import Permission
-from accounts.services.audit import record
 from platform_site.errors import InvalidRequest
 
 KEY_START = "sk-"

@@ -7,10 +7,10 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from accounts.actor import Actor
+from accounts.audit import record
 from accounts.models import Membership, Project, Team
 from accounts.roles import Permission
 from accounts.selectors import require, require_in
-from accounts.services.audit import record
 from platform_site.errors import Conflict, InvalidRequest
 
 MAX_NAME = 80
