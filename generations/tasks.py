@@ -5,7 +5,7 @@ from functools import wraps
 from typing import ParamSpec
 from uuid import UUID
 
-from accounts.services.courier import carry_due
+from accounts.webhooks.worker import carry_due
 from generations.queue import hand_back
 from generations.services.announcing import mail_notice
 from generations.services.asking import ask_managers

@@ -9,8 +9,8 @@ from django.utils.safestring import SafeString
 
 from accounts.admin.acting import actor_of
 from accounts.models import SlowReceiver, WebhookEndpoint
-from accounts.services.webhook_endpoints import drop_endpoint, switch_endpoint
-from accounts.services.webhook_outbox import put_test_for_operator
+from accounts.webhooks.endpoints import drop_endpoint, switch_endpoint
+from accounts.webhooks.outbox import put_test_for_operator
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell
 from platform_site.admin.shown import address, linked, moment, related_lists

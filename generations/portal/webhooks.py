@@ -12,14 +12,14 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import WebhookEndpoint, WebhookEvent
 from accounts.roles import Permission
 from accounts.selectors import webhook_deliveries_for, webhook_endpoints_for
-from accounts.services.webhook_endpoints import (
+from accounts.webhooks.endpoints import (
     MAX_ENDPOINTS,
     add_endpoint,
     choose_events,
     remove_endpoint,
     set_endpoint_enabled,
 )
-from accounts.services.webhook_secrets import end_old_secret, reveal_secret, rotate_secret
+from accounts.webhooks.secrets import end_old_secret, reveal_secret, rotate_secret
 from generations.portal.access import MemberRequest, actor_of, member_required
 from generations.portal.deliveries import DeliveryFilter, page_of
 from generations.portal.forms import show_error

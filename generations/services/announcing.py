@@ -23,7 +23,7 @@ from accounts.notices.service import (
 )
 from accounts.roles import Permission
 from accounts.selectors import audience_of
-from accounts.services.webhook_outbox import put_event
+from accounts.webhooks.outbox import put_event
 from generations.queue import enqueue_deliver, enqueue_mail
 
 log = structlog.get_logger(__name__)

@@ -8,8 +8,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Success
 
-from accounts.services.webhook_outbox import prune_deliveries
-from accounts.services.webhook_secrets import wipe_old_secrets
+from accounts.webhooks.outbox import prune_deliveries
+from accounts.webhooks.secrets import wipe_old_secrets
 from generations.services.metering import prune_samples
 from generations.services.partials import clear_partials
 from generations.services.provider_keys import wipe_sealed_keys

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.models import WebhookDelivery, WebhookEvent
-from accounts.services.webhook_outbox import is_heard
+from accounts.webhooks.outbox import is_heard
 from generations.lifecycle import ApiStatus, State
 from generations.models import Film, Generation
 from generations.queue import enqueue_deliver

@@ -15,7 +15,7 @@ from django.db.models import Model, QuerySet
 from django.utils import timezone
 
 from accounts.models import Notice
-from accounts.services.courier import call_courier
+from accounts.webhooks.worker import call_courier
 from generations.models import CallbackReceipt, Film, ProviderKey
 from generations.queue import (
     ENQUEUE_AGAIN,

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from accounts.actor import Actor
 from accounts.models import Membership, WebhookDelivery, WebhookEndpoint
-from accounts.services.webhook_outbox import (
+from accounts.webhooks.outbox import (
     put_test,
     send_again,
     send_again_for_operator,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.retries import JITTER, RETRIES, SERIES, asked_wait, next_try, rest_after
+from accounts.webhooks.schedule import JITTER, RETRIES, SERIES, asked_wait, next_try, rest_after
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(hours=24)

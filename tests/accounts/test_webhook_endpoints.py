@@ -10,14 +10,14 @@ from pytest_django import Settings
 from accounts.models import AuditEvent, Membership, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from accounts.roles import Role
 from accounts.selectors import webhook_endpoints_for
-from accounts.services.webhook_endpoints import (
+from accounts.webhooks.delivery import headers_for
+from accounts.webhooks.endpoints import (
     MAX_ENDPOINTS,
     add_endpoint,
     remove_endpoint,
     set_endpoint_enabled,
 )
-from accounts.services.webhook_outbox import put_event
-from accounts.services.webhooks import headers_for
+from accounts.webhooks.outbox import put_event
 from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
 from tests.factories import ACTOR, make_member
 

@@ -18,14 +18,14 @@ from accounts.models import (
     WebhookEndpoint,
     WebhookEvent,
 )
-from accounts.retries import RETRIES
-from accounts.services.webhook_endpoints import (
+from accounts.webhooks.delivery import Answer, claim_try, record_try
+from accounts.webhooks.endpoints import (
     add_endpoint,
     choose_events,
     drop_endpoint,
     switch_endpoint,
 )
-from accounts.services.webhook_outbox import (
+from accounts.webhooks.outbox import (
     KEPT_FOR,
     TESTS_A_MINUTE,
     is_heard,
@@ -34,7 +34,7 @@ from accounts.services.webhook_outbox import (
     put_test,
     send_again,
 )
-from accounts.services.webhooks import Answer, claim_try, record_try
+from accounts.webhooks.schedule import RETRIES
 from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
 from tests.factories import ACTOR
 from tests.support.races import race

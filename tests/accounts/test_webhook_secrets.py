@@ -8,7 +8,8 @@ from pytest_django import Settings
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from accounts.models import AuditEvent, Membership, Team, WebhookDelivery
-from accounts.services.webhook_secrets import (
+from accounts.webhooks.delivery import headers_for
+from accounts.webhooks.secrets import (
     OLD_SECRET_LIFE,
     end_old_secret,
     reveal_secret,
@@ -18,7 +19,6 @@ from accounts.services.webhook_secrets import (
     webhook_secret,
     wipe_old_secrets,
 )
-from accounts.services.webhooks import headers_for
 from platform_site.errors import Conflict, PermissionDenied
 from platform_site.secrets.cipher import generate_key
 from tests.factories import ACTOR

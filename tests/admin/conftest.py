@@ -29,7 +29,7 @@ from accounts.models import (
 )
 from accounts.notices.service import post_notice
 from accounts.roles import Permission
-from accounts.services.webhook_secrets import webhook_secret
+from accounts.webhooks.secrets import webhook_secret
 from billing.models import (
     Account,
     Hold,

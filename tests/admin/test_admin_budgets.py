@@ -20,7 +20,7 @@ from accounts.models import (
     WebhookEndpoint,
     WebhookEvent,
 )
-from accounts.services.webhook_outbox import put_event
+from accounts.webhooks.outbox import put_event
 from billing.models import Account, SpendLimit, SpendWindow
 from billing.selectors import books_of
 from generations.audit import audit

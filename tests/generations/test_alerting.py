@@ -13,8 +13,8 @@ from standardwebhooks.webhooks import Webhook
 from accounts.models import Membership, Notice, Team, WebhookDelivery, WebhookEvent
 from accounts.roles import Role
 from accounts.selectors import notices_for, unread_notices
-from accounts.services.webhook_endpoints import add_endpoint
-from accounts.services.webhook_secrets import webhook_secret
+from accounts.webhooks.endpoints import add_endpoint
+from accounts.webhooks.secrets import webhook_secret
 from billing.models import SpendAlert, SpendLimit
 from billing.subjects import Subject
 from generations.lifecycle import Money, State

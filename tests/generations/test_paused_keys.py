@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import Membership, Notice, WebhookDelivery
 from accounts.selectors import notices_for
-from accounts.services.webhook_endpoints import add_endpoint
+from accounts.webhooks.endpoints import add_endpoint
 from generations.models import ProviderKey
 from generations.services.provider_keys import (
     note_key_works,

@@ -23,11 +23,11 @@ from accounts.models import (
     WebhookEndpoint,
     WebhookEvent,
 )
-from accounts.retries import RETRIES, SERIES
-from accounts.services.courier import HOST_POSTS, TEAM_POSTS, call_courier, carry_due
-from accounts.services.webhook_endpoints import add_endpoint, remove_endpoint, set_endpoint_enabled
-from accounts.services.webhook_health import FAILING_LIFE
-from accounts.services.webhooks import CLAIM, Answer, claim_try, record_try
+from accounts.webhooks.delivery import CLAIM, Answer, claim_try, record_try
+from accounts.webhooks.endpoints import add_endpoint, remove_endpoint, set_endpoint_enabled
+from accounts.webhooks.health import FAILING_LIFE
+from accounts.webhooks.schedule import RETRIES, SERIES
+from accounts.webhooks.worker import HOST_POSTS, TEAM_POSTS, call_courier, carry_due
 from platform_site.clusters.leases import acquire
 from tests.factories import ACTOR
 from tests.support.races import race
@@ -165,7 +165,7 @@ class TestSharing:
     def test_one_that_hung_is_left_alone_and_then_asked_one_at_a_time(
         self, alice: Membership, vendor: Vendor, hook: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("accounts.services.webhooks.TIMEOUT_SECONDS", 0.3)
+        monkeypatch.setattr("accounts.webhooks.delivery.TIMEOUT_SECONDS", 0.3)
         gate = vendor.gate()
         vendor.always(HOOK, gate.before(lambda exchange: exchange.send(204, b"")))
         put(alice.team, hook, 10)
@@ -327,7 +327,7 @@ class TestAnswers:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """Each read comes soon enough; only the whole never does."""
-        monkeypatch.setattr("accounts.services.webhooks.TIMEOUT_SECONDS", 0.5)
+        monkeypatch.setattr("accounts.webhooks.delivery.TIMEOUT_SECONDS", 0.5)
 
         def drip(exchange: Exchange) -> None:
             exchange.send_raw(line)

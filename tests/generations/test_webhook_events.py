@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Membership, WebhookDelivery, WebhookEndpoint, WebhookEvent
-from accounts.services.webhook_endpoints import add_endpoint
+from accounts.webhooks.endpoints import add_endpoint
 from generations.lifecycle import State
 from generations.models import Film, Generation
 from generations.services.corrections import settle_doubt

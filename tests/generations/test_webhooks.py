@@ -11,9 +11,9 @@ from pytest_django import Settings
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from accounts.models import Membership, SlowReceiver, Team, WebhookDelivery
-from accounts.retries import JITTER, RETRIES
-from accounts.services.courier import carry_due
-from accounts.services.webhook_secrets import rotate_webhook_seals, webhook_secret
+from accounts.webhooks.schedule import JITTER, RETRIES
+from accounts.webhooks.secrets import rotate_webhook_seals, webhook_secret
+from accounts.webhooks.worker import carry_due
 from billing.models import Transfer
 from generations.lifecycle import Money, State
 from generations.models import Generation
@@ -149,7 +149,7 @@ def test_a_receiver_that_hangs_is_given_up_for_now(
 ) -> None:
     vendor.always(HOOK, vendor.gate().before(drop))
     with monkeypatch.context() as impatient:
-        impatient.setattr("accounts.services.webhooks.TIMEOUT_SECONDS", 0.3)
+        impatient.setattr("accounts.webhooks.delivery.TIMEOUT_SECONDS", 0.3)
         sent(delivery)
     vendor.always(HOOK, None)
     assert (delivery.state, delivery.response_status) == (WebhookDelivery.State.PENDING, None)

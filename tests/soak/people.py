@@ -8,9 +8,9 @@ from django.conf import settings
 from accounts.actor import Actor
 from accounts.models import Membership, Team, User, WebhookEvent
 from accounts.roles import Role
-from accounts.services.webhook_endpoints import add_endpoint
-from accounts.services.webhook_secrets import webhook_secret
 from accounts.teams.service import create_team, set_role
+from accounts.webhooks.endpoints import add_endpoint
+from accounts.webhooks.secrets import webhook_secret
 from billing.ledger import grant
 from billing.services.api_keys import issue_api_key
 from billing.services.limits import set_limit

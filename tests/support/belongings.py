@@ -18,7 +18,7 @@ from accounts.models import (
 )
 from accounts.projects.service import create_project
 from accounts.roles import Role
-from accounts.services.webhook_endpoints import add_endpoint
+from accounts.webhooks.endpoints import add_endpoint
 from generations.lifecycle import ReviewReason, State
 from generations.models import Drift, Film, Generation, ProviderKey
 from generations.services.approvals import set_threshold

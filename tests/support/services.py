@@ -17,7 +17,8 @@ from accounts.projects.service import (
     unshelve_project,
 )
 from accounts.roles import Permission, Role
-from accounts.services.webhook_endpoints import (
+from accounts.teams.service import create_team, set_role
+from accounts.webhooks.endpoints import (
     add_endpoint,
     choose_events,
     drop_endpoint,
@@ -25,14 +26,13 @@ from accounts.services.webhook_endpoints import (
     set_endpoint_enabled,
     switch_endpoint,
 )
-from accounts.services.webhook_outbox import (
+from accounts.webhooks.outbox import (
     put_test,
     put_test_for_operator,
     send_again,
     send_again_for_operator,
 )
-from accounts.services.webhook_secrets import end_old_secret, reveal_secret, rotate_secret
-from accounts.teams.service import create_team, set_role
+from accounts.webhooks.secrets import end_old_secret, reveal_secret, rotate_secret
 from billing.ledger import grant
 from billing.models import Rate, SpendLimit
 from billing.services.alerts import set_alerts, set_low_mark

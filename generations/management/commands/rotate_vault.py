@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from accounts.services.webhook_secrets import rotate_webhook_seals
+from accounts.webhooks.secrets import rotate_webhook_seals
 from generations.services.provider_keys import rotate_vault
 
 

@@ -10,7 +10,7 @@ from accounts.models import AuditEvent, Membership, WebhookEndpoint, WebhookEven
 from accounts.notices.service import post_notice
 from accounts.roles import Permission
 from accounts.selectors import webhook_endpoints_for
-from accounts.services.webhook_secrets import webhook_secret
+from accounts.webhooks.secrets import webhook_secret
 from generations.models import Drift, MeterSample, ProviderKey
 from tests.factories import make_generation, make_provider_key
 from tests.generations.portal.conftest import SignIn

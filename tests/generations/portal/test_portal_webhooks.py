@@ -10,9 +10,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Membership, WebhookDelivery, WebhookEndpoint, WebhookEvent
-from accounts.services.webhook_endpoints import add_endpoint, set_endpoint_enabled
-from accounts.services.webhook_secrets import webhook_secret
-from accounts.services.webhooks import Answer, claim_try, record_try
+from accounts.webhooks.delivery import Answer, claim_try, record_try
+from accounts.webhooks.endpoints import add_endpoint, set_endpoint_enabled
+from accounts.webhooks.secrets import webhook_secret
 from generations.lifecycle import State
 from generations.portal.deliveries import PAGE
 from tests.factories import ACTOR, make_generation

@@ -19,9 +19,9 @@ from django.db.models.functions import Coalesce
 from standardwebhooks.webhooks import Webhook
 
 from accounts.models import TEST_EVENT, SlowReceiver, WebhookAttempt, WebhookDelivery
-from accounts.retries import asked_wait, next_try, rest_after
-from accounts.services.webhook_health import note_given_up, note_heard, note_unheard, retire
-from accounts.services.webhook_secrets import signing_secrets
+from accounts.webhooks.health import note_given_up, note_heard, note_unheard, retire
+from accounts.webhooks.schedule import asked_wait, next_try, rest_after
+from accounts.webhooks.secrets import signing_secrets
 from platform_site.http import PostError, guarded_client, post_json
 from platform_site.logs import redact
 

@@ -12,7 +12,7 @@ from accounts.audit import record
 from accounts.models import Membership, WebhookEndpoint, WebhookEvent
 from accounts.roles import Permission
 from accounts.selectors import require, require_in
-from accounts.services.webhook_health import give_up_waiting
+from accounts.webhooks.health import give_up_waiting
 from platform_site.errors import Conflict, InvalidRequest
 from platform_site.http.addresses import literal_address_problem
 

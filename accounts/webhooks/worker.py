@@ -19,9 +19,9 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import TEST_EVENT, SlowReceiver, WebhookDelivery
-from accounts.retries import SERIES
-from accounts.services.webhook_health import note_given_up
-from accounts.services.webhooks import Answer, claim_try, post, record_try
+from accounts.webhooks.delivery import Answer, claim_try, post, record_try
+from accounts.webhooks.health import note_given_up
+from accounts.webhooks.schedule import SERIES
 from platform_site.clusters.leases import acquire, release
 from platform_site.clusters.shutdown import is_stopping
 from platform_site.models import Lease
