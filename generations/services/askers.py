@@ -14,10 +14,10 @@ from datetime import datetime
 
 import structlog
 
-from generations.provider.client import ProviderClient
-from generations.provider.errors import ProviderError, ProviderUnclear
-from generations.provider.wire import TaskReport, TaskStatus
 from generations.services.poll_rows import Due
+from generations.vendors.aivideoapi.client import ProviderClient
+from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
+from generations.vendors.base import ProviderError, ProviderUnclear
 
 log = structlog.get_logger(__name__)
 

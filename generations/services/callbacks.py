@@ -15,8 +15,6 @@ from accounts.actor import Actor, system_actor
 from generations.errors import CallbackNotTaken
 from generations.lifecycle import TERMINAL
 from generations.models import CallbackReceipt, Generation
-from generations.provider.errors import ProviderError, ProviderRefused
-from generations.provider.wire import TaskReport, usable_task_id
 from generations.queue import enqueue_check_callback
 from generations.services.adopting import (
     TASK_UNKNOWN,
@@ -27,6 +25,8 @@ from generations.services.adopting import (
 )
 from generations.services.moves import remark
 from generations.services.provider_keys import client_for
+from generations.vendors.aivideoapi.wire import TaskReport, usable_task_id
+from generations.vendors.base import ProviderError, ProviderRefused
 from platform_site.errors import NotFound
 from platform_site.untrusted import clean_text
 

@@ -21,8 +21,6 @@ from generations.meters import (
     suspects_between,
 )
 from generations.models import Generation, GenerationEvent, MeterSample, ProviderKey
-from generations.provider.errors import ProviderError
-from generations.provider.wire import CreditsReport
 from generations.queue import enqueue_sample
 from generations.reconciliation import (
     Explanation,
@@ -39,6 +37,8 @@ from generations.reconciliation import (
 from generations.services.drifts import close_made_good, open_drift
 from generations.services.moves import remark
 from generations.services.provider_keys import client_for
+from generations.vendors.aivideoapi.wire import CreditsReport
+from generations.vendors.base import ProviderError
 
 log = structlog.get_logger(__name__)
 ACTOR = system_actor("meter")

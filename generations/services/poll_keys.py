@@ -8,9 +8,9 @@ from django.core.cache import cache
 
 from generations.models import ProviderKey
 from generations.pacing import Pace
-from generations.provider.client import ProviderClient
-from generations.provider.errors import ProviderError
 from generations.services.provider_keys import client_for
+from generations.vendors.aivideoapi.client import ProviderClient
+from generations.vendors.base import ProviderError
 
 log = structlog.get_logger(__name__)
 

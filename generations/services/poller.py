@@ -10,8 +10,6 @@ from django.utils import timezone
 
 from generations.expectations import Expectation, Kind, expectations_of_site
 from generations.models import Generation
-from generations.provider.errors import ProviderError, ProviderRefused, ProviderUnclear
-from generations.provider.wire import TaskReport
 from generations.services.askers import GROUP, MOST_IN_TROUBLE, Askers, Question, Told
 from generations.services.poll_keys import KeysInUse
 from generations.services.poll_rows import (
@@ -29,6 +27,8 @@ from generations.services.polling import (
     needs_a_move,
     wait_before_look,
 )
+from generations.vendors.aivideoapi.wire import TaskReport
+from generations.vendors.base import ProviderError, ProviderRefused, ProviderUnclear
 
 log = structlog.get_logger(__name__)
 

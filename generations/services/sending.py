@@ -15,8 +15,6 @@ from django.utils import timezone
 from accounts.actor import Actor, system_actor
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation, ProviderKey
-from generations.provider.client import SUBMIT_SECONDS
-from generations.provider.errors import ProviderRefused, ProviderUnavailable, ProviderUnclear
 from generations.queue import enqueue_check_callback
 from generations.services.adopting import adopt_upstream
 from generations.services.cancelling import cancel_if_wished
@@ -29,6 +27,8 @@ from generations.services.provider_keys import (
     note_key_works,
     pause_provider_key,
 )
+from generations.vendors.aivideoapi.client import SUBMIT_SECONDS
+from generations.vendors.base import ProviderRefused, ProviderUnavailable, ProviderUnclear
 
 log = structlog.get_logger(__name__)
 ACTOR = system_actor("submit")

@@ -17,13 +17,13 @@ from billing.selectors import books_of, use_of
 from generations.audit import audit
 from generations.lifecycle import TERMINAL
 from generations.models import CallbackReceipt, Film, Generation
-from generations.provider.wire import TaskReport, TaskStatus
 from generations.services.approvals import approve, set_threshold
 from generations.services.callbacks import receive_callback
 from generations.services.corrections import release_doubt
 from generations.services.limits import cap
 from generations.services.polling import Answer, apply_answer
 from generations.services.submission import Order, submit_batch, submit_generation
+from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.errors import Conflict
 from tests.budgets.desk import Desk, fresh, hear, send
 from tests.factories import ACTOR, fund, make_api_key, make_member, make_provider_key, make_request

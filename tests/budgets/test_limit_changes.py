@@ -10,9 +10,9 @@ from billing.errors import SpendLimitExceeded
 from billing.models import SpendLimit, SpendWindow
 from billing.selectors import use_of
 from generations.models import Generation
-from generations.provider.wire import TaskStatus
 from generations.services.corrections import adjust
 from generations.services.limits import cap
+from generations.vendors.aivideoapi.wire import TaskStatus
 from platform_site.errors import InvalidRequest
 from tests.budgets.desk import NOON, SCOPES, Desk, complete, fail, hear, send
 from tests.factories import ACTOR, make_api_key, make_generation

@@ -32,7 +32,6 @@ from billing.windows import Window
 from generations.audit import audit
 from generations.lifecycle import TERMINAL, Money, State
 from generations.models import Generation, GenerationEvent
-from generations.provider.wire import TaskReport, TaskStatus
 from generations.services.adopting import adopt_upstream
 from generations.services.approvals import approve, deny, expire_approvals, set_threshold
 from generations.services.corrections import adjust, release_doubt, settle_doubt
@@ -41,6 +40,7 @@ from generations.services.moves import end_generation
 from generations.services.polling import Answer, apply_answer
 from generations.services.sending import doubt, record_acceptance
 from generations.services.submission import Order, submit_batch
+from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.errors import Conflict, PermissionDenied
 from tests.budgets.bookkeeper import ZURICH, Bookkeeper, Job, Person, Scope
 from tests.budgets.desk import SCOPES, fresh

@@ -11,12 +11,12 @@ from django.utils import timezone
 from accounts.models import Membership
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
-from generations.provider.wire import TaskReport, TaskStatus
 from generations.services.askers import MOST_IN_TROUBLE
 from generations.services.callbacks import receive_callback
 from generations.services.poll_rows import CLAIM, due_rows, put_off
 from generations.services.poller import Poller
 from generations.services.polling import complete
+from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from tests.support.races import race
 from tests.support.steps import Trap, claim_due, poll_due
 from tests.support.vendor import TASKS, Vendor, drop, refuse

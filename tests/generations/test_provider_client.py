@@ -16,14 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from generations.provider.client import ProviderClient
-from generations.provider.errors import (
+from generations.vendors.aivideoapi.client import ProviderClient
+from generations.vendors.aivideoapi.wire import TaskStatus
+from generations.vendors.base import (
     ProviderError,
     ProviderRefused,
     ProviderUnavailable,
     ProviderUnclear,
 )
-from generations.provider.wire import TaskStatus
 from platform_site.secrets.cipher import Secret
 from tests.support.vendor import (
     CREATE,
@@ -155,7 +155,7 @@ def test_p22_what_may_have_been_accepted_is_unclear(vendor: Vendor, reply: Reply
 def test_p22_a_reply_that_never_comes_is_unclear(
     vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("generations.provider.client._CREATE_TIMEOUT", httpx.Timeout(0.3))
+    monkeypatch.setattr("generations.vendors.aivideoapi.client._CREATE_TIMEOUT", httpx.Timeout(0.3))
     vendor.next(CREATE, vendor.accepts_then(vendor.gate().before(drop)))
     # A thread of its own: each keeps a client with the timeout that it was made with.
     with ThreadPoolExecutor(1) as pool:
@@ -232,7 +232,7 @@ def test_p28_a_look_that_is_not_answered_clearly_says_nothing(vendor: Vendor, re
 def test_p28_a_look_whose_answer_drips_for_ever_ends(
     vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("generations.provider.client._BODY_SECONDS", 0.3)
+    monkeypatch.setattr("generations.vendors.aivideoapi.client._BODY_SECONDS", 0.3)
     started = time.monotonic()
     assert isinstance(look_at(vendor, never_ending), ProviderUnclear)
     assert time.monotonic() - started < 5

@@ -16,8 +16,7 @@ from urllib.parse import quote
 
 import httpx
 
-from generations.provider.errors import ProviderRefused, ProviderUnavailable, ProviderUnclear
-from generations.provider.wire import (
+from generations.vendors.aivideoapi.wire import (
     CreditsReport,
     TaskReport,
     named_task,
@@ -27,6 +26,7 @@ from generations.provider.wire import (
     read_task,
     usable_task_id,
 )
+from generations.vendors.base import ProviderRefused, ProviderUnavailable, ProviderUnclear
 from platform_site.http import provably_unsent
 from platform_site.secrets.cipher import Secret
 from platform_site.untrusted import clean_text, shown

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from generations.provider.errors import ProviderUnclear
+from generations.vendors.base import ProviderUnclear
 from platform_site.http.addresses import UrlProblem, url_target
 from platform_site.untrusted import clean_number, clean_text, shown
 
