@@ -6,6 +6,7 @@ from typing import ParamSpec
 from uuid import UUID
 
 from accounts.webhooks.worker import carry_due
+from generations.provider_keys.service import probe_provider_key
 from generations.queue import hand_back
 from generations.services.announcing import mail_notice
 from generations.services.asking import ask_managers
@@ -14,7 +15,6 @@ from generations.services.dispatching import send_next
 from generations.services.housekeeping import clean_up as clear_away
 from generations.services.keeping import keep_film
 from generations.services.metering import sample_meter
-from generations.services.provider_keys import probe_provider_key
 from generations.services.sweep import run_sweep
 from platform_site.clusters.shutdown import is_stopping
 

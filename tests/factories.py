@@ -23,9 +23,9 @@ from billing.services.limits import set_limit
 from billing.subjects import Subject
 from generations.lifecycle import TERMINAL, Money, ReviewReason, State
 from generations.models import Film, Generation, ProviderKey
+from generations.provider_keys.service import vault_provider_key
 from generations.requests import GenerationRequest, validate_request
 from generations.services.moves import end_generation, move
-from generations.services.provider_keys import vault_provider_key
 from generations.services.storing import film_storage
 from generations.services.submission import submit_generation
 from tests.support.api import generation_body

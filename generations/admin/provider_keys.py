@@ -23,7 +23,7 @@ from accounts.selectors import membership_of
 from billing.selectors import limits_of
 from generations.lanes import in_flight, queued_with
 from generations.models import ProviderKey
-from generations.services.provider_keys import (
+from generations.provider_keys.service import (
     delete_provider_key,
     pause_provider_key,
     resume_provider_key,

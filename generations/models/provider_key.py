@@ -9,7 +9,9 @@ from accounts.models import Team
 
 
 class ProviderKey(models.Model):
-    """A person's or a team's key at the vendor. Only `generations.vault` reads the secret."""
+    """A person's or a team's key at the vendor. Only `generations.provider_keys.vault` reads the
+    secret.
+    """
 
     class State(models.TextChoices):
         """Whether jobs are sent with it."""

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from generations.services.provider_keys import MOST_IN_FLIGHT, MOST_PER_MINUTE
+from generations.provider_keys.service import MOST_IN_FLIGHT, MOST_PER_MINUTE
 from platform_site.errors import DailiesError
 
 _BIG = 10**12

@@ -20,15 +20,15 @@ from generations.models import ProviderKey
 from generations.portal.access import MemberRequest, actor_of, member_required
 from generations.portal.drifts import Meter, drift_for, meters_for
 from generations.portal.forms import ApiKeyForm, KeyPaceForm, ProviderKeyForm, show_error
-from generations.selectors import permission_over, provider_keys_for
-from generations.services.drifts import accept_drift
-from generations.services.provider_keys import (
+from generations.provider_keys.service import (
     add_provider_key,
     delete_provider_key,
     pause_provider_key,
     resume_provider_key,
     set_key_pace,
 )
+from generations.selectors import permission_over, provider_keys_for
+from generations.services.drifts import accept_drift
 from platform_site.errors import InvalidRequest
 
 

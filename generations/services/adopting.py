@@ -10,10 +10,10 @@ from accounts.roles import Permission
 from generations.errors import VendorNotHeard
 from generations.lifecycle import DECIDED_IN_REVIEW, ReviewReason, State
 from generations.models import Generation, ProviderKey
+from generations.provider_keys.service import client_for
 from generations.services.corrections import awaits_late_id
 from generations.services.filming import LINK_LIFE
 from generations.services.moves import move, remark
-from generations.services.provider_keys import client_for
 from generations.vendors.aivideoapi.wire import TaskReport, usable_task_id
 from generations.vendors.base import ProviderError, ProviderRefused
 from platform_site.errors import Conflict, InvalidRequest

@@ -15,6 +15,7 @@ from accounts.actor import Actor, system_actor
 from generations.errors import CallbackNotTaken
 from generations.lifecycle import TERMINAL
 from generations.models import CallbackReceipt, Generation
+from generations.provider_keys.service import client_for
 from generations.queue import enqueue_check_callback
 from generations.services.adopting import (
     TASK_UNKNOWN,
@@ -24,7 +25,6 @@ from generations.services.adopting import (
     why_not_ours,
 )
 from generations.services.moves import remark
-from generations.services.provider_keys import client_for
 from generations.vendors.aivideoapi.wire import TaskReport, usable_task_id
 from generations.vendors.base import ProviderError, ProviderRefused
 from platform_site.errors import NotFound

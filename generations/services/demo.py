@@ -16,7 +16,7 @@ from billing.ledger import grant
 from billing.selectors import books_of
 from billing.services.api_keys import issue_api_key
 from generations.models import ProviderKey
-from generations.services.provider_keys import SANDBOX_KEY_START, vault_provider_key
+from generations.provider_keys.service import SANDBOX_KEY_START, vault_provider_key
 
 SLUG = "demo"
 BALANCE = 100_000

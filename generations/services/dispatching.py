@@ -14,10 +14,10 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.actor import system_actor
-from generations.cadence import next_send_at
 from generations.lanes import Turn, anything_due, in_flight, next_turns
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey, SendingTurn
+from generations.provider_keys.send_rate import next_send_at
 from generations.queue import SENDS_WAITING, enqueue_send
 from generations.services.moves import move
 from generations.services.sending import post_generation

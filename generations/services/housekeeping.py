@@ -10,9 +10,9 @@ from django_q.models import Failure, OrmQ, Success
 
 from accounts.webhooks.outbox import prune_deliveries
 from accounts.webhooks.secrets import wipe_old_secrets
+from generations.provider_keys.service import wipe_sealed_keys
 from generations.services.metering import prune_samples
 from generations.services.partials import clear_partials
-from generations.services.provider_keys import wipe_sealed_keys
 from generations.services.retention import remove_outlived_films
 from generations.services.storing import delete_unused_files
 from generations.services.uploads import delete_expired_uploads

@@ -21,6 +21,7 @@ from generations.meters import (
     suspects_between,
 )
 from generations.models import Generation, GenerationEvent, MeterSample, ProviderKey
+from generations.provider_keys.service import client_for
 from generations.queue import enqueue_sample
 from generations.reconciliation import (
     Explanation,
@@ -36,7 +37,6 @@ from generations.reconciliation import (
 )
 from generations.services.drifts import close_made_good, open_drift
 from generations.services.moves import remark
-from generations.services.provider_keys import client_for
 from generations.vendors.aivideoapi.wire import CreditsReport
 from generations.vendors.base import ProviderError
 

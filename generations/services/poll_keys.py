@@ -8,7 +8,7 @@ from django.core.cache import cache
 
 from generations.models import ProviderKey
 from generations.pacing import Pace
-from generations.services.provider_keys import client_for
+from generations.provider_keys.service import client_for
 from generations.vendors.aivideoapi.client import ProviderClient
 from generations.vendors.base import ProviderError
 

@@ -15,18 +15,18 @@ from django.utils import timezone
 from accounts.actor import Actor, system_actor
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation, ProviderKey
+from generations.provider_keys.service import (
+    client_for,
+    hold_back_key,
+    note_key_works,
+    pause_provider_key,
+)
 from generations.queue import enqueue_check_callback
 from generations.services.adopting import adopt_upstream
 from generations.services.cancelling import cancel_if_wished
 from generations.services.metering import SOON, sample_by
 from generations.services.moves import end_generation, move
 from generations.services.polling import first_poll_at
-from generations.services.provider_keys import (
-    client_for,
-    hold_back_key,
-    note_key_works,
-    pause_provider_key,
-)
 from generations.vendors.aivideoapi.client import SUBMIT_SECONDS
 from generations.vendors.base import ProviderRefused, ProviderUnavailable, ProviderUnclear
 

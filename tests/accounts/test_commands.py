@@ -14,7 +14,7 @@ from accounts.models import ApiKey, Membership, Team, User
 from billing.models import SpendLimit, Transfer
 from billing.selectors import books_of
 from generations.models import ProviderKey
-from generations.vault import reveal
+from generations.provider_keys.vault import reveal
 from tests.support.api import Api
 from tests.support.web import database_environment, manage
 

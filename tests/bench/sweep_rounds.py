@@ -13,11 +13,11 @@ from typing import Any
 import httpx
 from django.utils import timezone
 
+from generations.provider_keys.vault import reveal
 from generations.services.askers import QUICK_ASKERS
 from generations.services.poll_rows import is_anything_due
 from generations.services.poller import Poller
 from generations.services.sweep import POLL_PAUSE
-from generations.vault import reveal
 from tests.bench.bench_site import jobs_in_flight, make_due, make_site
 
 JOBS = 1000

@@ -41,7 +41,7 @@ from accounts.models import Team, User
 from accounts.teams.service import create_team, set_role
 from billing.subjects import Subject
 from billing.services.limits import set_limit
-from generations.services.provider_keys import vault_provider_key
+from generations.provider_keys.service import vault_provider_key
 actor = Actor("test", acts_everywhere=True)
 demo = Team.objects.get(slug="demo")
 poor = create_team(name="Elsewhere", slug="elsewhere", actor=actor)

@@ -16,11 +16,11 @@ from generations.archive import FILM_GRACE, kept_until, late_films, lost_films, 
 from generations.audit import audit
 from generations.lifecycle import State
 from generations.models import Film, Generation, RetentionRule, StoredFile
+from generations.provider_keys.service import delete_provider_key
 from generations.services.film_alarms import raise_alarms
 from generations.services.housekeeping import clean_up
 from generations.services.keeping import GONE_TIMES, keep_again, keep_film
 from generations.services.library import set_favourite
-from generations.services.provider_keys import delete_provider_key
 from generations.services.retention import (
     clear_retention,
     remove_outlived_films,

@@ -11,6 +11,11 @@ from django.utils import timezone
 from accounts.models import Membership
 from generations.lifecycle import State
 from generations.models import MeterSample, ProviderKey
+from generations.provider_keys.service import (
+    delete_provider_key,
+    pause_provider_key,
+    probe_provider_key,
+)
 from generations.services.metering import (
     KEEP_SAMPLES,
     OFTEN,
@@ -19,11 +24,6 @@ from generations.services.metering import (
     sample_due,
     sample_meter,
     take_sample,
-)
-from generations.services.provider_keys import (
-    delete_provider_key,
-    pause_provider_key,
-    probe_provider_key,
 )
 from generations.services.sweep import enqueue_due_steps
 from tests.factories import ACTOR, make_generation

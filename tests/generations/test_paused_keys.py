@@ -10,7 +10,7 @@ from accounts.models import Membership, Notice, WebhookDelivery
 from accounts.selectors import notices_for
 from accounts.webhooks.endpoints import add_endpoint
 from generations.models import ProviderKey
-from generations.services.provider_keys import (
+from generations.provider_keys.service import (
     note_key_works,
     pause_provider_key,
     resume_provider_key,

@@ -12,8 +12,8 @@ from generations.expectations import Expectation
 from generations.lifecycle import State
 from generations.models import Generation, Priority, ProviderKey
 from generations.places import Line, Place, Queue, jobs_before, places_of, seconds_to_start
+from generations.provider_keys.service import pause_provider_key, set_key_pace
 from generations.services.dispatching import claim_next
-from generations.services.provider_keys import pause_provider_key, set_key_pace
 from tests.factories import ACTOR, make_generation
 from tests.support.crowds import make_crowd
 

@@ -11,15 +11,15 @@ from accounts.selectors import notices_for
 from billing.selectors import books_of
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
-from generations.selectors import provider_key_for
-from generations.services.housekeeping import clean_up
-from generations.services.provider_keys import (
+from generations.provider_keys.service import (
     delete_provider_key,
     pause_provider_key,
     probe_provider_key,
     resume_provider_key,
     set_key_pace,
 )
+from generations.selectors import provider_key_for
+from generations.services.housekeeping import clean_up
 from generations.services.sweep import enqueue_due_steps
 from platform_site.errors import Conflict, InvalidRequest
 from tests.factories import ACTOR, make_generation, make_provider_key

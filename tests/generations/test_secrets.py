@@ -15,8 +15,8 @@ from django.test import Client
 from accounts.models import ApiKey, AuditEvent, Membership
 from billing.models import Transfer
 from generations.models import Generation, GenerationEvent, ProviderKey
-from generations.services.provider_keys import probe_provider_key
-from generations.vault import reveal
+from generations.provider_keys.service import probe_provider_key
+from generations.provider_keys.vault import reveal
 from platform_site.logs import logging_config
 from platform_site.secrets.cipher import Undecryptable
 from tests.factories import make_api_key, make_provider_key

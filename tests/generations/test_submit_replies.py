@@ -17,8 +17,8 @@ from generations.audit import audit
 from generations.errors import VendorNotHeard
 from generations.lifecycle import ReviewReason, State
 from generations.models import Generation, ProviderKey
+from generations.provider_keys.service import probe_provider_key
 from generations.services.adopting import adopt_found_id
-from generations.services.provider_keys import probe_provider_key
 from generations.services.sweep import enqueue_due_steps
 from platform_site.errors import InvalidRequest
 from tests.factories import ACTOR, make_generation

@@ -12,18 +12,18 @@ from django.utils import timezone
 from accounts.models import Membership
 from accounts.roles import Role
 from generations import lanes
-from generations.cadence import LAST_BACK_OFF
 from generations.lanes import next_turns
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation, Priority, ProviderKey
-from generations.queue import SENDS_WAITING
-from generations.services.dispatching import claim_next, refill_sends, send_next
-from generations.services.moves import end_generation, move
-from generations.services.provider_keys import (
+from generations.provider_keys.send_rate import LAST_BACK_OFF
+from generations.provider_keys.service import (
     pause_provider_key,
     resume_provider_key,
     set_key_pace,
 )
+from generations.queue import SENDS_WAITING
+from generations.services.dispatching import claim_next, refill_sends, send_next
+from generations.services.moves import end_generation, move
 from generations.services.sending import post_generation
 from generations.services.submission import Order, submit_batch
 from generations.services.sweep import enqueue_due_steps
@@ -299,7 +299,7 @@ def test_whatever_frees_a_place_calls_the_next(
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hold keys back for so long that no test outlasts it, however slow the machine."""
-    monkeypatch.setattr("generations.cadence.FIRST_BACK_OFF", LAST_BACK_OFF)
+    monkeypatch.setattr("generations.provider_keys.send_rate.FIRST_BACK_OFF", LAST_BACK_OFF)
 
 
 def held(key: ProviderKey) -> tuple[int, float]:

@@ -14,13 +14,13 @@ from accounts.models import Membership, Team, User
 from accounts.roles import Role
 from accounts.teams.service import set_role
 from generations.models import ProviderKey
-from generations.services.provider_keys import (
+from generations.provider_keys.service import (
     add_provider_key,
     client_for,
     rotate_vault,
     vault_provider_key,
 )
-from generations.vault import reveal, seal
+from generations.provider_keys.vault import reveal, seal
 from platform_site.errors import Conflict, InvalidRequest
 from platform_site.secrets.cipher import Secret, Undecryptable, UnknownKey, generate_key
 from tests.factories import ACTOR, make_generation, make_provider_key, make_user

@@ -16,8 +16,8 @@ from billing.services.api_keys import issue_api_key
 from billing.services.limits import set_limit
 from billing.subjects import Subject
 from generations.models import ProviderKey
+from generations.provider_keys.service import vault_provider_key
 from generations.services.approvals import set_threshold
-from generations.services.provider_keys import vault_provider_key
 from tests.soak.plan import (
     ASKING_TEAM,
     ASKS_ABOVE,

@@ -39,6 +39,14 @@ from billing.services.alerts import set_alerts, set_low_mark
 from billing.services.limits import set_limit
 from billing.services.rates import schedule_rate, withdraw_rate
 from generations.models import Approval
+from generations.provider_keys.service import (
+    add_provider_key,
+    delete_provider_key,
+    pause_provider_key,
+    resume_provider_key,
+    set_key_pace,
+    vault_provider_key,
+)
 from generations.services.adopting import adopt_found_id
 from generations.services.approvals import (
     answer,
@@ -56,14 +64,6 @@ from generations.services.keeping import keep_again
 from generations.services.library import set_favourite
 from generations.services.limits import cap
 from generations.services.priorities import change_priority, set_priority
-from generations.services.provider_keys import (
-    add_provider_key,
-    delete_provider_key,
-    pause_provider_key,
-    resume_provider_key,
-    set_key_pace,
-    vault_provider_key,
-)
 from generations.services.retention import clear_retention, set_retention
 from generations.services.reviewing import decide_review, look_now
 from generations.services.submission import Order, submit_batch
