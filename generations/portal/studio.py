@@ -35,7 +35,7 @@ from generations.requests import validate_request
 from generations.selectors import active_models, generation_for
 from generations.services.priorities import as_priority, orderable_priorities
 from generations.services.submission import submit_generation
-from generations.services.uploads import store_upload
+from generations.uploads.service import store_upload
 from generations.wire import upload_url
 from platform_site.errors import DailiesError, InvalidRequest, NotFound
 

@@ -9,7 +9,7 @@ from accounts.roles import Permission
 from accounts.selectors import require_in
 from generations.models import Film, Generation, Upload
 from generations.services.storing import film_storage
-from generations.services.uploads import store_upload
+from generations.uploads.service import store_upload
 from platform_site.errors import Conflict, Unavailable
 
 

@@ -15,7 +15,7 @@ from generations.services.metering import prune_samples
 from generations.services.partials import clear_partials
 from generations.services.retention import remove_outlived_films
 from generations.services.storing import delete_unused_files
-from generations.services.uploads import delete_expired_uploads
+from generations.uploads.service import delete_expired_uploads
 from platform_site.clusters.queues import QUEUES
 from platform_site.clusters.registry import forget_silent
 

@@ -25,9 +25,9 @@ from generations.selectors import provider_key_for
 from generations.services.approvals import ask_for_approval, threshold_for
 from generations.services.moves import remark
 from generations.services.priorities import require_priority
-from generations.services.uploads import keep_uploads_alive
 from generations.services.variants import variants_that_fit
 from generations.subjects import own_subject, subjects_of
+from generations.uploads.service import keep_uploads_alive
 from platform_site.errors import Conflict, DailiesError, NotFound
 
 log = structlog.get_logger(__name__)

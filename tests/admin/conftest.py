@@ -59,7 +59,7 @@ from generations.models import (
     VideoModel,
 )
 from generations.services.moves import remark
-from generations.services.uploads import store_upload
+from generations.uploads.service import store_upload
 from generations.wire import film_url, upload_url
 from platform_site.models import Beat, Cluster, Lease
 from tests.factories import (

@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from accounts.models import Membership
 from generations.models import Generation, ProviderKey, Upload
-from generations.services.uploads import delete_expired_uploads, store_upload, upload_storage
+from generations.uploads.service import delete_expired_uploads, store_upload, upload_storage
 from platform_site.errors import InvalidRequest
 from tests.factories import image_bytes, make_api_key, make_member
 from tests.support.api import Api
