@@ -9,7 +9,7 @@ from accounts.people.names import names_of
 from billing.models import Transfer
 from generations.models import Approval, Film, Generation
 from generations.requests import UPLOAD_PATH, uploaded_token
-from generations.wire import api_status, film_of
+from generations.task_object import api_status, film_of
 
 
 def receipt_of(generation: Generation) -> dict[str, Any]:

@@ -25,9 +25,9 @@ from generations.lifecycle import TERMINAL, Money, ReviewReason, State
 from generations.models import Film, Generation, ProviderKey
 from generations.provider_keys.service import vault_provider_key
 from generations.requests import GenerationRequest, validate_request
-from generations.services.moves import end_generation, move
 from generations.services.storing import film_storage
 from generations.services.submission import submit_generation
+from generations.transitions import end_generation, move
 from tests.support.api import generation_body
 
 ACTOR = Actor("test", acts_everywhere=True)

@@ -22,8 +22,8 @@ from generations.selectors import generation_for
 from generations.services.approvals import approve, deny
 from generations.services.cancelling import cancel_generation
 from generations.services.submission import submit_generation
+from generations.task_object import task_object, upload_url
 from generations.uploads.service import refuse_long_body, store_upload
-from generations.wire import task_object, upload_url
 from platform_site.errors import InvalidRequest
 
 MAX_IDEMPOTENCY_KEY = 200

@@ -25,7 +25,7 @@ from generations.portal.forms import show_error
 from generations.selectors import generation_for
 from generations.services.keeping import keep_again
 from generations.services.retention import MAX_DAYS, WARN_AHEAD, clear_retention, set_retention
-from generations.wire import film_of
+from generations.task_object import film_of
 from platform_site.errors import Conflict, InvalidRequest
 
 PAGE = 30

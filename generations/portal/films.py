@@ -25,7 +25,7 @@ from generations.requests import validate_request
 from generations.services.frames import last_frame_as_upload
 from generations.services.library import set_favourite
 from generations.services.submission import submit_generation
-from generations.wire import api_status, film_url, upload_url
+from generations.task_object import api_status, film_url, upload_url
 from platform_site.errors import DailiesError
 
 

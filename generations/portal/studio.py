@@ -35,8 +35,8 @@ from generations.requests import validate_request
 from generations.selectors import active_models, generation_for
 from generations.services.priorities import as_priority, orderable_priorities
 from generations.services.submission import submit_generation
+from generations.task_object import upload_url
 from generations.uploads.service import store_upload
-from generations.wire import upload_url
 from platform_site.errors import DailiesError, InvalidRequest, NotFound
 
 STOP_POLLING = 286  # htmx's own status

@@ -13,7 +13,7 @@ from generations.models import Generation, ProviderKey
 from generations.provider_keys.service import client_for
 from generations.services.corrections import awaits_late_id
 from generations.services.filming import LINK_LIFE
-from generations.services.moves import move, remark
+from generations.transitions import move, remark
 from generations.vendors.aivideoapi.wire import TaskReport, usable_task_id
 from generations.vendors.base import ProviderError, ProviderRefused
 from platform_site.errors import Conflict, InvalidRequest

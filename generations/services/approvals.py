@@ -16,7 +16,7 @@ from generations.lifecycle import Money, State
 from generations.models import Approval, ApprovalThreshold, Generation
 from generations.queue import enqueue_ask, enqueue_send
 from generations.services.announcing import announce
-from generations.services.moves import end_generation, move
+from generations.transitions import end_generation, move
 from platform_site.errors import Conflict, InvalidRequest
 
 LIFE = timedelta(days=3)

@@ -24,7 +24,7 @@ from generations.services.adopting import (
     may_still_come,
     why_not_ours,
 )
-from generations.services.moves import remark
+from generations.transitions import remark
 from generations.vendors.aivideoapi.wire import TaskReport, usable_task_id
 from generations.vendors.base import ProviderError, ProviderRefused
 from platform_site.errors import NotFound

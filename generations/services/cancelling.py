@@ -15,7 +15,7 @@ from accounts.roles import Permission, role_allows
 from generations.lifecycle import CANCELLED_BY_A_PERSON, IN_FLIGHT, Money, State
 from generations.models import Generation
 from generations.services.approvals import withdraw_question
-from generations.services.moves import end_generation, remark
+from generations.transitions import end_generation, remark
 from platform_site.errors import Conflict, PermissionDenied
 
 WAITING = (State.AWAITING_APPROVAL, State.QUEUED)

@@ -13,7 +13,7 @@ from billing.ledger import adjust_hold
 from generations.lifecycle import DECIDED_IN_REVIEW, Money, State
 from generations.models import Generation
 from generations.services.filming import begin_keeping
-from generations.services.moves import end_generation, remark
+from generations.transitions import end_generation, remark
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.errors import Conflict, DailiesError, InvalidRequest
 

@@ -19,8 +19,8 @@ from generations.lifecycle import State
 from generations.models import Generation, ProviderKey, SendingTurn
 from generations.provider_keys.send_rate import next_send_at
 from generations.queue import SENDS_WAITING, enqueue_send
-from generations.services.moves import move
 from generations.services.sending import post_generation
+from generations.transitions import move
 from platform_site.clusters.queues import MAIN_QUEUE, settings_of
 from platform_site.clusters.slots import seat
 

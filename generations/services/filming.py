@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from generations.models import Film, Generation
+from generations.notifications.generation_events import notify_ended
 from generations.queue import enqueue_keep
-from generations.services.notices import notify_ended
 from generations.vendors.aivideoapi.wire import TaskReport
 
 log = structlog.get_logger(__name__)

@@ -18,14 +18,14 @@ from accounts.roles import Permission
 from generations.archive import may_be_tried_again
 from generations.media.probe import FilmFacts, UnplayableFilm
 from generations.models import Film, Generation
+from generations.notifications.generation_events import notify_ended
 from generations.queue import ENQUEUE_AGAIN, enqueue_keep
 from generations.services.fetching import differences, fetch_film, fresh_link, inspect_partial
 from generations.services.film_alarms import ALARMS, tell_lost
 from generations.services.filming import LINK_LIFE
-from generations.services.moves import remark
-from generations.services.notices import notify_ended
 from generations.services.partials import Partial, forget_partial, partial_of
 from generations.services.storing import Files, keep_files
+from generations.transitions import remark
 from platform_site.errors import Conflict
 from platform_site.http import (
     Fetched,

@@ -36,7 +36,7 @@ from generations.reconciliation import (
     still_doubts,
 )
 from generations.services.drifts import close_made_good, open_drift
-from generations.services.moves import remark
+from generations.transitions import remark
 from generations.vendors.aivideoapi.wire import CreditsReport
 from generations.vendors.base import ProviderError
 

@@ -19,7 +19,7 @@ from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation
 from generations.services.corrections import apply_late_truth, watch_again_at
 from generations.services.filming import begin_keeping
-from generations.services.moves import end_generation, move, remark
+from generations.transitions import end_generation, move, remark
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 
 log = structlog.get_logger(__name__)

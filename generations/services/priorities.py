@@ -8,7 +8,7 @@ from accounts.roles import Permission, role_allows
 from accounts.selectors import require_in
 from generations.lifecycle import State
 from generations.models import Generation, Priority
-from generations.services.moves import remark
+from generations.transitions import remark
 from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
 
 WAITING = (State.AWAITING_APPROVAL, State.QUEUED)

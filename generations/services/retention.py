@@ -17,8 +17,8 @@ from generations.archive import FILM_GRACE, outliving_films
 from generations.models import Film, Generation, RetentionRule
 from generations.services.announcing import tell
 from generations.services.film_alarms import ARCHIVE_PATH
-from generations.services.moves import remark
 from generations.services.storing import let_go
+from generations.transitions import remark
 from platform_site.errors import InvalidRequest
 
 log = structlog.get_logger(__name__)

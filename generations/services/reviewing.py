@@ -21,7 +21,7 @@ from generations.services.adopting import adopt_found_id
 from generations.services.announcing import announce, tell
 from generations.services.corrections import release_doubt, settle_doubt
 from generations.services.metering import sample_by
-from generations.services.moves import remark
+from generations.transitions import remark
 from platform_site.errors import Conflict, InvalidRequest
 
 log = structlog.get_logger(__name__)

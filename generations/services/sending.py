@@ -25,8 +25,8 @@ from generations.queue import enqueue_check_callback
 from generations.services.adopting import adopt_upstream
 from generations.services.cancelling import cancel_if_wished
 from generations.services.metering import SOON, sample_by
-from generations.services.moves import end_generation, move
 from generations.services.polling import first_poll_at
+from generations.transitions import end_generation, move
 from generations.vendors.aivideoapi.client import SUBMIT_SECONDS
 from generations.vendors.base import ProviderRefused, ProviderUnavailable, ProviderUnclear
 

@@ -58,9 +58,9 @@ from generations.models import (
     Upload,
     VideoModel,
 )
-from generations.services.moves import remark
+from generations.task_object import film_url, upload_url
+from generations.transitions import remark
 from generations.uploads.service import store_upload
-from generations.wire import film_url, upload_url
 from platform_site.models import Beat, Cluster, Lease
 from tests.factories import (
     ACTOR,

@@ -36,10 +36,10 @@ from generations.services.adopting import adopt_upstream
 from generations.services.approvals import approve, deny, expire_approvals, set_threshold
 from generations.services.corrections import adjust, release_doubt, settle_doubt
 from generations.services.limits import Target, cap, cap_as
-from generations.services.moves import end_generation
 from generations.services.polling import Answer, apply_answer
 from generations.services.sending import doubt, record_acceptance
 from generations.services.submission import Order, submit_batch
+from generations.transitions import end_generation
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.errors import Conflict, PermissionDenied
 from tests.budgets.bookkeeper import ZURICH, Bookkeeper, Job, Person, Scope

@@ -23,9 +23,9 @@ from generations.services.alerting import raise_spend_alerts
 from generations.services.announcing import mail_notice
 from generations.services.approvals import approve, deny, expire_approvals, set_threshold
 from generations.services.limits import cap, cap_as
-from generations.services.moves import end_generation
 from generations.services.sweep import enqueue_due_steps, run_sweep
 from generations.subjects import member_subject
+from generations.transitions import end_generation
 from tests.factories import (
     ACTOR,
     make_api_key,

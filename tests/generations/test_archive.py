@@ -27,7 +27,7 @@ from generations.services.retention import (
     set_retention,
 )
 from generations.services.storing import delete_unused_files, film_storage
-from generations.wire import task_object
+from generations.task_object import task_object
 from platform_site.errors import Conflict, InvalidRequest
 from platform_site.stores.settings import S3, stored_in
 from tests.factories import ACTOR, make_generation, make_member

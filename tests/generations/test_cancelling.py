@@ -22,8 +22,8 @@ from generations.services.cancelling import (
     cancel_waiting,
 )
 from generations.services.corrections import release_doubt
-from generations.services.moves import move
 from generations.services.sending import doubt, record_acceptance
+from generations.transitions import move
 from platform_site.errors import Conflict, PermissionDenied
 from tests.factories import ACTOR, make_generation, make_member
 from tests.support.films import film_bytes

@@ -30,7 +30,7 @@ from generations.services.film_alarms import raise_alarms
 from generations.services.keeping import GONE_TIMES, keep_film
 from generations.services.storing import film_storage
 from generations.services.sweep import enqueue_due_steps
-from generations.wire import task_object
+from generations.task_object import task_object
 from tests.support.films import film_bytes
 from tests.support.keeping import completed, kept, path_of, stored_files
 from tests.support.races import race

@@ -23,9 +23,9 @@ from generations.lifecycle import (
     check_move,
 )
 from generations.models import Generation, GenerationEvent
-from generations.services.moves import end_generation, move
 from generations.services.submission import submit_generation
-from generations.wire import task_object
+from generations.task_object import task_object
+from generations.transitions import end_generation, move
 from tests.factories import ACTOR, make_generation, make_request
 from tests.support.api import Api
 from tests.support.races import race

@@ -14,7 +14,7 @@ from generations.reconciliation import Sums, Verdict
 from generations.services.adopting import adopt_upstream
 from generations.services.corrections import release_doubt, settle_doubt
 from generations.services.drifts import accept_drift
-from generations.services.moves import end_generation
+from generations.transitions import end_generation
 from platform_site.errors import Conflict, InvalidRequest
 from tests.factories import ACTOR, make_generation, make_provider_key
 from tests.support.meter import Clock, Meter

@@ -17,7 +17,7 @@ from generations.lifecycle import Money, State
 from generations.models import Generation, ProviderKey
 from generations.price_preview import PricePreview, Share, preview_rate
 from generations.services.approvals import approve, set_threshold
-from generations.services.moves import end_generation
+from generations.transitions import end_generation
 from tests.factories import ACTOR, fund, make_generation, make_member, make_team
 from tests.support.api import MODEL, Api
 

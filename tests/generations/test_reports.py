@@ -29,7 +29,7 @@ from generations.reports import (
 )
 from generations.services.corrections import adjust, settle_doubt
 from generations.services.library import note_download, set_favourite
-from generations.services.moves import end_generation
+from generations.transitions import end_generation
 from platform_site.errors import InvalidRequest
 from tests.factories import ACTOR, fund, make_api_key, make_generation, make_member
 

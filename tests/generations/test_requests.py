@@ -12,7 +12,7 @@ from accounts.models import Membership, Team
 from generations.errors import ModelNotFound
 from generations.models import Upload, VideoModel
 from generations.requests import GenerationRequest, uploaded_token, validate_request
-from generations.wire import upload_url
+from generations.task_object import upload_url
 from platform_site.errors import InvalidRequest
 from tests.factories import make_team
 from tests.support.api import MODEL, generation_body

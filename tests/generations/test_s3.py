@@ -19,8 +19,8 @@ from generations.models import Film, Generation, Upload
 from generations.services.frames import last_frame_as_upload
 from generations.services.keeping import keep_film
 from generations.services.storing import delete_unused_files, film_storage
+from generations.task_object import upload_url
 from generations.uploads.service import delete_expired_uploads
-from generations.wire import upload_url
 from platform_site.stores.settings import S3
 from tests.factories import image_bytes, make_api_key
 from tests.support.api import Api

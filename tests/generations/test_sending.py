@@ -20,7 +20,6 @@ from generations.models import Generation, ProviderKey
 from generations.provider_keys.service import delete_provider_key, probe_provider_key
 from generations.services.corrections import release_doubt
 from generations.services.dispatching import claim_next, send_next
-from generations.services.moves import end_generation
 from generations.services.sending import (
     POST_WITHIN,
     STALE_AFTER,
@@ -28,6 +27,7 @@ from generations.services.sending import (
     post_generation,
 )
 from generations.services.sweep import enqueue_due_steps
+from generations.transitions import end_generation
 from platform_site.secrets.cipher import generate_key
 from tests.factories import ACTOR, make_generation
 from tests.support.races import race

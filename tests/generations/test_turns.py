@@ -23,10 +23,10 @@ from generations.provider_keys.service import (
 )
 from generations.queue import SENDS_WAITING
 from generations.services.dispatching import claim_next, refill_sends, send_next
-from generations.services.moves import end_generation, move
 from generations.services.sending import post_generation
 from generations.services.submission import Order, submit_batch
 from generations.services.sweep import enqueue_due_steps
+from generations.transitions import end_generation, move
 from tests.factories import (
     ACTOR,
     fund,

@@ -15,7 +15,7 @@ from generations.audit import audit
 from generations.lifecycle import State
 from generations.models import Film, Generation
 from generations.services.keeping import keep_again
-from generations.wire import task_object
+from generations.task_object import task_object
 from tests.factories import ACTOR
 from tests.support.films import film_bytes
 from tests.support.keeping import ORDER, completed, kept

@@ -12,9 +12,9 @@ from accounts.models import Membership, WebhookDelivery, WebhookEndpoint, Webhoo
 from accounts.webhooks.endpoints import add_endpoint
 from generations.lifecycle import State
 from generations.models import Film, Generation
+from generations.notifications.generation_events import notify_ended
 from generations.services.corrections import settle_doubt
 from generations.services.keeping import keep_film
-from generations.services.notices import notify_ended
 from tests.factories import ACTOR, make_generation, make_member, make_team
 from tests.support.api import Api
 from tests.support.films import film_bytes

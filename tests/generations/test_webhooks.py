@@ -17,9 +17,9 @@ from accounts.webhooks.worker import carry_due
 from billing.models import Transfer
 from generations.lifecycle import Money, State
 from generations.models import Generation
+from generations.notifications.generation_events import notify_ended
 from generations.services.keeping import keep_film
-from generations.services.moves import end_generation
-from generations.services.notices import notify_ended
+from generations.transitions import end_generation
 from platform_site.secrets.cipher import generate_key
 from tests.factories import ACTOR, make_generation
 from tests.support.api import Api

@@ -7,8 +7,8 @@ from django.utils import timezone
 from accounts.actor import system_actor
 from generations.lifecycle import State
 from generations.models import Generation
-from generations.services.moves import move
 from generations.services.sending import post_generation
+from generations.transitions import move
 
 
 def claim(generation: Generation, *, now: datetime | None = None) -> Generation | None:

@@ -12,8 +12,8 @@ from billing.ledger import release_hold, settle_hold
 from generations.lanes import anything_due
 from generations.lifecycle import HOLDS_A_PLACE, TERMINAL, Money, State, check_move
 from generations.models import Generation, GenerationEvent
+from generations.notifications.generation_events import notify_ended
 from generations.queue import enqueue_send
-from generations.services.notices import notify_ended
 
 log = structlog.get_logger(__name__)
 

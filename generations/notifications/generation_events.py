@@ -14,7 +14,7 @@ from generations.lifecycle import ApiStatus, State
 from generations.models import Film, Generation
 from generations.queue import enqueue_deliver
 from generations.services.announcing import announce
-from generations.wire import api_status, film_of, film_url, task_object
+from generations.task_object import api_status, film_of, film_url, task_object
 
 _TASK_EVENTS = {ApiStatus.COMPLETED: "task.completed", ApiStatus.FAILED: "task.failed"}
 
