@@ -6,10 +6,10 @@ from typing import ParamSpec
 from uuid import UUID
 
 from accounts.webhooks.worker import carry_due
+from generations.approvals.mail import ask_managers
 from generations.provider_keys.service import probe_provider_key
 from generations.queue import hand_back
 from generations.services.announcing import mail_notice
-from generations.services.asking import ask_managers
 from generations.services.callbacks import check_callback as check_callback_receipt
 from generations.services.dispatching import send_next
 from generations.services.housekeeping import clean_up as clear_away

@@ -15,8 +15,8 @@ from accounts.admin.actors import ActorNames, actor_column
 from accounts.models import ApiKey, Project, Team, User
 from accounts.selectors import membership_of
 from generations.admin.choosing import ReasonForm, one_of
+from generations.approvals import service as approvals
 from generations.models import Approval, ApprovalThreshold, Generation
-from generations.services import approvals
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.services import ServiceAdmin, tell
 from platform_site.admin.shown import badge_of, clean, link_to, linked, moment, roomy

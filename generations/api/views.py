@@ -14,12 +14,12 @@ from accounts.selectors import project_for, require
 from billing.selectors import books_of
 from generations.api.authentication import Caller, caller_of
 from generations.api.negotiation import AlwaysJson
+from generations.approvals.service import approve, deny
 from generations.errors import TaskNotFound
 from generations.models import Generation
 from generations.receipts import receipt_of
 from generations.requests import is_clean, validate_request
 from generations.selectors import generation_for
-from generations.services.approvals import approve, deny
 from generations.services.cancelling import cancel_generation
 from generations.services.submission import submit_generation
 from generations.task_object import task_object, upload_url

@@ -14,6 +14,8 @@ from accounts.actor import member_actor
 from accounts.models import Membership
 from accounts.people.names import names_of
 from accounts.roles import Permission, role_allows
+from generations.approvals.links import read_approval_link
+from generations.approvals.service import answer
 from generations.models import Approval, Generation
 from generations.portal.access import (
     MemberRequest,
@@ -21,8 +23,6 @@ from generations.portal.access import (
     generation_required,
     member_required,
 )
-from generations.services.approvals import answer
-from generations.signing import read_approval_link
 from platform_site.errors import InvalidRequest, PermissionDenied
 from platform_site.web.requests import actor_request_id
 

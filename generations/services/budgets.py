@@ -8,7 +8,7 @@ from accounts.roles import Permission
 from accounts.selectors import require
 from billing.models import SpendLimit
 from billing.services.alerts import set_alerts
-from generations.services.approvals import set_threshold
+from generations.approvals.service import set_threshold
 from generations.services.limits import Target, cap_as, cap_own
 from platform_site.errors import InvalidRequest, NotFound
 

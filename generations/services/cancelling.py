@@ -12,9 +12,9 @@ from accounts.actor import Actor
 from accounts.audit import record
 from accounts.models import Membership
 from accounts.roles import Permission, role_allows
+from generations.approvals.service import withdraw_question
 from generations.lifecycle import CANCELLED_BY_A_PERSON, IN_FLIGHT, Money, State
 from generations.models import Generation
-from generations.services.approvals import withdraw_question
 from generations.transitions import end_generation, remark
 from platform_site.errors import Conflict, PermissionDenied
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts.models import Notice
 from accounts.webhooks.worker import call_courier
+from generations.approvals.service import expire_approvals
 from generations.models import CallbackReceipt, Film, ProviderKey
 from generations.queue import (
     ENQUEUE_AGAIN,
@@ -28,7 +29,6 @@ from generations.queue import (
     room_for_films,
 )
 from generations.services.alerting import raise_spend_alerts
-from generations.services.approvals import expire_approvals
 from generations.services.dispatching import refill_sends
 from generations.services.film_alarms import raise_alarms
 from generations.services.metering import sample_due

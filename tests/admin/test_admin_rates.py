@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from accounts.models import Membership, User
 from billing.models import Rate
+from generations.approvals.service import set_threshold
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
-from generations.services.approvals import set_threshold
 from tests.admin.steps import assert_recorded
 from tests.admin.test_admin_pages import path_of
 from tests.factories import ACTOR, fund, make_generation, make_user

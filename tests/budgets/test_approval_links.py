@@ -8,10 +8,10 @@ from django.core import mail, signing
 
 from accounts.models import Membership, Team
 from accounts.roles import Role
+from generations.approvals.links import approval_link, read_approval_link
+from generations.approvals.mail import ask_managers
+from generations.approvals.service import approve, deny, set_threshold
 from generations.models import Approval, Generation
-from generations.services.approvals import approve, deny, set_threshold
-from generations.services.asking import ask_managers
-from generations.signing import approval_link, read_approval_link
 from platform_site.errors import Conflict, PermissionDenied
 from tests.budgets.desk import Desk
 from tests.factories import ACTOR, make_api_key, make_member

@@ -9,10 +9,10 @@ from accounts.models import Project
 from billing.errors import InsufficientCredits, NoRate, SpendLimitExceeded
 from billing.models import Hold, Rate, SpendWindow, Transfer
 from billing.selectors import Books, books_of
+from generations.approvals.service import set_threshold
 from generations.audit import audit
 from generations.errors import IdempotencyConflict
 from generations.models import Approval, Generation
-from generations.services.approvals import set_threshold
 from generations.services.submission import Order, submit_batch
 from tests.budgets.desk import Desk
 from tests.factories import ACTOR, fund, make_request

@@ -14,10 +14,10 @@ from accounts.models import Project, Team
 from billing.errors import InsufficientCredits, SpendLimitExceeded
 from billing.models import Hold, SpendLimit, Transfer
 from billing.selectors import books_of, use_of
+from generations.approvals.service import approve, set_threshold
 from generations.audit import audit
 from generations.lifecycle import TERMINAL
 from generations.models import CallbackReceipt, Film, Generation
-from generations.services.approvals import approve, set_threshold
 from generations.services.callbacks import receive_callback
 from generations.services.corrections import release_doubt
 from generations.services.limits import cap

@@ -14,9 +14,9 @@ from accounts.models import Membership
 from accounts.people.names import name_of
 from accounts.roles import Role
 from billing.models import Hold, Rate, Transfer
+from generations.approvals.service import approve, set_threshold
 from generations.lifecycle import State
 from generations.models import Film, Generation
-from generations.services.approvals import approve, set_threshold
 from generations.services.corrections import release_doubt
 from tests.budgets.desk import Desk, fresh
 from tests.factories import (

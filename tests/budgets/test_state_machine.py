@@ -29,11 +29,11 @@ from billing.errors import InsufficientCredits, LedgerConflict, SpendLimitExceed
 from billing.models import Rate, SpendLimit, Transfer
 from billing.selectors import Books, books_of, use_of
 from billing.windows import Window
+from generations.approvals.service import approve, deny, expire_approvals, set_threshold
 from generations.audit import audit
 from generations.lifecycle import TERMINAL, Money, State
 from generations.models import Generation, GenerationEvent
 from generations.services.adopting import adopt_upstream
-from generations.services.approvals import approve, deny, expire_approvals, set_threshold
 from generations.services.corrections import adjust, release_doubt, settle_doubt
 from generations.services.limits import Target, cap, cap_as
 from generations.services.polling import Answer, apply_answer

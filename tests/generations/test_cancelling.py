@@ -11,10 +11,10 @@ from accounts.models import AuditEvent, Membership, WebhookDelivery
 from accounts.roles import Role
 from billing.models import Transfer
 from billing.selectors import Books, books_of
+from generations.approvals.service import approve, deny, set_threshold
 from generations.audit import audit
 from generations.lifecycle import State
 from generations.models import Approval, Film, Generation, ProviderKey
-from generations.services.approvals import approve, deny, set_threshold
 from generations.services.cancelling import (
     cancel,
     cancel_generation,

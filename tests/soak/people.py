@@ -15,9 +15,9 @@ from billing.ledger import grant
 from billing.services.api_keys import issue_api_key
 from billing.services.limits import set_limit
 from billing.subjects import Subject
+from generations.approvals.service import set_threshold
 from generations.models import ProviderKey
 from generations.provider_keys.service import vault_provider_key
-from generations.services.approvals import set_threshold
 from tests.soak.plan import (
     ASKING_TEAM,
     ASKS_ABOVE,

@@ -19,9 +19,9 @@ from accounts.models import (
 from accounts.projects.service import create_project
 from accounts.roles import Role
 from accounts.webhooks.endpoints import add_endpoint
+from generations.approvals.service import set_threshold
 from generations.lifecycle import ReviewReason, State
 from generations.models import Drift, Film, Generation, ProviderKey
-from generations.services.approvals import set_threshold
 from tests.factories import (
     ACTOR,
     fund,

@@ -38,6 +38,13 @@ from billing.models import Rate, SpendLimit
 from billing.services.alerts import set_alerts, set_low_mark
 from billing.services.limits import set_limit
 from billing.services.rates import schedule_rate, withdraw_rate
+from generations.approvals.service import (
+    answer,
+    approve,
+    close_question,
+    deny,
+    set_threshold,
+)
 from generations.models import Approval
 from generations.provider_keys.service import (
     add_provider_key,
@@ -48,13 +55,6 @@ from generations.provider_keys.service import (
     vault_provider_key,
 )
 from generations.services.adopting import adopt_found_id
-from generations.services.approvals import (
-    answer,
-    approve,
-    close_question,
-    deny,
-    set_threshold,
-)
 from generations.services.budgets import ask_above, set_budget
 from generations.services.cancelling import cancel, cancel_generation, cancel_waiting
 from generations.services.corrections import adjust, release_doubt, settle_doubt
@@ -322,8 +322,8 @@ SITE: dict[str, Callable[[Belongings, Actor], object]] = {
 STEPS = {
     "accounts.audit.record",
     "generations.services.adopting.adopt_upstream",
-    "generations.services.approvals.ask_for_approval",
-    "generations.services.approvals.withdraw_question",
+    "generations.approvals.service.ask_for_approval",
+    "generations.approvals.service.withdraw_question",
     "generations.transitions.end_generation",
     "generations.transitions.move",
     "generations.transitions.remark",

@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.actor import command_actor
 from accounts.models import Membership, Project
+from generations.approvals.service import set_threshold
 from generations.management.targets import add_scope_arguments, find_target, find_team, whole_number
-from generations.services.approvals import set_threshold
 from platform_site.errors import DailiesError
 
 

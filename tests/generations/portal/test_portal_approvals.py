@@ -12,11 +12,11 @@ from accounts.models import Membership
 from accounts.roles import Role
 from accounts.teams.service import set_role
 from billing.selectors import books_of
+from generations.approvals.links import approval_link
+from generations.approvals.mail import ask_managers
+from generations.approvals.service import approve, deny, set_threshold
 from generations.lifecycle import State
 from generations.models import Approval, Generation
-from generations.services.approvals import approve, deny, set_threshold
-from generations.services.asking import ask_managers
-from generations.signing import approval_link
 from tests.factories import ACTOR, make_generation
 from tests.generations.portal.conftest import SignIn
 

@@ -8,8 +8,8 @@ from django.template.loader import render_to_string
 from accounts.models import Membership
 from accounts.roles import Permission
 from accounts.selectors import members_who_may
+from generations.approvals.links import approval_link
 from generations.models import Approval
-from generations.signing import approval_link
 
 
 def ask_managers(generation_id: UUID) -> None:
