@@ -9,7 +9,7 @@ from django.db.models import Count, Model, Q, QuerySet
 from django_q.models import Failure, OrmQ
 
 from accounts.models import WebhookDelivery
-from generations.archive import troubled_films
+from generations.archive.reads import troubled_films
 from generations.lifecycle import State
 from generations.models import Approval, Film, Generation, ProviderKey
 from platform_site.clusters.heartbeats import beat_age_seconds

@@ -21,11 +21,11 @@ from billing.models import Hold, SpendLimit
 from billing.services.api_keys import issue_api_key
 from billing.services.limits import set_limit
 from billing.subjects import Subject
+from generations.archive.store import film_storage
 from generations.lifecycle import TERMINAL, Money, ReviewReason, State
 from generations.models import Film, Generation, ProviderKey
 from generations.provider_keys.service import vault_provider_key
 from generations.requests import GenerationRequest, validate_request
-from generations.services.storing import film_storage
 from generations.services.submission import submit_generation
 from generations.transitions import end_generation, move
 from tests.support.api import generation_body

@@ -9,8 +9,8 @@ from django.utils.safestring import SafeString
 
 from accounts.admin.acting import actor_of
 from accounts.admin.actors import ActorNames, actor_column
+from generations.archive.keep import keep_again
 from generations.models import CallbackReceipt, Film, GenerationEvent, Upload
-from generations.services.keeping import keep_again
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell, tell_all
 from platform_site.admin.shown import (

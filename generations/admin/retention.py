@@ -10,8 +10,8 @@ from django.utils.safestring import SafeString
 
 from accounts.admin.acting import actor_of
 from accounts.admin.actors import ActorNames, actor_column
+from generations.archive.retention import clear_retention, set_retention
 from generations.models import RetentionRule, StoredFile
-from generations.services.retention import clear_retention, set_retention
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.services import ServiceAdmin
 from platform_site.admin.shown import EMPTY, link_to, linked, moment

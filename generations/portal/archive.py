@@ -11,7 +11,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.people.names import name_of
 from accounts.roles import Permission
-from generations.archive import (
+from generations.archive.keep import keep_again
+from generations.archive.reads import (
     kept_until,
     late_films,
     lost_films,
@@ -19,12 +20,11 @@ from generations.archive import (
     outliving_films,
     retention_of,
 )
+from generations.archive.retention import MAX_DAYS, WARN_AHEAD, clear_retention, set_retention
 from generations.models import Film, Generation
 from generations.portal.access import MemberRequest, actor_of, generation_required, member_required
 from generations.portal.forms import show_error
 from generations.selectors import generation_for
-from generations.services.keeping import keep_again
-from generations.services.retention import MAX_DAYS, WARN_AHEAD, clear_retention, set_retention
 from generations.task_object import film_of
 from platform_site.errors import Conflict, InvalidRequest
 

@@ -12,6 +12,8 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.people.names import names_of
 from accounts.roles import Permission, role_allows
 from accounts.selectors import project_for
+from generations.archive.frames import last_frame_as_upload
+from generations.archive.library import set_favourite
 from generations.models import Approval, Generation
 from generations.portal.access import MemberRequest, actor_of, generation_required
 from generations.portal.archive import story_of_file
@@ -22,8 +24,6 @@ from generations.portal.refusals import refusal_of
 from generations.portal.studio import STOP_POLLING
 from generations.portal.words import cost_of, moments_of
 from generations.requests import validate_request
-from generations.services.frames import last_frame_as_upload
-from generations.services.library import set_favourite
 from generations.services.submission import submit_generation
 from generations.task_object import api_status, film_url, upload_url
 from platform_site.errors import DailiesError

@@ -7,12 +7,12 @@ from django.db import IntegrityError, transaction
 from accounts.actor import Actor
 from accounts.audit import record
 from accounts.roles import Permission
+from generations.archive.start import LINK_LIFE
 from generations.errors import VendorNotHeard
 from generations.lifecycle import DECIDED_IN_REVIEW, ReviewReason, State
 from generations.models import Generation, ProviderKey
 from generations.provider_keys.service import client_for
 from generations.services.corrections import awaits_late_id
-from generations.services.filming import LINK_LIFE
 from generations.transitions import move, remark
 from generations.vendors.aivideoapi.wire import TaskReport, usable_task_id
 from generations.vendors.base import ProviderError, ProviderRefused

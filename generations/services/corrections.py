@@ -10,9 +10,9 @@ from accounts.audit import record
 from accounts.roles import Permission
 from billing.errors import InsufficientCredits, LedgerConflict
 from billing.ledger import adjust_hold
+from generations.archive.start import begin_keeping
 from generations.lifecycle import DECIDED_IN_REVIEW, Money, State
 from generations.models import Generation
-from generations.services.filming import begin_keeping
 from generations.transitions import end_generation, remark
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.errors import Conflict, DailiesError, InvalidRequest

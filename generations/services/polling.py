@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts.actor import system_actor
+from generations.archive.start import begin_keeping
 from generations.expectations import (
     Expectation,
     expectations_of_site,
@@ -18,7 +19,6 @@ from generations.expectations import (
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation
 from generations.services.corrections import apply_late_truth, watch_again_at
-from generations.services.filming import begin_keeping
 from generations.transitions import end_generation, move, remark
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 

@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import AuditEvent, Membership, Team, User
+from generations.archive.keep import GONE_TIMES
 from generations.models import Film, ProviderKey, RetentionRule
-from generations.services.keeping import GONE_TIMES
 from tests.admin.steps import assert_recorded, button, errors_of
 from tests.admin.test_admin_pages import path_of
 from tests.support.films import film_bytes

@@ -12,21 +12,21 @@ from pytest_django import Settings
 from accounts.models import AuditEvent, Membership, Notice
 from accounts.roles import Role
 from billing.models import Transfer
-from generations.archive import FILM_GRACE, kept_until, late_films, lost_films, retention_of
-from generations.audit import audit
-from generations.lifecycle import State
-from generations.models import Film, Generation, RetentionRule, StoredFile
-from generations.provider_keys.service import delete_provider_key
-from generations.services.film_alarms import raise_alarms
-from generations.services.housekeeping import clean_up
-from generations.services.keeping import GONE_TIMES, keep_again, keep_film
-from generations.services.library import set_favourite
-from generations.services.retention import (
+from generations.archive.alarms import raise_alarms
+from generations.archive.keep import GONE_TIMES, keep_again, keep_film
+from generations.archive.library import set_favourite
+from generations.archive.reads import FILM_GRACE, kept_until, late_films, lost_films, retention_of
+from generations.archive.retention import (
     clear_retention,
     remove_outlived_films,
     set_retention,
 )
-from generations.services.storing import delete_unused_files, film_storage
+from generations.archive.store import delete_unused_files, film_storage
+from generations.audit import audit
+from generations.lifecycle import State
+from generations.models import Film, Generation, RetentionRule, StoredFile
+from generations.provider_keys.service import delete_provider_key
+from generations.services.housekeeping import clean_up
 from generations.task_object import task_object
 from platform_site.errors import Conflict, InvalidRequest
 from platform_site.stores.settings import S3, stored_in

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Membership
-from generations.media.probe import FilmFacts
+from generations.archive.inspect import FilmFacts
 from generations.models import Film, GenerationEvent
 from tests.support.films import film_bytes
 from tests.support.keeping import completed, kept, path_of

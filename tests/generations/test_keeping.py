@@ -22,13 +22,13 @@ from pytest_django import Settings
 
 from accounts.models import Membership, WebhookDelivery
 from billing.models import Transfer
+from generations.archive.alarms import raise_alarms
+from generations.archive.inspect import UnplayableFilm, inspect_film
+from generations.archive.keep import GONE_TIMES, keep_film
+from generations.archive.store import film_storage
 from generations.audit import audit
 from generations.lifecycle import State
-from generations.media.probe import UnplayableFilm, inspect_film
 from generations.models import Film, Generation
-from generations.services.film_alarms import raise_alarms
-from generations.services.keeping import GONE_TIMES, keep_film
-from generations.services.storing import film_storage
 from generations.services.sweep import enqueue_due_steps
 from generations.task_object import task_object
 from tests.support.films import film_bytes
@@ -477,7 +477,7 @@ def mp4_of(picture: bytes, side: int) -> bytes:
 
 
 def test_p39_a_decoder_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("generations.media.probe.TIMEOUT_SECONDS", 1.0)
+    monkeypatch.setattr("generations.archive.inspect.TIMEOUT_SECONDS", 1.0)
     subprocess.run(["/usr/bin/mkfifo", tmp_path / "film.mp4"], check=True)
     with pytest.raises(UnplayableFilm, match="in time"):
         inspect_film(
@@ -487,7 +487,7 @@ def test_p39_a_decoder_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.M
 
 def test_p33_the_inspector_gets_no_secrets_and_no_django(tmp_path: Path) -> None:
     code = (
-        "import sys, generations.media.inspector; "
+        "import sys, generations.archive.inspector; "
         "print([m for m in sys.modules if m.startswith(('django', 'platform_site'))])"
     )
     done = subprocess.run(

@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from accounts.models import Membership
 from accounts.roles import Role
+from generations.archive.library import note_download, set_favourite
 from generations.errors import TaskNotFound
 from generations.lifecycle import State
 from generations.models import Film, Generation
-from generations.services.library import note_download, set_favourite
 from platform_site.errors import PermissionDenied
 from tests.factories import make_generation, make_member
 

@@ -18,9 +18,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Membership
+from generations.archive.partial import clear_partials, partial_of
+from generations.archive.store import film_storage
 from generations.models import Film
-from generations.services.partials import clear_partials, partial_of
-from generations.services.storing import film_storage
 from tests.support.films import film_bytes
 from tests.support.keeping import completed, kept, name_of, path_of, stored_files
 from tests.support.races import race
@@ -188,7 +188,7 @@ def test_p39_an_attempt_hands_back_what_it_has_when_its_time_is_over(
     vendor.next(path_of(film), slow)
     vendor.always(path_of(film), serving())
     with monkeypatch.context() as impatient:
-        impatient.setattr("generations.services.fetching.FETCH_SECONDS", 1.5)
+        impatient.setattr("generations.archive.fetch.FETCH_SECONDS", 1.5)
         kept(film)
     assert (film.state, film.failures) == (Film.State.PENDING, 0)
     assert is_whole(kept(film))
@@ -338,7 +338,7 @@ def keeping_process(film: Film, vendor: Vendor) -> "subprocess.Popen[bytes]":
     """Start a process that keeps the film, as a worker would."""
     code = (
         "import django, sys, uuid; django.setup(); "
-        "from generations.services.keeping import keep_film; keep_film(uuid.UUID(sys.argv[1]))"
+        "from generations.archive.keep import keep_film; keep_film(uuid.UUID(sys.argv[1]))"
     )
     return subprocess.Popen(
         [sys.executable, "-c", code, str(film.pk)],

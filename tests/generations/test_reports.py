@@ -15,6 +15,7 @@ from accounts.models import ApiKey, Membership, Project, Team
 from accounts.roles import Role
 from billing.models import Account, Transfer
 from billing.selectors import books_of
+from generations.archive.library import note_download, set_favourite
 from generations.audit import audit
 from generations.lifecycle import Money, State
 from generations.models import Film, Generation, ProviderKey
@@ -28,7 +29,6 @@ from generations.reports import (
     this_month,
 )
 from generations.services.corrections import adjust, settle_doubt
-from generations.services.library import note_download, set_favourite
 from generations.transitions import end_generation
 from platform_site.errors import InvalidRequest
 from tests.factories import ACTOR, fund, make_api_key, make_generation, make_member

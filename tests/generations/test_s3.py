@@ -15,10 +15,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Membership
+from generations.archive.frames import last_frame_as_upload
+from generations.archive.keep import keep_film
+from generations.archive.store import delete_unused_files, film_storage
 from generations.models import Film, Generation, Upload
-from generations.services.frames import last_frame_as_upload
-from generations.services.keeping import keep_film
-from generations.services.storing import delete_unused_files, film_storage
 from generations.task_object import upload_url
 from generations.uploads.service import delete_expired_uploads
 from platform_site.stores.settings import S3
@@ -277,7 +277,7 @@ def test_p33_the_buckets_key_is_in_no_repr() -> None:
 def test_the_library_for_buckets_is_not_loaded_without_one() -> None:
     code = (
         "import django, sys; django.setup(); import platform_site.wsgi; "
-        "from generations.services.storing import film_storage; film_storage().exists('x'); "
+        "from generations.archive.store import film_storage; film_storage().exists('x'); "
         "print([m for m in sys.modules if m.startswith(('boto', 'storages.'))])"
     )
     done = subprocess.run(

@@ -10,11 +10,11 @@ from pytest_django import Settings
 
 from accounts.models import Membership, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from accounts.webhooks.endpoints import add_endpoint
+from generations.archive.keep import keep_film
 from generations.lifecycle import State
 from generations.models import Film, Generation
 from generations.notifications.generation_events import notify_ended
 from generations.services.corrections import settle_doubt
-from generations.services.keeping import keep_film
 from tests.factories import ACTOR, make_generation, make_member, make_team
 from tests.support.api import Api
 from tests.support.films import film_bytes

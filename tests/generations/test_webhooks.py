@@ -15,10 +15,10 @@ from accounts.webhooks.schedule import JITTER, RETRIES
 from accounts.webhooks.secrets import rotate_webhook_seals, webhook_secret
 from accounts.webhooks.worker import carry_due
 from billing.models import Transfer
+from generations.archive.keep import keep_film
 from generations.lifecycle import Money, State
 from generations.models import Generation
 from generations.notifications.generation_events import notify_ended
-from generations.services.keeping import keep_film
 from generations.transitions import end_generation
 from platform_site.secrets.cipher import generate_key
 from tests.factories import ACTOR, make_generation

@@ -9,10 +9,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Membership
+from generations.archive.keep import keep_film
+from generations.archive.retention import remove_outlived_films
 from generations.lifecycle import State
 from generations.models import Film, RetentionRule
-from generations.services.keeping import keep_film
-from generations.services.retention import remove_outlived_films
 from tests.factories import make_generation
 from tests.support.films import film_bytes
 from tests.support.steps import empty_queue, poll_due

@@ -45,6 +45,10 @@ from generations.approvals.service import (
     deny,
     set_threshold,
 )
+from generations.archive.frames import last_frame_as_upload
+from generations.archive.keep import keep_again
+from generations.archive.library import set_favourite
+from generations.archive.retention import clear_retention, set_retention
 from generations.models import Approval
 from generations.provider_keys.service import (
     add_provider_key,
@@ -59,12 +63,8 @@ from generations.services.budgets import ask_above, set_budget
 from generations.services.cancelling import cancel, cancel_generation, cancel_waiting
 from generations.services.corrections import adjust, release_doubt, settle_doubt
 from generations.services.drifts import accept_drift
-from generations.services.frames import last_frame_as_upload
-from generations.services.keeping import keep_again
-from generations.services.library import set_favourite
 from generations.services.limits import cap
 from generations.services.priorities import change_priority, set_priority
-from generations.services.retention import clear_retention, set_retention
 from generations.services.reviewing import decide_review, look_now
 from generations.services.submission import Order, submit_batch
 from generations.services.webhooks import post_again, post_test

@@ -44,7 +44,7 @@ def inspect_film(film: Path, *, poster: Path, last_frame: Path) -> FilmFacts:
     command = [
         sys.executable,
         "-m",
-        "generations.media.inspector",
+        "generations.archive.inspector",
         *map(str, (film, poster, last_frame)),
     ]
     try:

@@ -21,7 +21,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 
-from generations.media.probe import FilmFacts
+from generations.archive.inspect import FilmFacts
 from generations.models import Film
 from platform_site.http import Fetched
 

@@ -7,8 +7,8 @@ from django.core.files.base import ContentFile
 from accounts.models import Membership
 from accounts.roles import Permission
 from accounts.selectors import require_in
+from generations.archive.store import film_storage
 from generations.models import Film, Generation, Upload
-from generations.services.storing import film_storage
 from generations.uploads.service import store_upload
 from platform_site.errors import Conflict, Unavailable
 

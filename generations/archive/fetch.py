@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from generations.media.probe import FilmFacts, inspect_film
+from generations.archive.inspect import FilmFacts, inspect_film
+from generations.archive.partial import Partial
+from generations.archive.start import without_link
 from generations.models import Film, Generation, VideoModel
 from generations.provider_keys.service import client_for
-from generations.services.filming import without_link
-from generations.services.partials import Partial
 from generations.vendors.base import ProviderError
 from platform_site.clusters.shutdown import is_stopping
 from platform_site.http import Fetched, FetchFailed, Truncated, fetch_to_file, guarded_client

@@ -13,11 +13,11 @@ from accounts.audit import record
 from accounts.models import Team
 from accounts.people.names import name_of
 from accounts.roles import Permission
-from generations.archive import FILM_GRACE, outliving_films
+from generations.archive.alarms import ARCHIVE_PATH
+from generations.archive.reads import FILM_GRACE, outliving_films
+from generations.archive.store import let_go
 from generations.models import Film, Generation, RetentionRule
 from generations.services.announcing import tell
-from generations.services.film_alarms import ARCHIVE_PATH
-from generations.services.storing import let_go
 from generations.transitions import remark
 from platform_site.errors import InvalidRequest
 

@@ -15,16 +15,16 @@ from django.utils import timezone
 
 from accounts.actor import Actor, system_actor
 from accounts.roles import Permission
-from generations.archive import may_be_tried_again
-from generations.media.probe import FilmFacts, UnplayableFilm
+from generations.archive.alarms import ALARMS, tell_lost
+from generations.archive.fetch import differences, fetch_film, fresh_link, inspect_partial
+from generations.archive.inspect import FilmFacts, UnplayableFilm
+from generations.archive.partial import Partial, forget_partial, partial_of
+from generations.archive.reads import may_be_tried_again
+from generations.archive.start import LINK_LIFE
+from generations.archive.store import Files, keep_files
 from generations.models import Film, Generation
 from generations.notifications.generation_events import notify_ended
 from generations.queue import ENQUEUE_AGAIN, enqueue_keep
-from generations.services.fetching import differences, fetch_film, fresh_link, inspect_partial
-from generations.services.film_alarms import ALARMS, tell_lost
-from generations.services.filming import LINK_LIFE
-from generations.services.partials import Partial, forget_partial, partial_of
-from generations.services.storing import Files, keep_files
 from generations.transitions import remark
 from platform_site.errors import Conflict
 from platform_site.http import (

@@ -1,7 +1,7 @@
 """The child: decode a whole film, write a poster and the last frame, print what it is as JSON.
 
-Run as `python -m generations.media.inspector FILM POSTER LAST_FRAME`. It imports nothing of Django:
-a decoder fed with a stranger's bytes gets no database and no secrets.
+Run as `python -m generations.archive.inspector FILM POSTER LAST_FRAME`. It imports nothing of
+Django: a decoder fed with a stranger's bytes gets no database and no secrets.
 """
 
 import json
