@@ -13,7 +13,7 @@ from accounts.roles import Permission, role_allows
 from generations.advice import Advice, Evidence, Fact, MeterLook, Proposal, advise, story_of
 from generations.lifecycle import DECIDED_IN_REVIEW, ReviewReason, State
 from generations.models import CallbackReceipt, Drift, Generation, GenerationEvent, MeterSample
-from generations.reconciliation import Verdict
+from generations.reconciliation.compare import Verdict
 
 MOVED, STILL, TOLD = "meter_moved", "meter_still", "review_told"
 

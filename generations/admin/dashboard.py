@@ -15,8 +15,8 @@ from billing.models import Account
 from billing.overview import books_of_all, spent_by_day, wallets_below_mark
 from generations import overview
 from generations.lifecycle import State
-from generations.meters import open_drifts
 from generations.models import Approval, Drift, Film, Generation, ProviderKey
+from generations.reconciliation.reads import open_drifts
 from platform_site.admin.shown import address, clean, link_to, link_to_reference, seconds_ago
 
 Row = TypeVar("Row", bound=Model)

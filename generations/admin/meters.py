@@ -12,7 +12,7 @@ from accounts.admin.acting import actor_of
 from accounts.admin.actors import ActorNames, actor_column
 from generations.admin.choosing import ReasonForm
 from generations.models import Drift, MeterSample
-from generations.services.drifts import accept_drift
+from generations.reconciliation.discrepancies import accept_drift
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.services import ServiceAdmin, tell
 from platform_site.admin.shown import (

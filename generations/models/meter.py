@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from generations.models.provider_key import ProviderKey
-from generations.reconciliation import GROWING, Reading, Standing, Verdict
+from generations.reconciliation.compare import GROWING, Reading, Standing, Verdict
 
 
 class MeterSample(models.Model):

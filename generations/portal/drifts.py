@@ -6,8 +6,8 @@ from uuid import UUID
 from accounts.models import Membership
 from accounts.roles import role_allows
 from accounts.selectors import require
-from generations.meters import KeyStanding, open_drifts, standings
 from generations.models import Drift, Generation, ProviderKey
+from generations.reconciliation.reads import KeyStanding, open_drifts, standings
 from generations.selectors import generations_of, permission_over
 from platform_site.errors import NotFound
 

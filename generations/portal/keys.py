@@ -27,8 +27,8 @@ from generations.provider_keys.service import (
     resume_provider_key,
     set_key_pace,
 )
+from generations.reconciliation.discrepancies import accept_drift
 from generations.selectors import permission_over, provider_keys_for
-from generations.services.drifts import accept_drift
 from platform_site.errors import InvalidRequest
 
 

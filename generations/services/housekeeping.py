@@ -14,7 +14,7 @@ from generations.archive.partial import clear_partials
 from generations.archive.retention import remove_outlived_films
 from generations.archive.store import delete_unused_files
 from generations.provider_keys.service import wipe_sealed_keys
-from generations.services.metering import prune_samples
+from generations.reconciliation.sampling import prune_samples
 from generations.uploads.service import delete_expired_uploads
 from platform_site.clusters.queues import QUEUES
 from platform_site.clusters.registry import forget_silent

@@ -17,10 +17,10 @@ from generations.evidence import TOLD, Review, reviews_of, untold_since
 from generations.lifecycle import State
 from generations.models import CallbackReceipt, Generation
 from generations.queue import enqueue_check_callback
+from generations.reconciliation.sampling import sample_by
 from generations.services.adopting import adopt_found_id
 from generations.services.announcing import announce, tell
 from generations.services.corrections import release_doubt, settle_doubt
-from generations.services.metering import sample_by
 from generations.transitions import remark
 from platform_site.errors import Conflict, InvalidRequest
 

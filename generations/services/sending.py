@@ -22,9 +22,9 @@ from generations.provider_keys.service import (
     pause_provider_key,
 )
 from generations.queue import enqueue_check_callback
+from generations.reconciliation.sampling import SOON, sample_by
 from generations.services.adopting import adopt_upstream
 from generations.services.cancelling import cancel_if_wished
-from generations.services.metering import SOON, sample_by
 from generations.services.polling import first_poll_at
 from generations.transitions import end_generation, move
 from generations.vendors.aivideoapi.client import SUBMIT_SECONDS

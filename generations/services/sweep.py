@@ -29,9 +29,9 @@ from generations.queue import (
     enqueue_sweep,
     room_for_films,
 )
+from generations.reconciliation.sampling import sample_due
 from generations.services.alerting import raise_spend_alerts
 from generations.services.dispatching import refill_sends
-from generations.services.metering import sample_due
 from generations.services.poll_rows import is_behind
 from generations.services.poller import Poller
 from generations.services.reviewing import tell_long_reviews

@@ -8,12 +8,12 @@ from django.utils import timezone
 from accounts.models import AuditEvent, Membership, Team
 from billing.models import Transfer
 from generations.lifecycle import Money, State
-from generations.meters import doubts_between, open_drifts, standings, sums_of
 from generations.models import Drift, Generation, MeterSample, ProviderKey
-from generations.reconciliation import Sums, Verdict
+from generations.reconciliation.compare import Sums, Verdict
+from generations.reconciliation.discrepancies import accept_drift
+from generations.reconciliation.reads import doubts_between, open_drifts, standings, sums_of
 from generations.services.adopting import adopt_upstream
 from generations.services.corrections import release_doubt, settle_doubt
-from generations.services.drifts import accept_drift
 from generations.transitions import end_generation
 from platform_site.errors import Conflict, InvalidRequest
 from tests.factories import ACTOR, make_generation, make_provider_key

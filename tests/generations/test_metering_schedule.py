@@ -16,7 +16,7 @@ from generations.provider_keys.service import (
     pause_provider_key,
     probe_provider_key,
 )
-from generations.services.metering import (
+from generations.reconciliation.sampling import (
     KEEP_SAMPLES,
     OFTEN,
     SELDOM,

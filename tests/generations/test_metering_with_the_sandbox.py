@@ -16,8 +16,8 @@ from pytest_django import Settings
 from accounts.models import Membership, Team
 from generations.lifecycle import TERMINAL, State
 from generations.models import Drift, Generation, MeterSample, ProviderKey
-from generations.reconciliation import Verdict
-from generations.services.metering import take_sample
+from generations.reconciliation.compare import Verdict
+from generations.reconciliation.sampling import take_sample
 from tests.factories import make_generation, make_provider_key
 from tests.support.api import generation_body
 from tests.support.sandbox import Sandbox, running_sandbox

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from generations.reconciliation import (
+from generations.reconciliation.compare import (
     APART,
     Job,
     Reading,

@@ -19,9 +19,9 @@ from generations.errors import VendorNotHeard
 from generations.evidence import in_review, in_review_for, reviews_of
 from generations.lifecycle import ReviewReason, State
 from generations.models import Film, Generation, ProviderKey
+from generations.reconciliation.sampling import SOON
 from generations.services.adopting import adopt_found_id
 from generations.services.corrections import release_doubt, settle_doubt
-from generations.services.metering import SOON
 from generations.services.polling import DEADLINE
 from generations.services.reviewing import PATIENCE, decide_review, look_now, tell_long_reviews
 from platform_site.errors import Conflict, InvalidRequest

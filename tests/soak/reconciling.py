@@ -16,8 +16,8 @@ from accounts.models import WebhookDelivery
 from billing.models import Hold
 from generations.lifecycle import TERMINAL, State
 from generations.models import Film, Generation, ProviderKey
-from generations.reconciliation import APART
-from generations.services.metering import take_sample
+from generations.reconciliation.compare import APART
+from generations.reconciliation.sampling import take_sample
 from tests.soak.books import Books, consumed_by
 from tests.soak.callers import Answer
 from tests.soak.hosts import Host

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from generations.models import MeterSample, ProviderKey
-from generations.services.metering import take_sample
+from generations.reconciliation.sampling import take_sample
 from tests.support.vendor import Exchange, say
 
 

@@ -58,11 +58,11 @@ from generations.provider_keys.service import (
     set_key_pace,
     vault_provider_key,
 )
+from generations.reconciliation.discrepancies import accept_drift
 from generations.services.adopting import adopt_found_id
 from generations.services.budgets import ask_above, set_budget
 from generations.services.cancelling import cancel, cancel_generation, cancel_waiting
 from generations.services.corrections import adjust, release_doubt, settle_doubt
-from generations.services.drifts import accept_drift
 from generations.services.limits import cap
 from generations.services.priorities import change_priority, set_priority
 from generations.services.reviewing import decide_review, look_now

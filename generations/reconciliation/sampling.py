@@ -12,18 +12,10 @@ from django.utils import timezone
 
 from accounts.actor import system_actor
 from generations.evidence import MOVED, STILL
-from generations.meters import (
-    doubts_between,
-    is_busy,
-    last_level,
-    last_sample,
-    sums_of,
-    suspects_between,
-)
 from generations.models import Generation, GenerationEvent, MeterSample, ProviderKey
 from generations.provider_keys.service import client_for
 from generations.queue import enqueue_sample
-from generations.reconciliation import (
+from generations.reconciliation.compare import (
     Explanation,
     Job,
     Judgement,
@@ -35,7 +27,15 @@ from generations.reconciliation import (
     judge,
     still_doubts,
 )
-from generations.services.drifts import close_made_good, open_drift
+from generations.reconciliation.discrepancies import close_made_good, open_drift
+from generations.reconciliation.reads import (
+    doubts_between,
+    is_busy,
+    last_level,
+    last_sample,
+    sums_of,
+    suspects_between,
+)
 from generations.transitions import remark
 from generations.vendors.aivideoapi.wire import CreditsReport
 from generations.vendors.base import ProviderError

@@ -10,7 +10,7 @@ from accounts.models import Team
 from billing.models import Rate
 from generations.lifecycle import DECIDED_IN_REVIEW, IN_FLIGHT, TERMINAL, ReviewReason, State
 from generations.models import Drift, Generation, MeterSample, ProviderKey, VideoModel
-from generations.reconciliation import Job, Sums, Suspects
+from generations.reconciliation.compare import Job, Sums, Suspects
 
 # Goodwill comes late: a completed generation may still be refunded for so long.
 _REFUND_AFTER = timedelta(days=30)
