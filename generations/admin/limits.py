@@ -20,9 +20,9 @@ from billing.selectors import uses_of
 from billing.services.alerts import set_alerts
 from billing.windows import Window
 from generations.admin.choosing import one_of
+from generations.limits.scopes import Scope, scope_of, scopes_of, subject_of
+from generations.limits.service import Target, cap, cap_own
 from generations.models import Generation, ProviderKey
-from generations.scopes import Scope, scope_of, scopes_of, subject_of
-from generations.services.limits import Target, cap, cap_own
 from platform_site.admin.base import ReadOnlyInline
 from platform_site.admin.services import ServiceAdmin
 from platform_site.admin.shown import link_to, unbroken

@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from accounts.models import ApiKey, Membership, Project, Team
+from generations.limits.service import Target
 from generations.models import ProviderKey
-from generations.services.limits import Target
 
 _HELP = {
     "member": "a member's e-mail address",

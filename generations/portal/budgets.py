@@ -12,11 +12,11 @@ from accounts.roles import Permission
 from billing.models import Account
 from billing.selectors import site_zone
 from billing.services.alerts import set_low_mark
+from generations.limits.budgets import ask_above, set_budget
 from generations.portal.access import MemberRequest, actor_of, member_required
 from generations.portal.budget_forms import LimitForm, LowMarkForm, ProjectForm, ThresholdForm
 from generations.portal.forms import show_error
 from generations.portal.limits import groups_for, places_for, rules_for, target_named
-from generations.services.budgets import ask_above, set_budget
 from platform_site.errors import InvalidRequest
 
 _USUAL_LOW_MARK = 1000  # of a team without accounts yet

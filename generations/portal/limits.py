@@ -13,11 +13,11 @@ from billing.models import SpendLimit
 from billing.selectors import LimitUse, uses_of
 from billing.subjects import Subject
 from billing.windows import Window
+from generations.limits import service
+from generations.limits.scopes import subject_of
+from generations.limits.subjects import own_subject
 from generations.models import ApprovalThreshold, ProviderKey
-from generations.scopes import subject_of
 from generations.selectors import provider_keys_for
-from generations.services import limits as service
-from generations.subjects import own_subject
 from platform_site.errors import NotFound
 
 OWN = "own"  # how a form says "myself", beside what managers allow

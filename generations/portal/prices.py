@@ -7,6 +7,7 @@ from accounts.models import Membership
 from accounts.selectors import project_for
 from billing.pricing import Quote
 from billing.selectors import books_of
+from generations.limits.subjects import subjects_of
 from generations.models import ProviderKey
 from generations.portal.drafts import Draft
 from generations.portal.words import for_people
@@ -14,7 +15,6 @@ from generations.requests import validate_request
 from generations.selectors import provider_key_for
 from generations.services.submission import quote_request
 from generations.services.variants import credits_left
-from generations.subjects import subjects_of
 from platform_site.errors import DailiesError
 
 # What has a price; the rest may still be missing or wrong while it is shown.

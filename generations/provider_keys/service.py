@@ -16,12 +16,12 @@ from accounts.people.names import name_of
 from accounts.roles import Permission
 from accounts.selectors import require
 from generations.lifecycle import DECIDED_IN_REVIEW, TERMINAL
+from generations.limits.alerts import tell_key_paused
 from generations.models import Film, Generation, ProviderKey
 from generations.provider_keys.send_rate import next_send_at
 from generations.provider_keys.vault import needs_rotation, reveal, rotated, seal
 from generations.queue import enqueue_send
 from generations.selectors import require_provider_key
-from generations.services.alerting import tell_key_paused
 from generations.services.corrections import WATCH
 from generations.vendors.aivideoapi.client import ProviderClient
 from generations.vendors.base import ProviderError, ProviderRefused, ProviderUnavailable

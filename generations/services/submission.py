@@ -19,13 +19,13 @@ from billing.subjects import Subject
 from generations.approvals.service import ask_for_approval, threshold_for
 from generations.errors import IdempotencyConflict
 from generations.lifecycle import State
+from generations.limits.subjects import own_subject, subjects_of
 from generations.models import Generation, Priority
 from generations.queue import enqueue_send
 from generations.requests import GenerationRequest
 from generations.selectors import provider_key_for
 from generations.services.priorities import require_priority
 from generations.services.variants import variants_that_fit
-from generations.subjects import own_subject, subjects_of
 from generations.transitions import remark
 from generations.uploads.service import keep_uploads_alive
 from platform_site.errors import Conflict, DailiesError, NotFound

@@ -18,6 +18,7 @@ from accounts.models import Notice
 from accounts.webhooks.worker import call_courier
 from generations.approvals.service import expire_approvals
 from generations.archive.alarms import raise_alarms
+from generations.limits.alerts import raise_spend_alerts
 from generations.models import CallbackReceipt, Film, ProviderKey
 from generations.queue import (
     ENQUEUE_AGAIN,
@@ -30,7 +31,6 @@ from generations.queue import (
     room_for_films,
 )
 from generations.reconciliation.sampling import sample_due
-from generations.services.alerting import raise_spend_alerts
 from generations.services.dispatching import refill_sends
 from generations.services.poll_rows import is_behind
 from generations.services.poller import Poller

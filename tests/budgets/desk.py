@@ -7,8 +7,8 @@ from typing import Any
 
 from accounts.models import ApiKey, Membership, Project, Team
 from billing.models import SpendLimit
+from generations.limits.service import Target, cap, cap_as
 from generations.models import Generation, ProviderKey
-from generations.services.limits import Target, cap, cap_as
 from generations.services.polling import Answer, apply_answer
 from generations.services.sending import record_acceptance
 from generations.services.submission import Order, submit_generation

@@ -9,9 +9,9 @@ import time_machine
 from billing.errors import SpendLimitExceeded
 from billing.models import SpendLimit, SpendWindow
 from billing.selectors import use_of
+from generations.limits.service import cap
 from generations.models import Generation
 from generations.services.corrections import adjust
-from generations.services.limits import cap
 from generations.vendors.aivideoapi.wire import TaskStatus
 from platform_site.errors import InvalidRequest
 from tests.budgets.desk import NOON, SCOPES, Desk, complete, fail, hear, send

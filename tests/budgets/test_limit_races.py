@@ -12,9 +12,9 @@ from billing.errors import SpendLimitExceeded
 from billing.models import SpendLimit, SpendWindow
 from billing.selectors import use_of
 from generations.audit import audit
+from generations.limits.service import cap
 from generations.models import Generation
 from generations.services.corrections import adjust
-from generations.services.limits import cap
 from generations.vendors.aivideoapi.wire import TaskStatus
 from platform_site.errors import Conflict
 from tests.budgets.desk import SCOPES, Desk, complete, fail, hear, send

@@ -32,10 +32,10 @@ from billing.windows import Window
 from generations.approvals.service import approve, deny, expire_approvals, set_threshold
 from generations.audit import audit
 from generations.lifecycle import TERMINAL, Money, State
+from generations.limits.service import Target, cap, cap_as
 from generations.models import Generation, GenerationEvent
 from generations.services.adopting import adopt_upstream
 from generations.services.corrections import adjust, release_doubt, settle_doubt
-from generations.services.limits import Target, cap, cap_as
 from generations.services.polling import Answer, apply_answer
 from generations.services.sending import doubt, record_acceptance
 from generations.services.submission import Order, submit_batch

@@ -8,7 +8,7 @@ from accounts.models import AuditEvent, Membership, Project
 from accounts.roles import Role
 from billing.errors import SpendLimitExceeded
 from billing.models import SpendLimit
-from generations.services.limits import Target, cap, cap_as
+from generations.limits.service import Target, cap, cap_as
 from platform_site.errors import NotFound, PermissionDenied
 from tests.budgets.desk import Desk
 from tests.factories import ACTOR, make_api_key, make_member, make_provider_key

@@ -19,12 +19,12 @@ from billing.models import SpendAlert, SpendLimit
 from billing.subjects import Subject
 from generations.approvals.service import approve, deny, expire_approvals, set_threshold
 from generations.lifecycle import Money, State
+from generations.limits.alerts import raise_spend_alerts
+from generations.limits.service import cap, cap_as
+from generations.limits.subjects import member_subject
 from generations.models import ProviderKey
-from generations.services.alerting import raise_spend_alerts
 from generations.services.announcing import mail_notice
-from generations.services.limits import cap, cap_as
 from generations.services.sweep import enqueue_due_steps, run_sweep
-from generations.subjects import member_subject
 from generations.transitions import end_generation
 from tests.factories import (
     ACTOR,

@@ -6,9 +6,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Membership, Project
 from billing.subjects import Subject
-from generations.models import ProviderKey
-from generations.scopes import Scope, scope_of, scopes_of
-from generations.subjects import (
+from generations.limits.scopes import Scope, scope_of, scopes_of
+from generations.limits.subjects import (
     api_key_subject,
     member_subject,
     own_subject,
@@ -16,6 +15,7 @@ from generations.subjects import (
     provider_key_subject,
     team_subject,
 )
+from generations.models import ProviderKey
 from tests.factories import make_api_key, make_member, make_team
 
 pytestmark = pytest.mark.django_db

@@ -15,16 +15,16 @@ from billing.selectors import books_of
 from billing.subjects import Subject
 from generations.audit import audit
 from generations.errors import IdempotencyConflict, NoProviderKey
-from generations.models import Generation, ProviderKey
-from generations.services.submission import submit_generation
-from generations.services.variants import credits_left
-from generations.subjects import (
+from generations.limits.subjects import (
     api_key_subject,
     member_subject,
     own_subject,
     provider_key_subject,
     subjects_of,
 )
+from generations.models import Generation, ProviderKey
+from generations.services.submission import submit_generation
+from generations.services.variants import credits_left
 from platform_site.errors import PermissionDenied
 from tests.factories import (
     ACTOR,

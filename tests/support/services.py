@@ -49,6 +49,8 @@ from generations.archive.frames import last_frame_as_upload
 from generations.archive.keep import keep_again
 from generations.archive.library import set_favourite
 from generations.archive.retention import clear_retention, set_retention
+from generations.limits.budgets import ask_above, set_budget
+from generations.limits.service import cap
 from generations.models import Approval
 from generations.provider_keys.service import (
     add_provider_key,
@@ -60,10 +62,8 @@ from generations.provider_keys.service import (
 )
 from generations.reconciliation.discrepancies import accept_drift
 from generations.services.adopting import adopt_found_id
-from generations.services.budgets import ask_above, set_budget
 from generations.services.cancelling import cancel, cancel_generation, cancel_waiting
 from generations.services.corrections import adjust, release_doubt, settle_doubt
-from generations.services.limits import cap
 from generations.services.priorities import change_priority, set_priority
 from generations.services.reviewing import decide_review, look_now
 from generations.services.submission import Order, submit_batch
@@ -329,8 +329,8 @@ STEPS = {
     "generations.transitions.remark",
     "generations.services.sending.doubt",
     "billing.services.api_keys.issue_api_key",
-    "generations.services.limits.cap_as",
-    "generations.services.limits.cap_own",
+    "generations.limits.service.cap_as",
+    "generations.limits.service.cap_own",
     "generations.services.submission.submit_generation",
     "generations.services.webhooks.post_again_for_operator",
 }

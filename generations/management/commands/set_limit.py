@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.actor import command_actor
 from billing.windows import Window
+from generations.limits.service import cap
 from generations.management.targets import add_scope_arguments, find_target, find_team, whole_number
-from generations.services.limits import cap
 from platform_site.errors import DailiesError
 
 

@@ -9,9 +9,9 @@ from accounts.models import AuditEvent, Membership, Project
 from accounts.projects.service import create_project
 from billing.models import Account, SpendLimit
 from billing.selectors import limits_of, limits_over, use_of, uses_of
+from generations.limits.service import cap, cap_own
+from generations.limits.subjects import member_subject, own_subject, team_subject
 from generations.models import ApprovalThreshold, ProviderKey
-from generations.services.limits import cap, cap_own
-from generations.subjects import member_subject, own_subject, team_subject
 from tests.factories import ACTOR, make_api_key, make_generation, make_provider_key
 from tests.generations.portal.conftest import SignIn
 

@@ -9,8 +9,7 @@ from django.db.models import QuerySet
 from accounts.models import ApiKey, Membership, Project, Team, User
 from billing.models import SpendLimit
 from billing.subjects import Subject
-from generations.models import ProviderKey
-from generations.subjects import (
+from generations.limits.subjects import (
     api_key_subject,
     member_subject,
     own_subject,
@@ -18,6 +17,7 @@ from generations.subjects import (
     provider_key_subject,
     team_subject,
 )
+from generations.models import ProviderKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from accounts.selectors import require
 from billing.models import Hold, SpendLimit
 from billing.services.limits import set_limit
 from billing.subjects import Subject
-from generations.models import Generation, ProviderKey
-from generations.subjects import (
+from generations.limits.subjects import (
     api_key_subject,
     member_subject,
     own_subject,
@@ -18,6 +17,7 @@ from generations.subjects import (
     provider_key_subject,
     team_subject,
 )
+from generations.models import Generation, ProviderKey
 from platform_site.errors import NotFound, PermissionDenied
 
 Target = Team | Membership | ApiKey | ProviderKey | Project

@@ -9,7 +9,7 @@ from accounts.selectors import require
 from billing.models import SpendLimit
 from billing.services.alerts import set_alerts
 from generations.approvals.service import set_threshold
-from generations.services.limits import Target, cap_as, cap_own
+from generations.limits.service import Target, cap_as, cap_own
 from platform_site.errors import InvalidRequest, NotFound
 
 

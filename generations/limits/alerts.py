@@ -16,8 +16,8 @@ from billing.models import Account
 from billing.selectors import books_of
 from billing.services.alerts import claim_low_wallet, claim_thresholds, rearm_wallets
 from generations.lifecycle import State
+from generations.limits.scopes import Scope, scope_of, subject_of
 from generations.models import Generation, ProviderKey
-from generations.scopes import Scope, scope_of, subject_of
 from generations.services.announcing import announce, tell
 
 log = structlog.get_logger(__name__)
