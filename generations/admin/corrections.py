@@ -12,7 +12,7 @@ from accounts.admin.acting import actor_of
 from generations.admin.choosing import ReasonForm
 from generations.lifecycle import State
 from generations.models import Generation
-from generations.services.corrections import adjust, release_doubt, settle_doubt
+from generations.review.corrections import adjust, release_doubt, settle_doubt
 from platform_site.admin.services import tell
 from platform_site.admin.typed import ActionVariant, action
 

@@ -9,11 +9,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.roles import Permission
 from generations.errors import VendorNotHeard
-from generations.evidence import decided_lately, decides_reviews, in_review_for, reviews_of
 from generations.models import Generation
 from generations.portal.access import MemberRequest, actor_of, generation_required, member_required
 from generations.portal.wishes import name_askers
-from generations.services.reviewing import decide_review, look_now
+from generations.review.decide import decide_review, look_now
+from generations.review.evidence import decided_lately, decides_reviews, in_review_for, reviews_of
 from platform_site.errors import DailiesError, InvalidRequest
 
 MOST = 50

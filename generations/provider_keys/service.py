@@ -21,8 +21,8 @@ from generations.models import Film, Generation, ProviderKey
 from generations.provider_keys.send_rate import next_send_at
 from generations.provider_keys.vault import needs_rotation, reveal, rotated, seal
 from generations.queue import enqueue_send
+from generations.review.corrections import WATCH
 from generations.selectors import require_provider_key
-from generations.services.corrections import WATCH
 from generations.vendors.aivideoapi.client import ProviderClient
 from generations.vendors.base import ProviderError, ProviderRefused, ProviderUnavailable
 from platform_site.errors import Conflict, InvalidRequest

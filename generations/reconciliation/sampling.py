@@ -11,7 +11,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.actor import system_actor
-from generations.evidence import MOVED, STILL
 from generations.models import Generation, GenerationEvent, MeterSample, ProviderKey
 from generations.provider_keys.service import client_for
 from generations.queue import enqueue_sample
@@ -36,6 +35,7 @@ from generations.reconciliation.reads import (
     sums_of,
     suspects_between,
 )
+from generations.review.evidence import MOVED, STILL
 from generations.transitions import remark
 from generations.vendors.aivideoapi.wire import CreditsReport
 from generations.vendors.base import ProviderError

@@ -17,7 +17,7 @@ from generations.lifecycle import TERMINAL
 from generations.models import CallbackReceipt, Generation
 from generations.provider_keys.service import client_for
 from generations.queue import enqueue_check_callback
-from generations.services.adopting import (
+from generations.review.adopt import (
     TASK_UNKNOWN,
     adopt_upstream,
     lacks_id,

@@ -18,7 +18,7 @@ from generations.expectations import (
 )
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation
-from generations.services.corrections import apply_late_truth, watch_again_at
+from generations.review.corrections import apply_late_truth, watch_again_at
 from generations.transitions import end_generation, move, remark
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 

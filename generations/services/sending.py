@@ -23,7 +23,7 @@ from generations.provider_keys.service import (
 )
 from generations.queue import enqueue_check_callback
 from generations.reconciliation.sampling import SOON, sample_by
-from generations.services.adopting import adopt_upstream
+from generations.review.adopt import adopt_upstream
 from generations.services.cancelling import cancel_if_wished
 from generations.services.polling import first_poll_at
 from generations.transitions import end_generation, move

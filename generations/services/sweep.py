@@ -31,10 +31,10 @@ from generations.queue import (
     room_for_films,
 )
 from generations.reconciliation.sampling import sample_due
+from generations.review.decide import tell_long_reviews
 from generations.services.dispatching import refill_sends
 from generations.services.poll_rows import is_behind
 from generations.services.poller import Poller
-from generations.services.reviewing import tell_long_reviews
 from generations.services.sending import doubt_stale_submits
 from platform_site.clusters.heartbeats import record_beat
 from platform_site.clusters.leases import acquire, is_free, release

@@ -19,8 +19,8 @@ from generations.audit import audit
 from generations.lifecycle import TERMINAL
 from generations.limits.service import cap
 from generations.models import CallbackReceipt, Film, Generation
+from generations.review.corrections import release_doubt
 from generations.services.callbacks import receive_callback
-from generations.services.corrections import release_doubt
 from generations.services.polling import Answer, apply_answer
 from generations.services.submission import Order, submit_batch, submit_generation
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus

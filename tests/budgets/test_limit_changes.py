@@ -11,7 +11,7 @@ from billing.models import SpendLimit, SpendWindow
 from billing.selectors import use_of
 from generations.limits.service import cap
 from generations.models import Generation
-from generations.services.corrections import adjust
+from generations.review.corrections import adjust
 from generations.vendors.aivideoapi.wire import TaskStatus
 from platform_site.errors import InvalidRequest
 from tests.budgets.desk import NOON, SCOPES, Desk, complete, fail, hear, send

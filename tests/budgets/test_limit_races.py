@@ -14,7 +14,7 @@ from billing.selectors import use_of
 from generations.audit import audit
 from generations.limits.service import cap
 from generations.models import Generation
-from generations.services.corrections import adjust
+from generations.review.corrections import adjust
 from generations.vendors.aivideoapi.wire import TaskStatus
 from platform_site.errors import Conflict
 from tests.budgets.desk import SCOPES, Desk, complete, fail, hear, send

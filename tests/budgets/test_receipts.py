@@ -17,7 +17,7 @@ from billing.models import Hold, Rate, Transfer
 from generations.approvals.service import approve, set_threshold
 from generations.lifecycle import State
 from generations.models import Film, Generation
-from generations.services.corrections import release_doubt
+from generations.review.corrections import release_doubt
 from tests.budgets.desk import Desk, fresh
 from tests.factories import (
     ACTOR,

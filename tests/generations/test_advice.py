@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from generations.advice import Deed, Evidence, MeterLook, Proposal, advise, story_of
 from generations.lifecycle import ReviewReason
+from generations.review.advice import Deed, Evidence, MeterLook, Proposal, advise, story_of
 
 SENT = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
 SOON = SENT + timedelta(minutes=3)

@@ -15,13 +15,13 @@ from generations.approvals.service import approve, deny, set_threshold
 from generations.audit import audit
 from generations.lifecycle import State
 from generations.models import Approval, Film, Generation, ProviderKey
+from generations.review.corrections import release_doubt
 from generations.services.cancelling import (
     cancel,
     cancel_generation,
     cancel_if_wished,
     cancel_waiting,
 )
-from generations.services.corrections import release_doubt
 from generations.services.sending import doubt, record_acceptance
 from generations.transitions import move
 from platform_site.errors import Conflict, PermissionDenied

@@ -12,8 +12,8 @@ from generations.models import Drift, Generation, MeterSample, ProviderKey
 from generations.reconciliation.compare import Sums, Verdict
 from generations.reconciliation.discrepancies import accept_drift
 from generations.reconciliation.reads import doubts_between, open_drifts, standings, sums_of
-from generations.services.adopting import adopt_upstream
-from generations.services.corrections import release_doubt, settle_doubt
+from generations.review.adopt import adopt_upstream
+from generations.review.corrections import release_doubt, settle_doubt
 from generations.transitions import end_generation
 from platform_site.errors import Conflict, InvalidRequest
 from tests.factories import ACTOR, make_generation, make_provider_key

@@ -17,7 +17,7 @@ from generations.audit import audit
 from generations.lifecycle import ReviewReason, State
 from generations.models import Film, Generation, GenerationEvent, ProviderKey, VideoModel
 from generations.provider_keys.service import delete_provider_key
-from generations.services.corrections import settle_doubt
+from generations.review.corrections import settle_doubt
 from generations.services.housekeeping import clean_up
 from generations.services.polling import DEADLINE, complete
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus

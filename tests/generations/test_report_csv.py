@@ -12,7 +12,7 @@ from accounts.models import Membership, Project, Team
 from generations.lifecycle import State
 from generations.report_csv import HEADER, csv_lines, safe_cell
 from generations.reports import Filters, report_of
-from generations.services.corrections import adjust
+from generations.review.corrections import adjust
 from tests.factories import ACTOR, make_api_key, make_generation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]

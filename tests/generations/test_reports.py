@@ -28,7 +28,7 @@ from generations.reports import (
     report_of,
     this_month,
 )
-from generations.services.corrections import adjust, settle_doubt
+from generations.review.corrections import adjust, settle_doubt
 from generations.transitions import end_generation
 from platform_site.errors import InvalidRequest
 from tests.factories import ACTOR, fund, make_api_key, make_generation, make_member

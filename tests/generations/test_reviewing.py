@@ -13,17 +13,17 @@ from django.utils import timezone
 from accounts.models import AuditEvent, Membership, Notice, Team, WebhookDelivery, WebhookEndpoint
 from billing.models import Transfer
 from billing.selectors import books_of
-from generations.advice import Deed
 from generations.audit import audit
 from generations.errors import VendorNotHeard
-from generations.evidence import in_review, in_review_for, reviews_of
 from generations.lifecycle import ReviewReason, State
 from generations.models import Film, Generation, ProviderKey
 from generations.reconciliation.sampling import SOON
-from generations.services.adopting import adopt_found_id
-from generations.services.corrections import release_doubt, settle_doubt
+from generations.review.adopt import adopt_found_id
+from generations.review.advice import Deed
+from generations.review.corrections import release_doubt, settle_doubt
+from generations.review.decide import PATIENCE, decide_review, look_now, tell_long_reviews
+from generations.review.evidence import in_review, in_review_for, reviews_of
 from generations.services.polling import DEADLINE
-from generations.services.reviewing import PATIENCE, decide_review, look_now, tell_long_reviews
 from platform_site.errors import Conflict, InvalidRequest
 from tests.factories import ACTOR, make_generation, make_provider_key
 from tests.support.films import film_bytes

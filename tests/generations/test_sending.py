@@ -18,7 +18,7 @@ from generations.audit import audit
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation, ProviderKey
 from generations.provider_keys.service import delete_provider_key, probe_provider_key
-from generations.services.corrections import release_doubt
+from generations.review.corrections import release_doubt
 from generations.services.dispatching import claim_next, send_next
 from generations.services.sending import (
     POST_WITHIN,

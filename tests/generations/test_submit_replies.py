@@ -18,7 +18,7 @@ from generations.errors import VendorNotHeard
 from generations.lifecycle import ReviewReason, State
 from generations.models import Generation, ProviderKey
 from generations.provider_keys.service import probe_provider_key
-from generations.services.adopting import adopt_found_id
+from generations.review.adopt import adopt_found_id
 from generations.services.sweep import enqueue_due_steps
 from platform_site.errors import InvalidRequest
 from tests.factories import ACTOR, make_generation

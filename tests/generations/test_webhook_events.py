@@ -14,7 +14,7 @@ from generations.archive.keep import keep_film
 from generations.lifecycle import State
 from generations.models import Film, Generation
 from generations.notifications.generation_events import notify_ended
-from generations.services.corrections import settle_doubt
+from generations.review.corrections import settle_doubt
 from tests.factories import ACTOR, make_generation, make_member, make_team
 from tests.support.api import Api
 from tests.support.films import film_bytes

@@ -6,8 +6,8 @@ from django.utils import timezone
 
 from generations.lifecycle import ReviewReason, State
 from generations.models import Generation
-from generations.services.adopting import adopt_found_id
-from generations.services.corrections import release_doubt, settle_doubt
+from generations.review.adopt import adopt_found_id
+from generations.review.corrections import release_doubt, settle_doubt
 from tests.soak.books import Books
 from tests.soak.patience import patiently
 from tests.soak.people import ACTOR

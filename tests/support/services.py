@@ -61,11 +61,11 @@ from generations.provider_keys.service import (
     vault_provider_key,
 )
 from generations.reconciliation.discrepancies import accept_drift
-from generations.services.adopting import adopt_found_id
+from generations.review.adopt import adopt_found_id
+from generations.review.corrections import adjust, release_doubt, settle_doubt
+from generations.review.decide import decide_review, look_now
 from generations.services.cancelling import cancel, cancel_generation, cancel_waiting
-from generations.services.corrections import adjust, release_doubt, settle_doubt
 from generations.services.priorities import change_priority, set_priority
-from generations.services.reviewing import decide_review, look_now
 from generations.services.submission import Order, submit_batch
 from generations.services.webhooks import post_again, post_test
 from tests.factories import make_request, team_subject
@@ -321,7 +321,7 @@ SITE: dict[str, Callable[[Belongings, Actor], object]] = {
 # Steps within a verb's own transaction, and verbs that hand everything on to one that asks.
 STEPS = {
     "accounts.audit.record",
-    "generations.services.adopting.adopt_upstream",
+    "generations.review.adopt.adopt_upstream",
     "generations.approvals.service.ask_for_approval",
     "generations.approvals.service.withdraw_question",
     "generations.transitions.end_generation",

@@ -13,8 +13,8 @@ from accounts.models import Membership
 from billing.selectors import books_of
 from generations.lifecycle import ReviewReason, State
 from generations.models import Generation
+from generations.review.corrections import settle_doubt
 from generations.services.cancelling import cancel
-from generations.services.corrections import settle_doubt
 from generations.services.polling import complete
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from tests.factories import ACTOR, make_generation

@@ -10,10 +10,10 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from accounts.models import Membership, Team
 from accounts.roles import Permission, role_allows
-from generations.advice import Advice, Evidence, Fact, MeterLook, Proposal, advise, story_of
 from generations.lifecycle import DECIDED_IN_REVIEW, ReviewReason, State
 from generations.models import CallbackReceipt, Drift, Generation, GenerationEvent, MeterSample
 from generations.reconciliation.compare import Verdict
+from generations.review.advice import Advice, Evidence, Fact, MeterLook, Proposal, advise, story_of
 
 MOVED, STILL, TOLD = "meter_moved", "meter_still", "review_told"
 

@@ -13,14 +13,14 @@ from django.template.loader import render_to_string
 from accounts.actor import Actor, system_actor
 from accounts.models import Team, WebhookEvent
 from accounts.roles import Permission
-from generations.evidence import TOLD, Review, reviews_of, untold_since
 from generations.lifecycle import State
 from generations.models import CallbackReceipt, Generation
 from generations.queue import enqueue_check_callback
 from generations.reconciliation.sampling import sample_by
-from generations.services.adopting import adopt_found_id
+from generations.review.adopt import adopt_found_id
+from generations.review.corrections import release_doubt, settle_doubt
+from generations.review.evidence import TOLD, Review, reviews_of, untold_since
 from generations.services.announcing import announce, tell
-from generations.services.corrections import release_doubt, settle_doubt
 from generations.transitions import remark
 from platform_site.errors import Conflict, InvalidRequest
 

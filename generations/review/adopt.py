@@ -12,7 +12,7 @@ from generations.errors import VendorNotHeard
 from generations.lifecycle import DECIDED_IN_REVIEW, ReviewReason, State
 from generations.models import Generation, ProviderKey
 from generations.provider_keys.service import client_for
-from generations.services.corrections import awaits_late_id
+from generations.review.corrections import awaits_late_id
 from generations.transitions import move, remark
 from generations.vendors.aivideoapi.wire import TaskReport, usable_task_id
 from generations.vendors.base import ProviderError, ProviderRefused
