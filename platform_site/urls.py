@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from generations import callbacks, files
+from generations.public import callbacks, files
 from platform_site.clusters.health import healthz
 
 admin.autodiscover()

@@ -16,11 +16,11 @@ from billing.models import Hold, SpendLimit, Transfer
 from billing.selectors import books_of, use_of
 from generations.approvals.service import approve, set_threshold
 from generations.audit import audit
+from generations.callbacks.service import receive_callback
 from generations.lifecycle import TERMINAL
 from generations.limits.service import cap
 from generations.models import CallbackReceipt, Film, Generation
 from generations.review.corrections import release_doubt
-from generations.services.callbacks import receive_callback
 from generations.services.polling import Answer, apply_answer
 from generations.services.submission import Order, submit_batch, submit_generation
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus

@@ -15,11 +15,11 @@ from accounts.models import Membership
 from billing.models import Transfer
 from billing.selectors import books_of
 from generations.audit import audit
+from generations.callbacks.service import MAX_RECEIPTS, check_callback
 from generations.lifecycle import State
 from generations.models import Film, Generation, ProviderKey
 from generations.provider_keys.service import delete_provider_key, wipe_sealed_keys
 from generations.review.corrections import WATCH, release_doubt, settle_doubt
-from generations.services.callbacks import MAX_RECEIPTS, check_callback
 from generations.services.sweep import enqueue_due_steps
 from tests.factories import ACTOR, make_generation
 from tests.support.films import film_bytes

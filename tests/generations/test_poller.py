@@ -9,10 +9,10 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Membership
+from generations.callbacks.service import receive_callback
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
 from generations.services.askers import MOST_IN_TROUBLE
-from generations.services.callbacks import receive_callback
 from generations.services.poll_rows import CLAIM, due_rows, put_off
 from generations.services.poller import Poller
 from generations.services.polling import complete

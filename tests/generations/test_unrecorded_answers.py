@@ -10,13 +10,13 @@ from accounts.models import Membership
 from billing.models import Transfer
 from billing.selectors import books_of
 from generations.audit import audit
+from generations.callbacks.service import check_callback
 from generations.lifecycle import ReviewReason, State
 from generations.models import Film, Generation
 from generations.portal.words import status_of
 from generations.review.advice import Deed
 from generations.review.corrections import WATCH, settle_doubt
 from generations.review.evidence import reviews_of
-from generations.services.callbacks import check_callback
 from generations.services.polling import DEADLINE
 from generations.services.sending import STALE_AFTER, doubt_stale_submits
 from generations.services.sweep import enqueue_due_steps
