@@ -8,7 +8,7 @@ from django.conf import settings
 from accounts.people.names import names_of
 from billing.models import Transfer
 from generations.models import Approval, Film, Generation
-from generations.requests import UPLOAD_PATH, uploaded_token
+from generations.ordering.request import UPLOAD_PATH, uploaded_token
 from generations.task_object import api_status, film_of
 
 

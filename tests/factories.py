@@ -24,9 +24,9 @@ from billing.subjects import Subject
 from generations.archive.store import film_storage
 from generations.lifecycle import TERMINAL, Money, ReviewReason, State
 from generations.models import Film, Generation, ProviderKey
+from generations.ordering.request import GenerationRequest, validate_request
+from generations.ordering.submit import submit_generation
 from generations.provider_keys.service import vault_provider_key
-from generations.requests import GenerationRequest, validate_request
-from generations.services.submission import submit_generation
 from generations.transitions import end_generation, move
 from tests.support.api import generation_body
 

@@ -14,8 +14,8 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.admin.acting import actor_of
 from generations.models import Generation, Priority
+from generations.ordering.priorities import WAITING, change_priority
 from generations.places import places_of
-from generations.services.priorities import WAITING, change_priority
 from platform_site.admin.services import tell, tell_all
 from platform_site.admin.shown import EMPTY
 from platform_site.admin.typed import action, display

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from accounts.admin.acting import actor_of
 from billing.models import Rate
 from billing.services.rates import schedule_rate, withdraw_rate
-from generations.price_preview import PricePreview, Share, preview_rate
+from generations.catalog.price_preview import PricePreview, Share, preview_rate
 from platform_site.admin.services import ServiceAdmin
 from platform_site.admin.shown import badge, link_to_reference, moment, table
 from platform_site.admin.typed import display

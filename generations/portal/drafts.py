@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from generations.models import Generation, Priority, VideoModel
+from generations.ordering.request import MAX_PROMPT_CHARACTERS, uploaded_token
 from generations.portal.words import for_people
-from generations.requests import MAX_PROMPT_CHARACTERS, uploaded_token
 from generations.selectors import active_models
 from platform_site.errors import DailiesError, InvalidRequest
 

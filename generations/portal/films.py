@@ -15,6 +15,8 @@ from accounts.selectors import project_for
 from generations.archive.frames import last_frame_as_upload
 from generations.archive.library import set_favourite
 from generations.models import Approval, Generation
+from generations.ordering.request import validate_request
+from generations.ordering.submit import submit_generation
 from generations.portal.access import MemberRequest, actor_of, generation_required
 from generations.portal.archive import story_of_file
 from generations.portal.drafts import fresh_key, slots_of
@@ -23,8 +25,6 @@ from generations.portal.priorities import priority_buttons
 from generations.portal.refusals import refusal_of
 from generations.portal.studio import STOP_POLLING
 from generations.portal.words import cost_of, moments_of
-from generations.requests import validate_request
-from generations.services.submission import submit_generation
 from generations.task_object import api_status, film_url, upload_url
 from platform_site.errors import DailiesError
 

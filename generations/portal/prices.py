@@ -9,12 +9,12 @@ from billing.pricing import Quote
 from billing.selectors import books_of
 from generations.limits.subjects import subjects_of
 from generations.models import ProviderKey
+from generations.ordering.alternatives import credits_left
+from generations.ordering.request import validate_request
+from generations.ordering.submit import quote_request
 from generations.portal.drafts import Draft
 from generations.portal.words import for_people
-from generations.requests import validate_request
 from generations.selectors import provider_key_for
-from generations.services.submission import quote_request
-from generations.services.variants import credits_left
 from platform_site.errors import DailiesError
 
 # What has a price; the rest may still be missing or wrong while it is shown.

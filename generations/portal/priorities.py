@@ -9,8 +9,8 @@ from django.views.decorators.http import require_POST
 from accounts.models import Membership
 from accounts.roles import Permission
 from generations.models import Generation, Priority
+from generations.ordering.priorities import priorities_for, set_priority
 from generations.portal.access import MemberRequest, actor_of, generation_required
-from generations.services.priorities import priorities_for, set_priority
 
 _BUTTONS = {
     Priority.HIGH: "Let it go first",

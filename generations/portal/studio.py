@@ -11,6 +11,9 @@ from accounts.models import Project
 from accounts.roles import Permission
 from accounts.selectors import project_for
 from generations.models import Generation
+from generations.ordering.priorities import as_priority, orderable_priorities
+from generations.ordering.request import validate_request
+from generations.ordering.submit import submit_generation
 from generations.portal.access import (
     MemberRequest,
     actor_of,
@@ -31,10 +34,7 @@ from generations.portal.drafts import (
 from generations.portal.library import active_jobs, ended_among, past_jobs
 from generations.portal.prices import price_of, sending_key
 from generations.portal.refusals import refusal_of
-from generations.requests import validate_request
 from generations.selectors import active_models, generation_for
-from generations.services.priorities import as_priority, orderable_priorities
-from generations.services.submission import submit_generation
 from generations.task_object import upload_url
 from generations.uploads.service import store_upload
 from platform_site.errors import DailiesError, InvalidRequest, NotFound

@@ -9,9 +9,9 @@ from accounts.models import ApiKey, Membership, Project, Team
 from billing.models import SpendLimit
 from generations.limits.service import Target, cap, cap_as
 from generations.models import Generation, ProviderKey
+from generations.ordering.submit import Order, submit_generation
 from generations.services.polling import Answer, apply_answer
 from generations.services.sending import record_acceptance
-from generations.services.submission import Order, submit_generation
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from tests.factories import ACTOR, make_request
 from tests.support.submits import claim

@@ -13,7 +13,7 @@ from generations.approvals.service import set_threshold
 from generations.audit import audit
 from generations.errors import IdempotencyConflict
 from generations.models import Approval, Generation
-from generations.services.submission import Order, submit_batch
+from generations.ordering.submit import Order, submit_batch
 from tests.budgets.desk import Desk
 from tests.factories import ACTOR, fund, make_request
 from tests.support.races import race

@@ -23,7 +23,7 @@ from generations.lifecycle import (
     check_move,
 )
 from generations.models import Generation, GenerationEvent
-from generations.services.submission import submit_generation
+from generations.ordering.submit import submit_generation
 from generations.task_object import task_object
 from generations.transitions import end_generation, move
 from tests.factories import ACTOR, make_generation, make_request

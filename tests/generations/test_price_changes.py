@@ -14,9 +14,9 @@ from billing.models import Rate
 from billing.selectors import books_of
 from billing.services.rates import schedule_rate
 from generations.approvals.service import approve, set_threshold
+from generations.catalog.price_preview import PricePreview, Share, preview_rate
 from generations.lifecycle import Money, State
 from generations.models import Generation, ProviderKey
-from generations.price_preview import PricePreview, Share, preview_rate
 from generations.transitions import end_generation
 from tests.factories import ACTOR, fund, make_generation, make_member, make_team
 from tests.support.api import MODEL, Api

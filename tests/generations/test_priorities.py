@@ -8,8 +8,8 @@ from accounts.models import Membership, User
 from accounts.roles import Role
 from generations.lifecycle import State
 from generations.models import Generation, Priority
-from generations.services.priorities import priorities_for, set_priority
-from generations.services.submission import submit_generation
+from generations.ordering.priorities import priorities_for, set_priority
+from generations.ordering.submit import submit_generation
 from platform_site.errors import Conflict, DailiesError, InvalidRequest, PermissionDenied
 from tests.admin.steps import button
 from tests.factories import ACTOR, make_generation, make_member, make_request, make_user

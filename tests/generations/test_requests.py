@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from accounts.models import Membership, Team
 from generations.errors import ModelNotFound
 from generations.models import Upload, VideoModel
-from generations.requests import GenerationRequest, uploaded_token, validate_request
+from generations.ordering.request import GenerationRequest, uploaded_token, validate_request
 from generations.task_object import upload_url
 from platform_site.errors import InvalidRequest
 from tests.factories import make_team

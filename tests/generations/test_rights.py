@@ -19,12 +19,12 @@ from accounts.api_keys.service import create_api_key, delete_api_key, set_enable
 from accounts.models import Membership
 from accounts.roles import Role, role_allows
 from generations.approvals.service import approve, deny
+from generations.ordering.submit import Order, submit_batch
 from generations.provider_keys.service import (
     add_provider_key,
     delete_provider_key,
     pause_provider_key,
 )
-from generations.services.submission import Order, submit_batch
 from platform_site.errors import DailiesError, NotFound, PermissionDenied
 from tests.factories import make_member, make_request, make_team
 from tests.support.belongings import Belongings, everything, make_belongings

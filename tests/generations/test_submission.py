@@ -23,8 +23,8 @@ from generations.limits.subjects import (
     subjects_of,
 )
 from generations.models import Generation, ProviderKey
-from generations.services.submission import submit_generation
-from generations.services.variants import credits_left
+from generations.ordering.alternatives import credits_left
+from generations.ordering.submit import submit_generation
 from platform_site.errors import PermissionDenied
 from tests.factories import (
     ACTOR,

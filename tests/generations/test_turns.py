@@ -15,6 +15,7 @@ from generations import lanes
 from generations.lanes import next_turns
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation, Priority, ProviderKey
+from generations.ordering.submit import Order, submit_batch
 from generations.provider_keys.send_rate import LAST_BACK_OFF
 from generations.provider_keys.service import (
     pause_provider_key,
@@ -24,7 +25,6 @@ from generations.provider_keys.service import (
 from generations.queue import SENDS_WAITING
 from generations.services.dispatching import claim_next, refill_sends, send_next
 from generations.services.sending import post_generation
-from generations.services.submission import Order, submit_batch
 from generations.services.sweep import enqueue_due_steps
 from generations.transitions import end_generation, move
 from tests.factories import (

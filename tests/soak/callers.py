@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from accounts.models import Membership
 from generations.models import Generation
-from generations.requests import validate_request
-from generations.services.submission import Order, submit_batch
+from generations.ordering.request import validate_request
+from generations.ordering.submit import Order, submit_batch
 from platform_site.errors import DailiesError
 from tests.soak.patience import patiently
 from tests.soak.people import ACTOR, PASSWORD, Crew

@@ -52,6 +52,8 @@ from generations.archive.retention import clear_retention, set_retention
 from generations.limits.budgets import ask_above, set_budget
 from generations.limits.service import cap
 from generations.models import Approval
+from generations.ordering.priorities import change_priority, set_priority
+from generations.ordering.submit import Order, submit_batch
 from generations.provider_keys.service import (
     add_provider_key,
     delete_provider_key,
@@ -65,8 +67,6 @@ from generations.review.adopt import adopt_found_id
 from generations.review.corrections import adjust, release_doubt, settle_doubt
 from generations.review.decide import decide_review, look_now
 from generations.services.cancelling import cancel, cancel_generation, cancel_waiting
-from generations.services.priorities import change_priority, set_priority
-from generations.services.submission import Order, submit_batch
 from generations.services.webhooks import post_again, post_test
 from tests.factories import make_request, team_subject
 from tests.support.belongings import Belongings
@@ -331,7 +331,7 @@ STEPS = {
     "billing.services.api_keys.issue_api_key",
     "generations.limits.service.cap_as",
     "generations.limits.service.cap_own",
-    "generations.services.submission.submit_generation",
+    "generations.ordering.submit.submit_generation",
     "generations.services.webhooks.post_again_for_operator",
 }
 # About one's own account, in whatever team: see test_portal_email_change.py.

@@ -9,7 +9,7 @@ from billing.pricing import rates_in_force
 from billing.selectors import books_of, limits_over, uses_of
 from billing.subjects import Subject
 from generations.models import VideoModel
-from generations.requests import GenerationRequest
+from generations.ordering.request import GenerationRequest
 
 AT_MOST = 3
 

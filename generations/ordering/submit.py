@@ -21,11 +21,11 @@ from generations.errors import IdempotencyConflict
 from generations.lifecycle import State
 from generations.limits.subjects import own_subject, subjects_of
 from generations.models import Generation, Priority
+from generations.ordering.alternatives import variants_that_fit
+from generations.ordering.priorities import require_priority
+from generations.ordering.request import GenerationRequest
 from generations.queue import enqueue_send
-from generations.requests import GenerationRequest
 from generations.selectors import provider_key_for
-from generations.services.priorities import require_priority
-from generations.services.variants import variants_that_fit
 from generations.transitions import remark
 from generations.uploads.service import keep_uploads_alive
 from platform_site.errors import Conflict, DailiesError, NotFound
