@@ -15,9 +15,9 @@ from uuid import UUID
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from generations.expectations import Expectation, Kind, expectations_of_site, kind_of
 from generations.lifecycle import HOLDS_A_PLACE, State
 from generations.models import Generation, ProviderKey
+from generations.polling.render_times import Expectation, Kind, expectations_of_site, kind_of
 
 SOON_SECONDS = 5
 # What a forecast is said in: seconds of the unit, and the steps it is rounded up by.

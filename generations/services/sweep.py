@@ -20,6 +20,8 @@ from generations.approvals.service import expire_approvals
 from generations.archive.alarms import raise_alarms
 from generations.limits.alerts import raise_spend_alerts
 from generations.models import CallbackReceipt, Film, ProviderKey
+from generations.polling.claims import is_behind
+from generations.polling.loop import Poller
 from generations.queue import (
     ENQUEUE_AGAIN,
     enqueue_check_callback,
@@ -33,8 +35,6 @@ from generations.queue import (
 from generations.reconciliation.sampling import sample_due
 from generations.review.decide import tell_long_reviews
 from generations.services.dispatching import refill_sends
-from generations.services.poll_rows import is_behind
-from generations.services.poller import Poller
 from generations.services.sending import doubt_stale_submits
 from platform_site.clusters.heartbeats import record_beat
 from platform_site.clusters.leases import acquire, is_free, release

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from generations.expectations import Expectation, expectation_from, seconds_to_next_look
+from generations.polling.render_times import Expectation, expectation_from, seconds_to_next_look
 
 FILMS = 2000
 HISTORY = 200

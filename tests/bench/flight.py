@@ -17,9 +17,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import Membership
-from generations.expectations import expectations_of_site, kind_of
 from generations.lifecycle import State
 from generations.models import CallbackReceipt, Generation
+from generations.polling.render_times import expectations_of_site, kind_of
 from generations.services.sweep import run_sweep
 from tests.bench.bench_site import jobs_in_flight, make_site
 from tests.factories import make_generation

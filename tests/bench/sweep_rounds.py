@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 from django.utils import timezone
 
+from generations.polling.claims import is_anything_due
+from generations.polling.loop import Poller
+from generations.polling.pool import QUICK_ASKERS
 from generations.provider_keys.vault import reveal
-from generations.services.askers import QUICK_ASKERS
-from generations.services.poll_rows import is_anything_due
-from generations.services.poller import Poller
 from generations.services.sweep import POLL_PAUSE
 from tests.bench.bench_site import jobs_in_flight, make_due, make_site
 

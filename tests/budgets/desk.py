@@ -10,7 +10,7 @@ from billing.models import SpendLimit
 from generations.limits.service import Target, cap, cap_as
 from generations.models import Generation, ProviderKey
 from generations.ordering.submit import Order, submit_generation
-from generations.services.polling import Answer, apply_answer
+from generations.polling.outcome import Answer, apply_answer
 from generations.services.sending import record_acceptance
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from tests.factories import ACTOR, make_request

@@ -21,8 +21,8 @@ from generations.lifecycle import TERMINAL
 from generations.limits.service import cap
 from generations.models import CallbackReceipt, Film, Generation
 from generations.ordering.submit import Order, submit_batch, submit_generation
+from generations.polling.outcome import Answer, apply_answer
 from generations.review.corrections import release_doubt
-from generations.services.polling import Answer, apply_answer
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.errors import Conflict
 from tests.budgets.desk import Desk, fresh, hear, send

@@ -15,9 +15,9 @@ from billing.selectors import Books, books_of
 from generations.audit import audit
 from generations.lifecycle import State
 from generations.models import Film, Generation, ProviderKey
+from generations.polling.outcome import Answer, apply_answer
 from generations.provider_keys.service import delete_provider_key, wipe_sealed_keys
 from generations.review.corrections import WATCH, adjust, release_doubt, settle_doubt
-from generations.services.polling import Answer, apply_answer
 from generations.services.sending import doubt
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.errors import Conflict, InvalidRequest

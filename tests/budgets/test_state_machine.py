@@ -35,9 +35,9 @@ from generations.lifecycle import TERMINAL, Money, State
 from generations.limits.service import Target, cap, cap_as
 from generations.models import Generation, GenerationEvent
 from generations.ordering.submit import Order, submit_batch
+from generations.polling.outcome import Answer, apply_answer
 from generations.review.adopt import adopt_upstream
 from generations.review.corrections import adjust, release_doubt, settle_doubt
-from generations.services.polling import Answer, apply_answer
 from generations.services.sending import doubt, record_acceptance
 from generations.transitions import end_generation
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus

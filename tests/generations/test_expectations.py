@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from generations.expectations import (
+from generations.polling.render_times import (
     FEWEST,
     FEWEST_TO_LEARN,
     LONGEST_INTERVAL,

@@ -1,6 +1,6 @@
 """Pacing: the vendor's 429 slows a key's polling down, and its answers speed it up again."""
 
-from generations.pacing import MOST_AT_ONCE, Pace
+from generations.polling.congestion import MOST_AT_ONCE, Pace
 
 
 def test_at_first_nothing_holds_it_back() -> None:

@@ -12,10 +12,10 @@ from accounts.models import Membership
 from generations.callbacks.service import receive_callback
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
-from generations.services.askers import MOST_IN_TROUBLE
-from generations.services.poll_rows import CLAIM, due_rows, put_off
-from generations.services.poller import Poller
-from generations.services.polling import complete
+from generations.polling.claims import CLAIM, due_rows, put_off
+from generations.polling.loop import Poller
+from generations.polling.outcome import complete
+from generations.polling.pool import MOST_IN_TROUBLE
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from tests.support.races import race
 from tests.support.steps import Trap, claim_due, poll_due

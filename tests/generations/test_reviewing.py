@@ -17,13 +17,13 @@ from generations.audit import audit
 from generations.errors import VendorNotHeard
 from generations.lifecycle import ReviewReason, State
 from generations.models import Film, Generation, ProviderKey
+from generations.polling.outcome import DEADLINE
 from generations.reconciliation.sampling import SOON
 from generations.review.adopt import adopt_found_id
 from generations.review.advice import Deed
 from generations.review.corrections import release_doubt, settle_doubt
 from generations.review.decide import PATIENCE, decide_review, look_now, tell_long_reviews
 from generations.review.evidence import in_review, in_review_for, reviews_of
-from generations.services.polling import DEADLINE
 from platform_site.errors import Conflict, InvalidRequest
 from tests.factories import ACTOR, make_generation, make_provider_key
 from tests.support.films import film_bytes

@@ -25,12 +25,12 @@ from generations.models import (
     ProviderKey,
     Upload,
 )
+from generations.polling.claims import CLAIM, is_behind
+from generations.polling.loop import Poller
+from generations.polling.pool import QUICK_ASKERS
 from generations.provider_keys.service import pause_provider_key
 from generations.queue import ENQUEUE_AGAIN, FILMS_WAITING, SENDS_WAITING
-from generations.services.askers import QUICK_ASKERS
 from generations.services.housekeeping import clean_up
-from generations.services.poll_rows import CLAIM, is_behind
-from generations.services.poller import Poller
 from generations.services.schedules import ensure_schedules
 from generations.services.sweep import (
     HELPERS,

@@ -13,11 +13,11 @@ from generations.audit import audit
 from generations.callbacks.service import check_callback
 from generations.lifecycle import ReviewReason, State
 from generations.models import Film, Generation
+from generations.polling.outcome import DEADLINE
 from generations.portal.words import status_of
 from generations.review.advice import Deed
 from generations.review.corrections import WATCH, settle_doubt
 from generations.review.evidence import reviews_of
-from generations.services.polling import DEADLINE
 from generations.services.sending import STALE_AFTER, doubt_stale_submits
 from generations.services.sweep import enqueue_due_steps
 from tests.factories import ACTOR, make_generation

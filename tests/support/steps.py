@@ -13,9 +13,9 @@ from django_q.signing import SignedPackage
 
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
+from generations.polling.claims import Due, claim_rows, due_rows
+from generations.polling.loop import Poller
 from generations.services.dispatching import send_next
-from generations.services.poll_rows import Due, claim_rows, due_rows
-from generations.services.poller import Poller
 
 
 def queued() -> list[tuple[str, tuple[Any, ...]]]:

@@ -13,9 +13,9 @@ from accounts.models import Membership
 from billing.selectors import books_of
 from generations.lifecycle import ReviewReason, State
 from generations.models import Generation
+from generations.polling.outcome import complete
 from generations.review.corrections import settle_doubt
 from generations.services.cancelling import cancel
-from generations.services.polling import complete
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from tests.factories import ACTOR, make_generation
 from tests.generations.portal.conftest import SignIn

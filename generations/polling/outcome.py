@@ -10,14 +10,14 @@ from django.db.models import F
 
 from accounts.actor import system_actor
 from generations.archive.start import begin_keeping
-from generations.expectations import (
+from generations.lifecycle import Money, ReviewReason, State
+from generations.models import Generation
+from generations.polling.render_times import (
     Expectation,
     expectations_of_site,
     kind_of,
     seconds_to_next_look,
 )
-from generations.lifecycle import Money, ReviewReason, State
-from generations.models import Generation
 from generations.review.corrections import apply_late_truth, watch_again_at
 from generations.transitions import end_generation, move, remark
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus

@@ -8,11 +8,8 @@ from uuid import UUID, uuid4
 import structlog
 from django.utils import timezone
 
-from generations.expectations import Expectation, Kind, expectations_of_site
 from generations.models import Generation
-from generations.services.askers import GROUP, MOST_IN_TROUBLE, Askers, Question, Told
-from generations.services.poll_keys import KeysInUse
-from generations.services.poll_rows import (
+from generations.polling.claims import (
     Due,
     claim_rows,
     due_rows,
@@ -20,13 +17,16 @@ from generations.services.poll_rows import (
     is_anything_due,
     put_off,
 )
-from generations.services.polling import (
+from generations.polling.key_clients import KeysInUse
+from generations.polling.outcome import (
     Answer,
     apply_answer,
     count_unrecorded,
     needs_a_move,
     wait_before_look,
 )
+from generations.polling.pool import GROUP, MOST_IN_TROUBLE, Askers, Question, Told
+from generations.polling.render_times import Expectation, Kind, expectations_of_site
 from generations.vendors.aivideoapi.wire import TaskReport
 from generations.vendors.base import ProviderError, ProviderRefused, ProviderUnclear
 

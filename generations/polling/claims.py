@@ -26,9 +26,9 @@ from django.db.models import (
 )
 from django.db.models.functions import RowNumber
 
-from generations.expectations import Kind
 from generations.lifecycle import State
 from generations.models import Generation
+from generations.polling.render_times import Kind
 
 # Longer than any question lasts, its wait for a thread included.
 CLAIM = timedelta(seconds=60)

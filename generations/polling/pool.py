@@ -14,7 +14,7 @@ from datetime import datetime
 
 import structlog
 
-from generations.services.poll_rows import Due
+from generations.polling.claims import Due
 from generations.vendors.aivideoapi.client import ProviderClient
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from generations.vendors.base import ProviderError, ProviderUnclear

@@ -7,7 +7,7 @@ import structlog
 from django.core.cache import cache
 
 from generations.models import ProviderKey
-from generations.pacing import Pace
+from generations.polling.congestion import Pace
 from generations.provider_keys.service import client_for
 from generations.vendors.aivideoapi.client import ProviderClient
 from generations.vendors.base import ProviderError
