@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from billing.ledger import release_hold, settle_hold
-from generations.lanes import anything_due
+from generations.dispatch.fair_queue import anything_due
 from generations.lifecycle import HOLDS_A_PLACE, TERMINAL, Money, State, check_move
 from generations.models import Generation, GenerationEvent
 from generations.notifications.generation_events import notify_ended

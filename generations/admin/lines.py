@@ -13,9 +13,9 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.admin.acting import actor_of
+from generations.dispatch.queue_position import places_of
 from generations.models import Generation, Priority
 from generations.ordering.priorities import WAITING, change_priority
-from generations.places import places_of
 from platform_site.admin.services import tell, tell_all
 from platform_site.admin.shown import EMPTY
 from platform_site.admin.typed import action, display

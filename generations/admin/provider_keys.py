@@ -21,7 +21,7 @@ from unfold.widgets import (
 from accounts.admin.acting import actor_of
 from accounts.selectors import membership_of
 from billing.selectors import limits_of
-from generations.lanes import in_flight, queued_with
+from generations.dispatch.fair_queue import in_flight, queued_with
 from generations.models import ProviderKey
 from generations.provider_keys.service import (
     delete_provider_key,

@@ -18,12 +18,12 @@ from accounts.admin.acting import actor_of
 from accounts.people.names import name_of
 from generations.admin.choosing import ReasonForm
 from generations.admin.corrections import CorrectionButtons
+from generations.dispatch.cancel import WAITING, cancel
 from generations.lifecycle import IN_FLIGHT, ReviewReason, State
 from generations.models import Generation
 from generations.review.adopt import lacks_id
 from generations.review.decide import decide_review, look_now
 from generations.review.evidence import Review, reviews_of
-from generations.services.cancelling import WAITING, cancel
 from platform_site.admin.services import ConfirmForm, tell, tell_all
 from platform_site.admin.shown import EMPTY, badge, clean, roomy, table, to_the_second
 from platform_site.admin.typed import ActionVariant, action, display

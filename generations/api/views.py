@@ -15,13 +15,13 @@ from billing.selectors import books_of
 from generations.api.authentication import Caller, caller_of
 from generations.api.negotiation import AlwaysJson
 from generations.approvals.service import approve, deny
+from generations.dispatch.cancel import cancel_generation
 from generations.errors import TaskNotFound
 from generations.models import Generation
 from generations.ordering.request import is_clean, validate_request
 from generations.ordering.submit import submit_generation
 from generations.receipts import receipt_of
 from generations.selectors import generation_for
-from generations.services.cancelling import cancel_generation
 from generations.task_object import task_object, upload_url
 from generations.uploads.service import refuse_long_body, store_upload
 from platform_site.errors import InvalidRequest

@@ -6,6 +6,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts.roles import Permission
+from generations.dispatch.cancel import cancel_generation, cancel_waiting
 from generations.lifecycle import State
 from generations.models import Generation
 from generations.portal.access import (
@@ -16,7 +17,6 @@ from generations.portal.access import (
     tell,
 )
 from generations.portal.library import active_jobs, ended_among
-from generations.services.cancelling import cancel_generation, cancel_waiting
 
 
 @require_POST

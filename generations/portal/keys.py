@@ -15,7 +15,7 @@ from accounts.roles import Permission, role_allows
 from accounts.selectors import api_keys_for, require
 from billing.selectors import LimitUse, limits_of
 from billing.services.api_keys import issue_api_key
-from generations.lanes import in_flight, queued_with
+from generations.dispatch.fair_queue import in_flight, queued_with
 from generations.models import ProviderKey
 from generations.portal.access import MemberRequest, actor_of, member_required
 from generations.portal.drifts import Meter, drift_for, meters_for

@@ -7,14 +7,14 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from accounts.models import Membership, Team
+from generations.dispatch.cancel import WAITING
+from generations.dispatch.queue_position import Place, places_of
 from generations.lifecycle import TERMINAL, State
 from generations.models import Film, Generation
-from generations.places import Place, places_of
 from generations.polling.render_times import Expectation, Kind, expectations_of, kind_of
 from generations.portal.wishes import name_askers
 from generations.portal.words import Status, status_of
 from generations.selectors import generation_for, generations_of
-from generations.services.cancelling import WAITING
 
 PAGE = 24
 MOST_ACTIVE = 50

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from accounts.models import Membership
 from accounts.people.names import name_of, names_of
+from generations.dispatch.cancel import WAITING, may_cancel
 from generations.lifecycle import IN_FLIGHT, State
 from generations.models import Generation
-from generations.services.cancelling import WAITING, may_cancel
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from accounts.people.names import names_of
+from generations.dispatch.queue_position import Place
 from generations.lifecycle import ReviewReason, State
 from generations.models import Film, Generation, GenerationEvent, Priority, ProviderKey
-from generations.places import Place
 
 _MODERATION = re.compile("sensitive|prohibited", re.IGNORECASE)
 

@@ -18,6 +18,8 @@ from accounts.models import Notice
 from accounts.webhooks.worker import call_courier
 from generations.approvals.service import expire_approvals
 from generations.archive.alarms import raise_alarms
+from generations.dispatch.claim import refill_sends
+from generations.dispatch.send import doubt_stale_submits
 from generations.limits.alerts import raise_spend_alerts
 from generations.models import CallbackReceipt, Film, ProviderKey
 from generations.polling.claims import is_behind
@@ -34,8 +36,6 @@ from generations.queue import (
 )
 from generations.reconciliation.sampling import sample_due
 from generations.review.decide import tell_long_reviews
-from generations.services.dispatching import refill_sends
-from generations.services.sending import doubt_stale_submits
 from platform_site.clusters.heartbeats import record_beat
 from platform_site.clusters.leases import acquire, is_free, release
 from platform_site.clusters.queues import MAIN_QUEUE

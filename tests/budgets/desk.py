@@ -7,11 +7,11 @@ from typing import Any
 
 from accounts.models import ApiKey, Membership, Project, Team
 from billing.models import SpendLimit
+from generations.dispatch.send import record_acceptance
 from generations.limits.service import Target, cap, cap_as
 from generations.models import Generation, ProviderKey
 from generations.ordering.submit import Order, submit_generation
 from generations.polling.outcome import Answer, apply_answer
-from generations.services.sending import record_acceptance
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from tests.factories import ACTOR, make_request
 from tests.support.submits import claim

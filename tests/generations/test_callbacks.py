@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from accounts.models import Membership, Team
 from generations.callbacks.service import MAX_RECEIPTS, check_callback
+from generations.dispatch.send import STALE_AFTER, doubt_stale_submits
 from generations.lifecycle import ReviewReason, State
 from generations.models import CallbackReceipt, Film, Generation, ProviderKey
-from generations.services.sending import STALE_AFTER, doubt_stale_submits
 from generations.services.sweep import enqueue_due_steps
 from tests.factories import make_generation, make_provider_key
 from tests.support.races import race

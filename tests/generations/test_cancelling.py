@@ -13,16 +13,16 @@ from billing.models import Transfer
 from billing.selectors import Books, books_of
 from generations.approvals.service import approve, deny, set_threshold
 from generations.audit import audit
-from generations.lifecycle import State
-from generations.models import Approval, Film, Generation, ProviderKey
-from generations.review.corrections import release_doubt
-from generations.services.cancelling import (
+from generations.dispatch.cancel import (
     cancel,
     cancel_generation,
     cancel_if_wished,
     cancel_waiting,
 )
-from generations.services.sending import doubt, record_acceptance
+from generations.dispatch.send import doubt, record_acceptance
+from generations.lifecycle import State
+from generations.models import Approval, Film, Generation, ProviderKey
+from generations.review.corrections import release_doubt
 from generations.transitions import move
 from platform_site.errors import Conflict, PermissionDenied
 from tests.factories import ACTOR, make_generation, make_member

@@ -8,12 +8,19 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Membership
+from generations.dispatch.claim import claim_next
+from generations.dispatch.queue_position import (
+    Line,
+    Place,
+    Queue,
+    jobs_before,
+    places_of,
+    seconds_to_start,
+)
 from generations.lifecycle import State
 from generations.models import Generation, Priority, ProviderKey
-from generations.places import Line, Place, Queue, jobs_before, places_of, seconds_to_start
 from generations.polling.render_times import Expectation
 from generations.provider_keys.service import pause_provider_key, set_key_pace
-from generations.services.dispatching import claim_next
 from tests.factories import ACTOR, make_generation
 from tests.support.crowds import make_crowd
 

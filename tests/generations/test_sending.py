@@ -15,17 +15,17 @@ from accounts.models import Membership, Team
 from billing.models import Rate, Transfer
 from billing.selectors import books_of
 from generations.audit import audit
-from generations.lifecycle import Money, ReviewReason, State
-from generations.models import Generation, ProviderKey
-from generations.provider_keys.service import delete_provider_key, probe_provider_key
-from generations.review.corrections import release_doubt
-from generations.services.dispatching import claim_next, send_next
-from generations.services.sending import (
+from generations.dispatch.claim import claim_next, send_next
+from generations.dispatch.send import (
     POST_WITHIN,
     STALE_AFTER,
     doubt_stale_submits,
     post_generation,
 )
+from generations.lifecycle import Money, ReviewReason, State
+from generations.models import Generation, ProviderKey
+from generations.provider_keys.service import delete_provider_key, probe_provider_key
+from generations.review.corrections import release_doubt
 from generations.services.sweep import enqueue_due_steps
 from generations.transitions import end_generation
 from platform_site.secrets.cipher import generate_key

@@ -11,8 +11,10 @@ from django.utils import timezone
 
 from accounts.models import Membership
 from accounts.roles import Role
-from generations import lanes
-from generations.lanes import next_turns
+from generations.dispatch import fair_queue as lanes
+from generations.dispatch.claim import claim_next, refill_sends, send_next
+from generations.dispatch.fair_queue import next_turns
+from generations.dispatch.send import post_generation
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation, Priority, ProviderKey
 from generations.ordering.submit import Order, submit_batch
@@ -23,8 +25,6 @@ from generations.provider_keys.service import (
     set_key_pace,
 )
 from generations.queue import SENDS_WAITING
-from generations.services.dispatching import claim_next, refill_sends, send_next
-from generations.services.sending import post_generation
 from generations.services.sweep import enqueue_due_steps
 from generations.transitions import end_generation, move
 from tests.factories import (

@@ -49,6 +49,7 @@ from generations.archive.frames import last_frame_as_upload
 from generations.archive.keep import keep_again
 from generations.archive.library import set_favourite
 from generations.archive.retention import clear_retention, set_retention
+from generations.dispatch.cancel import cancel, cancel_generation, cancel_waiting
 from generations.limits.budgets import ask_above, set_budget
 from generations.limits.service import cap
 from generations.models import Approval
@@ -66,7 +67,6 @@ from generations.reconciliation.discrepancies import accept_drift
 from generations.review.adopt import adopt_found_id
 from generations.review.corrections import adjust, release_doubt, settle_doubt
 from generations.review.decide import decide_review, look_now
-from generations.services.cancelling import cancel, cancel_generation, cancel_waiting
 from generations.services.webhooks import post_again, post_test
 from tests.factories import make_request, team_subject
 from tests.support.belongings import Belongings
@@ -327,7 +327,7 @@ STEPS = {
     "generations.transitions.end_generation",
     "generations.transitions.move",
     "generations.transitions.remark",
-    "generations.services.sending.doubt",
+    "generations.dispatch.send.doubt",
     "billing.services.api_keys.issue_api_key",
     "generations.limits.service.cap_as",
     "generations.limits.service.cap_own",

@@ -11,11 +11,11 @@ from django.utils.module_loading import import_string
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
+from generations.dispatch.claim import send_next
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
 from generations.polling.claims import Due, claim_rows, due_rows
 from generations.polling.loop import Poller
-from generations.services.dispatching import send_next
 
 
 def queued() -> list[tuple[str, tuple[Any, ...]]]:

@@ -5,9 +5,9 @@ from datetime import datetime
 from django.utils import timezone
 
 from accounts.actor import system_actor
+from generations.dispatch.send import post_generation
 from generations.lifecycle import State
 from generations.models import Generation
-from generations.services.sending import post_generation
 from generations.transitions import move
 
 

@@ -11,11 +11,11 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.actor import member_actor
 from accounts.models import Membership
 from billing.selectors import books_of
+from generations.dispatch.cancel import cancel
 from generations.lifecycle import ReviewReason, State
 from generations.models import Generation
 from generations.polling.outcome import complete
 from generations.review.corrections import settle_doubt
-from generations.services.cancelling import cancel
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from tests.factories import ACTOR, make_generation
 from tests.generations.portal.conftest import SignIn

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.actor import Actor, system_actor
+from generations.dispatch.cancel import cancel_if_wished
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation, ProviderKey
 from generations.polling.outcome import first_poll_at
@@ -25,7 +26,6 @@ from generations.provider_keys.service import (
 from generations.queue import enqueue_check_callback
 from generations.reconciliation.sampling import SOON, sample_by
 from generations.review.adopt import adopt_upstream
-from generations.services.cancelling import cancel_if_wished
 from generations.transitions import end_generation, move
 from generations.vendors.aivideoapi.client import SUBMIT_SECONDS
 from generations.vendors.base import ProviderRefused, ProviderUnavailable, ProviderUnclear

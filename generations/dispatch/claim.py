@@ -1,9 +1,9 @@
 """Decide which queued generation goes out next, and let the queue decide how many at once.
 
 The queue carries no generations, only "send the next one": whoever runs that claims the job whose
-turn it is by then (`generations.lanes`). So one person's five hundred jobs are five hundred rows
-and a few steps, and nobody waits behind them. A step that is lost strands nothing: others send its
-job, and the sweep adds steps while there is anything to send.
+turn it is by then (`generations.dispatch.fair_queue`). So one person's five hundred jobs are five
+hundred rows and a few steps, and nobody waits behind them. A step that is lost strands nothing:
+others send its job, and the sweep adds steps while there is anything to send.
 """
 
 from datetime import datetime
@@ -14,12 +14,12 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.actor import system_actor
-from generations.lanes import Turn, anything_due, in_flight, next_turns
+from generations.dispatch.fair_queue import Turn, anything_due, in_flight, next_turns
+from generations.dispatch.send import post_generation
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey, SendingTurn
 from generations.provider_keys.send_rate import next_send_at
 from generations.queue import SENDS_WAITING, enqueue_send
-from generations.services.sending import post_generation
 from generations.transitions import move
 from platform_site.clusters.queues import MAIN_QUEUE, settings_of
 from platform_site.clusters.slots import seat
