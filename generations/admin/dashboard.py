@@ -13,10 +13,10 @@ from django.utils import timezone
 from accounts.models import WebhookDelivery
 from billing.models import Account
 from billing.overview import books_of_all, spent_by_day, wallets_below_mark
-from generations import overview
 from generations.lifecycle import State
 from generations.models import Approval, Drift, Film, Generation, ProviderKey
 from generations.reconciliation.reads import open_drifts
+from generations.reports import overview
 from platform_site.admin.shown import address, clean, link_to, link_to_reference, seconds_ago
 
 Row = TypeVar("Row", bound=Model)

@@ -20,7 +20,7 @@ from generations.errors import TaskNotFound
 from generations.models import Generation
 from generations.ordering.request import is_clean, validate_request
 from generations.ordering.submit import submit_generation
-from generations.receipts import receipt_of
+from generations.reports.receipt import receipt_of
 from generations.selectors import generation_for
 from generations.task_object import task_object, upload_url
 from generations.uploads.service import refuse_long_body, store_upload

@@ -11,8 +11,8 @@ from accounts.roles import Permission
 from generations.portal.access import MemberRequest, member_required
 from generations.portal.charts import chart_of
 from generations.portal.report_forms import ReportForm, sees_team
-from generations.report_csv import csv_lines
-from generations.reports import Filters, forecast_of, report_of
+from generations.reports.csv import csv_lines
+from generations.reports.spending import Filters, forecast_of, report_of
 
 _TABLES = (
     ("member", "Person", "person", ""),

@@ -24,9 +24,9 @@ from accounts.webhooks.outbox import put_event
 from billing.models import Account, SpendLimit, SpendWindow
 from billing.selectors import books_of
 from generations.approvals.service import set_threshold
-from generations.audit import audit
 from generations.lifecycle import State
 from generations.models import Approval, ApprovalThreshold, Generation, ProviderKey
+from generations.reports.audit import audit
 from tests.admin.conftest import make_drift
 from tests.admin.steps import assert_recorded, button, errors_of, management
 from tests.admin.test_admin_corrections import press

@@ -10,9 +10,9 @@ from django.test import Client
 from accounts.models import AuditEvent, Membership, User
 from billing.models import Transfer
 from billing.selectors import books_of
-from generations.audit import audit
 from generations.lifecycle import State
 from generations.models import Drift, Generation, ProviderKey
+from generations.reports.audit import audit
 from tests.admin.conftest import make_drift
 from tests.admin.steps import assert_recorded, button
 from tests.admin.test_admin_pages import path_of

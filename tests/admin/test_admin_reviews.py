@@ -11,9 +11,9 @@ from django.urls import reverse
 from accounts.models import AuditEvent, Membership, User
 from billing.models import Transfer
 from billing.selectors import books_of
-from generations.audit import audit
 from generations.lifecycle import ReviewReason, State
 from generations.models import Generation
+from generations.reports.audit import audit
 from tests.admin.steps import assert_recorded, button
 from tests.admin.test_admin_pages import path_of
 from tests.factories import make_generation

@@ -11,9 +11,9 @@ from django.db import connection
 
 from accounts.models import Membership, Team
 from billing.models import Account, Hold, HoldWindow, SpendWindow, Transfer
-from generations.audit import audit
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
+from generations.reports.audit import audit
 from tests.factories import make_generation, make_hold, make_limit, make_team, team_subject
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]

@@ -6,8 +6,8 @@ import pytest
 import time_machine
 
 from accounts.models import Membership, Project, Team
-from generations.audit import audit
 from generations.models import ProviderKey
+from generations.reports.audit import audit
 from tests.budgets.desk import NOON, Desk
 from tests.factories import make_api_key
 

@@ -14,9 +14,9 @@ from billing.errors import InsufficientCredits, SpendLimitExceeded
 from billing.models import Hold, Rate, Transfer
 from billing.selectors import Books, books_of
 from generations.approvals.service import LIFE, approve, deny, expire_approvals, set_threshold
-from generations.audit import audit
 from generations.lifecycle import State
 from generations.models import Approval, ApprovalThreshold, Generation
+from generations.reports.audit import audit
 from generations.services.sweep import enqueue_due_steps
 from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
 from tests.budgets.desk import Desk, fresh

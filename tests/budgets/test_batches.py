@@ -10,10 +10,10 @@ from billing.errors import InsufficientCredits, NoRate, SpendLimitExceeded
 from billing.models import Hold, Rate, SpendWindow, Transfer
 from billing.selectors import Books, books_of
 from generations.approvals.service import set_threshold
-from generations.audit import audit
 from generations.errors import IdempotencyConflict
 from generations.models import Approval, Generation
 from generations.ordering.submit import Order, submit_batch
+from generations.reports.audit import audit
 from tests.budgets.desk import Desk
 from tests.factories import ACTOR, fund, make_request
 from tests.support.races import race

@@ -15,13 +15,13 @@ from billing.errors import InsufficientCredits, SpendLimitExceeded
 from billing.models import Hold, SpendLimit, Transfer
 from billing.selectors import books_of, use_of
 from generations.approvals.service import approve, set_threshold
-from generations.audit import audit
 from generations.callbacks.service import receive_callback
 from generations.lifecycle import TERMINAL
 from generations.limits.service import cap
 from generations.models import CallbackReceipt, Film, Generation
 from generations.ordering.submit import Order, submit_batch, submit_generation
 from generations.polling.outcome import Answer, apply_answer
+from generations.reports.audit import audit
 from generations.review.corrections import release_doubt
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.errors import Conflict

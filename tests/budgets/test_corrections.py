@@ -12,12 +12,12 @@ from accounts.models import AuditEvent, Membership
 from billing.errors import InsufficientCredits, LedgerConflict
 from billing.models import Account, Hold, Transfer
 from billing.selectors import Books, books_of
-from generations.audit import audit
 from generations.dispatch.send import doubt
 from generations.lifecycle import State
 from generations.models import Film, Generation, ProviderKey
 from generations.polling.outcome import Answer, apply_answer
 from generations.provider_keys.service import delete_provider_key, wipe_sealed_keys
+from generations.reports.audit import audit
 from generations.review.corrections import WATCH, adjust, release_doubt, settle_doubt
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.errors import Conflict, InvalidRequest

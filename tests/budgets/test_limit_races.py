@@ -11,9 +11,9 @@ import pytest
 from billing.errors import SpendLimitExceeded
 from billing.models import SpendLimit, SpendWindow
 from billing.selectors import use_of
-from generations.audit import audit
 from generations.limits.service import cap
 from generations.models import Generation
+from generations.reports.audit import audit
 from generations.review.corrections import adjust
 from generations.vendors.aivideoapi.wire import TaskStatus
 from platform_site.errors import Conflict

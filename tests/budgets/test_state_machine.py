@@ -30,13 +30,13 @@ from billing.models import Rate, SpendLimit, Transfer
 from billing.selectors import Books, books_of, use_of
 from billing.windows import Window
 from generations.approvals.service import approve, deny, expire_approvals, set_threshold
-from generations.audit import audit
 from generations.dispatch.send import doubt, record_acceptance
 from generations.lifecycle import TERMINAL, Money, State
 from generations.limits.service import Target, cap, cap_as
 from generations.models import Generation, GenerationEvent
 from generations.ordering.submit import Order, submit_batch
 from generations.polling.outcome import Answer, apply_answer
+from generations.reports.audit import audit
 from generations.review.adopt import adopt_upstream
 from generations.review.corrections import adjust, release_doubt, settle_doubt
 from generations.transitions import end_generation

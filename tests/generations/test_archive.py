@@ -22,10 +22,10 @@ from generations.archive.retention import (
     set_retention,
 )
 from generations.archive.store import delete_unused_files, film_storage
-from generations.audit import audit
 from generations.lifecycle import State
 from generations.models import Film, Generation, RetentionRule, StoredFile
 from generations.provider_keys.service import delete_provider_key
+from generations.reports.audit import audit
 from generations.services.housekeeping import clean_up
 from generations.task_object import task_object
 from platform_site.errors import Conflict, InvalidRequest

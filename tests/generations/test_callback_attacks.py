@@ -14,11 +14,11 @@ from pytest_django import Settings
 from accounts.models import Membership
 from billing.models import Transfer
 from billing.selectors import books_of
-from generations.audit import audit
 from generations.callbacks.service import MAX_RECEIPTS, check_callback
 from generations.lifecycle import State
 from generations.models import Film, Generation, ProviderKey
 from generations.provider_keys.service import delete_provider_key, wipe_sealed_keys
+from generations.reports.audit import audit
 from generations.review.corrections import WATCH, release_doubt, settle_doubt
 from generations.services.sweep import enqueue_due_steps
 from tests.factories import ACTOR, make_generation

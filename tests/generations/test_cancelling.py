@@ -12,7 +12,6 @@ from accounts.roles import Role
 from billing.models import Transfer
 from billing.selectors import Books, books_of
 from generations.approvals.service import approve, deny, set_threshold
-from generations.audit import audit
 from generations.dispatch.cancel import (
     cancel,
     cancel_generation,
@@ -22,6 +21,7 @@ from generations.dispatch.cancel import (
 from generations.dispatch.send import doubt, record_acceptance
 from generations.lifecycle import State
 from generations.models import Approval, Film, Generation, ProviderKey
+from generations.reports.audit import audit
 from generations.review.corrections import release_doubt
 from generations.transitions import move
 from platform_site.errors import Conflict, PermissionDenied

@@ -26,9 +26,9 @@ from generations.archive.alarms import raise_alarms
 from generations.archive.inspect import UnplayableFilm, inspect_film
 from generations.archive.keep import GONE_TIMES, keep_film
 from generations.archive.store import film_storage
-from generations.audit import audit
 from generations.lifecycle import State
 from generations.models import Film, Generation
+from generations.reports.audit import audit
 from generations.services.sweep import enqueue_due_steps
 from generations.task_object import task_object
 from tests.support.films import film_bytes

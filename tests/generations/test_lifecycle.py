@@ -10,7 +10,6 @@ from django.utils import timezone
 from accounts.models import Membership, Team
 from billing.models import Transfer
 from billing.selectors import books_of
-from generations.audit import audit
 from generations.lifecycle import (
     API_STATUS,
     IN_FLIGHT,
@@ -24,6 +23,7 @@ from generations.lifecycle import (
 )
 from generations.models import Generation, GenerationEvent
 from generations.ordering.submit import submit_generation
+from generations.reports.audit import audit
 from generations.task_object import task_object
 from generations.transitions import end_generation, move
 from tests.factories import ACTOR, make_generation, make_request

@@ -13,11 +13,11 @@ from pytest_django import Settings
 from accounts.models import Membership
 from billing.models import Transfer
 from billing.selectors import books_of
-from generations.audit import audit
 from generations.lifecycle import ReviewReason, State
 from generations.models import Film, Generation, GenerationEvent, ProviderKey, VideoModel
 from generations.polling.outcome import DEADLINE, complete
 from generations.provider_keys.service import delete_provider_key
+from generations.reports.audit import audit
 from generations.review.corrections import settle_doubt
 from generations.services.housekeeping import clean_up
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus

@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Membership, Project, Team
 from generations.lifecycle import State
-from generations.report_csv import HEADER, csv_lines, safe_cell
-from generations.reports import Filters, report_of
+from generations.reports.csv import HEADER, csv_lines, safe_cell
+from generations.reports.spending import Filters, report_of
 from generations.review.corrections import adjust
 from tests.factories import ACTOR, make_api_key, make_generation
 
@@ -100,7 +100,7 @@ def test_names_are_asked_for_a_chunk_and_not_a_row(
     for day in range(4):
         for member in (alice, bob):
             make_generation(member, State.COMPLETED, now=NOON + timedelta(days=day))
-    monkeypatch.setattr("generations.reports._CHUNK", 3)
+    monkeypatch.setattr("generations.reports.spending._CHUNK", 3)
     with CaptureQueriesContext(connection) as queries:
         assert len(read(march(alice.team))) == 8
     assert len(queries) <= 3  # the figures, teams, people: each name once

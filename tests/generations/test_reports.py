@@ -16,10 +16,10 @@ from accounts.roles import Role
 from billing.models import Account, Transfer
 from billing.selectors import books_of
 from generations.archive.library import note_download, set_favourite
-from generations.audit import audit
 from generations.lifecycle import Money, State
 from generations.models import Film, Generation, ProviderKey
-from generations.reports import (
+from generations.reports.audit import audit
+from generations.reports.spending import (
     DIMENSIONS,
     MAX_DAYS,
     Figures,

@@ -13,12 +13,12 @@ from django.utils import timezone
 from accounts.models import AuditEvent, Membership, Notice, Team, WebhookDelivery, WebhookEndpoint
 from billing.models import Transfer
 from billing.selectors import books_of
-from generations.audit import audit
 from generations.errors import VendorNotHeard
 from generations.lifecycle import ReviewReason, State
 from generations.models import Film, Generation, ProviderKey
 from generations.polling.outcome import DEADLINE
 from generations.reconciliation.sampling import SOON
+from generations.reports.audit import audit
 from generations.review.adopt import adopt_found_id
 from generations.review.advice import Deed
 from generations.review.corrections import release_doubt, settle_doubt

@@ -14,7 +14,6 @@ from pytest_django import Settings
 from accounts.models import Membership, Team
 from billing.models import Rate, Transfer
 from billing.selectors import books_of
-from generations.audit import audit
 from generations.dispatch.claim import claim_next, send_next
 from generations.dispatch.send import (
     POST_WITHIN,
@@ -25,6 +24,7 @@ from generations.dispatch.send import (
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation, ProviderKey
 from generations.provider_keys.service import delete_provider_key, probe_provider_key
+from generations.reports.audit import audit
 from generations.review.corrections import release_doubt
 from generations.services.sweep import enqueue_due_steps
 from generations.transitions import end_generation

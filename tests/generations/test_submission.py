@@ -13,7 +13,6 @@ from billing.errors import InsufficientCredits, NoRate, SpendLimitExceeded
 from billing.models import Hold, Rate, SpendWindow
 from billing.selectors import books_of
 from billing.subjects import Subject
-from generations.audit import audit
 from generations.errors import IdempotencyConflict, NoProviderKey
 from generations.limits.subjects import (
     api_key_subject,
@@ -25,6 +24,7 @@ from generations.limits.subjects import (
 from generations.models import Generation, ProviderKey
 from generations.ordering.alternatives import credits_left
 from generations.ordering.submit import submit_generation
+from generations.reports.audit import audit
 from platform_site.errors import PermissionDenied
 from tests.factories import (
     ACTOR,

@@ -13,11 +13,11 @@ from django.utils import timezone
 
 from accounts.models import Membership, Notice
 from billing.selectors import books_of
-from generations.audit import audit
 from generations.errors import VendorNotHeard
 from generations.lifecycle import ReviewReason, State
 from generations.models import Generation, ProviderKey
 from generations.provider_keys.service import probe_provider_key
+from generations.reports.audit import audit
 from generations.review.adopt import adopt_found_id
 from generations.services.sweep import enqueue_due_steps
 from platform_site.errors import InvalidRequest

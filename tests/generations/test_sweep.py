@@ -15,7 +15,6 @@ from django_q.models import Failure, Schedule
 from accounts.models import Membership, Team, WebhookDelivery
 from accounts.notices.service import post_notice
 from billing.services.alerts import set_low_mark
-from generations.audit import audit
 from generations.lifecycle import State
 from generations.models import (
     CallbackReceipt,
@@ -30,6 +29,7 @@ from generations.polling.loop import Poller
 from generations.polling.pool import QUICK_ASKERS
 from generations.provider_keys.service import pause_provider_key
 from generations.queue import ENQUEUE_AGAIN, FILMS_WAITING, SENDS_WAITING
+from generations.reports.audit import audit
 from generations.services.housekeeping import clean_up
 from generations.services.schedules import ensure_schedules
 from generations.services.sweep import (

@@ -9,13 +9,13 @@ from django.utils import timezone
 from accounts.models import Membership
 from billing.models import Transfer
 from billing.selectors import books_of
-from generations.audit import audit
 from generations.callbacks.service import check_callback
 from generations.dispatch.send import STALE_AFTER, doubt_stale_submits
 from generations.lifecycle import ReviewReason, State
 from generations.models import Film, Generation
 from generations.polling.outcome import DEADLINE
 from generations.portal.words import status_of
+from generations.reports.audit import audit
 from generations.review.advice import Deed
 from generations.review.corrections import WATCH, settle_doubt
 from generations.review.evidence import reviews_of

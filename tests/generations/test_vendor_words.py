@@ -12,9 +12,9 @@ from django.utils import timezone
 from accounts.models import Membership
 from billing.selectors import books_of
 from generations.archive.keep import keep_again
-from generations.audit import audit
 from generations.lifecycle import State
 from generations.models import Film, Generation
+from generations.reports.audit import audit
 from generations.task_object import task_object
 from tests.factories import ACTOR
 from tests.support.films import film_bytes

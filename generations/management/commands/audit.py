@@ -10,7 +10,7 @@ from django.db import transaction
 
 from accounts.models import Team
 from billing.selectors import books_of
-from generations.audit import audit
+from generations.reports.audit import audit
 
 
 class Command(BaseCommand):

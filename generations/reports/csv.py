@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator
 from dataclasses import astuple, fields
 
-from generations.reports import DIMENSIONS, Figures, Filters, cells_of
+from generations.reports.spending import DIMENSIONS, Figures, Filters, cells_of
 
 HEADER = ["day", *DIMENSIONS, *(one.name for one in fields(Figures))]
 # A spreadsheet takes a cell that starts like this for a formula (OWASP, CSV Injection), some also
