@@ -10,12 +10,12 @@ from generations.approvals.mail import ask_managers
 from generations.archive.keep import keep_film
 from generations.callbacks.service import check_callback as check_callback_receipt
 from generations.dispatch.claim import send_next
+from generations.ops.clean_up import clean_up as clear_away
+from generations.ops.sweep import run_sweep
 from generations.provider_keys.service import probe_provider_key
 from generations.queue import hand_back
 from generations.reconciliation.sampling import sample_meter
 from generations.services.announcing import mail_notice
-from generations.services.housekeeping import clean_up as clear_away
-from generations.services.sweep import run_sweep
 from platform_site.clusters.shutdown import is_stopping
 
 Ids = ParamSpec("Ids")

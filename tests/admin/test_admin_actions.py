@@ -16,10 +16,10 @@ from accounts.selectors import membership_of
 from billing.models import SpendLimit, Transfer
 from billing.selectors import books_of
 from generations.models import Generation, ProviderKey
+from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys import vault
 from generations.provider_keys.service import pause_provider_key
 from generations.reports.audit import audit
-from generations.services.sweep import enqueue_due_steps
 from tests.admin.conftest import World
 from tests.admin.steps import assert_recorded, button, errors_of, management
 from tests.admin.test_admin_pages import path_of

@@ -19,8 +19,8 @@ from django.utils import timezone
 from accounts.models import Membership
 from generations.lifecycle import State
 from generations.models import CallbackReceipt, Generation
+from generations.ops.sweep import run_sweep
 from generations.polling.render_times import expectations_of_site, kind_of
-from generations.services.sweep import run_sweep
 from tests.bench.bench_site import jobs_in_flight, make_site
 from tests.factories import make_generation
 from tests.support.web import WebServer, running_web_server

@@ -13,11 +13,11 @@ from typing import Any
 import httpx
 from django.utils import timezone
 
+from generations.ops.sweep import POLL_PAUSE
 from generations.polling.claims import is_anything_due
 from generations.polling.loop import Poller
 from generations.polling.pool import QUICK_ASKERS
 from generations.provider_keys.vault import reveal
-from generations.services.sweep import POLL_PAUSE
 from tests.bench.bench_site import jobs_in_flight, make_due, make_site
 
 JOBS = 1000

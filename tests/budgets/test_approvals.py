@@ -16,8 +16,8 @@ from billing.selectors import Books, books_of
 from generations.approvals.service import LIFE, approve, deny, expire_approvals, set_threshold
 from generations.lifecycle import State
 from generations.models import Approval, ApprovalThreshold, Generation
+from generations.ops.sweep import enqueue_due_steps
 from generations.reports.audit import audit
-from generations.services.sweep import enqueue_due_steps
 from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
 from tests.budgets.desk import Desk, fresh
 from tests.factories import ACTOR, make_api_key, make_generation, make_member

@@ -23,8 +23,8 @@ from generations.limits.alerts import raise_spend_alerts
 from generations.limits.service import cap, cap_as
 from generations.limits.subjects import member_subject
 from generations.models import ProviderKey
+from generations.ops.sweep import enqueue_due_steps, run_sweep
 from generations.services.announcing import mail_notice
-from generations.services.sweep import enqueue_due_steps, run_sweep
 from generations.transitions import end_generation
 from tests.factories import (
     ACTOR,

@@ -24,9 +24,9 @@ from generations.archive.retention import (
 from generations.archive.store import delete_unused_files, film_storage
 from generations.lifecycle import State
 from generations.models import Film, Generation, RetentionRule, StoredFile
+from generations.ops.clean_up import clean_up
 from generations.provider_keys.service import delete_provider_key
 from generations.reports.audit import audit
-from generations.services.housekeeping import clean_up
 from generations.task_object import task_object
 from platform_site.errors import Conflict, InvalidRequest
 from platform_site.stores.settings import S3, stored_in

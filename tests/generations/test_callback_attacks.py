@@ -17,10 +17,10 @@ from billing.selectors import books_of
 from generations.callbacks.service import MAX_RECEIPTS, check_callback
 from generations.lifecycle import State
 from generations.models import Film, Generation, ProviderKey
+from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys.service import delete_provider_key, wipe_sealed_keys
 from generations.reports.audit import audit
 from generations.review.corrections import WATCH, release_doubt, settle_doubt
-from generations.services.sweep import enqueue_due_steps
 from tests.factories import ACTOR, make_generation
 from tests.support.films import film_bytes
 from tests.support.races import race

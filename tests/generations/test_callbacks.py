@@ -15,7 +15,7 @@ from generations.callbacks.service import MAX_RECEIPTS, check_callback
 from generations.dispatch.send import STALE_AFTER, doubt_stale_submits
 from generations.lifecycle import ReviewReason, State
 from generations.models import CallbackReceipt, Film, Generation, ProviderKey
-from generations.services.sweep import enqueue_due_steps
+from generations.ops.sweep import enqueue_due_steps
 from tests.factories import make_generation, make_provider_key
 from tests.support.races import race
 from tests.support.steps import empty_queue, make_due, poll_due, queued, run_queue, send_now

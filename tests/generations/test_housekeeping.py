@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Success, Task
 
-from generations.services.housekeeping import clean_up
+from generations.ops.clean_up import clean_up
 from platform_site.clusters.broker import UNREADABLE
 from platform_site.clusters.queues import FILM_QUEUE, MAIN_QUEUE
 from platform_site.models import Cluster

@@ -28,8 +28,8 @@ from generations.archive.keep import GONE_TIMES, keep_film
 from generations.archive.store import film_storage
 from generations.lifecycle import State
 from generations.models import Film, Generation
+from generations.ops.sweep import enqueue_due_steps
 from generations.reports.audit import audit
-from generations.services.sweep import enqueue_due_steps
 from generations.task_object import task_object
 from tests.support.films import film_bytes
 from tests.support.keeping import completed, kept, path_of, stored_files

@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import Membership
 from generations.lifecycle import State
 from generations.models import MeterSample, ProviderKey
+from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys.service import (
     delete_provider_key,
     pause_provider_key,
@@ -25,7 +26,6 @@ from generations.reconciliation.sampling import (
     sample_meter,
     take_sample,
 )
-from generations.services.sweep import enqueue_due_steps
 from tests.factories import ACTOR, make_generation
 from tests.support.meter import Clock, Meter
 from tests.support.steps import empty_queue, queued

@@ -15,11 +15,11 @@ from billing.models import Transfer
 from billing.selectors import books_of
 from generations.lifecycle import ReviewReason, State
 from generations.models import Film, Generation, GenerationEvent, ProviderKey, VideoModel
+from generations.ops.clean_up import clean_up
 from generations.polling.outcome import DEADLINE, complete
 from generations.provider_keys.service import delete_provider_key
 from generations.reports.audit import audit
 from generations.review.corrections import settle_doubt
-from generations.services.housekeeping import clean_up
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.secrets.cipher import generate_key
 from tests.factories import ACTOR, fund, make_generation, make_provider_key

@@ -11,6 +11,8 @@ from accounts.selectors import notices_for
 from billing.selectors import books_of
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
+from generations.ops.clean_up import clean_up
+from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys.service import (
     delete_provider_key,
     pause_provider_key,
@@ -19,8 +21,6 @@ from generations.provider_keys.service import (
     set_key_pace,
 )
 from generations.selectors import provider_key_for
-from generations.services.housekeeping import clean_up
-from generations.services.sweep import enqueue_due_steps
 from platform_site.errors import Conflict, InvalidRequest
 from tests.factories import ACTOR, make_generation, make_provider_key
 from tests.support.crowds import make_crowd

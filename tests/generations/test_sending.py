@@ -23,10 +23,10 @@ from generations.dispatch.send import (
 )
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation, ProviderKey
+from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys.service import delete_provider_key, probe_provider_key
 from generations.reports.audit import audit
 from generations.review.corrections import release_doubt
-from generations.services.sweep import enqueue_due_steps
 from generations.transitions import end_generation
 from platform_site.secrets.cipher import generate_key
 from tests.factories import ACTOR, make_generation

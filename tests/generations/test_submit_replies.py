@@ -16,10 +16,10 @@ from billing.selectors import books_of
 from generations.errors import VendorNotHeard
 from generations.lifecycle import ReviewReason, State
 from generations.models import Generation, ProviderKey
+from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys.service import probe_provider_key
 from generations.reports.audit import audit
 from generations.review.adopt import adopt_found_id
-from generations.services.sweep import enqueue_due_steps
 from platform_site.errors import InvalidRequest
 from tests.factories import ACTOR, make_generation
 from tests.support.steps import empty_queue, run_queue, send_now

@@ -24,21 +24,21 @@ from generations.models import (
     ProviderKey,
     Upload,
 )
-from generations.polling.claims import CLAIM, is_behind
-from generations.polling.loop import Poller
-from generations.polling.pool import QUICK_ASKERS
-from generations.provider_keys.service import pause_provider_key
-from generations.queue import ENQUEUE_AGAIN, FILMS_WAITING, SENDS_WAITING
-from generations.reports.audit import audit
-from generations.services.housekeeping import clean_up
-from generations.services.schedules import ensure_schedules
-from generations.services.sweep import (
+from generations.ops.clean_up import clean_up
+from generations.ops.schedules import ensure_schedules
+from generations.ops.sweep import (
     HELPERS,
     LEASE,
     LEASE_LIFE,
     enqueue_due_steps,
     run_sweep,
 )
+from generations.polling.claims import CLAIM, is_behind
+from generations.polling.loop import Poller
+from generations.polling.pool import QUICK_ASKERS
+from generations.provider_keys.service import pause_provider_key
+from generations.queue import ENQUEUE_AGAIN, FILMS_WAITING, SENDS_WAITING
+from generations.reports.audit import audit
 from platform_site.clusters.heartbeats import beat_age_seconds
 from platform_site.clusters.leases import acquire
 from platform_site.clusters.queues import MAIN_QUEUE
@@ -115,7 +115,7 @@ def test_a_fresh_worker_waits_for_the_lease_of_a_dead_one(vendor: Vendor) -> Non
 def test_a_sweep_that_lost_its_lease_ends_without_a_successor(
     alice: Membership, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("generations.services.sweep.RENEW_SECONDS", 0.1)
+    monkeypatch.setattr("generations.ops.sweep.RENEW_SECONDS", 0.1)
     task_id = working(alice, vendor).upstream_id
     empty_queue()
 
@@ -134,7 +134,7 @@ def test_a_sweep_that_lost_its_lease_ends_without_a_successor(
 def test_p27_the_next_sweep_starts_while_the_last_answers_hang(
     alice: Membership, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("generations.services.sweep.FINISH_SECONDS", 60.0)
+    monkeypatch.setattr("generations.ops.sweep.FINISH_SECONDS", 60.0)
     gate = vendor.gate()
     job = working(alice, vendor)
     vendor.always(f"{TASKS}{job.upstream_id}", gate.before(drop))

@@ -17,6 +17,7 @@ from generations.dispatch.fair_queue import next_turns
 from generations.dispatch.send import post_generation
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation, Priority, ProviderKey
+from generations.ops.sweep import enqueue_due_steps
 from generations.ordering.submit import Order, submit_batch
 from generations.provider_keys.send_rate import LAST_BACK_OFF
 from generations.provider_keys.service import (
@@ -25,7 +26,6 @@ from generations.provider_keys.service import (
     set_key_pace,
 )
 from generations.queue import SENDS_WAITING
-from generations.services.sweep import enqueue_due_steps
 from generations.transitions import end_generation, move
 from tests.factories import (
     ACTOR,

@@ -13,13 +13,13 @@ from generations.callbacks.service import check_callback
 from generations.dispatch.send import STALE_AFTER, doubt_stale_submits
 from generations.lifecycle import ReviewReason, State
 from generations.models import Film, Generation
+from generations.ops.sweep import enqueue_due_steps
 from generations.polling.outcome import DEADLINE
 from generations.portal.words import status_of
 from generations.reports.audit import audit
 from generations.review.advice import Deed
 from generations.review.corrections import WATCH, settle_doubt
 from generations.review.evidence import reviews_of
-from generations.services.sweep import enqueue_due_steps
 from tests.factories import ACTOR, make_generation
 from tests.support.steps import Trap, make_due, poll_due, run_queue, send_now
 from tests.support.vendor import CREATE, Vendor, drop

@@ -14,7 +14,7 @@ from tests.soak.hosts import Host
 from tests.soak.reconciling import Check
 from tests.soak.settling import queued_tasks
 
-_CLEAN_UP = "from generations.services.housekeeping import clean_up; clean_up()"
+_CLEAN_UP = "from generations.ops.clean_up import clean_up; clean_up()"
 _DAYS = 3 * 86_400
 # Where steps put what they work on. What is kept for good lies elsewhere.
 _WORKSHOPS = ("tmp", "partial")

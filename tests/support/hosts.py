@@ -31,7 +31,7 @@ django.setup()
 from django.core.management import call_command
 call_command("migrate", interactive=False, verbosity=0)
 call_command("createcachetable", verbosity=0)
-from generations.services.demo import set_up_demo
+from generations.ops.demo import set_up_demo
 print(json.dumps(set_up_demo()))
 """
 

@@ -40,7 +40,7 @@ from django.core.management import call_command
 call_command("migrate", interactive=False, verbosity=0)
 call_command("createcachetable", verbosity=0)
 from generations.models import ProviderKey
-from generations.services.demo import set_up_demo
+from generations.ops.demo import set_up_demo
 from generations.provider_keys.vault import reveal
 demo = set_up_demo()
 print(json.dumps({**demo, "secret": reveal(ProviderKey.objects.get()).reveal()}))

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django_q.conf import Conf
 
 import generations.tasks  # noqa: F401 (loaded before the fork: the workers share its memory)
-from generations.services.schedules import ensure_schedules
+from generations.ops.schedules import ensure_schedules
 from platform_site.checks import OURS
 from platform_site.clusters.process import run_cluster
 from platform_site.clusters.queues import MAIN_QUEUE, QUEUES
