@@ -86,12 +86,14 @@ def wait(running: Running, clock: Clock, seconds: float) -> None:
         running.turns(1)
 
 
-def answered(running: Running, path: str = "/") -> bytes:
-    """Have a fresh client answered; return what it hears."""
+def answered(running: Running, path: str = "/", *, clock: Clock | None = None) -> bytes:
+    """Have a fresh client answered, while time passes on `clock`; return what it hears."""
     sock = running.connect(f"GET {path} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
     heard: list[bytes] = []
 
     def look() -> bool:
+        if clock is not None:
+            clock.wait(0.001)
         heard.append(running.hears(sock) or b"")
         return heard[-1].endswith(b".")
 
@@ -244,7 +246,8 @@ def test_f17_beyond_the_most_connections_the_least_active_make_room(
         held.append(running.connect(opening))
         running.turns(2)
         clock.wait(0.01)
-    assert answered(running).startswith(DONE)
+    # Threads may be late with the refusals: whoever just heard one is spared for a moment.
+    assert answered(running, clock=clock).startswith(DONE)
     assert running.hears(held[0]) is not None, "the oldest was closed"
 
 
