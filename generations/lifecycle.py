@@ -1,5 +1,6 @@
 """The life of a generation as data: its states and the moves between them. Pure."""
 
+from datetime import timedelta
 from enum import StrEnum
 
 from django.db import models
@@ -28,6 +29,8 @@ class ReviewReason(models.TextChoices):
 
 # The error code of a generation that a person ended, without the vendor's word.
 DECIDED_IN_REVIEW = "decided_in_review"
+# How long the vendor's own word is looked for after a person ended one in review.
+LATE_WATCH = timedelta(hours=24)
 # The error code of one that a person cancelled; an approval denied or expired has its own.
 CANCELLED_BY_A_PERSON = "cancelled"
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 
 from generations.lifecycle import API_STATUS, IN_FLIGHT, ApiStatus, State
-from generations.models import Film, Generation, Upload
+from generations.models import Film, Generation
 
 MODEL_FPS = 24  # the vendor's page: output.metadata.framespersecond
 _WAS_KEPT = frozenset({Film.State.KEPT, Film.State.REMOVED})
@@ -94,9 +94,3 @@ def _output(generation: Generation) -> dict[str, Any]:
 def _known(metadata: dict[str, Any]) -> dict[str, Any]:
     names = ("seed", "ratio", "duration", "resolution", "generate_audio", "framespersecond")
     return {name: metadata[name] for name in names if name in metadata}
-
-
-def upload_url(upload: Upload) -> str:
-    """Return an upload's link; the ending tells the vendor what it is."""
-    ending = upload.file_name.rpartition(".")[2]
-    return f"{settings.PUBLIC_URL}/uploads/{upload.token}.{ending}"

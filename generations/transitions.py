@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from billing.ledger import release_hold, settle_hold
-from generations.dispatch.fair_queue import anything_due
 from generations.lifecycle import HOLDS_A_PLACE, TERMINAL, Money, State, check_move
 from generations.models import Generation, GenerationEvent
 from generations.notifications.generation_events import notify_ended
-from generations.queue import enqueue_send
+from generations.provider_keys.load import anything_due
+from generations.provider_keys.wakeup import wake_dispatch
 
 log = structlog.get_logger(__name__)
 
@@ -109,7 +109,7 @@ def _move(
 def _fill_place(generation: Generation) -> None:
     """Let the place that a generation leaves be taken by the key's next one, if one waits."""
     if anything_due(generation.provider_key_id, now=timezone.now()):
-        enqueue_send()
+        wake_dispatch()
 
 
 def _write_event(

@@ -10,7 +10,7 @@ from accounts.admin.acting import actor_of
 from accounts.models import Project
 from accounts.projects.service import shelve_project, unshelve_project
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell
+from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome
 from platform_site.admin.shown import linked, moment, related_lists
 from platform_site.admin.typed import ActionVariant, action, display
 
@@ -57,7 +57,7 @@ class ProjectAdmin(ReadOnlyAdmin, ServiceAdmin):
             shelve_project(project, actor=actor_of(request), now=timezone.now())
             return f"{project} is archived."
 
-        tell(request, work)
+        show_outcome(request, work)
         return self.answer(request, object_id)
 
     @action(
@@ -79,5 +79,5 @@ class ProjectAdmin(ReadOnlyAdmin, ServiceAdmin):
             unshelve_project(project, actor=actor_of(request))
             return f"{project} is open."
 
-        tell(request, work)
+        show_outcome(request, work)
         return self.answer(request, object_id)

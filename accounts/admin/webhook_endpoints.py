@@ -12,7 +12,7 @@ from accounts.models import SlowReceiver, WebhookEndpoint
 from accounts.webhooks.endpoints import drop_endpoint, switch_endpoint
 from accounts.webhooks.outbox import put_test_for_operator
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell
+from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome
 from platform_site.admin.shown import address, linked, moment, related_lists
 from platform_site.admin.typed import ActionVariant, action, display
 
@@ -103,7 +103,7 @@ class WebhookEndpointAdmin(ServiceAdmin):
             put_test_for_operator(endpoint, actor=actor_of(request), now=timezone.now())
             return f"A test is on its way to {endpoint}."
 
-        tell(request, work)
+        show_outcome(request, work)
         return self.answer(request, object_id)
 
     def _switch(self, request: HttpRequest, object_id: str, *, enabled: bool) -> HttpResponse:
@@ -113,7 +113,7 @@ class WebhookEndpointAdmin(ServiceAdmin):
             switch_endpoint(endpoint, enabled=enabled, actor=actor_of(request))
             return f"{endpoint} is {'enabled' if enabled else 'disabled'}."
 
-        tell(request, work)
+        show_outcome(request, work)
         return self.answer(request, object_id)
 
     @action(

@@ -6,6 +6,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Greatest
 
 from accounts.models import Membership, Notice, Team, User
+from accounts.notices.steps import mail
 from accounts.roles import Permission
 
 # The queue mails at once; the sweep looks again in case the queue lost it.
@@ -16,7 +17,7 @@ _FIRST_WAIT = timedelta(minutes=1)
 _LAST_WAIT = timedelta(hours=1)
 
 
-def post_notice(
+def notify(
     *,
     team: Team,
     audience: Permission | User,
@@ -27,10 +28,10 @@ def post_notice(
     now: datetime,
     path: str = "",
 ) -> Notice | None:
-    """Tell one person, or all who may do something, inside the caller's transaction.
+    """Post a notice to one person, or to all who may do something, and have it mailed.
 
-    `body` is plain text, `path` a path in the portal, `key` what it says once over the whole
-    site. None when that was said before. The caller enqueues the e-mail.
+    In the caller's transaction. `body` is plain text, `path` a path in the portal, `key` what it
+    says once over the whole site. Returns None when that was said before.
     """
     notice, created = Notice.objects.get_or_create(
         dedupe_key=key,
@@ -47,6 +48,8 @@ def post_notice(
             "next_mail_at": now + _MAIL_AGAIN,
         },
     )
+    if created:
+        mail.enqueue(notice.pk)
     return notice if created else None
 
 

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from accounts.actor import system_actor
 from accounts.audit import record
 from accounts.models import TEST_EVENT, WebhookDelivery, WebhookEndpoint
-from accounts.notices.service import post_notice
+from accounts.notices.service import notify
 from accounts.roles import Permission
 
 # Without one 2xx for so long an endpoint is disabled, as Standard Webhooks advises.
@@ -90,7 +90,7 @@ def _disable(endpoint: WebhookEndpoint, reason: str, now: datetime) -> None:
         reason=reason,
         url=endpoint.url,
     )
-    post_notice(
+    notify(
         team=endpoint.team,
         audience=Permission.TEAM_KEYS,
         kind="webhook_endpoint.disabled",

@@ -1,6 +1,6 @@
 """What is to be posted: events, tests, and what is sent again; and when it is forgotten.
 
-The callers enqueue the courier, in the same transaction.
+Each is a row that commits with what it is about, and with the step that posts it.
 """
 
 import json
@@ -25,6 +25,7 @@ from accounts.models import (
 from accounts.people.names import name_of
 from accounts.roles import Permission
 from accounts.selectors import require_in
+from accounts.webhooks.steps import deliver
 from platform_site.errors import Conflict
 
 KEPT_FOR = timedelta(days=30)
@@ -40,7 +41,7 @@ def is_heard(*, team_id: int, event: WebhookEvent) -> bool:
     return any(event in events for events in chosen.values_list("events", flat=True))
 
 
-def put_event(
+def publish_event(
     *, team: Team, event: WebhookEvent, reference: str, data: dict[str, Any], now: datetime
 ) -> list[WebhookDelivery]:
     """Put an event into the outbox of each endpoint that wants it, in the caller's transaction.
@@ -61,6 +62,8 @@ def put_event(
         )
         if created:
             new.append(delivery)
+    if new:
+        deliver.enqueue()
     return new
 
 
@@ -102,6 +105,7 @@ def put_test_for_operator(
         created_at=now,
     )
     _wake(delivery, now)
+    deliver.enqueue()
     _record(delivery, "test_sent", actor)
     return delivery
 
@@ -143,6 +147,7 @@ def send_again_for_operator(delivery: WebhookDelivery, *, actor: Actor, now: dat
     ):
         raise Conflict("It is being posted at the moment.")
     _wake(delivery, now)
+    deliver.enqueue()
     _record(delivery, "sent_again", actor)
 
 

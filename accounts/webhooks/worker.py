@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 import structlog
-from django.db.models import Q, QuerySet, Value
+from django.db.models import Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -22,6 +22,7 @@ from accounts.models import TEST_EVENT, SlowReceiver, WebhookDelivery
 from accounts.webhooks.delivery import Answer, claim_try, post, record_try
 from accounts.webhooks.health import note_given_up
 from accounts.webhooks.schedule import SERIES
+from accounts.webhooks.steps import CALL, LEASE, due_deliveries
 from platform_site.clusters.leases import acquire, release
 from platform_site.clusters.shutdown import is_stopping
 from platform_site.models import Lease
@@ -29,11 +30,8 @@ from platform_site.secrets.cipher import CipherError
 
 log = structlog.get_logger(__name__)
 
-LEASE = "webhooks"
 LEASE_LIFE = timedelta(seconds=15)
 RENEW_SECONDS = 3.0
-CALL = "webhooks called"
-CALL_LIFE = timedelta(seconds=60)
 # Short slices: a worker that is asked to stop finishes its task first.
 RUN_SECONDS = 10.0
 PAUSE_SECONDS = 0.2
@@ -42,17 +40,6 @@ HOST_POSTS = 4  # of one team at one host; one while that host hangs
 TEAM_POSTS = 12
 
 Receiver = tuple[int, str]  # a team's id and a host
-
-
-def call_courier(*, now: datetime) -> bool:
-    """Tell whether to enqueue a courier: something is due, nobody carries, and nobody has called.
-
-    A call is answered by the courier that it brings, or forgotten when that one got lost.
-    """
-    carried = Lease.objects.filter(name=LEASE, expires_at__gt=now).exclude(holder="")
-    if carried.exists() or not _due(now).exists():
-        return False
-    return acquire(CALL, uuid4().hex, now=now, life=CALL_LIFE)
 
 
 def carry_due(*, run_seconds: float = RUN_SECONDS) -> bool:
@@ -140,13 +127,6 @@ class _Courier:
             record_try(delivery, answer, now=timezone.now(), luck=luck)
 
 
-def _due(now: datetime) -> QuerySet[WebhookDelivery]:
-    free = Q(claimed_until=None) | Q(claimed_until__lte=now)
-    return WebhookDelivery.objects.filter(
-        free, state=WebhookDelivery.State.PENDING, next_attempt_at__lte=now
-    )
-
-
 def _next_in_turn(now: datetime, room: int) -> Iterator[WebhookDelivery]:
     """Yield what is due, oldest first, within the shares of each team and each receiver."""
     under_way = WebhookDelivery.objects.filter(claimed_until__gt=now)
@@ -160,7 +140,7 @@ def _next_in_turn(now: datetime, room: int) -> Iterator[WebhookDelivery]:
         share = 1 if (team_id, host) in slow else HOST_POSTS
         return teams[team_id] >= TEAM_POSTS or posts[team_id, host] >= share
 
-    due = _due(now)
+    due = due_deliveries(now)
     for team_id, host in [one for one in posts if is_full(*one)]:
         due = due.exclude(team_id=team_id, host=host)
     due = due.exclude(team_id__in=[one for one in teams if teams[one] >= TEAM_POSTS])
@@ -174,7 +154,7 @@ def _next_in_turn(now: datetime, room: int) -> Iterator[WebhookDelivery]:
 def _rest(now: datetime) -> None:
     """Put off what is due at hosts that are left alone; a day of that is a series of tries."""
     for slow in SlowReceiver.objects.filter(rests_until__gt=now):
-        waiting = _due(now).filter(team_id=slow.team_id, host=slow.host)
+        waiting = due_deliveries(now).filter(team_id=slow.team_id, host=slow.host)
         for delivery in waiting.filter(series_since__lte=now - SERIES)[:THREADS]:
             if _give_up(delivery, "Its host let everything hang for a day."):
                 note_given_up(delivery, now=now)

@@ -17,7 +17,7 @@ from accounts.api_keys.service import delete_api_key, set_enabled
 from accounts.models import ApiKey
 from billing.selectors import limits_of
 from billing.services.api_keys import issue_api_key
-from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell, tell_all
+from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome, show_outcomes
 from platform_site.admin.shown import (
     EMPTY,
     badge,
@@ -216,13 +216,13 @@ class ApiKeyAdmin(ServiceAdmin):
     def disable_selected(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         """Switch keys off."""
         kept = queryset.filter(deleted_at=None)
-        tell_all(request, kept, lambda key: self._switch(request, key, enabled=False))
+        show_outcomes(request, kept, lambda key: self._switch(request, key, enabled=False))
 
     @admin.action(description="Enable the selected keys", permissions=["operate"])
     def enable_selected(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         """Switch keys on."""
         kept = queryset.filter(deleted_at=None)
-        tell_all(request, kept, lambda key: self._switch(request, key, enabled=True))
+        show_outcomes(request, kept, lambda key: self._switch(request, key, enabled=True))
 
     @action(
         description="Disable",
@@ -239,7 +239,7 @@ class ApiKeyAdmin(ServiceAdmin):
     def disable(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
         """Switch the key off."""
         key = get_object_or_404(ApiKey, pk=object_id, deleted_at=None)
-        tell(request, lambda: self._switch(request, key, enabled=False))
+        show_outcome(request, lambda: self._switch(request, key, enabled=False))
         return self.answer(request, object_id)
 
     @action(
@@ -256,5 +256,5 @@ class ApiKeyAdmin(ServiceAdmin):
     def enable(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
         """Switch the key on."""
         key = get_object_or_404(ApiKey, pk=object_id, deleted_at=None)
-        tell(request, lambda: self._switch(request, key, enabled=True))
+        show_outcome(request, lambda: self._switch(request, key, enabled=True))
         return self.answer(request, object_id)

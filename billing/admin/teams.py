@@ -18,7 +18,7 @@ from accounts.teams.service import create_team
 from billing.ledger import MAX_CREDITS, grant
 from billing.overview import teams_with_books
 from billing.selectors import books_of, limits_of
-from platform_site.admin.services import ServiceAdmin, tell
+from platform_site.admin.services import ServiceAdmin, show_outcome
 from platform_site.admin.shown import link_to, moment, related_lists, table
 from platform_site.admin.typed import ActionVariant, action, display
 
@@ -160,5 +160,5 @@ class TeamAdmin(ServiceAdmin):
             grant(team=team, credits=amount, reason=reason, actor=actor_of(request))
             return f"Granted {amount:,} credits to {team}."
 
-        tell(request, work)
+        show_outcome(request, work)
         return self.answer(request, object_id)

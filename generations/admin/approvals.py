@@ -18,7 +18,7 @@ from generations.admin.choosing import ReasonForm, one_of
 from generations.approvals import service as approvals
 from generations.models import Approval, ApprovalThreshold, Generation
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.services import ServiceAdmin, tell
+from platform_site.admin.services import ServiceAdmin, show_outcome
 from platform_site.admin.shown import badge_of, clean, link_to, linked, moment, roomy
 from platform_site.admin.typed import ActionVariant, action, display
 
@@ -118,7 +118,7 @@ class ApprovalAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
             )
             return f"{decision.label}: {approval.generation}"
 
-        tell(request, work)
+        show_outcome(request, work)
         return self.answer(request, object_id)
 
     @action(

@@ -13,7 +13,7 @@ from generations.admin.choosing import ReasonForm
 from generations.lifecycle import State
 from generations.models import Generation
 from generations.review.corrections import adjust, release_doubt, settle_doubt
-from platform_site.admin.services import tell
+from platform_site.admin.services import show_outcome
 from platform_site.admin.typed import ActionVariant, action
 
 
@@ -51,7 +51,7 @@ class CorrectionButtons:
             correct(generation, actor=actor, reason=reason, now=timezone.now(), **more)
             return f"{generation.credits:,} credits {words}."
 
-        tell(request, work)
+        show_outcome(request, work)
         return self.answer(request, object_id)
 
     @action(

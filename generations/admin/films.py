@@ -12,7 +12,7 @@ from accounts.admin.actors import ActorNames, actor_column
 from generations.archive.keep import keep_again
 from generations.models import CallbackReceipt, Film, GenerationEvent, Upload
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell, tell_all
+from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome, show_outcomes
 from platform_site.admin.shown import (
     EMPTY,
     badge_of,
@@ -148,13 +148,13 @@ class FilmAdmin(ReadOnlyAdmin, ServiceAdmin):
     def keep_again(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
         """Ask the vendor for a fresh link and fetch it."""
         film = get_object_or_404(Film, pk=object_id)
-        tell(request, lambda: _again(film, request))
+        show_outcome(request, lambda: _again(film, request))
         return self.answer(request, object_id)
 
     @admin.action(description="Try to save the selected films", permissions=["operate"])
     def keep_selected_again(self, request: HttpRequest, films: QuerySet[Film]) -> None:
         """Try each that is lost; say of the others that they are not."""
-        tell_all(request, films, lambda film: _again(film, request))
+        show_outcomes(request, films, lambda film: _again(film, request))
 
 
 def _again(film: Film, request: HttpRequest) -> str:

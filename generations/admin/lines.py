@@ -16,7 +16,7 @@ from accounts.admin.acting import actor_of
 from generations.dispatch.queue_position import places_of
 from generations.models import Generation, Priority
 from generations.ordering.priorities import WAITING, change_priority
-from platform_site.admin.services import tell, tell_all
+from platform_site.admin.services import show_outcome, show_outcomes
 from platform_site.admin.shown import EMPTY
 from platform_site.admin.typed import action, display
 
@@ -64,7 +64,7 @@ class LinePages:
     def _move_all(
         self, request: HttpRequest, queryset: QuerySet[Generation], priority: Priority
     ) -> None:
-        tell_all(request, queryset, lambda row: _moved(request, row, priority))
+        show_outcomes(request, queryset, lambda row: _moved(request, row, priority))
 
     @action(
         description="Move in line",
@@ -80,7 +80,7 @@ class LinePages:
     def move_in_line(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         """Change one generation's priority."""
         generation = get_object_or_404(Generation, pk=object_id)
-        tell(request, lambda: _moved(request, generation, form.cleaned_data["priority"]))
+        show_outcome(request, lambda: _moved(request, generation, form.cleaned_data["priority"]))
         return self.answer(request, object_id)
 
 

@@ -14,7 +14,7 @@ from generations.admin.choosing import ReasonForm
 from generations.models import Drift, MeterSample
 from generations.reconciliation.discrepancies import accept_drift
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.services import ServiceAdmin, tell
+from platform_site.admin.services import ServiceAdmin, show_outcome
 from platform_site.admin.shown import (
     EMPTY,
     badge,
@@ -165,7 +165,7 @@ class DriftAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
             accept_drift(drift, actor=actor_of(request), reason=reason, now=timezone.now())
             return f"Accepted: {drift}"
 
-        tell(request, work)
+        show_outcome(request, work)
         return self.answer(request, object_id)
 
 

@@ -21,8 +21,8 @@ from unfold.widgets import (
 from accounts.admin.acting import actor_of
 from accounts.selectors import membership_of
 from billing.selectors import limits_of
-from generations.dispatch.fair_queue import in_flight, queued_with
 from generations.models import ProviderKey
+from generations.provider_keys.load import in_flight, queued_with
 from generations.provider_keys.service import (
     delete_provider_key,
     pause_provider_key,
@@ -30,7 +30,7 @@ from generations.provider_keys.service import (
     set_key_pace,
     vault_provider_key,
 )
-from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell, tell_all
+from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome, show_outcomes
 from platform_site.admin.shown import (
     badge_of,
     clean,
@@ -239,7 +239,7 @@ class ProviderKeyAdmin(ServiceAdmin):
     def resume_selected(self, request: HttpRequest, queryset: QuerySet[ProviderKey]) -> None:
         """Send with paused keys again."""
         paused = queryset.filter(state=ProviderKey.State.PAUSED)
-        tell_all(request, paused, lambda key: self._resume(request, key))
+        show_outcomes(request, paused, lambda key: self._resume(request, key))
 
     @action(
         description="Resume",
@@ -256,7 +256,7 @@ class ProviderKeyAdmin(ServiceAdmin):
     def resume(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
         """Send with a paused key again."""
         key = get_object_or_404(ProviderKey, pk=object_id)
-        tell(request, lambda: self._resume(request, key))
+        show_outcome(request, lambda: self._resume(request, key))
         return self.answer(request, object_id)
 
     @action(
@@ -281,7 +281,7 @@ class ProviderKeyAdmin(ServiceAdmin):
             paused = pause_provider_key(key, reason=reason, actor=actor_of(request), probe=False)
             return f"{key} is paused." if paused else f"{key} was not active."
 
-        tell(request, work)
+        show_outcome(request, work)
         return self.answer(request, object_id)
 
     @action(
@@ -308,5 +308,5 @@ class ProviderKeyAdmin(ServiceAdmin):
             )
             return f"{key} sends at its new pace."
 
-        tell(request, work)
+        show_outcome(request, work)
         return self.answer(request, object_id)

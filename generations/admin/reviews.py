@@ -24,7 +24,7 @@ from generations.models import Generation
 from generations.review.adopt import lacks_id
 from generations.review.decide import decide_review, look_now
 from generations.review.evidence import Review, reviews_of
-from platform_site.admin.services import ConfirmForm, tell, tell_all
+from platform_site.admin.services import ConfirmForm, show_outcome, show_outcomes
 from platform_site.admin.shown import EMPTY, badge, clean, roomy, table, to_the_second
 from platform_site.admin.typed import ActionVariant, action, display
 
@@ -133,7 +133,7 @@ class ReviewPages(CorrectionButtons):
             work(generation, actor=actor_of(request), now=timezone.now())
             return words or _cancelled(generation)
 
-        tell(request, done)
+        show_outcome(request, done)
         return self.answer(request, object_id)
 
     @action(
@@ -206,7 +206,7 @@ class ReviewPages(CorrectionButtons):
             look_now(generation, actor=actor, now=timezone.now())
             return f"The vendor is asked about “{generation}”."
 
-        tell_all(request, queryset, work)
+        show_outcomes(request, queryset, work)
 
     @admin.action(description="Give the credits of the selected back", permissions=["operate"])
     def release_selected(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
@@ -227,7 +227,7 @@ class ReviewPages(CorrectionButtons):
             cancel(generation, actor=actor, now=timezone.now(), reason=reason)
             return _cancelled(generation)
 
-        tell_all(request, queryset, work)
+        show_outcomes(request, queryset, work)
 
     def _decide_all(
         self, request: HttpRequest, queryset: QuerySet[Generation], decision: str, words: str
@@ -238,7 +238,7 @@ class ReviewPages(CorrectionButtons):
             decide_review(generation, decision, actor=actor, reason=reason, now=timezone.now())
             return f"{generation.credits:,} credits of “{generation}” are {words}."
 
-        tell_all(request, queryset, work)
+        show_outcomes(request, queryset, work)
 
 
 def read_reviews(rows: Iterable[Generation]) -> None:

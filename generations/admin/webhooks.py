@@ -10,9 +10,9 @@ from django.utils.safestring import SafeString
 
 from accounts.admin.acting import actor_of
 from accounts.models import WebhookAttempt, WebhookDelivery
-from generations.services.webhooks import post_again_for_operator
+from accounts.webhooks.outbox import send_again_for_operator
 from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
-from platform_site.admin.services import ConfirmForm, ServiceAdmin, tell
+from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome
 from platform_site.admin.shown import (
     EMPTY,
     address,
@@ -198,8 +198,8 @@ class WebhookDeliveryAdmin(ServiceAdmin):
         delivery = get_object_or_404(WebhookDelivery, pk=object_id)
 
         def work() -> str:
-            post_again_for_operator(delivery, actor=actor_of(request), now=timezone.now())
+            send_again_for_operator(delivery, actor=actor_of(request), now=timezone.now())
             return f"{delivery.event} is posted again."
 
-        tell(request, work)
+        show_outcome(request, work)
         return self.answer(request, object_id)

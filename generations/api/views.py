@@ -22,7 +22,8 @@ from generations.ordering.request import is_clean, validate_request
 from generations.ordering.submit import submit_generation
 from generations.reports.receipt import receipt_of
 from generations.selectors import generation_for
-from generations.task_object import task_object, upload_url
+from generations.task_object import task_object
+from generations.uploads.links import upload_url
 from generations.uploads.service import refuse_long_body, store_upload
 from platform_site.errors import InvalidRequest
 

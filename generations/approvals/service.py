@@ -11,11 +11,12 @@ from accounts.models import Membership, Project, Team, User, WebhookEvent
 from accounts.people.names import name_of
 from accounts.roles import Permission
 from accounts.selectors import require_in
+from accounts.webhooks.outbox import publish_event
 from billing.ledger import MAX_CREDITS
+from generations.approvals.steps import ask
 from generations.lifecycle import Money, State
 from generations.models import Approval, ApprovalThreshold, Generation
-from generations.queue import enqueue_ask, enqueue_send
-from generations.services.announcing import announce
+from generations.provider_keys.wakeup import wake_dispatch
 from generations.transitions import end_generation, move
 from platform_site.errors import Conflict, InvalidRequest
 
@@ -83,7 +84,7 @@ def ask_for_approval(
         above=threshold.above,
         expires_at=int(approval.expires_at.timestamp()),
     )
-    enqueue_ask(generation.pk)
+    ask.enqueue(generation.pk)
     return approval
 
 
@@ -216,7 +217,7 @@ def _announce(generation: Generation, event: WebhookEvent, *, now: datetime, **d
         "credits": generation.credits,
         "project": generation.project.slug if generation.project else None,
     }
-    announce(
+    publish_event(
         team=generation.team,
         event=event,
         reference=str(generation.pk),
@@ -235,7 +236,7 @@ def _send(generation: Generation, reason: str, actor: Actor, now: datetime) -> N
     )
     if not moved:
         raise Conflict("This generation does not wait for approval.")
-    enqueue_send()
+    wake_dispatch()
 
 
 def _cancel(generation: Generation, code: str, message: str, actor: Actor, now: datetime) -> None:

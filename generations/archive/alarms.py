@@ -6,10 +6,10 @@ import structlog
 from django.db import transaction
 
 from accounts.models import Team
+from accounts.notices.service import notify
 from accounts.roles import Permission, role_allows
 from accounts.selectors import membership_of
 from generations.models import Film, Generation
-from generations.services.announcing import tell
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ def tell_lost(generation: Generation, *, attempt: int, problem: str, now: dateti
         # Who left hears nothing any more, and a manager hears it once.
         audiences.pop(f"user:{generation.user_id}")
     for whom, audience in audiences.items():
-        tell(
+        notify(
             team=generation.team,
             audience=audience,  # type: ignore[arg-type]  # of two kinds
             kind="film.lost",
@@ -81,7 +81,7 @@ def _tell_late(team: Team, film: Film, share: float, *, now: datetime) -> None:
     count = waiting.filter(created_at__lte=film.created_at).count()
     films = "A film is" if count == 1 else f"{count} films are"
     story = int(now.timestamp() // _ONE_STORY.total_seconds())
-    tell(
+    notify(
         team=team,
         audience=Permission.FILMS,
         kind="film.late",

@@ -21,11 +21,12 @@ from generations.archive.inspect import FilmFacts, UnplayableFilm
 from generations.archive.partial import Partial, forget_partial, partial_of
 from generations.archive.reads import may_be_tried_again
 from generations.archive.start import LINK_LIFE
+from generations.archive.steps import keep
 from generations.archive.store import Files, keep_files
 from generations.models import Film, Generation
 from generations.notifications.generation_events import notify_ended
-from generations.queue import ENQUEUE_AGAIN, enqueue_keep
 from generations.transitions import remark
+from platform_site.clusters.steps import ENQUEUE_AGAIN
 from platform_site.errors import Conflict
 from platform_site.http import (
     Fetched,
@@ -100,7 +101,7 @@ def keep_again(film: Film, *, actor: Actor, now: datetime) -> None:
         if not revived:
             raise Conflict("This film is not lost.")
         remark(film.generation, "film_tried_again", actor=actor)
-        enqueue_keep(film.pk)
+        keep.enqueue(film.pk)
     film.refresh_from_db()
 
 
@@ -153,7 +154,7 @@ def _hand_back(film: Film) -> None:
         if Film.objects.filter(pk=film.pk, state=Film.State.PENDING, attempts=film.attempts).update(
             next_attempt_at=timezone.now() + ENQUEUE_AGAIN, claimed_until=None
         ):
-            enqueue_keep(film.pk)
+            keep.enqueue(film.pk)
 
 
 def _brought(partial: Partial) -> int:

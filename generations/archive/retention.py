@@ -11,13 +11,13 @@ from django.db import transaction
 from accounts.actor import Actor, system_actor
 from accounts.audit import record
 from accounts.models import Team
+from accounts.notices.service import notify
 from accounts.people.names import name_of
 from accounts.roles import Permission
 from generations.archive.alarms import ARCHIVE_PATH
 from generations.archive.reads import FILM_GRACE, outliving_films
 from generations.archive.store import let_go
 from generations.models import Film, Generation, RetentionRule
-from generations.services.announcing import tell
 from generations.transitions import remark
 from platform_site.errors import InvalidRequest
 
@@ -119,7 +119,7 @@ def _warn(rule: RetentionRule, *, now: datetime) -> None:
         return
     year, week, _ = now.isocalendar()
     films = "1 film is" if count == 1 else f"{count:,} films are"
-    tell(
+    notify(
         team=rule.team,
         audience=Permission.SUBMIT,
         kind="film.removal",
@@ -142,7 +142,7 @@ def _tell_of_rule(rule: RetentionRule, *, actor: Actor, now: datetime) -> None:
     kept = _days(rule.days)
     but = " Favourites stay." if rule.keep_favourites else " Favourites too."
     setter = name_of(actor.name)
-    tell(
+    notify(
         team=rule.team,
         audience=Permission.SUBMIT,
         kind="film.retention",

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from generations.archive.steps import keep
 from generations.models import Film, Generation
 from generations.notifications.generation_events import notify_ended
-from generations.queue import enqueue_keep
 from generations.vendors.aivideoapi.wire import TaskReport
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,7 @@ def begin_keeping(generation: Generation, report: TaskReport, *, now: datetime) 
     film.save(force_insert=True)
     generation.film = film
     if url:
-        enqueue_keep(generation.id)
+        keep.enqueue(generation.id)
     else:
         log.error(
             "film_without_link",

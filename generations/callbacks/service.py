@@ -12,11 +12,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.actor import Actor, system_actor
+from generations.callbacks import steps
 from generations.errors import CallbackNotTaken
 from generations.lifecycle import TERMINAL
 from generations.models import CallbackReceipt, Generation
 from generations.provider_keys.service import client_for
-from generations.queue import enqueue_check_callback
 from generations.review.adopt import (
     TASK_UNKNOWN,
     adopt_upstream,
@@ -137,7 +137,7 @@ def _propose(receipt: CallbackReceipt, actor: Actor, now: datetime) -> None:
     receipt.next_check_at = now + timedelta(seconds=10)
     stored = _note(receipt, actor) or _squeeze_in(receipt)
     if stored and lacks_id(receipt.generation):
-        enqueue_check_callback(receipt.pk)
+        steps.check_callback.enqueue(receipt.pk)
 
 
 def _note(receipt: CallbackReceipt, actor: Actor) -> bool:

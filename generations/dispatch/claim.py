@@ -14,12 +14,13 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.actor import system_actor
-from generations.dispatch.fair_queue import Turn, anything_due, in_flight, next_turns
+from generations.dispatch.fair_queue import Turn, next_turns
 from generations.dispatch.send import post_generation
+from generations.dispatch.steps import refill_sends, send
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey, SendingTurn
+from generations.provider_keys.load import anything_due, in_flight
 from generations.provider_keys.send_rate import next_send_at
-from generations.queue import SENDS_WAITING, enqueue_send
 from generations.transitions import move
 from platform_site.clusters.queues import MAIN_QUEUE, settings_of
 from platform_site.clusters.slots import seat
@@ -62,14 +63,6 @@ def claim_next(*, now: datetime) -> Generation | None:
     return None
 
 
-def refill_sends(*, now: datetime, most: int = SENDS_WAITING) -> int:
-    """Ask for up to `most` sends if something can be sent and few are asked for; return how many.
-
-    Meant for whoever cannot know whether a step was lost or what became due by time alone.
-    """
-    return enqueue_send(most) if next_turns(now=now) else 0
-
-
 def _senders() -> int:
     workers: int = settings_of(MAIN_QUEUE)["workers"]
     return max(1, workers - NOT_SENDING)
@@ -99,7 +92,7 @@ def _claim(turn: Turn, *, others_wait: bool, now: datetime) -> Generation | None
     _note_send(generation.provider_key, now=now)
     if others_wait or anything_due(key_id, now=now):
         # Before the POST, however long that takes: a free worker goes on meanwhile.
-        enqueue_send()
+        send.enqueue_up_to(1)
     return generation
 
 

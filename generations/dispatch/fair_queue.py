@@ -16,9 +16,6 @@ from uuid import UUID
 
 from django.db import connection
 
-from generations.lifecycle import HOLDS_A_PLACE, State
-from generations.models import Generation
-
 _HEAD = "id, provider_key_id, team_id, user_id, priority, created_at"
 _IN_LANES = "provider_key_id, team_id, user_id, priority DESC, created_at"
 
@@ -96,20 +93,3 @@ def next_turns(
         rows = cursor.fetchall()
     # SQLite knows no UUIDs, and hands out their digits.
     return [Turn(job if isinstance(job, UUID) else UUID(job), key) for job, key in rows]
-
-
-def in_flight(provider_key_id: int) -> int:
-    """Return how many jobs a key has at the vendor, of those that count against its cap."""
-    states = sorted(HOLDS_A_PLACE)
-    return Generation.objects.filter(provider_key=provider_key_id, state__in=states).count()
-
-
-def queued_with(provider_key_id: int) -> int:
-    """Return how many jobs of a key wait to be sent."""
-    return Generation.objects.filter(provider_key=provider_key_id, state=State.QUEUED).count()
-
-
-def anything_due(provider_key_id: int, *, now: datetime) -> bool:
-    """Tell whether a job of the key waits for a place, whether or not there is one."""
-    queued = Generation.objects.filter(provider_key=provider_key_id, state=State.QUEUED)
-    return queued.filter(next_submit_at__lte=now).exists()

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.actor import Actor, system_actor
+from generations.callbacks.steps import check_callback
 from generations.dispatch.cancel import cancel_if_wished
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation, ProviderKey
@@ -23,7 +24,6 @@ from generations.provider_keys.service import (
     note_key_works,
     pause_provider_key,
 )
-from generations.queue import enqueue_check_callback
 from generations.reconciliation.sampling import SOON, sample_by
 from generations.review.adopt import adopt_upstream
 from generations.transitions import end_generation, move
@@ -130,7 +130,7 @@ def doubt(generation: Generation, *, message: str, actor: Actor) -> bool:
         sample_by(generation.provider_key_id, at=timezone.now() + SOON)
         # A quick vendor may have called back before we knew that we would need it.
         for receipt in generation.callbacks.filter(verdict="proposed"):
-            enqueue_check_callback(receipt.pk)
+            check_callback.enqueue(receipt.pk)
     return doubted
 
 

@@ -1,31 +1,28 @@
 """Tell people that a limit, a wallet or a provider key needs them, once a reason."""
 
-import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
 from django.template.loader import render_to_string
 
-from accounts.models import Notice, Team, User, WebhookEvent
+from accounts.models import Team, User, WebhookEvent
+from accounts.notices.service import notify
 from accounts.roles import Permission, role_allows
 from accounts.selectors import membership_of, people_who_may
+from accounts.webhooks.outbox import publish_event
 from billing.alerts import Crossing, crossings, low_wallets
 from billing.models import Account
 from billing.selectors import books_of
 from billing.services.alerts import claim_low_wallet, claim_thresholds, rearm_wallets
-from generations.lifecycle import State
 from generations.limits.scopes import Scope, scope_of, subject_of
-from generations.models import Generation, ProviderKey
-from generations.services.announcing import announce, tell
 
 log = structlog.get_logger(__name__)
 
 # Where in the portal each kind of notice leads.
 LIMITS_PATH = "/budgets/#limits"
 WALLET_PATH = "/budgets/#wallet"
-KEYS_PATH = "/keys/"
 
 _PERIODS = {
     "hour": "hourly",
@@ -34,9 +31,6 @@ _PERIODS = {
     "month": "monthly",
     "total": "total",
 }
-# A key that fails, recovers at the probe and fails again is one story, told once a day.
-_SAME_STORY = timedelta(days=1)
-_SECRET = re.compile(r"sk-[^\s\"',;]+")
 
 
 def raise_spend_alerts(*, now: datetime) -> int:
@@ -54,43 +48,6 @@ def raise_spend_alerts(*, now: datetime) -> int:
     for wallet in low_wallets()[:100]:
         told += _tell_low_wallet(wallet, now=now)
     return told
-
-
-def tell_key_paused(
-    provider_key: ProviderKey, *, reason: str, by: str, pause: int, now: datetime
-) -> None:
-    """Tell the owner of a key, or the managers of a shared one, inside the pausing transaction.
-
-    `pause` numbers the pause. One that follows another without a job accepted in between (the
-    key's `probes` count on) says nothing new for a day.
-    """
-    kind = WebhookEvent.PROVIDER_KEY_PAUSED
-    story = f"{kind}:{provider_key.pk}:"
-    lately = Notice.objects.filter(dedupe_key__startswith=story, created_at__gt=now - _SAME_STORY)
-    if provider_key.probes > 1 and lately.exists():
-        return
-    team = provider_key.team
-    reason = _SECRET.sub("sk-…", reason)
-    queued = Generation.objects.filter(provider_key=provider_key, state=State.QUEUED).count()
-    words = {"key": provider_key, "reason": reason, "by": by, "queued": queued}
-    tell(
-        team=team,
-        audience=provider_key.owner or Permission.TEAM_KEYS,
-        kind=kind,
-        title=f"Provider key {provider_key} is paused",
-        body=render_to_string("generations/mail/provider_key_paused.txt", words),
-        key=f"{story}{pause}",
-        path=KEYS_PATH,
-        now=now,
-    )
-    data = {
-        "provider_key": provider_key.pk,
-        "name": str(provider_key),
-        "owner": provider_key.owner.email if provider_key.owner else None,
-        "reason": reason,
-        "queued": queued,
-    }
-    announce(team=team, event=kind, reference=f"{story}{pause}", data=data, now=now)
 
 
 @transaction.atomic
@@ -112,7 +69,7 @@ def _tell_crossing(crossing: Crossing, *, now: datetime) -> bool:
     body = render_to_string("generations/mail/budget_threshold.txt", words)
     for audience in _audiences(scope):
         whom = f"user:{audience.pk}" if isinstance(audience, User) else audience.name
-        tell(
+        notify(
             team=scope.team,
             audience=audience,
             kind=kind,
@@ -122,7 +79,7 @@ def _tell_crossing(crossing: Crossing, *, now: datetime) -> bool:
             path=LIMITS_PATH,
             now=now,
         )
-    announce(team=scope.team, event=kind, reference=reference, data=data, now=now)
+    publish_event(team=scope.team, event=kind, reference=reference, data=data, now=now)
     return True
 
 
@@ -175,7 +132,7 @@ def _tell_low_wallet(wallet: Account, *, now: datetime) -> bool:
         "low_at": wallet.low_at,
         "raised_by": people_who_may(team, Permission.MEMBERS),
     }
-    tell(
+    notify(
         team=team,
         audience=Permission.LIMITS,
         kind=kind,
@@ -185,5 +142,5 @@ def _tell_low_wallet(wallet: Account, *, now: datetime) -> bool:
         path=WALLET_PATH,
         now=now,
     )
-    announce(team=team, event=kind, reference=reference, data=data, now=now)
+    publish_event(team=team, event=kind, reference=reference, data=data, now=now)
     return True

@@ -9,11 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from accounts.models import WebhookDelivery, WebhookEvent
-from accounts.webhooks.outbox import is_heard
+from accounts.webhooks.outbox import is_heard, publish_event
+from accounts.webhooks.steps import deliver
 from generations.lifecycle import ApiStatus, State
 from generations.models import Film, Generation
-from generations.queue import enqueue_deliver
-from generations.services.announcing import announce
 from generations.task_object import api_status, film_of, film_url, task_object
 
 _TASK_EVENTS = {ApiStatus.COMPLETED: "task.completed", ApiStatus.FAILED: "task.failed"}
@@ -27,7 +26,7 @@ def notify_ended(generation: Generation, *, now: datetime) -> None:
     """
     event = _event_of(generation)
     if event is not None and is_heard(team_id=generation.team_id, event=event):
-        announce(
+        publish_event(
             team=generation.team,
             event=event,
             reference=str(generation.id),
@@ -47,7 +46,7 @@ def notify_ended(generation: Generation, *, now: datetime) -> None:
             },
         )
         if created:
-            enqueue_deliver()
+            deliver.enqueue()
 
 
 def _event_of(generation: Generation) -> WebhookEvent | None:

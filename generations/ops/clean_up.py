@@ -1,8 +1,10 @@
 """Clear away what has served its time."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -19,6 +21,8 @@ from generations.uploads.service import delete_expired_uploads
 from platform_site.clusters.queues import QUEUES
 from platform_site.clusters.registry import forget_silent
 
+log = structlog.get_logger(__name__)
+
 KEEP_TASK_RESULTS = timedelta(days=7)
 KEEP_UNSERVED = timedelta(days=1)
 
@@ -26,28 +30,56 @@ KEEP_UNSERVED = timedelta(days=1)
 def clean_up() -> dict[str, int]:
     """Delete what has expired, secrets that nothing uses any more, what dead workers have left, and
     what the queue never prunes: old results, and tasks that no cluster serves or can read.
+
+    Returns how many rows or files each chore took; one that fails is logged and left out, and the
+    others are done all the same.
     """
     now = timezone.now()
-    old = now - KEEP_TASK_RESULTS
-    return {
-        "uploads": delete_expired_uploads(now=now),
-        "samples": prune_samples(now=now),
-        "sealed_keys": wipe_sealed_keys(),
-        "webhooks": prune_deliveries(now=now),
-        "webhook_secrets": wipe_old_secrets(now=now),
-        "partials": clear_partials(now=now),
-        "films": remove_outlived_films(now=now),
-        "files": delete_unused_files(),
-        "sessions": Session.objects.filter(expire_date__lt=now).delete()[0],
-        # django-q2 never prunes failures by itself.
-        "failures": Failure.objects.filter(stopped__lt=old).delete()[0],
-        "successes": Success.objects.filter(stopped__lt=old).delete()[0],
-        "tasks": _unserved(now - KEEP_UNSERVED).delete()[0],
-        "clusters": forget_silent(now=now),
-    }
+    done = {}
+    for name, chore in CHORES.items():
+        try:
+            done[name] = chore(now)
+        except Exception:
+            log.exception("clean_up_failed", chore=name)
+    return done
+
+
+def _sessions(now: datetime) -> int:
+    return int(Session.objects.filter(expire_date__lt=now).delete()[0])
+
+
+def _failures(now: datetime) -> int:
+    # django-q2 never prunes failures by itself.
+    return int(Failure.objects.filter(stopped__lt=now - KEEP_TASK_RESULTS).delete()[0])
+
+
+def _successes(now: datetime) -> int:
+    return int(Success.objects.filter(stopped__lt=now - KEEP_TASK_RESULTS).delete()[0])
+
+
+def _unserved_tasks(now: datetime) -> int:
+    return int(_unserved(now - KEEP_UNSERVED).delete()[0])
 
 
 def _unserved(before: datetime) -> QuerySet[Any]:
     # Dequeuing moves `lock` on, so here it is the moment of enqueuing, or of being set aside.
     tasks: QuerySet[Any] = OrmQ.objects.exclude(key__in=QUEUES).filter(lock__lt=before)
     return tasks
+
+
+# What is deleted hourly.
+CHORES: dict[str, Callable[[datetime], int]] = {
+    "uploads": lambda now: delete_expired_uploads(now=now),
+    "samples": lambda now: prune_samples(now=now),
+    "sealed_keys": lambda now: wipe_sealed_keys(),
+    "webhooks": lambda now: prune_deliveries(now=now),
+    "webhook_secrets": lambda now: wipe_old_secrets(now=now),
+    "partials": lambda now: clear_partials(now=now),
+    "films": lambda now: remove_outlived_films(now=now),
+    "files": lambda now: delete_unused_files(),
+    "sessions": _sessions,
+    "failures": _failures,
+    "successes": _successes,
+    "tasks": _unserved_tasks,
+    "clusters": lambda now: forget_silent(now=now),
+}

@@ -7,34 +7,19 @@ one sweep falls behind, as many more as there are clusters poll beside it; they 
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TypeVar
 from uuid import uuid4
 
 import structlog
-from django.db.models import Model, QuerySet
 from django.utils import timezone
 
-from accounts.models import Notice
-from accounts.webhooks.worker import call_courier
 from generations.approvals.service import expire_approvals
 from generations.archive.alarms import raise_alarms
-from generations.dispatch.claim import refill_sends
 from generations.dispatch.send import doubt_stale_submits
 from generations.limits.alerts import raise_spend_alerts
-from generations.models import CallbackReceipt, Film, ProviderKey
+from generations.ops import steps
+from generations.ops.steps import STEPS
 from generations.polling.claims import is_behind
 from generations.polling.loop import Poller
-from generations.queue import (
-    ENQUEUE_AGAIN,
-    enqueue_check_callback,
-    enqueue_deliver,
-    enqueue_keep,
-    enqueue_mail,
-    enqueue_probe,
-    enqueue_sweep,
-    room_for_films,
-)
-from generations.reconciliation.sampling import sample_due
 from generations.review.decide import tell_long_reviews
 from platform_site.clusters.heartbeats import record_beat
 from platform_site.clusters.leases import acquire, is_free, release
@@ -44,7 +29,6 @@ from platform_site.clusters.shutdown import is_stopping
 
 log = structlog.get_logger(__name__)
 
-Row = TypeVar("Row", bound=Model)
 
 # The holder of the first one does the chores too; the others only poll.
 LEASE = "sweep"
@@ -61,7 +45,11 @@ ALARM_SECONDS = 30.0
 HELP_SECONDS = 5.0
 BEHIND = timedelta(seconds=2)
 FINISH_SECONDS = 2.0
-BATCH = 100
+
+
+def sweep(wait_seconds: float = 0.0) -> None:
+    """Sweep for some seconds, if no other sweep runs, and hand over to the next task."""
+    run_sweep(wait_seconds=wait_seconds)
 
 
 def run_sweep(*, run_seconds: float = RUN_SECONDS, wait_seconds: float = 0.0) -> bool:
@@ -87,47 +75,20 @@ def run_sweep(*, run_seconds: float = RUN_SECONDS, wait_seconds: float = 0.0) ->
         # The next one starts before the last answers are in: one that hangs delays nobody (P27).
         release(lease, holder, now=timezone.now())
         if lease == LEASE or is_behind(timezone.now(), by=BEHIND):
-            enqueue_sweep()
+            steps.sweep.enqueue(0.0)
     finally:
         poller.finish(seconds=FINISH_SECONDS)
     return True
 
 
 def enqueue_due_steps(now: datetime) -> bool:
-    """Enqueue every step that is due, whatever the reason that nobody took it."""
-    doubt_stale_submits(now=now)
-    expire_approvals(now=now)
-    sample_due(now=now)
-    refill_sends(now=now)
-    again_at = now + ENQUEUE_AGAIN
-    films = Film.objects.filter(state=Film.State.PENDING, next_attempt_at__lte=now)
-    longest_due = films.order_by("next_attempt_at")[: room_for_films()]
-    for film in _taken(longest_due, "next_attempt_at", again_at):
-        enqueue_keep(film.pk)
-    if call_courier(now=now):
-        enqueue_deliver()
-    notices = Notice.objects.filter(next_mail_at__lte=now)
-    for notice in _taken(notices, "next_mail_at", again_at):
-        enqueue_mail(notice.pk)
-    callbacks = CallbackReceipt.objects.filter(verdict="proposed", next_check_at__lte=now)
-    for receipt in _taken(callbacks, "next_check_at", again_at):
-        enqueue_check_callback(receipt.pk)
-    keys = ProviderKey.objects.filter(state=ProviderKey.State.PAUSED, next_probe_at__lte=now)
-    for key in _taken(keys, "next_probe_at", again_at):
-        enqueue_probe(key.pk)
+    """Enqueue every step that is due, whatever the reason that nobody took it.
+
+    One that cannot be looked for keeps none of the others from being enqueued.
+    """
+    for look in _LOOKS:
+        _done(look, now)
     return True
-
-
-def _taken(due: QuerySet[Row], column: str, again_at: datetime) -> list[Row]:
-    """Move each due row's time on by conditional UPDATE and return the rows that were ours."""
-    # Not `due.filter`: a join would turn the condition into a subquery, which PostgreSQL does not
-    # look at again after waiting for another sweep, and both would have the row.
-    rows: QuerySet[Row] = QuerySet(due.model)
-    return [
-        row
-        for row in due[:BATCH]
-        if rows.filter(pk=row.pk, **{column: getattr(row, column)}).update(**{column: again_at})
-    ]
 
 
 def _renew(lease: str, holder: str, now: datetime) -> bool:
@@ -152,10 +113,16 @@ def _look_after_budgets(now: datetime) -> bool:
 
 def _call_for_help(now: datetime) -> bool:
     if is_behind(now, by=BEHIND) and is_free(_helpers(), now=now):
-        enqueue_sweep()
+        steps.sweep.enqueue(0.0)
     return True
 
 
+# What crashes and time leave behind, then what each step finds due.
+_LOOKS: tuple[Callable[[datetime], object], ...] = (
+    lambda now: doubt_stale_submits(now=now),
+    lambda now: expire_approvals(now=now),
+    *(step.enqueue_due for step in STEPS),
+)
 _CHORES = (
     (STEPS_SECONDS, enqueue_due_steps),
     (ALERT_SECONDS, _look_after_budgets),
@@ -202,9 +169,10 @@ def _every(
     return run
 
 
-def _done(chore: Callable[[datetime], bool], now: datetime) -> bool:
+def _done(chore: Callable[[datetime], object], now: datetime) -> bool:
+    """Do a chore; return whether to go on, which only a lost lease forbids."""
     try:
-        return chore(now)
+        return chore(now) is not False
     except Exception:
         # One chore that fails must not keep the others, or the polling, from being done.
         log.exception("sweep_chore_failed")

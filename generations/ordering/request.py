@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -20,12 +19,12 @@ from accounts.models import Team
 from generations.errors import ModelNotFound
 from generations.models import Upload, VideoModel
 from generations.models.generation import Mode
+from generations.uploads.links import uploaded_token
 from platform_site.errors import InvalidRequest
-from platform_site.http.addresses import UrlProblem, literal_address_problem, url_target
+from platform_site.http.addresses import literal_address_problem
 
 MAX_PROMPT_CHARACTERS = 10_000
 SEED_RANGE = (-1, 2**32 - 1)
-UPLOAD_PATH = "/uploads/"
 
 _TOP_FIELDS = ("model", "input", "callback_url")
 _INPUT_FIELDS = (
@@ -216,22 +215,6 @@ def _image_url(image: object, index: int, team: Team, now: datetime) -> str:
             field="image_urls",
         )
     return image
-
-
-def uploaded_token(url: str) -> str | None:
-    """Return the upload token in a URL of ours, "" for any other URL of ours, else None."""
-    try:
-        # However it is written: upper case and default ports name the same origin.
-        theirs, ours = url_target(url), url_target(settings.PUBLIC_URL)
-    except UrlProblem:
-        return None
-    if theirs[:3] != ours[:3]:
-        return None
-    parts = urlsplit(url)
-    base = urlsplit(settings.PUBLIC_URL).path.rstrip("/") + UPLOAD_PATH
-    token, _, ending = parts.path.removeprefix(base).partition(".")
-    is_upload = parts.path.startswith(base) and ending.isalnum()
-    return token if is_upload and not parts.query and not parts.fragment else ""
 
 
 def _duration(inputs: Mapping[str, Any], model: VideoModel) -> int:

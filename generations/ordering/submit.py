@@ -24,7 +24,7 @@ from generations.models import Generation, Priority
 from generations.ordering.alternatives import variants_that_fit
 from generations.ordering.priorities import require_priority
 from generations.ordering.request import GenerationRequest
-from generations.queue import enqueue_send
+from generations.provider_keys.wakeup import wake_dispatch
 from generations.selectors import provider_key_for
 from generations.transitions import remark
 from generations.uploads.service import keep_uploads_alive
@@ -95,7 +95,7 @@ def submit_batch(
                     lock_windows(subjects=chain(*map(_subjects, drafts.values())), now=now)
                 for item, draft in drafts.items():
                     _admit(draft, item, actor=actor, now=now)
-                enqueue_send(sum(one.state == State.QUEUED for one in drafts.values()))
+                wake_dispatch(sum(one.state == State.QUEUED for one in drafts.values()))
         except LimitsChanged:
             continue
         except _Refused as refused:

@@ -137,7 +137,7 @@ def actor_of(request: MemberRequest) -> Actor:
     return member_actor(request.membership, request_id=actor_request_id(request))
 
 
-def tell(response: HttpResponse, message: str, *, tone: str = "plain") -> HttpResponse:
+def with_toast(response: HttpResponse, message: str, *, tone: str = "plain") -> HttpResponse:
     """Let the page show a passing message once it has swapped this response in."""
     response["HX-Trigger"] = json.dumps({"dailies:tell": {"message": message, "tone": tone}})
     return response
@@ -157,5 +157,5 @@ def _sign_in(request: MemberRequest) -> HttpResponse:
 def _refused(request: MemberRequest, error: DailiesError) -> HttpResponse:
     if request.htmx:
         response = HttpResponse(status=204)
-        return tell(response, error.message, tone="bad")
+        return with_toast(response, error.message, tone="bad")
     return render(request, "refused.html", {"error": error}, status=error.status)

@@ -15,13 +15,12 @@ from accounts.models import Membership, Team, User
 from accounts.people.names import name_of
 from accounts.roles import Permission
 from accounts.selectors import require
-from generations.lifecycle import DECIDED_IN_REVIEW, TERMINAL
-from generations.limits.alerts import tell_key_paused
+from generations.lifecycle import DECIDED_IN_REVIEW, LATE_WATCH, TERMINAL
 from generations.models import Film, Generation, ProviderKey
+from generations.provider_keys.alerts import tell_key_paused
 from generations.provider_keys.send_rate import next_send_at
 from generations.provider_keys.vault import needs_rotation, reveal, rotated, seal
-from generations.queue import enqueue_send
-from generations.review.corrections import WATCH
+from generations.provider_keys.wakeup import wake_dispatch
 from generations.selectors import require_provider_key
 from generations.vendors.aivideoapi.client import ProviderClient
 from generations.vendors.base import ProviderError, ProviderRefused, ProviderUnavailable
@@ -134,7 +133,7 @@ def delete_provider_key(provider_key: ProviderKey, *, actor: Actor) -> None:
         subject=f"provider_key:{provider_key.pk}",
     )
     wipe_sealed_keys()
-    enqueue_send()  # it may have been paused
+    wake_dispatch()  # it may have been paused
 
 
 def wipe_sealed_keys() -> int:
@@ -144,7 +143,7 @@ def wipe_sealed_keys() -> int:
     a generation that a person ended, while the vendor's own word, or its id, is looked for.
     """
     seeks_id = Q(
-        error_code=DECIDED_IN_REVIEW, upstream_id=None, ended_at__gt=timezone.now() - WATCH
+        error_code=DECIDED_IN_REVIEW, upstream_id=None, ended_at__gt=timezone.now() - LATE_WATCH
     )
     busy = Generation.objects.filter(
         ~Q(state__in=TERMINAL)
@@ -216,7 +215,7 @@ def resume_provider_key(provider_key: ProviderKey, *, actor: Actor, now: datetim
             team=provider_key.team,
             subject=f"provider_key:{provider_key.pk}",
         )
-        enqueue_send()
+        wake_dispatch()
     return bool(resumed)
 
 
@@ -266,7 +265,7 @@ def note_key_works(provider_key: ProviderKey, *, now: datetime) -> None:
         send_failures=0,
         next_send_at=next_send_at(None, per_minute=provider_key.per_minute, failures=0, now=now),
     )
-    enqueue_send()
+    wake_dispatch()
 
 
 @transaction.atomic
@@ -305,7 +304,7 @@ def set_key_pace(
         per_minute=per_minute,
     )
     provider_key.max_in_flight, provider_key.per_minute = max_in_flight, per_minute
-    enqueue_send()
+    wake_dispatch()
 
 
 def rotate_vault() -> int:

@@ -13,7 +13,6 @@ from django.utils import timezone
 from accounts.actor import system_actor
 from generations.models import Generation, GenerationEvent, MeterSample, ProviderKey
 from generations.provider_keys.service import client_for
-from generations.queue import enqueue_sample
 from generations.reconciliation.compare import (
     Explanation,
     Job,
@@ -48,23 +47,7 @@ SELDOM = timedelta(hours=1)
 SOON = timedelta(seconds=30)
 # A key counts as active for so long after its last job; two samples can then confirm what it did.
 ACTIVE = timedelta(minutes=15)
-# An enqueued sample is not enqueued again for this long.
-_SAMPLE_AGAIN = timedelta(seconds=60)
-_BATCH = 100
 KEEP_SAMPLES = timedelta(days=30)
-
-
-def sample_due(*, now: datetime) -> int:
-    """Enqueue a sample for each key whose time has come; return how many."""
-    due = ProviderKey.objects.filter(next_sample_at__lte=now).exclude(secret_token="")
-    count = 0
-    for key in due.order_by("next_sample_at")[:_BATCH]:
-        # The row count decides between two sweeps.
-        mine = due.filter(pk=key.pk, next_sample_at=key.next_sample_at)
-        if mine.update(next_sample_at=now + _SAMPLE_AGAIN):
-            enqueue_sample(key.pk)
-            count += 1
-    return count
 
 
 def sample_by(provider_key_id: int, *, at: datetime) -> None:

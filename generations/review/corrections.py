@@ -11,7 +11,7 @@ from accounts.roles import Permission
 from billing.errors import InsufficientCredits, LedgerConflict
 from billing.ledger import adjust_hold
 from generations.archive.start import begin_keeping
-from generations.lifecycle import DECIDED_IN_REVIEW, Money, State
+from generations.lifecycle import DECIDED_IN_REVIEW, LATE_WATCH, Money, State
 from generations.models import Generation
 from generations.transitions import end_generation, remark
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
@@ -19,8 +19,6 @@ from platform_site.errors import Conflict, DailiesError, InvalidRequest
 
 log = structlog.get_logger(__name__)
 
-# After a person ended a doubt, the vendor's own word may still come, and is looked for so long.
-WATCH = timedelta(hours=24)
 _WATCH_EVERY = timedelta(minutes=5)
 
 
@@ -88,14 +86,14 @@ def awaits_late_id(generation: Generation, *, now: datetime) -> bool:
         generation.error_code == DECIDED_IN_REVIEW
         and generation.upstream_id is None
         and generation.ended_at is not None
-        and now - generation.ended_at < WATCH
+        and now - generation.ended_at < LATE_WATCH
     )
 
 
 def watch_again_at(generation: Generation, now: datetime) -> datetime | None:
     """Return when to look again for the vendor's word on an ended generation; None: no more."""
     ended_at = generation.ended_at or now
-    return now + _WATCH_EVERY if now - ended_at < WATCH else None
+    return now + _WATCH_EVERY if now - ended_at < LATE_WATCH else None
 
 
 def _apply(generation: Generation, report: TaskReport, *, now: datetime) -> None:

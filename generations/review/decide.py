@@ -12,16 +12,17 @@ from django.template.loader import render_to_string
 
 from accounts.actor import Actor, system_actor
 from accounts.models import Team, WebhookEvent
+from accounts.notices.service import notify
 from accounts.roles import Permission
+from accounts.webhooks.outbox import publish_event
 from generations.lifecycle import State
 from generations.models import CallbackReceipt, Generation
-from generations.queue import enqueue_check_callback
 from generations.reconciliation.sampling import sample_by
 from generations.review.adopt import adopt_found_id
 from generations.review.corrections import release_doubt, settle_doubt
 from generations.review.evidence import TOLD, Review, reviews_of, untold_since
-from generations.services.announcing import announce, tell
 from generations.transitions import remark
+from platform_site.clusters.steps import step_at
 from platform_site.errors import Conflict, InvalidRequest
 
 log = structlog.get_logger(__name__)
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 # Most doubts resolve within minutes: by a callback, or once two samples of the meter agree.
 PATIENCE = timedelta(minutes=15)
 REVIEW_PATH = "/review/"
+_CHECK_CALLBACK = "generations.callbacks.steps.check_callback"
 _BATCH = 200
 _MAX_REASON = 500
 
@@ -79,7 +81,7 @@ def look_now(generation: Generation, *, actor: Actor, now: datetime) -> None:
         proposed = generation.callbacks.filter(verdict=CallbackReceipt.Verdict.PROPOSED)
         proposed.update(next_check_at=now)
         for receipt in proposed:
-            enqueue_check_callback(receipt.pk)
+            step_at(_CHECK_CALLBACK).enqueue(receipt.pk)
         sample_by(generation.provider_key_id, at=now)
 
 
@@ -101,7 +103,7 @@ def _tell(team: Team, late: list[Generation], *, now: datetime) -> int:
     films = "1 film needs" if len(late) == 1 else f"{len(late)} films need"
     # Of two sweeps that found the same oldest one, the notice's key lets one tell.
     story = f"{late[0].pk}:{reviews[0].evidence.since:%Y%m%d%H%M%S}"
-    mine = tell(
+    mine = notify(
         team=team,
         audience=Permission.APPROVE,
         kind=WebhookEvent.GENERATION_IN_REVIEW,
@@ -113,7 +115,7 @@ def _tell(team: Team, late: list[Generation], *, now: datetime) -> int:
         path=REVIEW_PATH,
         now=now,
     )
-    if not mine:
+    if mine is None:
         return 0
     for review in reviews:
         remark(review.generation, TOLD, actor=system_actor("review"))
@@ -124,7 +126,7 @@ def _tell(team: Team, late: list[Generation], *, now: datetime) -> int:
 
 def _announce(review: Review, *, now: datetime) -> None:
     generation, evidence = review.generation, review.evidence
-    announce(
+    publish_event(
         team=generation.team,
         event=WebhookEvent.GENERATION_IN_REVIEW,
         reference=str(generation.pk),

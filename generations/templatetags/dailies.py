@@ -12,8 +12,8 @@ from accounts.models import Membership, Notice
 from accounts.roles import Permission, role_allows
 from billing.selectors import site_zone
 from generations.models import Generation, ProviderKey
-from generations.portal.library import Job, own_waiting_count
-from generations.portal.wishes import CancelQuestion, question_of, wish_of
+from generations.portal.films.cancel_words import CancelQuestion, question_of, wish_of
+from generations.portal.studio.reads import Job, own_waiting_count
 from generations.portal.words import pause_of
 
 register = template.Library()

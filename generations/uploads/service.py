@@ -14,7 +14,7 @@ from accounts.roles import Permission
 from accounts.selectors import require
 from generations.models import Generation, Upload
 from generations.models.generation import new_token
-from generations.ordering.request import uploaded_token
+from generations.uploads.links import uploaded_token
 from platform_site.errors import InvalidRequest, Unavailable
 from platform_site.stores import Store
 

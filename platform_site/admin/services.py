@@ -128,7 +128,7 @@ class ConfirmForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untyped
     """A dialog without questions: it makes sure that an action is a POST."""
 
 
-def tell(request: HttpRequest, work: Callable[[], str]) -> None:
+def show_outcome(request: HttpRequest, work: Callable[[], str]) -> None:
     """Run `work` and show its sentence, or the refusal."""
     try:
         messages.success(request, work())
@@ -136,7 +136,7 @@ def tell(request: HttpRequest, work: Callable[[], str]) -> None:
         messages.error(request, refusal.message)
 
 
-def tell_all(request: HttpRequest, rows: QuerySet[Any], work: Callable[[Any], str]) -> None:
+def show_outcomes(request: HttpRequest, rows: QuerySet[Any], work: Callable[[Any], str]) -> None:
     """Run `work` for each row, so that one refusal does not keep the others."""
     for row in rows:
-        tell(request, lambda row=row: work(row))  # type: ignore[misc]  # a default binds the row
+        show_outcome(request, lambda row=row: work(row))  # type: ignore[misc]  # a default binds the row

@@ -12,7 +12,7 @@ from accounts.notices.service import (
     end_mailing,
     mark_read,
     note_mailed,
-    post_notice,
+    notify,
     postpone_mailing,
 )
 from accounts.roles import Permission, Role
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 
 def post(team: Team, audience: Permission | User, key: str = "k1") -> Notice | None:
-    return post_notice(
+    return notify(
         team=team,
         audience=audience,
         kind="test",
@@ -57,7 +57,7 @@ def test_of_many_who_say_the_same_at_once_one_does(team: Team) -> None:
 
 
 def test_a_title_is_one_short_line(team: Team) -> None:
-    notice = post_notice(
+    notice = notify(
         team=team,
         audience=Permission.VIEW,
         kind="test",

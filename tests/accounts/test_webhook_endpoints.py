@@ -17,7 +17,7 @@ from accounts.webhooks.endpoints import (
     remove_endpoint,
     set_endpoint_enabled,
 )
-from accounts.webhooks.outbox import put_event
+from accounts.webhooks.outbox import publish_event
 from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
 from tests.factories import ACTOR, make_member
 
@@ -33,7 +33,7 @@ def add(membership: Membership, url: str = URL, events: Any = (LOW,)) -> Webhook
 
 def put(membership: Membership, event: WebhookEvent = LOW, reference: str = "r1") -> int:
     return len(
-        put_event(
+        publish_event(
             team=membership.team,
             event=event,
             reference=reference,

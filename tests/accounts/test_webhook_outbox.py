@@ -30,7 +30,7 @@ from accounts.webhooks.outbox import (
     TESTS_A_MINUTE,
     is_heard,
     prune_deliveries,
-    put_event,
+    publish_event,
     put_test,
     send_again,
 )
@@ -57,7 +57,7 @@ def endpoint(alice: Membership) -> WebhookEndpoint:
 def delivery(endpoint: WebhookEndpoint) -> WebhookDelivery:
     """A message that was tried for a day, an hour ago, in vain."""
     hour_ago = timezone.now() - timedelta(hours=1)
-    (delivery,) = put_event(
+    (delivery,) = publish_event(
         team=endpoint.team, event=LOW, reference="r", data={}, now=timezone.now()
     )
     for _ in range(len(RETRIES) + 1):
@@ -218,7 +218,9 @@ def test_a_url_can_be_added_again_after_it_was_removed(
     drop_endpoint(endpoint, actor=ACTOR, now=timezone.now())
     fresh = add_endpoint(membership=alice, url=endpoint.url, events=[LOW], actor=ACTOR)
     assert fresh.pk != endpoint.pk
-    assert put_event(team=alice.team, event=LOW, reference="r", data={}, now=timezone.now()) == []
+    assert (
+        publish_event(team=alice.team, event=LOW, reference="r", data={}, now=timezone.now()) == []
+    )
     assert AuditEvent.objects.filter(action="webhook_endpoint.removed").count() == 1
 
 

@@ -27,7 +27,7 @@ from accounts.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
-from accounts.notices.service import post_notice
+from accounts.notices.service import notify
 from accounts.roles import Permission
 from accounts.webhooks.secrets import webhook_secret
 from billing.models import (
@@ -58,8 +58,9 @@ from generations.models import (
     Upload,
     VideoModel,
 )
-from generations.task_object import film_url, upload_url
+from generations.task_object import film_url
 from generations.transitions import remark
+from generations.uploads.links import upload_url
 from generations.uploads.service import store_upload
 from platform_site.models import Beat, Cluster, Lease
 from tests.factories import (
@@ -258,7 +259,7 @@ def grow(world: World, times: int = 3) -> None:
             Subject("member", f"{team.pk}:{member.user_id}:own"), 500, team=team, window="day"
         )
         Group.objects.create(name=f"Group {number}")
-        Schedule.objects.create(name=f"again {number}", func="generations.tasks.sweep")
+        Schedule.objects.create(name=f"again {number}", func="generations.ops.steps.sweep")
         Beat.objects.create(name=f"beat {number}", beaten_at=timezone.now())
         _plant_background(f"again {number}", code=f"{number:x}")
 
@@ -310,7 +311,7 @@ def _plant_budgets(
         decided_at=now,
         reason=text,
     )
-    post_notice(
+    notify(
         team=team,
         audience=Permission.LIMITS,
         kind="test",
@@ -356,14 +357,24 @@ def _a_window() -> SpendWindow:
 
 def _plant_background(text: str, code: str = "f") -> None:
     now = timezone.now()
-    run = {"func": "generations.tasks.keep", "started": now, "stopped": now, "args": (text,)}
+    run = {
+        "func": "generations.archive.steps.keep",
+        "started": now,
+        "stopped": now,
+        "args": (text,),
+    }
     Success.objects.create(id="a" + code * 31, name="well", success=True, result=text, **run)
     Failure.objects.create(
         id="b" + code * 31, name="badly", success=False, result=f"Boom\n{text}", **run
     )
-    task = {"id": "c" * 32, "name": "waits", "func": "generations.tasks.keep", "args": (text,)}
+    task = {
+        "id": "c" * 32,
+        "name": "waits",
+        "func": "generations.archive.steps.keep",
+        "args": (text,),
+    }
     OrmQ.objects.create(key="dailies", payload=SignedPackage.dumps(task), lock=now)
-    Schedule.objects.create(name="sweep", func="generations.tasks.sweep", args=text)
+    Schedule.objects.create(name="sweep", func="generations.ops.steps.sweep", args=text)
     Beat.objects.update_or_create(name="cluster", defaults={"beaten_at": now})
     Cluster.objects.create(
         id=uuid4(), queue="dailies", host="desk", pid=7, started_at=now, beaten_at=now

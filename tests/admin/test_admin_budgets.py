@@ -20,7 +20,7 @@ from accounts.models import (
     WebhookEndpoint,
     WebhookEvent,
 )
-from accounts.webhooks.outbox import put_event
+from accounts.webhooks.outbox import publish_event
 from billing.models import Account, SpendLimit, SpendWindow
 from billing.selectors import books_of
 from generations.approvals.service import set_threshold
@@ -196,7 +196,7 @@ class TestEndpoints:
     def test_an_endpoint_is_switched_and_gives_up_what_waits(
         self, browser: Client, root: User, endpoint: WebhookEndpoint
     ) -> None:
-        (delivery,) = put_event(
+        (delivery,) = publish_event(
             team=endpoint.team,
             event=WebhookEvent.WALLET_LOW,
             reference="r",
@@ -215,7 +215,7 @@ class TestEndpoints:
     def test_an_endpoint_is_removed_and_its_deliveries_stay(
         self, browser: Client, root: User, endpoint: WebhookEndpoint
     ) -> None:
-        (delivery,) = put_event(
+        (delivery,) = publish_event(
             team=endpoint.team,
             event=WebhookEvent.WALLET_LOW,
             reference="r",

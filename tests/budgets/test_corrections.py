@@ -13,12 +13,12 @@ from billing.errors import InsufficientCredits, LedgerConflict
 from billing.models import Account, Hold, Transfer
 from billing.selectors import Books, books_of
 from generations.dispatch.send import doubt
-from generations.lifecycle import State
+from generations.lifecycle import LATE_WATCH, State
 from generations.models import Film, Generation, ProviderKey
 from generations.polling.outcome import Answer, apply_answer
 from generations.provider_keys.service import delete_provider_key, wipe_sealed_keys
 from generations.reports.audit import audit
-from generations.review.corrections import WATCH, adjust, release_doubt, settle_doubt
+from generations.review.corrections import adjust, release_doubt, settle_doubt
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.errors import Conflict, InvalidRequest
 from tests.budgets.desk import Desk, complete, fail, fresh, hear, send
@@ -268,7 +268,7 @@ def test_p28_a_word_that_says_nothing_is_asked_for_again(
     assert len(closings(doubtful)) == 1
     later = fresh(doubtful).ended_at
     assert later is not None
-    assert hear(doubtful, word, now=later + WATCH).next_poll_at is None
+    assert hear(doubtful, word, now=later + LATE_WATCH).next_poll_at is None
 
 
 @pytest.mark.parametrize("word", [TaskStatus.COMPLETED, TaskStatus.FAILED])
@@ -305,7 +305,11 @@ def test_p14_a_truth_that_the_wallet_cannot_pay_is_tried_until_it_can(
         desk.submit()
     ended_at = fresh(doubtful).ended_at
     assert ended_at is not None
-    for waited in [timedelta(hours=1), WATCH - timedelta(seconds=1), WATCH + timedelta(days=3)]:
+    for waited in [
+        timedelta(hours=1),
+        LATE_WATCH - timedelta(seconds=1),
+        LATE_WATCH + timedelta(days=3),
+    ]:
         after = hear(doubtful, TaskStatus.COMPLETED, now=ended_at + waited)
         assert after.next_poll_at == ended_at + waited + timedelta(minutes=5)
         assert len(closings(doubtful)) == 1

@@ -11,6 +11,7 @@ from pytest_django import Settings
 from standardwebhooks.webhooks import Webhook
 
 from accounts.models import Membership, Notice, Team, WebhookDelivery, WebhookEvent
+from accounts.notices.mail import mail_notice
 from accounts.roles import Role
 from accounts.selectors import notices_for, unread_notices
 from accounts.webhooks.endpoints import add_endpoint
@@ -24,7 +25,6 @@ from generations.limits.service import cap, cap_as
 from generations.limits.subjects import member_subject
 from generations.models import ProviderKey
 from generations.ops.sweep import enqueue_due_steps, run_sweep
-from generations.services.announcing import mail_notice
 from generations.transitions import end_generation
 from tests.factories import (
     ACTOR,

@@ -105,7 +105,9 @@ def test_admission_and_its_task_come_into_the_database_together(
     assert generation.user == alice.user
     assert generation.api_key is not None
     tasks = [order.task for order in OrmQ.objects.all()]
-    assert [(task["func"], task["args"]) for task in tasks] == [("generations.tasks.send", ())]
+    assert [(task["func"], task["args"]) for task in tasks] == [
+        ("generations.dispatch.steps.send", ())
+    ]
 
 
 def test_p35_events_and_entries_name_the_person_and_the_key(api: Api, alice: Membership) -> None:

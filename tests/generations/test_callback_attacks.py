@@ -15,12 +15,12 @@ from accounts.models import Membership
 from billing.models import Transfer
 from billing.selectors import books_of
 from generations.callbacks.service import MAX_RECEIPTS, check_callback
-from generations.lifecycle import State
+from generations.lifecycle import LATE_WATCH, State
 from generations.models import Film, Generation, ProviderKey
 from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys.service import delete_provider_key, wipe_sealed_keys
 from generations.reports.audit import audit
-from generations.review.corrections import WATCH, release_doubt, settle_doubt
+from generations.review.corrections import release_doubt, settle_doubt
 from tests.factories import ACTOR, make_generation
 from tests.support.films import film_bytes
 from tests.support.races import race
@@ -279,7 +279,7 @@ def test_p30_a_forged_callback_after_the_decision_changes_nothing(
 
 
 def test_p14_past_the_watch_a_late_callback_is_a_404(lost: Generation, vendor: Vendor) -> None:
-    release_doubt(lost, actor=ACTOR, reason="x", now=timezone.now() - WATCH)
+    release_doubt(lost, actor=ACTOR, reason="x", now=timezone.now() - LATE_WATCH)
     assert call(lost, vendor.only_task) == 404
 
 
@@ -337,6 +337,6 @@ def test_p25_a_deleted_key_is_kept_while_a_late_id_is_awaited(
 
 
 def test_p25_past_the_watch_a_deleted_key_is_wiped(lost: Generation) -> None:
-    release_doubt(lost, actor=ACTOR, reason="x", now=timezone.now() - WATCH)
+    release_doubt(lost, actor=ACTOR, reason="x", now=timezone.now() - LATE_WATCH)
     delete_provider_key(ProviderKey.objects.get(pk=lost.provider_key_id), actor=ACTOR)
     assert ProviderKey.objects.get(pk=lost.provider_key_id).secret_token == ""

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from accounts.models import Membership, Team
 from generations.errors import ModelNotFound
 from generations.models import Upload, VideoModel
-from generations.ordering.request import GenerationRequest, uploaded_token, validate_request
-from generations.task_object import upload_url
+from generations.ordering.request import GenerationRequest, validate_request
+from generations.uploads.links import upload_url, uploaded_token
 from platform_site.errors import InvalidRequest
 from tests.factories import make_team
 from tests.support.api import MODEL, generation_body

@@ -19,7 +19,7 @@ from generations.archive.frames import last_frame_as_upload
 from generations.archive.keep import keep_film
 from generations.archive.store import delete_unused_files, film_storage
 from generations.models import Film, Generation, Upload
-from generations.task_object import upload_url
+from generations.uploads.links import upload_url
 from generations.uploads.service import delete_expired_uploads
 from platform_site.stores.settings import S3
 from tests.factories import image_bytes, make_api_key

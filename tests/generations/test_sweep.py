@@ -13,8 +13,10 @@ from django.utils import timezone
 from django_q.models import Failure, Schedule
 
 from accounts.models import Membership, Team, WebhookDelivery
-from accounts.notices.service import post_notice
+from accounts.notices.service import notify
 from billing.services.alerts import set_low_mark
+from generations.archive.steps import FILMS_WAITING
+from generations.dispatch.steps import SENDS_WAITING
 from generations.lifecycle import State
 from generations.models import (
     CallbackReceipt,
@@ -37,13 +39,13 @@ from generations.polling.claims import CLAIM, is_behind
 from generations.polling.loop import Poller
 from generations.polling.pool import QUICK_ASKERS
 from generations.provider_keys.service import pause_provider_key
-from generations.queue import ENQUEUE_AGAIN, FILMS_WAITING, SENDS_WAITING
 from generations.reports.audit import audit
 from platform_site.clusters.heartbeats import beat_age_seconds
 from platform_site.clusters.leases import acquire
 from platform_site.clusters.queues import MAIN_QUEUE
 from platform_site.clusters.registry import announce, beat
 from platform_site.clusters.shutdown import ask_to_stop, take_up_work
+from platform_site.clusters.steps import ENQUEUE_AGAIN
 from platform_site.models import Cluster, Lease
 from tests.factories import ACTOR, fund, make_generation, make_provider_key
 from tests.support.races import race
@@ -323,7 +325,7 @@ def one_of_everything(alice: Membership, now: Any) -> dict[str, Any]:
     rows["callback"] = CallbackReceipt.objects.create(
         generation=rows["lost"], proposed_id="x", verdict="proposed", next_check_at=now
     )
-    rows["notice"] = post_notice(
+    rows["notice"] = notify(
         team=alice.team,
         audience=alice.user,
         kind="k",

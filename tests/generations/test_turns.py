@@ -12,9 +12,10 @@ from django.utils import timezone
 from accounts.models import Membership
 from accounts.roles import Role
 from generations.dispatch import fair_queue as lanes
-from generations.dispatch.claim import claim_next, refill_sends, send_next
+from generations.dispatch.claim import claim_next, send_next
 from generations.dispatch.fair_queue import next_turns
 from generations.dispatch.send import post_generation
+from generations.dispatch.steps import SENDS_WAITING, refill_sends
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation, Priority, ProviderKey
 from generations.ops.sweep import enqueue_due_steps
@@ -25,7 +26,6 @@ from generations.provider_keys.service import (
     resume_provider_key,
     set_key_pace,
 )
-from generations.queue import SENDS_WAITING
 from generations.transitions import end_generation, move
 from tests.factories import (
     ACTOR,

@@ -11,14 +11,14 @@ from billing.models import Transfer
 from billing.selectors import books_of
 from generations.callbacks.service import check_callback
 from generations.dispatch.send import STALE_AFTER, doubt_stale_submits
-from generations.lifecycle import ReviewReason, State
+from generations.lifecycle import LATE_WATCH, ReviewReason, State
 from generations.models import Film, Generation
 from generations.ops.sweep import enqueue_due_steps
 from generations.polling.outcome import DEADLINE
 from generations.portal.words import status_of
 from generations.reports.audit import audit
 from generations.review.advice import Deed
-from generations.review.corrections import WATCH, settle_doubt
+from generations.review.corrections import settle_doubt
 from generations.review.evidence import reviews_of
 from tests.factories import ACTOR, make_generation
 from tests.support.steps import Trap, make_due, poll_due, run_queue, send_now
@@ -185,7 +185,7 @@ def test_f17_p14_a_late_truth_that_cannot_be_booked_is_looked_for_as_long_as_any
         job = polled(job)
         assert 250 < seconds_to_next_poll(job) <= 300
         assert job.poll_failures == 1
-        Generation.objects.filter(pk=job.pk).update(ended_at=timezone.now() - WATCH)
+        Generation.objects.filter(pk=job.pk).update(ended_at=timezone.now() - LATE_WATCH)
         assert polled(job).next_poll_at is None
     assert Transfer.objects.filter(hold=job.hold_id, kind="adjust").count() == 0
 

@@ -27,7 +27,8 @@ from accounts.webhooks.delivery import CLAIM, Answer, claim_try, record_try
 from accounts.webhooks.endpoints import add_endpoint, remove_endpoint, set_endpoint_enabled
 from accounts.webhooks.health import FAILING_LIFE
 from accounts.webhooks.schedule import RETRIES, SERIES
-from accounts.webhooks.worker import HOST_POSTS, TEAM_POSTS, call_courier, carry_due
+from accounts.webhooks.steps import call_courier
+from accounts.webhooks.worker import HOST_POSTS, TEAM_POSTS, carry_due
 from platform_site.clusters.leases import acquire
 from tests.factories import ACTOR
 from tests.support.races import race

@@ -67,7 +67,6 @@ from generations.reconciliation.discrepancies import accept_drift
 from generations.review.adopt import adopt_found_id
 from generations.review.corrections import adjust, release_doubt, settle_doubt
 from generations.review.decide import decide_review, look_now
-from generations.services.webhooks import post_again, post_test
 from tests.factories import make_request, team_subject
 from tests.support.belongings import Belongings
 
@@ -201,14 +200,6 @@ SERVICES: dict[str, tuple[Permission, Call]] = {
         MAY.TEAM_KEYS,
         lambda t, w: send_again(t.delivery, membership=w.membership, actor=w.actor, now=now()),
     ),
-    "post_test": (
-        MAY.TEAM_KEYS,
-        lambda t, w: post_test(t.endpoint, membership=w.membership, actor=w.actor, now=now()),
-    ),
-    "post_again": (
-        MAY.TEAM_KEYS,
-        lambda t, w: post_again(t.delivery, membership=w.membership, actor=w.actor, now=now()),
-    ),
     "set_endpoint_enabled": (
         MAY.TEAM_KEYS,
         by_member(set_endpoint_enabled, "endpoint", "membership", enabled=False),
@@ -332,7 +323,6 @@ STEPS = {
     "generations.limits.service.cap_as",
     "generations.limits.service.cap_own",
     "generations.ordering.submit.submit_generation",
-    "generations.services.webhooks.post_again_for_operator",
 }
 # About one's own account, in whatever team: see test_portal_email_change.py.
 OWN_ACCOUNT = {"ask_for_email", "confirm_email", "note_email_change"}

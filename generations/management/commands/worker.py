@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.module_loading import import_string
 from django_q.conf import Conf
 
-import generations.tasks  # noqa: F401 (loaded before the fork: the workers share its memory)
 from generations.ops.schedules import ensure_schedules
+from generations.ops.steps import STEPS
 from platform_site.checks import OURS
 from platform_site.clusters.process import run_cluster
 from platform_site.clusters.queues import MAIN_QUEUE, QUEUES
@@ -42,6 +43,10 @@ class Command(BaseCommand):
             # django-q2 chooses its queue while it is imported, which has happened.
             environ = {**os.environ, "Q_CLUSTER_NAME": queue}
             os.execve(sys.executable, sys.orig_argv, environ)  # noqa: S606 (itself, anew)
+        for step in STEPS:
+            if step.queue == queue:
+                # Loaded before the fork: the workers share its memory.
+                import_string(step.runs)
         if queue == MAIN_QUEUE:
             ensure_schedules()
         try:

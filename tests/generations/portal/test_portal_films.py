@@ -12,7 +12,7 @@ from accounts.roles import Role
 from billing.subjects import Subject
 from generations.lifecycle import State
 from generations.models import Film, Generation, Upload
-from generations.portal.studio import STOP_POLLING
+from generations.portal.studio.views import STOP_POLLING
 from tests.factories import make_api_key, make_generation, make_limit, make_member
 from tests.generations.portal.conftest import SignIn
 

@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Membership, WebhookEndpoint, WebhookEvent
-from accounts.notices.service import post_notice
+from accounts.notices.service import notify
 from accounts.roles import Permission
 from accounts.selectors import webhook_endpoints_for
 from accounts.webhooks.secrets import webhook_secret
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def tell(member: Membership, title: str, *, managers: bool = False) -> None:
-    post_notice(
+    notify(
         team=member.team,
         audience=Permission.LIMITS if managers else member.user,
         kind="budget.threshold",

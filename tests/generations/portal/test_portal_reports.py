@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import Membership, Project
 from generations.models import Generation
-from generations.portal.charts import HEIGHT, WIDTH, chart_of
+from generations.portal.reports.charts import HEIGHT, WIDTH, chart_of
 from generations.reports.spending import Figures
 from tests.factories import make_api_key, make_generation
 from tests.generations.portal.conftest import SignIn

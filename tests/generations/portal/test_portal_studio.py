@@ -16,7 +16,7 @@ from billing.selectors import books_of
 from billing.subjects import Subject
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey, Upload, VideoModel
-from generations.portal.studio import STOP_POLLING
+from generations.portal.studio.views import STOP_POLLING
 from tests.factories import (
     image_bytes,
     make_generation,
@@ -264,7 +264,7 @@ def test_a_film_being_kept_is_still_under_way(bob: Membership, sign_in: SignIn) 
 def test_earlier_films_come_page_by_page(
     bob: Membership, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("generations.portal.library.PAGE", 2)
+    monkeypatch.setattr("generations.portal.studio.reads.PAGE", 2)
     made = [make_generation(bob, State.FAILED) for _ in range(3)]
     client = sign_in(bob)
     first = client.get("/")

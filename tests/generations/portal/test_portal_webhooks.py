@@ -14,7 +14,7 @@ from accounts.webhooks.delivery import Answer, claim_try, record_try
 from accounts.webhooks.endpoints import add_endpoint, set_endpoint_enabled
 from accounts.webhooks.secrets import webhook_secret
 from generations.lifecycle import State
-from generations.portal.deliveries import PAGE
+from generations.portal.webhooks.deliveries import PAGE
 from tests.factories import ACTOR, make_generation
 from tests.generations.portal.conftest import SignIn
 from tests.support.steps import queued, run_queue

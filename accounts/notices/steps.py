@@ -1,0 +1,20 @@
+"""The step that mails a notice."""
+
+from datetime import datetime
+
+from accounts.models import Notice
+from platform_site.clusters.queues import MAIN_QUEUE
+from platform_site.clusters.steps import Step, take_due
+
+mail = Step(
+    "accounts.notices.steps.mail",
+    runs="accounts.notices.mail.mail_notice",
+    queue=MAIN_QUEUE,
+    takes=(int,),
+)
+
+
+@mail.when_due
+def _mail_due(now: datetime) -> None:
+    for notice in take_due(Notice.objects.filter(next_mail_at__lte=now), "next_mail_at", now=now):
+        mail.enqueue(notice.pk)

@@ -1,1 +1,0 @@
-"""The business verbs of accounts, one file a subject."""

@@ -1,0 +1,27 @@
+"""The step that keeps a film."""
+
+from datetime import datetime
+from uuid import UUID
+
+from generations.models import Film
+from platform_site.clusters.queues import FILM_QUEUE
+from platform_site.clusters.steps import Step, take_due
+
+# With so many films waiting for a worker, those that are due again wait in their own table: a film
+# that waits for its turn anyway would only be in the queue twice.
+FILMS_WAITING = 20
+
+keep = Step(
+    "generations.archive.steps.keep",
+    runs="generations.archive.keep.keep_film",
+    queue=FILM_QUEUE,
+    takes=(UUID,),
+)
+
+
+@keep.when_due
+def _keep_due(now: datetime) -> None:
+    films = Film.objects.filter(state=Film.State.PENDING, next_attempt_at__lte=now)
+    room = max(0, keep.room(FILMS_WAITING))
+    for film in take_due(films.order_by("next_attempt_at")[:room], "next_attempt_at", now=now):
+        keep.enqueue(film.pk)

@@ -1,1 +1,0 @@
-"""Look into kept films, in a child process that can be killed and has limits."""

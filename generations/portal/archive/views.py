@@ -1,0 +1,123 @@
+"""The archive: films that were lost or are late, and how long the others are kept."""
+
+from typing import Any
+
+from django import forms
+from django.db.models import Q
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.people.names import name_of
+from accounts.roles import Permission
+from generations.archive.keep import keep_again
+from generations.archive.reads import (
+    kept_until,
+    late_films,
+    lost_films,
+    may_be_tried_again,
+    outliving_films,
+    retention_of,
+)
+from generations.archive.retention import MAX_DAYS, WARN_AHEAD, clear_retention, set_retention
+from generations.models import Film, Generation
+from generations.portal.access import MemberRequest, actor_of, generation_required, member_required
+from generations.portal.keys.forms import show_error
+from generations.selectors import generation_for
+from generations.task_object import film_of
+from platform_site.errors import Conflict, InvalidRequest
+
+PAGE = 30
+_MOST_LATE = 50
+_USUAL_DAYS = 90
+
+
+class RetentionForm(forms.Form):
+    """How long films are kept."""
+
+    days = forms.IntegerField(
+        min_value=1,
+        max_value=MAX_DAYS,
+        initial=_USUAL_DAYS,
+        label="Days",
+        widget=forms.NumberInput(attrs={"autocomplete": "off"}),
+        help_text="From the day a film was kept.",
+    )
+    keep_favourites = forms.BooleanField(required=False, initial=True, label="Favourites stay")
+
+
+@require_GET
+@member_required(Permission.VIEW)
+def index(request: MemberRequest) -> HttpResponse:
+    """Show what is lost, what is late, and the rule; `before` names the loss to go on from."""
+    return _page(request)
+
+
+@require_POST
+@member_required(Permission.FILMS)
+def retention(request: MemberRequest) -> HttpResponse:
+    """Set the team's rule or, with `remove`, keep films for ever again."""
+    team, actor = request.membership.team, actor_of(request)
+    if "remove" in request.POST:
+        clear_retention(team=team, actor=actor)
+        return redirect("archive")
+    form = RetentionForm(request.POST, auto_id="retention_%s")
+    if form.is_valid():
+        try:
+            set_retention(team=team, actor=actor, now=timezone.now(), **form.cleaned_data)
+            return redirect("archive")
+        except InvalidRequest as error:
+            show_error(form, error)
+    return _page(request, retention_form=form)
+
+
+@require_POST
+@generation_required(Permission.SUBMIT)
+def again(request: MemberRequest, generation: Generation) -> HttpResponse:
+    """Try to save a lost film with a fresh link of the vendor's."""
+    film = film_of(generation)
+    if film is None:
+        raise Conflict("There is no film yet that could be lost.")
+    keep_again(film, actor=actor_of(request), now=timezone.now())
+    return redirect("film", generation.id)
+
+
+def story_of_file(generation: Generation) -> dict[str, Any]:
+    """Return what a film's page says of its file beside the file itself."""
+    row = film_of(generation)
+    is_lost = row is not None and row.state == Film.State.GIVEN_UP
+    rule = retention_of(generation.team)
+    return {
+        "film_row": row,
+        "is_lost": is_lost,
+        "may_try_again": is_lost and row is not None and may_be_tried_again(row),
+        "kept_until": kept_until(row, rule) if row is not None else None,
+        "stays_as_favourite": rule is not None and rule.keep_favourites,
+        "is_being_saved": row is not None and row.state == Film.State.PENDING,
+    }
+
+
+def _page(request: MemberRequest, **forms: Any) -> HttpResponse:
+    team, now = request.membership.team, timezone.now()
+    rule = retention_of(team)
+    lost = lost_films(team)
+    before = request.GET.get("before", "")
+    if before:
+        last = film_of(generation_for(team, before))
+        if last is not None and last.lost_at is not None:
+            later = Q(lost_at__lt=last.lost_at) | Q(lost_at=last.lost_at, pk__lt=last.pk)
+            lost = lost.filter(later)
+    page = list(lost[: PAGE + 1])
+    initial = {"days": rule.days, "keep_favourites": rule.keep_favourites} if rule else None
+    context = {
+        "rule": rule,
+        "rule_set_by": name_of(rule.set_by) if rule else "",
+        "soon": outliving_films(rule, by=now + WARN_AHEAD).count() if rule else 0,
+        "late": [] if before else late_films(team)[:_MOST_LATE],
+        "lost": [(film, may_be_tried_again(film)) for film in page[:PAGE]],
+        "more": page[PAGE - 1].pk if len(page) > PAGE else None,
+        "is_first": not before,
+        "retention_form": RetentionForm(initial=initial, auto_id="retention_%s"),
+    }
+    return render(request, "archive/index.html", context | forms)

@@ -1,0 +1,105 @@
+"""The shapes of the budgets' forms. What the values mean is judged by the services."""
+
+import re
+from typing import Any
+
+from django import forms
+
+from accounts.models import Membership, Project
+from accounts.projects.service import MAX_NAME
+from billing.ledger import MAX_CREDITS
+from billing.windows import Window
+from generations.portal.budgets.reads import Place, choices_of
+
+_USUAL = "50, 80, 100"
+_WINDOWS = [
+    (Window.HOUR, "An hour"),
+    (Window.DAY, "A day"),
+    (Window.WEEK, "A week"),
+    (Window.MONTH, "A month"),
+    (Window.TOTAL, "In total"),
+]
+_BETWEEN = re.compile(r"[\s,;%]+")
+
+
+class LimitForm(forms.Form):
+    """A spend limit and when to tell of it; `known` is the limit that it would change."""
+
+    known: int | None = None
+
+    target = forms.ChoiceField(label="For")
+    window = forms.ChoiceField(choices=_WINDOWS, initial=Window.MONTH, label="Each time anew")
+    credits = forms.IntegerField(
+        min_value=0,
+        max_value=MAX_CREDITS,
+        label="Credits",
+        widget=forms.NumberInput(attrs={"autocomplete": "off"}),
+    )
+    alert_at = forms.CharField(
+        required=False,
+        max_length=60,
+        initial=_USUAL,
+        label="Tell at",
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        help_text="Percents of the limit, held and spent together. Empty: never.",
+    )
+
+    def __init__(self, places: list[Place], *args: Any, **kwargs: Any) -> None:
+        """Offer the places that the person may cap."""
+        super().__init__(*args, **kwargs)
+        target = self.fields["target"]
+        if isinstance(target, forms.ChoiceField):
+            target.choices = choices_of(places)
+
+    def clean_alert_at(self) -> list[int]:
+        """Read the percents; which of them are allowed is the service's to say."""
+        words = [one for one in _BETWEEN.split(self.cleaned_data["alert_at"]) if one]
+        if not all(word.isascii() and word.isdecimal() for word in words):
+            raise forms.ValidationError("Whole percents from 1 to 100, such as 50, 80, 100.")
+        return [int(word) for word in words]
+
+
+class LowMarkForm(forms.Form):
+    """Below how many available credits the wallet is low."""
+
+    low_at = forms.IntegerField(
+        min_value=0,
+        max_value=MAX_CREDITS,
+        label="Low below",
+        help_text="Managers hear of it once, until it is above again. 0: never.",
+    )
+
+
+class ThresholdForm(forms.Form):
+    """Above how many credits a film asks first, and whose."""
+
+    scope = forms.ChoiceField(label="For")
+    above = forms.IntegerField(
+        min_value=0,
+        max_value=MAX_CREDITS,
+        label="Ask above",
+        help_text="Credits of one film. 0: every film asks.",
+    )
+
+    def __init__(self, membership: Membership, *args: Any, **kwargs: Any) -> None:
+        """Offer the team, its projects and its people."""
+        super().__init__(*args, **kwargs)
+        people = Membership.objects.filter(team=membership.team).select_related("user")
+        projects = Project.objects.filter(team=membership.team, archived_at=None)
+        scope = self.fields["scope"]
+        if isinstance(scope, forms.ChoiceField):
+            scope.choices = [
+                ("team", f"Everybody in {membership.team.name}"),
+                ("Projects", [(f"project:{one.pk}", one.name) for one in projects]),
+                ("People", [(f"member:{one.pk}", one.user.get_full_name()) for one in people]),
+            ]
+
+
+class ProjectForm(forms.Form):
+    """A project's name."""
+
+    name = forms.CharField(
+        max_length=MAX_NAME,
+        label="Name",
+        widget=forms.TextInput(attrs={"placeholder": "Autumn campaign", "autocomplete": "off"}),
+    )

@@ -1,0 +1,69 @@
+"""Projects: named folders of work, managed on the page of budgets."""
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from accounts.models import Project
+from accounts.projects.service import (
+    archive_project,
+    create_project,
+    rename_project,
+    reopen_project,
+)
+from accounts.roles import Permission
+from generations.portal.access import MemberRequest, actor_of, member_required
+from generations.portal.budgets.forms import ProjectForm
+from generations.portal.budgets.views import budgets_page
+from generations.portal.keys.forms import show_error
+from platform_site.errors import InvalidRequest
+
+_BACK = "/budgets/#projects"
+
+
+@require_POST
+@member_required(Permission.LIMITS)
+def create(request: MemberRequest) -> HttpResponse:
+    """Open a project."""
+    form = ProjectForm(request.POST, auto_id="project_%s")
+    if form.is_valid():
+        try:
+            name, actor = form.cleaned_data["name"], actor_of(request)
+            create_project(membership=request.membership, name=name, actor=actor)
+            return redirect(_BACK)
+        except InvalidRequest as error:
+            show_error(form, error)
+    return budgets_page(request, project_form=form)
+
+
+@require_POST
+@member_required(Permission.LIMITS)
+def rename(request: MemberRequest, slug: str) -> HttpResponse:
+    """Call a project something else."""
+    project = _project(request, slug)
+    form = ProjectForm(request.POST, auto_id=f"rename_{project.pk}_%s")
+    if form.is_valid():
+        try:
+            name, actor = form.cleaned_data["name"], actor_of(request)
+            rename_project(project, membership=request.membership, name=name, actor=actor)
+            return redirect(_BACK)
+        except InvalidRequest as error:
+            show_error(form, error)
+    return budgets_page(request, rename_form=form, renamed=project.pk)
+
+
+@require_POST
+@member_required(Permission.LIMITS)
+def switch(request: MemberRequest, slug: str) -> HttpResponse:
+    """Archive a project or, with `reopen`, take generations for it again."""
+    project, actor = _project(request, slug), actor_of(request)
+    if "reopen" in request.POST:
+        reopen_project(project, membership=request.membership, actor=actor)
+    else:
+        archive_project(project, membership=request.membership, actor=actor, now=timezone.now())
+    return redirect(_BACK)
+
+
+def _project(request: MemberRequest, slug: str) -> Project:
+    return get_object_or_404(Project, team=request.membership.team, slug=slug)

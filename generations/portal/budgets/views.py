@@ -1,0 +1,130 @@
+"""The page of budgets: the wallet, every limit and how full it is, and what asks first."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.models import Project
+from accounts.roles import Permission
+from billing.models import Account
+from billing.selectors import site_zone
+from billing.services.alerts import set_low_mark
+from generations.limits.budgets import ask_above, set_budget
+from generations.portal.access import MemberRequest, actor_of, member_required
+from generations.portal.budgets.forms import LimitForm, LowMarkForm, ProjectForm, ThresholdForm
+from generations.portal.budgets.reads import groups_for, places_for, rules_for, target_named
+from generations.portal.keys.forms import show_error
+from platform_site.errors import InvalidRequest
+
+_USUAL_LOW_MARK = 1000  # of a team without accounts yet
+
+
+@require_GET
+@member_required(Permission.VIEW)
+def index(request: MemberRequest) -> HttpResponse:
+    """Show what may be spent, by whom, and what has been."""
+    return budgets_page(request)
+
+
+@require_POST
+@member_required(Permission.SUBMIT)
+def limit(request: MemberRequest) -> HttpResponse:
+    """Set a limit: managers anybody's in the team, others one for themselves."""
+    form = LimitForm(places_for(request.membership), request.POST, auto_id="limit_%s")
+    if form.is_valid():
+        try:
+            set_budget(
+                request.membership,
+                target_named(request.membership, form.cleaned_data.pop("target")),
+                actor=actor_of(request),
+                **form.cleaned_data,
+            )
+            return redirect("/budgets/#limits")
+        except InvalidRequest as error:
+            show_error(form, error)
+    form.known = _known(request, form)
+    return budgets_page(request, limit_form=form)
+
+
+@require_POST
+@member_required(Permission.SUBMIT)
+def lift(request: MemberRequest) -> HttpResponse:
+    """Take a limit away."""
+    set_budget(
+        request.membership,
+        target_named(request.membership, request.POST.get("target", "")),
+        window=request.POST.get("window", ""),
+        credits=None,
+        actor=actor_of(request),
+    )
+    return redirect("/budgets/#limits")
+
+
+@require_POST
+@member_required(Permission.LIMITS)
+def wallet(request: MemberRequest) -> HttpResponse:
+    """Set the mark below which the wallet is called low."""
+    form = LowMarkForm(request.POST)
+    if form.is_valid():
+        team = request.membership.team
+        set_low_mark(team=team, credits=form.cleaned_data["low_at"], actor=actor_of(request))
+        return redirect("/budgets/#wallet")
+    return budgets_page(request, low_form=form)
+
+
+@require_POST
+@member_required(Permission.LIMITS)
+def threshold(request: MemberRequest) -> HttpResponse:
+    """Have dear films ask first, or, with `remove`, ask no more."""
+    form = ThresholdForm(request.membership, request.POST, auto_id="ask_%s")
+    if "remove" in request.POST:
+        form.fields["above"].required = False
+    if form.is_valid():
+        above = None if "remove" in request.POST else form.cleaned_data["above"]
+        target = target_named(request.membership, form.cleaned_data["scope"])
+        ask_above(request.membership, target, above=above, actor=actor_of(request))
+        return redirect("/budgets/#approvals")
+    return budgets_page(request, threshold_form=form)
+
+
+def budgets_page(request: MemberRequest, **forms: Any) -> HttpResponse:
+    """Show the page, with `forms` that came back with words beside their fields."""
+    membership, now = request.membership, timezone.now()
+    places = places_for(membership)
+    low_at = _low_at(request)
+    context = {
+        "groups": groups_for(membership, places, now=now),
+        "rules": rules_for(membership),
+        "projects": Project.objects.filter(team=membership.team).order_by("name"),
+        "zone": site_zone().key,
+        "low_at": low_at,
+        "limit_form": LimitForm(places, auto_id="limit_%s"),
+        "low_form": LowMarkForm(initial={"low_at": low_at}),
+        "threshold_form": ThresholdForm(membership, auto_id="ask_%s"),
+        "project_form": ProjectForm(auto_id="project_%s"),
+    }
+    return render(request, "budgets/index.html", context | forms)
+
+
+def _known(request: MemberRequest, form: LimitForm) -> int | None:
+    """Return the id of the limit that a refused form was for, to show its words there."""
+    holders = (
+        holder
+        for group in groups_for(
+            request.membership, places_for(request.membership), now=timezone.now()
+        )
+        for holder in group.holders
+        if holder.place.may_cap and holder.place.value == form["target"].value()
+    )
+    uses = (use for holder in holders for use in holder.uses)
+    window = form["window"].value()
+    return next((use.limit.pk for use in uses if use.limit.window == window), None)
+
+
+def _low_at(request: MemberRequest) -> int:
+    wallets = Account.objects.filter(team=request.membership.team, kind=Account.Kind.WALLET)
+    low_at: int | None = wallets.values_list("low_at", flat=True).first()
+    return _USUAL_LOW_MARK if low_at is None else low_at

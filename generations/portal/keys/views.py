@@ -1,0 +1,232 @@
+"""The page of keys: the vendor's, which are vaulted, and ours, which tools call us with."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.api_keys.service import delete_api_key, set_enabled
+from accounts.models import ApiKey, Membership
+from accounts.roles import Permission, role_allows
+from accounts.selectors import api_keys_for, require
+from billing.selectors import LimitUse, limits_of
+from billing.services.api_keys import issue_api_key
+from generations.models import ProviderKey
+from generations.portal.access import MemberRequest, actor_of, member_required
+from generations.portal.keys.forms import ApiKeyForm, KeyPaceForm, ProviderKeyForm, show_error
+from generations.portal.keys.reads import Meter, drift_for, meters_for
+from generations.provider_keys.load import in_flight, queued_with
+from generations.provider_keys.service import (
+    add_provider_key,
+    delete_provider_key,
+    pause_provider_key,
+    resume_provider_key,
+    set_key_pace,
+)
+from generations.reconciliation.discrepancies import accept_drift
+from generations.selectors import permission_over, provider_keys_for
+from platform_site.errors import InvalidRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ShownKey:
+    """An API key with the use of its limits."""
+
+    key: ApiKey
+    limits: list[LimitUse]
+    is_expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLoad:
+    """How many films a provider key has at the vendor, and how many wait for it."""
+
+    in_flight: int
+    waiting: int
+
+
+@require_GET
+@member_required(Permission.VIEW)
+def index(request: MemberRequest) -> HttpResponse:
+    """Show the keys that the person may see."""
+    return render(request, "keys/index.html", _context(request.membership))
+
+
+@require_POST
+@never_cache
+@member_required(Permission.OWN_KEYS)
+def create(request: MemberRequest) -> HttpResponse:
+    """Issue an API key and show its text, this once."""
+    form = ApiKeyForm(request.POST)
+    context: dict[str, Any] = {"api_key_form": form}
+    if form.is_valid():
+        membership = request.membership
+        try:
+            key, text = issue_api_key(
+                team=membership.team,
+                owner=membership.user,
+                actor=actor_of(request),
+                **form.options(),
+            )
+            context = {"issued": key, "issued_text": text}
+        except InvalidRequest as error:
+            show_error(form, error)
+    template = "keys/_api_keys.html" if request.htmx else "keys/index.html"
+    return render(request, template, _context(request.membership) | context)
+
+
+@require_POST
+@member_required(Permission.OWN_KEYS)
+def switch(request: MemberRequest, key_id: int) -> HttpResponse:
+    """Enable or disable an API key."""
+    key = get_object_or_404(api_keys_for(request.membership), pk=key_id)
+    set_enabled(api_key=key, enabled="enable" in request.POST, actor=actor_of(request))
+    return redirect("keys")
+
+
+@require_POST
+@member_required(Permission.OWN_KEYS)
+def delete(request: MemberRequest, key_id: int) -> HttpResponse:
+    """Take an API key away for ever."""
+    key = get_object_or_404(api_keys_for(request.membership), pk=key_id)
+    delete_api_key(api_key=key, actor=actor_of(request))
+    return redirect("keys")
+
+
+@require_POST
+@member_required(Permission.OWN_KEYS)
+def vault(request: MemberRequest) -> HttpResponse:
+    """Vault a provider key: the person's own, or the team's."""
+    is_shared = request.POST.get("scope") == "team"
+    form = ProviderKeyForm(request.POST)
+    if form.is_valid():
+        try:
+            add_provider_key(
+                membership=request.membership,
+                shared=is_shared,
+                actor=actor_of(request),
+                **form.cleaned_data,
+            )
+            return redirect("keys")
+        except InvalidRequest as error:
+            show_error(form, error)
+    name = "shared_form" if is_shared else "own_form"
+    return render(request, "keys/index.html", _context(request.membership) | {name: form})
+
+
+@require_POST
+@member_required(Permission.OWN_KEYS)
+def resume(request: MemberRequest, key_id: int) -> HttpResponse:
+    """Send with a paused provider key again."""
+    key = _provider_key(request.membership, key_id)
+    resume_provider_key(key, actor=actor_of(request), now=timezone.now())
+    return redirect("keys")
+
+
+@require_POST
+@member_required(Permission.OWN_KEYS)
+def pause(request: MemberRequest, key_id: int) -> HttpResponse:
+    """Send nothing with a provider key until a person resumes it."""
+    key = _provider_key(request.membership, key_id)
+    reason = " ".join(request.POST.get("reason", "").replace("\0", "").split())
+    pause_provider_key(
+        key, reason=reason or "No reason was given.", actor=actor_of(request), probe=False
+    )
+    return redirect("keys")
+
+
+@require_POST
+@member_required(Permission.OWN_KEYS)
+def pace(request: MemberRequest, key_id: int) -> HttpResponse:
+    """Set how many films a provider key may have at the vendor, and how many it sends a minute."""
+    key = _provider_key(request.membership, key_id)
+    form = KeyPaceForm(request.POST, auto_id=f"pace_{key.pk}_%s")
+    if form.is_valid():
+        try:
+            set_key_pace(key, actor=actor_of(request), **form.cleaned_data)
+            return redirect("keys")
+        except InvalidRequest as error:
+            show_error(form, error)
+    name = "shared_pace_form" if key.is_shared else "own_pace_form"
+    return render(request, "keys/index.html", _context(request.membership) | {name: form})
+
+
+@require_POST
+@member_required(Permission.OWN_KEYS)
+def forget(request: MemberRequest, key_id: int) -> HttpResponse:
+    """Delete a provider key."""
+    delete_provider_key(_provider_key(request.membership, key_id), actor=actor_of(request))
+    return redirect("keys")
+
+
+@require_POST
+@member_required(Permission.OWN_KEYS)
+def accept_difference(request: MemberRequest, drift_id: int) -> HttpResponse:
+    """Close a drift that the person has looked into, with their reason."""
+    drift = drift_for(request.membership, drift_id)
+    try:
+        reason = request.POST.get("reason", "").replace("\0", "")
+        accept_drift(drift, actor=actor_of(request), reason=reason, now=timezone.now())
+    except InvalidRequest as error:
+        context = _context(request.membership) | {"drift_error": error, "drift_id": drift.pk}
+        return render(request, "keys/index.html", context)
+    return redirect("keys")
+
+
+def _provider_key(membership: Membership, key_id: int) -> ProviderKey:
+    """Return a key that the person may manage; everybody sees the team's, few may touch it."""
+    key = get_object_or_404(provider_keys_for(membership), pk=key_id)
+    require(membership, permission_over(key))
+    return key
+
+
+def _context(membership: Membership) -> dict[str, Any]:
+    keys = api_keys_for(membership)
+    provider_keys = list(provider_keys_for(membership)) if _may_see_keys(membership) else []
+    meters = meters_for(membership) if _may_see_keys(membership) else {}
+    own = next((key for key in provider_keys if not key.is_shared), None)
+    shared = next((key for key in provider_keys if key.is_shared), None)
+    return {
+        "api_keys": [_shown(key) for key in keys],
+        "own_key": own,
+        "own_load": _load_of(own),
+        "own_pace_form": _pace_form(own),
+        "own_meter": meters.pop(own.pk, None) if own else None,
+        "shared_key": shared,
+        "shared_load": _load_of(shared),
+        "shared_pace_form": _pace_form(shared),
+        "shared_meter": meters.pop(shared.pk, None) if shared else None,
+        "past_meters": _unexplained(meters),
+        "api_key_form": ApiKeyForm(),
+        "own_form": ProviderKeyForm(prefix=None, auto_id="own_%s"),
+        "shared_form": ProviderKeyForm(auto_id="shared_%s"),
+    }
+
+
+def _load_of(key: ProviderKey | None) -> KeyLoad | None:
+    return KeyLoad(in_flight(key.pk), queued_with(key.pk)) if key else None
+
+
+def _pace_form(key: ProviderKey | None) -> KeyPaceForm | None:
+    if key is None:
+        return None
+    pace = {"max_in_flight": key.max_in_flight, "per_minute": key.per_minute}
+    return KeyPaceForm(initial=pace, auto_id=f"pace_{key.pk}_%s")
+
+
+def _unexplained(meters: dict[int, Meter]) -> list[Meter]:
+    """Return the deleted keys about which something is still unexplained."""
+    return [meter for meter in meters.values() if meter.drifts]
+
+
+def _may_see_keys(membership: Membership) -> bool:
+    return role_allows(membership.role, Permission.OWN_KEYS)
+
+
+def _shown(key: ApiKey) -> ShownKey:
+    is_expired = key.expires_at is not None and key.expires_at <= timezone.now()
+    return ShownKey(key, limits_of("api_key", key.pk), is_expired)

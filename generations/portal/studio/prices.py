@@ -1,0 +1,71 @@
+"""The price that the studio shows before anybody submits: the server's own quote."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts.models import Membership
+from accounts.selectors import project_for
+from billing.pricing import Quote
+from billing.selectors import books_of
+from generations.limits.subjects import subjects_of
+from generations.models import ProviderKey
+from generations.ordering.alternatives import credits_left
+from generations.ordering.request import validate_request
+from generations.ordering.submit import quote_request
+from generations.portal.studio.drafts import Draft
+from generations.portal.words import for_people
+from generations.selectors import provider_key_for
+from platform_site.errors import DailiesError
+
+# What has a price; the rest may still be missing or wrong while it is shown.
+_PRICED = ("duration", "resolution", "generate_audio")
+_ANY_PROMPT = "A film"
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTag:
+    """A quote beside what is there to pay it: the wallet, and the room under all limits."""
+
+    quote: Quote | None = None
+    available: int = 0
+    room: int = 0
+    problem: str = ""
+
+    @property
+    def left(self) -> int:
+        """Return what the wallet has left after this film, perhaps below zero."""
+        return self.available - (self.quote.credits if self.quote else 0)
+
+    @property
+    def missing(self) -> int:
+        """Return how many credits this film is above the room of wallet and limits."""
+        return max(0, self.quote.credits - self.room) if self.quote else 0
+
+
+def price_of(draft: Draft, *, membership: Membership, now: datetime) -> PriceTag:
+    """Quote the form as it stands; what keeps it from having a price is said in words."""
+    team = membership.team
+    try:
+        project = project_for(team, draft.project)
+        body = draft.payload()
+        inputs = {name: body["input"][name] for name in _PRICED}
+        body["input"] = {**inputs, "prompt": _ANY_PROMPT}
+        quote = quote_request(validate_request(body, team=team, now=now), now=now)
+    except DailiesError as error:
+        return PriceTag(problem=for_people(error.message))
+    available = books_of(team).available
+    key = sending_key(membership)
+    if key is None:
+        return PriceTag(quote, available, room=available)
+    subjects = subjects_of(
+        team=team, user=membership.user, api_key=None, provider_key=key, project=project
+    )
+    return PriceTag(quote, available, room=credits_left(team=team, subjects=subjects, now=now))
+
+
+def sending_key(membership: Membership) -> ProviderKey | None:
+    """Return the provider key that the person's films go out with, if there is one."""
+    try:
+        return provider_key_for(membership.team, membership.user)
+    except DailiesError:
+        return None

@@ -1,0 +1,190 @@
+"""Where the team's systems hear of events: endpoints, and the secret that signs."""
+
+from typing import Any
+
+from django import forms
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.models import WebhookEndpoint, WebhookEvent
+from accounts.roles import Permission
+from accounts.selectors import webhook_deliveries_for, webhook_endpoints_for
+from accounts.webhooks.endpoints import (
+    MAX_ENDPOINTS,
+    add_endpoint,
+    choose_events,
+    remove_endpoint,
+    set_endpoint_enabled,
+)
+from accounts.webhooks.outbox import put_test
+from accounts.webhooks.secrets import end_old_secret, reveal_secret, rotate_secret
+from generations.portal.access import MemberRequest, actor_of, member_required
+from generations.portal.keys.forms import show_error
+from generations.portal.webhooks.deliveries import DeliveryFilter, page_of
+from platform_site.errors import DailiesError, InvalidRequest
+
+_LATEST = 10
+
+
+class EventsForm(forms.Form):
+    """The events that an endpoint hears of."""
+
+    events = forms.MultipleChoiceField(
+        choices=WebhookEvent.choices,
+        label="Events",
+        initial=list(WebhookEvent.values),
+        error_messages={"required": "Choose at least one event."},
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+
+class EndpointForm(EventsForm):
+    """A URL and the events that are posted to it."""
+
+    url = forms.CharField(
+        max_length=2048,
+        label="URL",
+        widget=forms.URLInput(
+            attrs={"placeholder": "https://example.com/dailies", "autocomplete": "off"}
+        ),
+        help_text="Public, and answering with a 2xx within ten seconds.",
+    )
+
+
+@require_GET
+@member_required(Permission.TEAM_KEYS)
+def index(request: MemberRequest) -> HttpResponse:
+    """Show the endpoints, the secret and what became of the latest deliveries."""
+    return _page(request)
+
+
+@require_POST
+@member_required(Permission.TEAM_KEYS)
+def add(request: MemberRequest) -> HttpResponse:
+    """Have events posted to a URL."""
+    form = EndpointForm(request.POST)
+    if form.is_valid():
+        try:
+            membership, actor = request.membership, actor_of(request)
+            endpoint = add_endpoint(membership=membership, actor=actor, **form.cleaned_data)
+            return redirect("webhook_endpoint", endpoint.pk)
+        except InvalidRequest as error:
+            show_error(form, error)
+    return _page(request, form=form)
+
+
+@require_GET
+@member_required(Permission.TEAM_KEYS)
+def endpoint(request: MemberRequest, endpoint_id: int) -> HttpResponse:
+    """Show an endpoint with what was posted to it."""
+    return _endpoint_page(request, _endpoint_of(request, endpoint_id))
+
+
+@require_POST
+@member_required(Permission.TEAM_KEYS)
+def events(request: MemberRequest, endpoint_id: int) -> HttpResponse:
+    """Choose what an endpoint hears of."""
+    chosen = _endpoint_of(request, endpoint_id)
+    form = EventsForm(request.POST)
+    if not form.is_valid():
+        return _endpoint_page(request, chosen, form=form)
+    membership, actor = request.membership, actor_of(request)
+    choose_events(chosen, membership=membership, actor=actor, **form.cleaned_data)
+    return redirect("webhook_endpoint", chosen.pk)
+
+
+@require_POST
+@member_required(Permission.TEAM_KEYS)
+def test(request: MemberRequest, endpoint_id: int) -> HttpResponse:
+    """Post a test message, and go where its answer will be shown."""
+    tested = _endpoint_of(request, endpoint_id)
+    membership, actor = request.membership, actor_of(request)
+    try:
+        delivery = put_test(tested, membership=membership, actor=actor, now=timezone.now())
+    except DailiesError as error:
+        return _endpoint_page(request, tested, error=error)
+    return redirect("webhook_delivery", delivery.pk)
+
+
+@require_POST
+@member_required(Permission.TEAM_KEYS)
+def switch(request: MemberRequest, endpoint_id: int) -> HttpResponse:
+    """Switch an endpoint on or off."""
+    switched = _endpoint_of(request, endpoint_id)
+    enabled, actor = "enable" in request.POST, actor_of(request)
+    set_endpoint_enabled(switched, membership=request.membership, enabled=enabled, actor=actor)
+    return redirect("webhook_endpoint", switched.pk)
+
+
+@require_POST
+@member_required(Permission.TEAM_KEYS)
+def remove(request: MemberRequest, endpoint_id: int) -> HttpResponse:
+    """Take an endpoint away."""
+    removed = _endpoint_of(request, endpoint_id)
+    membership, actor = request.membership, actor_of(request)
+    remove_endpoint(removed, membership=membership, actor=actor, now=timezone.now())
+    return redirect("webhooks")
+
+
+@never_cache
+@require_POST
+@member_required(Permission.TEAM_KEYS)
+def secret(request: MemberRequest) -> HttpResponse:
+    """Show the signing secret, on request only; the audit trail says to whom."""
+    text = reveal_secret(membership=request.membership, actor=actor_of(request))
+    return _page(request, secret=text)
+
+
+@never_cache
+@require_POST
+@member_required(Permission.TEAM_KEYS)
+def rotate(request: MemberRequest) -> HttpResponse:
+    """Replace the signing secret and show the fresh one."""
+    membership, actor = request.membership, actor_of(request)
+    try:
+        fresh = rotate_secret(membership=membership, actor=actor, now=timezone.now())
+    except DailiesError as error:
+        return _page(request, secret_error=error)
+    return _page(request, secret=fresh)
+
+
+@require_POST
+@member_required(Permission.TEAM_KEYS)
+def end_old(request: MemberRequest) -> HttpResponse:
+    """Let the secret before the present one sign no more."""
+    try:
+        end_old_secret(membership=request.membership, actor=actor_of(request))
+    except DailiesError as error:
+        return _page(request, secret_error=error)
+    return redirect("webhooks")
+
+
+def _endpoint_of(request: MemberRequest, endpoint_id: int) -> WebhookEndpoint:
+    return get_object_or_404(webhook_endpoints_for(request.membership), pk=endpoint_id)
+
+
+def _page(request: MemberRequest, **more: Any) -> HttpResponse:
+    endpoints, team = webhook_endpoints_for(request.membership), request.membership.team
+    until = team.webhook_old_secret_until
+    context = {
+        "endpoints": endpoints,
+        "deliveries": webhook_deliveries_for(request.membership)[:_LATEST],
+        "is_full": len(endpoints) >= MAX_ENDPOINTS,
+        "old_until": until if until is not None and until > timezone.now() else None,
+        "form": EndpointForm(),
+    }
+    return render(request, "webhooks/index.html", context | more)
+
+
+def _endpoint_page(request: MemberRequest, shown: WebhookEndpoint, **more: Any) -> HttpResponse:
+    rows = webhook_deliveries_for(request.membership).filter(endpoint=shown)
+    context = {
+        "endpoint": shown,
+        "form": EventsForm(initial={"events": shown.events}),
+        "filters": DeliveryFilter(request.GET),
+        **page_of(rows, request.GET),
+    }
+    return render(request, "webhooks/endpoint.html", context | more)

@@ -1,0 +1,55 @@
+"""Tell people that a provider key is paused, once a reason."""
+
+import re
+from datetime import datetime, timedelta
+
+from django.template.loader import render_to_string
+
+from accounts.models import Notice, WebhookEvent
+from accounts.notices.service import notify
+from accounts.roles import Permission
+from accounts.webhooks.outbox import publish_event
+from generations.lifecycle import State
+from generations.models import Generation, ProviderKey
+
+KEYS_PATH = "/keys/"
+# A key that fails, recovers at the probe and fails again is one story, told once a day.
+_SAME_STORY = timedelta(days=1)
+_SECRET = re.compile(r"sk-[^\s\"',;]+")
+
+
+def tell_key_paused(
+    provider_key: ProviderKey, *, reason: str, by: str, pause: int, now: datetime
+) -> None:
+    """Tell the owner of a key, or the managers of a shared one, inside the pausing transaction.
+
+    `pause` numbers the pause. One that follows another without a job accepted in between (the
+    key's `probes` count on) says nothing new for a day.
+    """
+    kind = WebhookEvent.PROVIDER_KEY_PAUSED
+    story = f"{kind}:{provider_key.pk}:"
+    lately = Notice.objects.filter(dedupe_key__startswith=story, created_at__gt=now - _SAME_STORY)
+    if provider_key.probes > 1 and lately.exists():
+        return
+    team = provider_key.team
+    reason = _SECRET.sub("sk-…", reason)
+    queued = Generation.objects.filter(provider_key=provider_key, state=State.QUEUED).count()
+    words = {"key": provider_key, "reason": reason, "by": by, "queued": queued}
+    notify(
+        team=team,
+        audience=provider_key.owner or Permission.TEAM_KEYS,
+        kind=kind,
+        title=f"Provider key {provider_key} is paused",
+        body=render_to_string("generations/mail/provider_key_paused.txt", words),
+        key=f"{story}{pause}",
+        path=KEYS_PATH,
+        now=now,
+    )
+    data = {
+        "provider_key": provider_key.pk,
+        "name": str(provider_key),
+        "owner": provider_key.owner.email if provider_key.owner else None,
+        "reason": reason,
+        "queued": queued,
+    }
+    publish_event(team=team, event=kind, reference=f"{story}{pause}", data=data, now=now)

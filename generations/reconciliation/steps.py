@@ -1,0 +1,21 @@
+"""The step that samples the vendor's meter of a provider key."""
+
+from datetime import datetime
+
+from generations.models import ProviderKey
+from platform_site.clusters.queues import MAIN_QUEUE
+from platform_site.clusters.steps import Step, take_due
+
+sample = Step(
+    "generations.reconciliation.steps.sample",
+    runs="generations.reconciliation.sampling.sample_meter",
+    queue=MAIN_QUEUE,
+    takes=(int,),
+)
+
+
+@sample.when_due
+def _sample_due(now: datetime) -> None:
+    due = ProviderKey.objects.filter(next_sample_at__lte=now).exclude(secret_token="")
+    for key in take_due(due.order_by("next_sample_at"), "next_sample_at", now=now):
+        sample.enqueue(key.pk)

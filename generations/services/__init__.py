@@ -1,1 +1,0 @@
-"""The business verbs of generations, one file a subject."""
