@@ -35,6 +35,27 @@ LATE_WATCH = timedelta(hours=24)
 CANCELLED_BY_A_PERSON = "cancelled"
 
 
+class EventKind(models.TextChoices):
+    """What an event of a generation is about."""
+
+    MOVED = "moved", "Moved"
+    ADMITTED = "admitted", "Admitted"
+    KEPT = "kept", "Kept"
+    FILM_LOST = "film_lost", "Film lost"
+    FILM_TRIED_AGAIN = "film_tried_again", "Film tried again"
+    FILM_REMOVED = "film_removed", "Film removed"
+    PRIORITY_SET = "priority_set", "Priority set"
+    CALLBACK = "callback", "Callback"
+    CANCEL_ASKED = "cancel_asked", "Cancel asked"
+    LOOKED = "looked", "Looked"
+    UNRECORDED = "unrecorded", "Unrecorded"
+    ID_ADOPTED = "id_adopted", "Id adopted"
+    REVIEW_TOLD = "review_told", "Review told"
+    ADJUSTED = "adjusted", "Adjusted"
+    METER_MOVED = "meter_moved", "Meter moved"
+    METER_STILL = "meter_still", "Meter still"
+
+
 class Money(StrEnum):
     """What becomes of the hold when a generation ends."""
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.actor import Actor
 from billing.ledger import release_hold, settle_hold
-from generations.lifecycle import HOLDS_A_PLACE, TERMINAL, Money, State, check_move
+from generations.lifecycle import HOLDS_A_PLACE, TERMINAL, EventKind, Money, State, check_move
 from generations.models import Generation, GenerationEvent
 from generations.notifications.generation_events import notify_ended
 from generations.provider_keys.load import anything_due
@@ -78,7 +78,7 @@ def end_generation(
     return True
 
 
-def remark(generation: Generation, kind: str, *, actor: Actor, message: str = "") -> None:
+def remark(generation: Generation, kind: EventKind, *, actor: Actor, message: str = "") -> None:
     """Write an event that is not a move."""
     _write_event(generation, kind, actor=actor, message=message)
 
@@ -99,7 +99,7 @@ def _move(
         for name, value in {"state": to_state, **changes}.items():
             setattr(generation, name, value)
         _write_event(
-            generation, "moved", actor=actor, message=message, from_=from_state, to=to_state
+            generation, EventKind.MOVED, actor=actor, message=message, from_=from_state, to=to_state
         )
         if from_state in HOLDS_A_PLACE and to_state not in HOLDS_A_PLACE:
             _fill_place(generation)
@@ -114,7 +114,7 @@ def _fill_place(generation: Generation) -> None:
 
 def _write_event(
     generation: Generation,
-    kind: str,
+    kind: EventKind,
     *,
     actor: Actor,
     message: str,

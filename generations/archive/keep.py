@@ -23,6 +23,7 @@ from generations.archive.reads import may_be_tried_again
 from generations.archive.start import LINK_LIFE
 from generations.archive.steps import keep
 from generations.archive.store import Files, keep_files
+from generations.lifecycle import EventKind
 from generations.models import Film, Generation
 from generations.notifications.generation_events import notify_ended
 from generations.transitions import remark
@@ -100,7 +101,7 @@ def keep_again(film: Film, *, actor: Actor, now: datetime) -> None:
         )
         if not revived:
             raise Conflict("This film is not lost.")
-        remark(film.generation, "film_tried_again", actor=actor)
+        remark(film.generation, EventKind.FILM_TRIED_AGAIN, actor=actor)
         keep.enqueue(film.pk)
     film.refresh_from_db()
 
@@ -187,7 +188,7 @@ def _store(
             files,
             ends=ends,
             columns=columns,
-            announce=lambda: _announce(generation, "kept", words, now),
+            announce=lambda: _announce(generation, EventKind.KEPT, words, now),
         )
     except OSError as error:
         # What was fetched stays here; only storing is tried again.
@@ -264,14 +265,14 @@ def _give_up(film: Film, problem: str) -> None:
             problem=problem,
         )
         if lost:
-            _announce(film.generation, "film_lost", problem, now)
+            _announce(film.generation, EventKind.FILM_LOST, problem, now)
             tell_lost(film.generation, attempt=film.attempts, problem=problem, now=now)
     if lost:
         forget_partial(film.pk)
         log.error("film_lost", generation_id=str(film.pk), problem=problem)
 
 
-def _announce(generation: Generation, kind: str, message: str, now: datetime) -> None:
+def _announce(generation: Generation, kind: EventKind, message: str, now: datetime) -> None:
     remark(generation, kind, actor=ACTOR, message=message)
     fresh = Generation.objects.select_related("film").get(pk=generation.pk)
     notify_ended(fresh, now=now)

@@ -17,6 +17,7 @@ from accounts.roles import Permission
 from generations.archive.alarms import ARCHIVE_PATH
 from generations.archive.reads import FILM_GRACE, outliving_films
 from generations.archive.store import let_go
+from generations.lifecycle import EventKind
 from generations.models import Film, Generation, RetentionRule
 from generations.transitions import remark
 from platform_site.errors import InvalidRequest
@@ -107,7 +108,7 @@ def _remove(film: Film, rule: RetentionRule, *, now: datetime) -> bool:
     )
     if removed:
         let_go(film)
-        remark(film.generation, "film_removed", actor=ACTOR, message=words)
+        remark(film.generation, EventKind.FILM_REMOVED, actor=ACTOR, message=words)
     return bool(removed)
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.actor import Actor, system_actor
 from generations.callbacks import steps
 from generations.errors import CallbackNotTaken
-from generations.lifecycle import TERMINAL
+from generations.lifecycle import TERMINAL, EventKind
 from generations.models import CallbackReceipt, Generation
 from generations.provider_keys.service import client_for
 from generations.review.adopt import (
@@ -144,7 +144,9 @@ def _note(receipt: CallbackReceipt, actor: Actor) -> bool:
     if receipt.generation.callbacks.count() >= MAX_RECEIPTS:
         return False
     receipt.save(force_insert=True)
-    remark(receipt.generation, "callback", actor=actor, message=f"It called: {receipt.event}.")
+    remark(
+        receipt.generation, EventKind.CALLBACK, actor=actor, message=f"It called: {receipt.event}."
+    )
     return True
 
 

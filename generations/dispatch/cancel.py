@@ -13,7 +13,7 @@ from accounts.audit import record
 from accounts.models import Membership
 from accounts.roles import Permission, role_allows
 from generations.approvals.service import withdraw_question
-from generations.lifecycle import CANCELLED_BY_A_PERSON, IN_FLIGHT, Money, State
+from generations.lifecycle import CANCELLED_BY_A_PERSON, IN_FLIGHT, EventKind, Money, State
 from generations.models import Generation
 from generations.transitions import end_generation, remark
 from platform_site.errors import Conflict, PermissionDenied
@@ -150,7 +150,7 @@ def _wish(generation: Generation, *, actor: Actor, now: datetime, reason: str) -
             cancel_asked_at=now, cancel_asked_by=actor.name[:200]
         )
         if wished:
-            remark(generation, "cancel_asked", actor=actor, message=reason)
+            remark(generation, EventKind.CANCEL_ASKED, actor=actor, message=reason)
             _record(generation, "generation.cancel_asked", actor, reason)
     generation.refresh_from_db()
     return bool(wished) or generation.state in IN_FLIGHT

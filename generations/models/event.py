@@ -3,6 +3,7 @@
 from django.db import models
 from django.utils import timezone
 
+from generations.lifecycle import EventKind
 from generations.models.generation import Generation
 from platform_site.append_only import AppendOnlyModel
 
@@ -12,7 +13,7 @@ class GenerationEvent(AppendOnlyModel):
 
     generation = models.ForeignKey(Generation, on_delete=models.PROTECT, related_name="events")
     at = models.DateTimeField(default=timezone.now)
-    kind = models.CharField(max_length=40)
+    kind = models.CharField(max_length=40, choices=EventKind.choices)
     from_state = models.CharField(max_length=20, blank=True)
     to_state = models.CharField(max_length=20, blank=True)
     message = models.TextField(blank=True)

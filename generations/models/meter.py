@@ -1,10 +1,42 @@
 """The vendor's meter beside our books, sample by sample, and where the two drifted apart."""
 
+from enum import StrEnum
+
 from django.db import models
 from django.db.models import Q
 
 from generations.models.provider_key import ProviderKey
-from generations.reconciliation.compare import GROWING, Reading, Standing, Verdict
+
+
+class Reading(StrEnum):
+    """What `total_consumed` counts, as far as a step shows it."""
+
+    EITHER = ""
+    NET = "net"  # a refund lowers it
+    GROSS = "gross"  # a refund does not
+
+
+class Verdict(models.TextChoices):
+    """What became of a comparison, in words for people."""
+
+    STARTS = "starts", "Nothing to compare with yet"
+    UNREADABLE = "unreadable", "The vendor's meter says nothing"
+    WAITING = "waiting", "Waiting for a second quiet sample"
+    AGREES = "agrees", "Agrees"
+    MADE_GOOD = "made_good", "An earlier drift was made good"
+    UNKNOWN_SUBMIT = "unknown_submit", "An unknown submit was likely charged"
+    REFUND_NOT_SEEN = "refund_not_seen", "A refund was not seen"
+    LATE_REFUND = "late_refund", "Refunded after it was settled"
+    PRICE_DIFFERS = "price_differs", "The vendor's price differs"
+    USED_OUTSIDE = "used_outside", "Used outside Dailies"
+    CHARGED_LESS = "charged_less", "The vendor charged less"
+    SHARED_ACCOUNT = "shared_account", "Another key may draw on the same account"
+    CONTRADICTS = "contradicts", "The meter contradicts itself"
+    WENT_BACK = "went_back", "The meter went back"
+
+
+# What goes on and on is one finding that grows; any other drift is one of its own.
+GROWING = frozenset({Verdict.USED_OUTSIDE, Verdict.SHARED_ACCOUNT})
 
 
 class MeterSample(models.Model):
@@ -45,21 +77,6 @@ class MeterSample(models.Model):
     def __str__(self) -> str:
         """Show when and what came of it."""
         return f"{self.taken_at:%Y-%m-%d %H:%M} {self.get_verdict_display()}"
-
-    @property
-    def standing(self) -> Standing:
-        """Return the figures to be compared."""
-        return Standing(
-            taken_at=self.taken_at,
-            balance=self.balance,
-            purchased=self.total_purchased,
-            consumed=self.total_consumed,
-            charged=self.charged,
-            refunded=self.refunded,
-            in_flight=self.in_flight,
-            unknown=self.unknown,
-            quiet=self.quiet,
-        )
 
 
 class Drift(models.Model):

@@ -6,7 +6,7 @@ from accounts.actor import Actor
 from accounts.models import Membership
 from accounts.roles import Permission, role_allows
 from accounts.selectors import require_in
-from generations.lifecycle import State
+from generations.lifecycle import EventKind, State
 from generations.models import Generation, Priority
 from generations.transitions import remark
 from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
@@ -86,4 +86,4 @@ def change_priority(generation: Generation, *, priority: int | str, actor: Actor
         raise Conflict("It does not wait any more, so nothing can go before it or after it.")
     if generation.priority != wanted:
         generation.priority = wanted
-        remark(generation, "priority_set", actor=actor, message=f"{wanted.label}.")
+        remark(generation, EventKind.PRIORITY_SET, actor=actor, message=f"{wanted.label}.")

@@ -18,7 +18,7 @@ from billing.pricing import Quote, quote
 from billing.subjects import Subject
 from generations.approvals.service import ask_for_approval, threshold_for
 from generations.errors import IdempotencyConflict
-from generations.lifecycle import State
+from generations.lifecycle import EventKind, State
 from generations.limits.subjects import own_subject, subjects_of
 from generations.models import Generation, Priority
 from generations.ordering.alternatives import variants_that_fit
@@ -216,7 +216,9 @@ def _admit(generation: Generation, item: int, *, actor: Actor, now: datetime) ->
     except (SpendLimitExceeded, InsufficientCredits) as refusal:
         raise _Refused(item, refusal) from refusal
     generation.save(force_insert=True)
-    remark(generation, "admitted", actor=actor, message=f"{generation.credits} credits held.")
+    remark(
+        generation, EventKind.ADMITTED, actor=actor, message=f"{generation.credits} credits held."
+    )
     keep_uploads_alive(generation, now=now)
     if threshold is not None and waits:
         ask_for_approval(generation, threshold, actor=actor, now=now)

@@ -10,7 +10,7 @@ from django.db.models import F
 
 from accounts.actor import system_actor
 from generations.archive.start import begin_keeping
-from generations.lifecycle import Money, ReviewReason, State
+from generations.lifecycle import EventKind, Money, ReviewReason, State
 from generations.models import Generation
 from generations.polling.render_times import (
     Expectation,
@@ -107,7 +107,7 @@ def count_unrecorded(answer: Answer, *, now: datetime) -> None:
         apply_answer(Answer(generation, None, unrecorded=has_ended), now=now)
         silent = Generation.objects.filter(pk=generation.pk, review_reason=ReviewReason.SILENT)
         if has_ended and silent.update(review_reason=ReviewReason.UNRECORDED):
-            remark(generation, "unrecorded", actor=ACTOR, message=_UNRECORDED)
+            remark(generation, EventKind.UNRECORDED, actor=ACTOR, message=_UNRECORDED)
 
 
 def complete(generation: Generation, report: TaskReport, *, now: datetime) -> bool:

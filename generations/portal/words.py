@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from accounts.people.names import names_of
 from generations.dispatch.queue_position import Place
-from generations.lifecycle import ReviewReason, State
+from generations.lifecycle import EventKind, ReviewReason, State
 from generations.models import Film, Generation, GenerationEvent, Priority, ProviderKey
 
 _MODERATION = re.compile("sensitive|prohibited", re.IGNORECASE)
@@ -206,24 +206,32 @@ def _first_money(generation: Generation) -> str:
 def _told(event: GenerationEvent, generation: Generation) -> tuple[str, str]:
     message = event.message
     by_kind = {
-        "admitted": ("Ordered", message),
-        "kept": ("Film kept", "Fetched, checked and stored."),
-        "film_lost": ("Film lost", message),
-        "priority_set": ("Moved in line", message),
-        "film_tried_again": ("Tried again by hand", "The vendor is asked for a fresh link."),
-        "film_removed": ("Film removed", message),
-        "callback": ("The vendor called back", "We asked it at once how the film is doing."),
-        "cancel_asked": ("Cancelling asked for", _wished(message)),
-        "looked": ("Asked to look now", message),
-        "unrecorded": ("Answer not recorded", message),
-        "id_adopted": ("The vendor's id came to light", message),
-        "review_told": ("Managers told", "It had been in review for a while."),
-        "adjusted": ("Corrected", message),
-        "meter_moved": ("The vendor's meter moved", message),
-        "meter_still": ("The vendor's meter stood still", message),
+        EventKind.ADMITTED: ("Ordered", message),
+        EventKind.KEPT: ("Film kept", "Fetched, checked and stored."),
+        EventKind.FILM_LOST: ("Film lost", message),
+        EventKind.PRIORITY_SET: ("Moved in line", message),
+        EventKind.FILM_TRIED_AGAIN: (
+            "Tried again by hand",
+            "The vendor is asked for a fresh link.",
+        ),
+        EventKind.FILM_REMOVED: ("Film removed", message),
+        EventKind.CALLBACK: (
+            "The vendor called back",
+            "We asked it at once how the film is doing.",
+        ),
+        EventKind.CANCEL_ASKED: ("Cancelling asked for", _wished(message)),
+        EventKind.LOOKED: ("Asked to look now", message),
+        EventKind.UNRECORDED: ("Answer not recorded", message),
+        EventKind.ID_ADOPTED: ("The vendor's id came to light", message),
+        EventKind.REVIEW_TOLD: ("Managers told", "It had been in review for a while."),
+        EventKind.ADJUSTED: ("Corrected", message),
+        EventKind.METER_MOVED: ("The vendor's meter moved", message),
+        EventKind.METER_STILL: ("The vendor's meter stood still", message),
     }
-    if event.kind != "moved":
-        return by_kind.get(event.kind, (event.kind.replace("_", " ").capitalize(), message))
+    if event.kind != EventKind.MOVED:
+        return by_kind.get(
+            EventKind(event.kind), (event.kind.replace("_", " ").capitalize(), message)
+        )
     if event.from_state == State.SUBMITTING and event.to_state == State.QUEUED:
         return "Queued again", message
     credits = f"{generation.credits:,} credits"

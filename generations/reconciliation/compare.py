@@ -12,9 +12,8 @@ a drift counts once two quiet samples in a row agree on it.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from django.db import models
+from generations.models.meter import Reading, Verdict
 
 # Two samples closer than this prove no more than one.
 APART = timedelta(seconds=30)
@@ -22,37 +21,6 @@ APART = timedelta(seconds=30)
 _MOST_PARTS = 20
 # A vendor's new price beyond this many times the old one is no price change.
 _DEAREST = 4
-
-
-class Reading(StrEnum):
-    """What `total_consumed` counts, as far as a step shows it."""
-
-    EITHER = ""
-    NET = "net"  # a refund lowers it
-    GROSS = "gross"  # a refund does not
-
-
-class Verdict(models.TextChoices):
-    """What became of a comparison, in words for people."""
-
-    STARTS = "starts", "Nothing to compare with yet"
-    UNREADABLE = "unreadable", "The vendor's meter says nothing"
-    WAITING = "waiting", "Waiting for a second quiet sample"
-    AGREES = "agrees", "Agrees"
-    MADE_GOOD = "made_good", "An earlier drift was made good"
-    UNKNOWN_SUBMIT = "unknown_submit", "An unknown submit was likely charged"
-    REFUND_NOT_SEEN = "refund_not_seen", "A refund was not seen"
-    LATE_REFUND = "late_refund", "Refunded after it was settled"
-    PRICE_DIFFERS = "price_differs", "The vendor's price differs"
-    USED_OUTSIDE = "used_outside", "Used outside Dailies"
-    CHARGED_LESS = "charged_less", "The vendor charged less"
-    SHARED_ACCOUNT = "shared_account", "Another key may draw on the same account"
-    CONTRADICTS = "contradicts", "The meter contradicts itself"
-    WENT_BACK = "went_back", "The meter went back"
-
-
-# What goes on and on is one finding that grows; any other drift is one of its own.
-GROWING = frozenset({Verdict.USED_OUTSIDE, Verdict.SHARED_ACCOUNT})
 
 
 @dataclass(frozen=True, slots=True)

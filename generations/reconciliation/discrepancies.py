@@ -11,7 +11,8 @@ from django.db import transaction
 from accounts.actor import Actor, system_actor
 from accounts.audit import record
 from generations.models import Drift, MeterSample
-from generations.reconciliation.compare import GROWING, Explanation
+from generations.models.meter import GROWING
+from generations.reconciliation.compare import Explanation
 from generations.selectors import require_provider_key
 from platform_site.errors import Conflict, InvalidRequest
 

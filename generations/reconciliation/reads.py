@@ -10,7 +10,7 @@ from accounts.models import Team
 from billing.models import Rate
 from generations.lifecycle import DECIDED_IN_REVIEW, IN_FLIGHT, TERMINAL, ReviewReason, State
 from generations.models import Drift, Generation, MeterSample, ProviderKey, VideoModel
-from generations.reconciliation.compare import Job, Sums, Suspects
+from generations.reconciliation.compare import Job, Standing, Sums, Suspects
 
 # Goodwill comes late: a completed generation may still be refunded for so long.
 _REFUND_AFTER = timedelta(days=30)
@@ -86,6 +86,21 @@ def is_busy(provider_key: ProviderKey, since: datetime) -> bool:
     lately = Q(accepted_at__gte=since) | Q(submitted_at__gte=since) | Q(ended_at__gte=since)
     own = Generation.objects.filter(provider_key=provider_key)
     return own.filter(Q(state__in=IN_FLIGHT) | lately).exists()
+
+
+def standing_of(sample: MeterSample) -> Standing:
+    """Return a sample's figures to be compared."""
+    return Standing(
+        taken_at=sample.taken_at,
+        balance=sample.balance,
+        purchased=sample.total_purchased,
+        consumed=sample.total_consumed,
+        charged=sample.charged,
+        refunded=sample.refunded,
+        in_flight=sample.in_flight,
+        unknown=sample.unknown,
+        quiet=sample.quiet,
+    )
 
 
 def last_sample(provider_key: ProviderKey) -> MeterSample | None:

@@ -11,7 +11,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.actor import system_actor
+from generations.lifecycle import EventKind
 from generations.models import Generation, GenerationEvent, MeterSample, ProviderKey
+from generations.models.meter import Verdict
 from generations.provider_keys.service import client_for
 from generations.reconciliation.compare import (
     Explanation,
@@ -20,7 +22,6 @@ from generations.reconciliation.compare import (
     Standing,
     Step,
     Sums,
-    Verdict,
     explain,
     judge,
     still_doubts,
@@ -31,10 +32,10 @@ from generations.reconciliation.reads import (
     is_busy,
     last_level,
     last_sample,
+    standing_of,
     sums_of,
     suspects_between,
 )
-from generations.review.evidence import MOVED, STILL
 from generations.transitions import remark
 from generations.vendors.aivideoapi.wire import CreditsReport
 from generations.vendors.base import ProviderError
@@ -134,7 +135,7 @@ def _record(
     )
     level, previous = last_level(key), last_sample(key)
     judgement = judge(
-        level.standing if level else None, previous.standing if previous else None, latest
+        standing_of(level) if level else None, standing_of(previous) if previous else None, latest
     )
     explanation = _explanation(key, judgement, level, latest)
     sample = MeterSample.objects.create(
@@ -188,13 +189,15 @@ def _act(
     for generation in doubts:
         if str(generation.pk) in moved:
             words = f"The vendor's meter moved by {step.drift} credits {span}"
-            _remark_once(generation, MOVED, f"{words}{_shared(generation, step, moved)}.")
+            _remark_once(
+                generation, EventKind.METER_MOVED, f"{words}{_shared(generation, step, moved)}."
+            )
     sizes = [Job(id=str(one.pk), credits=one.credits) for one in doubts]
-    still = {job.id for job in still_doubts(step, sample.standing, sizes)}
+    still = {job.id for job in still_doubts(step, standing_of(sample), sizes)}
     for generation in doubts:
         if str(generation.pk) in still:
             words = f"The vendor's meter did not move by its {generation.credits} credits {span}."
-            _remark_once(generation, STILL, words)
+            _remark_once(generation, EventKind.METER_STILL, words)
 
 
 def _shared(generation: Generation, step: Step, moved: tuple[str, ...]) -> str:
@@ -206,6 +209,6 @@ def _shared(generation: Generation, step: Step, moved: tuple[str, ...]) -> str:
     return f", as this and {len(moved) - 1} more would together"
 
 
-def _remark_once(generation: Generation, kind: str, message: str) -> None:
+def _remark_once(generation: Generation, kind: EventKind, message: str) -> None:
     if not GenerationEvent.objects.filter(generation=generation, kind=kind).exists():
         remark(generation, kind, actor=ACTOR, message=message)

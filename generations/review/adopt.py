@@ -9,7 +9,7 @@ from accounts.audit import record
 from accounts.roles import Permission
 from generations.archive.start import LINK_LIFE
 from generations.errors import VendorNotHeard
-from generations.lifecycle import DECIDED_IN_REVIEW, ReviewReason, State
+from generations.lifecycle import DECIDED_IN_REVIEW, EventKind, ReviewReason, State
 from generations.models import Generation, ProviderKey
 from generations.provider_keys.service import client_for
 from generations.review.corrections import awaits_late_id
@@ -155,7 +155,7 @@ def _bind(
     if not ended.update(**changes):
         return False
     generation.upstream_id = upstream_id
-    remark(generation, "id_adopted", actor=actor, message=message)
+    remark(generation, EventKind.ID_ADOPTED, actor=actor, message=message)
     return True
 
 

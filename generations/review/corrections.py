@@ -11,7 +11,7 @@ from accounts.roles import Permission
 from billing.errors import InsufficientCredits, LedgerConflict
 from billing.ledger import adjust_hold
 from generations.archive.start import begin_keeping
-from generations.lifecycle import DECIDED_IN_REVIEW, LATE_WATCH, Money, State
+from generations.lifecycle import DECIDED_IN_REVIEW, LATE_WATCH, EventKind, Money, State
 from generations.models import Generation
 from generations.transitions import end_generation, remark
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
@@ -51,7 +51,7 @@ def adjust(
         adjust_hold(hold_id=generation.hold_id, spent=spent, actor=actor, reason=reason, now=now)
         words = "spent after all" if spent else "given back after all"
         message = f"{generation.credits} credits {words}: {reason}"
-        remark(generation, "adjusted", actor=actor, message=message)
+        remark(generation, EventKind.ADJUSTED, actor=actor, message=message)
         _record(generation, "generation.adjusted", actor, reason, spent=spent)
 
 

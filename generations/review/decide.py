@@ -15,12 +15,12 @@ from accounts.models import Team, WebhookEvent
 from accounts.notices.service import notify
 from accounts.roles import Permission
 from accounts.webhooks.outbox import publish_event
-from generations.lifecycle import State
+from generations.lifecycle import EventKind, State
 from generations.models import CallbackReceipt, Generation
 from generations.reconciliation.sampling import sample_by
 from generations.review.adopt import adopt_found_id
 from generations.review.corrections import release_doubt, settle_doubt
-from generations.review.evidence import TOLD, Review, reviews_of, untold_since
+from generations.review.evidence import Review, reviews_of, untold_since
 from generations.transitions import remark
 from platform_site.clusters.steps import step_at
 from platform_site.errors import Conflict, InvalidRequest
@@ -73,7 +73,7 @@ def look_now(generation: Generation, *, actor: Actor, now: datetime) -> None:
     if generation.state != State.NEEDS_REVIEW:
         raise Conflict("This generation is not in review.")
     with transaction.atomic():
-        remark(generation, "looked", actor=actor, message="The vendor is asked at once.")
+        remark(generation, EventKind.LOOKED, actor=actor, message="The vendor is asked at once.")
         if generation.upstream_id is not None:
             polled = Generation.objects.filter(pk=generation.pk, next_poll_at__gt=now)
             polled.update(next_poll_at=now)
@@ -118,7 +118,7 @@ def _tell(team: Team, late: list[Generation], *, now: datetime) -> int:
     if mine is None:
         return 0
     for review in reviews:
-        remark(review.generation, TOLD, actor=system_actor("review"))
+        remark(review.generation, EventKind.REVIEW_TOLD, actor=system_actor("review"))
         _announce(review, now=now)
     log.warning("review_waits", team=team.slug, count=len(late), credits=credits)
     return len(late)

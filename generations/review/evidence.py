@@ -10,12 +10,10 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from accounts.models import Membership, Team
 from accounts.roles import Permission, role_allows
-from generations.lifecycle import DECIDED_IN_REVIEW, ReviewReason, State
+from generations.lifecycle import DECIDED_IN_REVIEW, EventKind, ReviewReason, State
 from generations.models import CallbackReceipt, Drift, Generation, GenerationEvent, MeterSample
-from generations.reconciliation.compare import Verdict
+from generations.models.meter import Verdict
 from generations.review.advice import Advice, Evidence, Fact, MeterLook, Proposal, advise, story_of
-
-MOVED, STILL, TOLD = "meter_moved", "meter_still", "review_told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ def untold_since(since: datetime) -> QuerySet[Generation]:
     """Return what has been in review since before `since` without anybody being told of it."""
     began = _reviews().order_by("-id")
     told = GenerationEvent.objects.filter(
-        generation=OuterRef("pk"), kind=TOLD, id__gt=OuterRef("began")
+        generation=OuterRef("pk"), kind=EventKind.REVIEW_TOLD, id__gt=OuterRef("began")
     )
     rows = in_review().annotate(
         began=Subquery(began.values("id")[:1]), since=Subquery(began.values("at")[:1])
@@ -84,7 +82,7 @@ def evidence_of(generations: Sequence[Generation]) -> dict[UUID, Evidence]:
     found = {}
     for one in generations:
         events = told[one.pk]
-        began = events.get("moved")
+        began = events.get(EventKind.MOVED)
         key = one.provider_key
         found[one.pk] = Evidence(
             reason=ReviewReason(one.review_reason or ReviewReason.SUBMIT_UNKNOWN),
@@ -95,8 +93,8 @@ def evidence_of(generations: Sequence[Generation]) -> dict[UUID, Evidence]:
             sent_at=one.submitted_at,
             upstream_id=one.upstream_id or "",
             proposals=proposals[one.pk],
-            moved=events[MOVED].message if MOVED in events else "",
-            still=events[STILL].message if STILL in events else "",
+            moved=events[EventKind.METER_MOVED].message if EventKind.METER_MOVED in events else "",
+            still=events[EventKind.METER_STILL].message if EventKind.METER_STILL in events else "",
             alternatives=causes.get(one.pk, (1, 1))[0],
             together=causes.get(one.pk, (1, 1))[1],
             before=looks[one.pk][0],
@@ -111,16 +109,18 @@ def evidence_of(generations: Sequence[Generation]) -> dict[UUID, Evidence]:
 
 def _reviews() -> QuerySet[GenerationEvent]:
     return GenerationEvent.objects.filter(
-        generation=OuterRef("pk"), kind="moved", to_state=State.NEEDS_REVIEW
+        generation=OuterRef("pk"), kind=EventKind.MOVED, to_state=State.NEEDS_REVIEW
     )
 
 
 def _events(ids: Sequence[UUID]) -> defaultdict[UUID, dict[str, GenerationEvent]]:
     """Return each generation's newest move into review and remarks of the meter, by kind."""
     rows = GenerationEvent.objects.filter(generation__in=ids)
-    moved = rows.filter(kind="moved", to_state=State.NEEDS_REVIEW)
+    moved = rows.filter(kind=EventKind.MOVED, to_state=State.NEEDS_REVIEW)
     newest: defaultdict[UUID, dict[str, GenerationEvent]] = defaultdict(dict)
-    for event in (moved | rows.filter(kind__in=[MOVED, STILL])).order_by("id"):
+    for event in (
+        moved | rows.filter(kind__in=[EventKind.METER_MOVED, EventKind.METER_STILL])
+    ).order_by("id"):
         newest[event.generation_id][event.kind] = event
     return newest
 

@@ -41,7 +41,7 @@ from billing.models import (
     Transfer,
 )
 from billing.subjects import Subject
-from generations.lifecycle import State
+from generations.lifecycle import EventKind, State
 from generations.models import (
     Approval,
     ApprovalThreshold,
@@ -243,7 +243,7 @@ def grow(world: World, times: int = 3) -> None:
         )
         CallbackReceipt.objects.create(generation=generation, proposed_id="t", verdict="noted")
         CallbackReceipt.objects.create(generation=first, proposed_id="t", verdict="noted")
-        remark(first, "noted", actor=ACTOR, message="Again.")
+        remark(first, EventKind.CALLBACK, actor=ACTOR, message="Again.")
         WebhookDelivery.objects.create(
             team=other,
             url="https://client.example/",

@@ -9,7 +9,8 @@ from accounts.models import AuditEvent, Membership, Team
 from billing.models import Transfer
 from generations.lifecycle import Money, State
 from generations.models import Drift, Generation, MeterSample, ProviderKey
-from generations.reconciliation.compare import Sums, Verdict
+from generations.models.meter import Verdict
+from generations.reconciliation.compare import Sums
 from generations.reconciliation.discrepancies import accept_drift
 from generations.reconciliation.reads import doubts_between, open_drifts, standings, sums_of
 from generations.review.adopt import adopt_upstream

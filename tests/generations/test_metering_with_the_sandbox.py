@@ -16,7 +16,7 @@ from pytest_django import Settings
 from accounts.models import Membership, Team
 from generations.lifecycle import TERMINAL, State
 from generations.models import Drift, Generation, MeterSample, ProviderKey
-from generations.reconciliation.compare import Verdict
+from generations.models.meter import Verdict
 from generations.reconciliation.sampling import take_sample
 from tests.factories import make_generation, make_provider_key
 from tests.support.api import generation_body

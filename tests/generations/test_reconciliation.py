@@ -9,14 +9,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from generations.models.meter import Reading, Verdict
 from generations.reconciliation.compare import (
     APART,
     Job,
-    Reading,
     Standing,
     Step,
     Suspects,
-    Verdict,
     compare,
     explain,
     jobs_that_sum_to,
