@@ -2,23 +2,23 @@
 
 from typing import Any
 
-from accounts.actor import Actor
+from accounts.authority import By
 from accounts.models import AuditEvent, Team
 
 
 def record(
     *,
-    actor: Actor,
+    by: By,
     action: str,
     team: Team | None = None,
     subject: str = "",
     reason: str = "",
     **data: Any,
 ) -> AuditEvent:
-    """Write that `actor` did `action` to `subject` (`kind:id`), inside the caller's transaction."""
+    """Write that `by` did `action` to `subject` (`kind:id`), inside the caller's transaction."""
     return AuditEvent.objects.create(
-        actor=actor.name,
-        request_id=actor.request_id,
+        actor=by.name,
+        request_id=by.request_id,
         action=action,
         team=team,
         subject=subject,

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
-from accounts.actor import Actor
+from accounts.authority import By
 from accounts.models import Team
 from billing.errors import (
     InsufficientCredits,
@@ -32,7 +32,7 @@ _REASON_LENGTH = 500  # characters, as the column has them
 
 
 def grant(
-    *, team: Team, credits: int, reason: str, actor: Actor, idempotency_key: str | None = None
+    *, team: Team, credits: int, reason: str, by: By, idempotency_key: str | None = None
 ) -> Transfer:
     """Add `credits` to the team's wallet. The same idempotency key adds them once.
 
@@ -40,7 +40,7 @@ def grant(
     not a whole number from 1 to `MAX_CREDITS`, or without a reason; `LedgerConflict` when the key
     was used for another grant.
     """
-    actor.require_everywhere()
+    by.require_everywhere()
     if isinstance(credits, bool) or not isinstance(credits, int) or not 0 < credits <= MAX_CREDITS:
         raise InvalidRequest("A grant is a whole number of credits above 0.", field="credits")
     if not reason.strip():
@@ -51,7 +51,7 @@ def grant(
                 team=team,
                 credits=credits,
                 reason=reason,
-                actor=actor,
+                by=by,
                 idempotency_key=idempotency_key,
             )
     except IntegrityError:
@@ -68,7 +68,7 @@ def place_hold(
     amount: int,
     reference: str,
     subjects: Sequence[Subject],
-    actor: Actor,
+    by: By,
     now: datetime,
 ) -> Hold:
     """Set `amount` credits aside under every limit of `subjects` and from the wallet, or nothing.
@@ -91,7 +91,7 @@ def place_hold(
         debit=Account.Kind.WALLET,
         credit=Account.Kind.HELD,
         amount=amount,
-        actor=actor,
+        by=by,
         hold=hold,
         at=now,
     )
@@ -122,19 +122,17 @@ def lock_windows(*, subjects: Iterable[Subject], now: datetime) -> None:
     list(SpendWindow.objects.filter(pk__in=ids).order_by("id").select_for_update())
 
 
-def settle_hold(*, hold_id: UUID, actor: Actor, reason: str, now: datetime) -> Transfer | None:
+def settle_hold(*, hold_id: UUID, by: By, reason: str, now: datetime) -> Transfer | None:
     """Spend a hold: the vendor charged. None when it was closed already."""
-    return _close(hold_id, Transfer.Kind.SETTLE, actor=actor, reason=reason, now=now)
+    return _close(hold_id, Transfer.Kind.SETTLE, by=by, reason=reason, now=now)
 
 
-def release_hold(*, hold_id: UUID, actor: Actor, reason: str, now: datetime) -> Transfer | None:
+def release_hold(*, hold_id: UUID, by: By, reason: str, now: datetime) -> Transfer | None:
     """Give a hold back: the vendor did not charge. None when it was closed already."""
-    return _close(hold_id, Transfer.Kind.RELEASE, actor=actor, reason=reason, now=now)
+    return _close(hold_id, Transfer.Kind.RELEASE, by=by, reason=reason, now=now)
 
 
-def adjust_hold(
-    *, hold_id: UUID, spent: bool, actor: Actor, reason: str, now: datetime
-) -> Transfer:
+def adjust_hold(*, hold_id: UUID, spent: bool, by: By, reason: str, now: datetime) -> Transfer:
     """Correct a closed hold by one linked entry: what was given back is spent, or the reverse.
 
     A hold is corrected once (P14). Raises `LedgerConflict` when it is open, says so already or was
@@ -162,7 +160,7 @@ def adjust_hold(
         debit=debit,
         credit=credit,
         amount=hold.amount,
-        actor=actor,
+        by=by,
         hold=hold,
         reason=reason,
         at=now,
@@ -181,7 +179,7 @@ def open_accounts(team: Team) -> None:
 
 
 def _grant(
-    *, team: Team, credits: int, reason: str, actor: Actor, idempotency_key: str | None
+    *, team: Team, credits: int, reason: str, by: By, idempotency_key: str | None
 ) -> Transfer:
     accounts = _accounts_of(team)
     entry = _write(
@@ -190,7 +188,7 @@ def _grant(
         debit=Account.Kind.GRANTED,
         credit=Account.Kind.WALLET,
         amount=credits,
-        actor=actor,
+        by=by,
         reason=reason,
         idempotency_key=idempotency_key,
     )
@@ -199,7 +197,7 @@ def _grant(
 
 
 def _close(
-    hold_id: UUID, kind: Transfer.Kind, *, actor: Actor, reason: str, now: datetime
+    hold_id: UUID, kind: Transfer.Kind, *, by: By, reason: str, now: datetime
 ) -> Transfer | None:
     _require_transaction()
     settles = kind == Transfer.Kind.SETTLE
@@ -218,7 +216,7 @@ def _close(
         debit=Account.Kind.HELD,
         credit=target,
         amount=hold.amount,
-        actor=actor,
+        by=by,
         hold=hold,
         reason=reason,
         at=now,
@@ -278,7 +276,7 @@ def _write(
     debit: str,
     credit: str,
     amount: int,
-    actor: Actor,
+    by: By,
     hold: Hold | None = None,
     reason: str = "",
     idempotency_key: str | None = None,
@@ -292,8 +290,8 @@ def _write(
         amount=amount,
         hold=hold,
         idempotency_key=idempotency_key,
-        actor=actor.name,
-        request_id=actor.request_id,
+        actor=by.name,
+        request_id=by.request_id,
         # What the reason quotes may be long; nothing may keep an entry from being written.
         reason=clean_text(reason, most=_REASON_LENGTH),
     )

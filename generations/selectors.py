@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from accounts.actor import Actor
+from accounts.authority import By
 from accounts.models import Membership, Team, User
 from accounts.roles import Permission
 from generations.errors import NoProviderKey, TaskNotFound
@@ -57,12 +57,12 @@ def permission_over(key: ProviderKey) -> Permission:
     return Permission.TEAM_KEYS if key.is_shared else Permission.OWN_KEYS
 
 
-def require_provider_key(actor: Actor, key: ProviderKey) -> None:
+def require_provider_key(by: By, key: ProviderKey) -> None:
     """Raise `PermissionDenied` unless the actor manages this key: their own, or the team's."""
-    is_theirs = key.is_shared or actor.acts_everywhere or actor.is_person(key.owner_id)
+    is_theirs = key.is_shared or by.acts_everywhere or by.is_person(key.owner_id)
     if not is_theirs:
         raise PermissionDenied("This provider key belongs to somebody else.")
-    actor.require(permission_over(key), team_id=key.team_id)
+    by.require(permission_over(key), team_id=key.team_id)
 
 
 def waiting_approvals(team: Team) -> int:

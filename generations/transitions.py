@@ -7,7 +7,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.actor import Actor
+from accounts.authority import By
 from billing.ledger import release_hold, settle_hold
 from generations.lifecycle import HOLDS_A_PLACE, TERMINAL, EventKind, Money, State, check_move
 from generations.models import Generation, GenerationEvent
@@ -22,7 +22,7 @@ def move(
     generation: Generation,
     to_state: State,
     *,
-    actor: Actor,
+    by: By,
     message: str = "",
     **changes: Any,
 ) -> bool:
@@ -33,7 +33,7 @@ def move(
     """
     if to_state in TERMINAL:
         raise ValueError("A generation ends through end_generation only.")
-    return _move(generation, to_state, actor=actor, message=message, changes=changes)
+    return _move(generation, to_state, by=by, message=message, changes=changes)
 
 
 def end_generation(
@@ -41,7 +41,7 @@ def end_generation(
     to_state: State,
     *,
     money: Money,
-    actor: Actor,
+    by: By,
     now: datetime,
     message: str = "",
     error_code: str = "",
@@ -63,9 +63,9 @@ def end_generation(
     }
     close = settle_hold if money == Money.SETTLE else release_hold
     with transaction.atomic():
-        if not _move(generation, to_state, actor=actor, message=message, changes=changes):
+        if not _move(generation, to_state, by=by, message=message, changes=changes):
             return False
-        close(hold_id=generation.hold_id, actor=actor, reason=message or to_state, now=now)
+        close(hold_id=generation.hold_id, by=by, reason=message or to_state, now=now)
         notify_ended(generation, now=now)
     log.info(
         "generation_ended",
@@ -78,13 +78,13 @@ def end_generation(
     return True
 
 
-def remark(generation: Generation, kind: EventKind, *, actor: Actor, message: str = "") -> None:
+def remark(generation: Generation, kind: EventKind, *, by: By, message: str = "") -> None:
     """Write an event that is not a move."""
-    _write_event(generation, kind, actor=actor, message=message)
+    _write_event(generation, kind, by=by, message=message)
 
 
 def _move(
-    generation: Generation, to_state: State, *, actor: Actor, message: str, changes: dict[str, Any]
+    generation: Generation, to_state: State, *, by: By, message: str, changes: dict[str, Any]
 ) -> bool:
     from_state = State(generation.state)
     check_move(from_state, to_state)
@@ -99,7 +99,7 @@ def _move(
         for name, value in {"state": to_state, **changes}.items():
             setattr(generation, name, value)
         _write_event(
-            generation, EventKind.MOVED, actor=actor, message=message, from_=from_state, to=to_state
+            generation, EventKind.MOVED, by=by, message=message, from_=from_state, to=to_state
         )
         if from_state in HOLDS_A_PLACE and to_state not in HOLDS_A_PLACE:
             _fill_place(generation)
@@ -116,7 +116,7 @@ def _write_event(
     generation: Generation,
     kind: EventKind,
     *,
-    actor: Actor,
+    by: By,
     message: str,
     from_: str = "",
     to: str = "",
@@ -127,7 +127,7 @@ def _write_event(
         from_state=from_,
         to_state=to,
         message=message,
-        actor=actor.name,
-        request_id=actor.request_id,
+        actor=by.name,
+        request_id=by.request_id,
         upstream_id=generation.upstream_id or "",
     )

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from PIL import Image
 
-from accounts.actor import Actor
+from accounts.authority import By
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.roles import Role
 from accounts.teams.service import create_team, set_role
@@ -30,7 +30,7 @@ from generations.provider_keys.service import vault_provider_key
 from generations.transitions import end_generation, move
 from tests.support.api import generation_body
 
-ACTOR = Actor("test", acts_everywhere=True)
+SYSTEM = By("test", acts_everywhere=True)
 PASSWORD = "correct horse battery staple"  # of everybody that `make_user` makes
 _count = itertools.count(1)
 
@@ -45,7 +45,7 @@ class IssuedKey:
 
 def make_team(name: str = "Studio", *, credits: int = 0) -> Team:
     """Create a team, funded with `credits`."""
-    team = create_team(name=name, slug=f"{slugify(name)}-{next(_count)}", actor=ACTOR)
+    team = create_team(name=name, slug=f"{slugify(name)}-{next(_count)}", by=SYSTEM)
     if credits:
         fund(team, credits)
     return team
@@ -53,7 +53,7 @@ def make_team(name: str = "Studio", *, credits: int = 0) -> Team:
 
 def fund(team: Team, credits: int) -> None:
     """Add credits to the team's wallet."""
-    grant(team=team, credits=credits, reason="For a test", actor=ACTOR)
+    grant(team=team, credits=credits, reason="For a test", by=SYSTEM)
 
 
 def make_user(email: str | None = None, *, admin: bool = False, **fields: Any) -> User:
@@ -67,13 +67,13 @@ def make_member(
     team: Team, role: str = Role.MEMBER, *, email: str | None = None, user: User | None = None
 ) -> Membership:
     """Put a person, by default a new one, into the team."""
-    return set_role(team=team, user=user or make_user(email), role=role, actor=ACTOR)
+    return set_role(team=team, user=user or make_user(email), role=role, by=SYSTEM)
 
 
 def make_api_key(membership: Membership, **options: Any) -> IssuedKey:
     """Issue an API key; `options` as `issue_api_key` takes them."""
     options.setdefault("label", "Test key")
-    key, text = issue_api_key(team=membership.team, owner=membership.user, actor=ACTOR, **options)
+    key, text = issue_api_key(team=membership.team, owner=membership.user, by=SYSTEM, **options)
     return IssuedKey(key, text)
 
 
@@ -82,12 +82,12 @@ def make_provider_key(
 ) -> ProviderKey:
     """Vault a key, without an owner the team's shared one; it is pinned to `SANDBOX_URL`."""
     secret = secret or f"sk-sandbox-{next(_count):08d}-secret"
-    return vault_provider_key(team=team, owner=owner, secret=secret, label=label, actor=ACTOR)
+    return vault_provider_key(team=team, owner=owner, secret=secret, label=label, by=SYSTEM)
 
 
 def make_limit(subject: Subject, credits: int, *, team: Team, window: str = "total") -> SpendLimit:
     """Cap what a subject may spend in a window."""
-    limit = set_limit(team=team, subject=subject, window=window, credits=credits, actor=ACTOR)
+    limit = set_limit(team=team, subject=subject, window=window, credits=credits, by=SYSTEM)
     assert limit is not None
     return limit
 
@@ -107,7 +107,7 @@ def make_hold(
             amount=amount,
             reference=f"test:{next(_count)}",
             subjects=subjects,
-            actor=ACTOR,
+            by=SYSTEM,
             now=now or timezone.now(),
         )
 
@@ -139,7 +139,7 @@ def make_generation(
     now = now or timezone.now()
     request = make_request(membership.team, **inputs)
     generation = submit_generation(
-        request, membership=membership, actor=ACTOR, now=now, **(submission or {})
+        request, membership=membership, by=SYSTEM, now=now, **(submission or {})
     )
     upstream_id = upstream_id or f"upstream-{next(_count)}"
     if state == State.QUEUED:
@@ -147,19 +147,19 @@ def make_generation(
     if state == State.CANCELLED:
         _end(generation, State.CANCELLED, now, "cancelled", "Cancelled.")
         return generation
-    assert move(generation, State.SUBMITTING, actor=ACTOR, submitted_at=now, next_submit_at=None)
+    assert move(generation, State.SUBMITTING, by=SYSTEM, submitted_at=now, next_submit_at=None)
     if state == State.SUBMITTING:
         return generation
     assert move(
         generation,
         State.PROCESSING,
-        actor=ACTOR,
+        by=SYSTEM,
         upstream_id=upstream_id,
         accepted_at=now,
         next_poll_at=now,
     )
     if state == State.NEEDS_REVIEW:
-        assert move(generation, State.NEEDS_REVIEW, actor=ACTOR, review_reason=ReviewReason.SILENT)
+        assert move(generation, State.NEEDS_REVIEW, by=SYSTEM, review_reason=ReviewReason.SILENT)
     if state in TERMINAL:
         _end(generation, State(state), now, error_code, error_message)
     if state == State.COMPLETED:
@@ -197,13 +197,13 @@ def image_bytes(kind: str = "JPEG", size: tuple[int, int] = (640, 360), mode: st
 def _end(generation: Generation, state: State, now: datetime, code: str, message: str) -> None:
     if state == State.COMPLETED:
         paid = Money.SETTLE
-        assert end_generation(generation, state, money=paid, actor=ACTOR, now=now, seed=41485)
+        assert end_generation(generation, state, money=paid, by=SYSTEM, now=now, seed=41485)
         return
     assert end_generation(
         generation,
         state,
         money=Money.RELEASE,
-        actor=ACTOR,
+        by=SYSTEM,
         now=now,
         error_code=code,
         error_message=message,

@@ -18,9 +18,9 @@ def actor_column(field: str) -> Callable[..., Any]:
     """
 
     def shown(_self: object, row: Any) -> str:
-        actor: str = getattr(row, field)
-        names = getattr(row, "actor_names", None) or names_of([actor])
-        return names[actor] or EMPTY
+        by: str = getattr(row, field)
+        names = getattr(row, "actor_names", None) or names_of([by])
+        return names[by] or EMPTY
 
     return display(description=field.replace("_", " "), ordering=field)(shown)
 

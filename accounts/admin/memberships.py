@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 
-from accounts.admin.acting import actor_of
+from accounts.admin.acting import by_of
 from accounts.models import Membership
 from accounts.roles import Role
 from accounts.teams.service import set_role
@@ -30,7 +30,7 @@ def save_role(request: HttpRequest, membership: Membership) -> None:
         team=membership.team,
         user=membership.user,
         role=membership.role,
-        actor=actor_of(request),
+        by=by_of(request),
     )
     membership.pk = saved.pk
 

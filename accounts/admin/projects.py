@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.admin.acting import actor_of
+from accounts.admin.acting import by_of
 from accounts.models import Project
 from accounts.projects.service import shelve_project, unshelve_project
 from platform_site.admin.base import ReadOnlyAdmin
@@ -54,7 +54,7 @@ class ProjectAdmin(ReadOnlyAdmin, ServiceAdmin):
         project = get_object_or_404(Project, pk=object_id)
 
         def work() -> str:
-            shelve_project(project, actor=actor_of(request), now=timezone.now())
+            shelve_project(project, by=by_of(request), now=timezone.now())
             return f"{project} is archived."
 
         show_outcome(request, work)
@@ -76,7 +76,7 @@ class ProjectAdmin(ReadOnlyAdmin, ServiceAdmin):
         project = get_object_or_404(Project, pk=object_id)
 
         def work() -> str:
-            unshelve_project(project, actor=actor_of(request))
+            unshelve_project(project, by=by_of(request))
             return f"{project} is open."
 
         show_outcome(request, work)

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.admin.acting import actor_of
+from accounts.admin.acting import by_of
 from accounts.audit import record
 from accounts.models import Membership, User
 from accounts.people.email_change import note_email_change, tell_email_before
@@ -125,13 +125,13 @@ class UserAdmin(DjangoUserAdmin, SiteAdmin):  # type: ignore[type-arg,misc]  # o
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save, and write down who changed what about whom."""
         before = form.initial.get("email") if change else None
-        actor = actor_of(request)
+        by = by_of(request)
         super().save_model(request, obj, form, change)
         if before and before != obj.email:
-            note_email_change(obj, before=before, email=obj.email, actor=actor)
+            note_email_change(obj, before=before, email=obj.email, by=by)
             tell_email_before(obj, before)
         record(
-            actor=actor,
+            by=by,
             action="user.changed" if change else "user.created",
             subject=f"user:{obj.pk}",
             fields=sorted(set(form.changed_data) - {"password1", "password2"}),
@@ -143,7 +143,7 @@ class UserAdmin(DjangoUserAdmin, SiteAdmin):  # type: ignore[type-arg,misc]  # o
         """Write down new passwords too: their form is saved without `save_model`."""
         if isinstance(form, AdminPasswordChangeForm):
             subject = f"user:{form.user.pk}"
-            record(actor=actor_of(request), action="user.password_set", subject=subject)
+            record(by=by_of(request), action="user.password_set", subject=subject)
         return super().construct_change_message(request, form, formsets, add)
 
 

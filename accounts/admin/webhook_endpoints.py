@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.admin.acting import actor_of
+from accounts.admin.acting import by_of
 from accounts.models import SlowReceiver, WebhookEndpoint
 from accounts.webhooks.endpoints import drop_endpoint, switch_endpoint
 from accounts.webhooks.outbox import put_test_for_operator
@@ -77,7 +77,7 @@ class WebhookEndpointAdmin(ServiceAdmin):
 
     def delete_model(self, request: HttpRequest, obj: WebhookEndpoint) -> None:
         """Take it away; its deliveries stay."""
-        drop_endpoint(obj, actor=actor_of(request), now=timezone.now())
+        drop_endpoint(obj, by=by_of(request), now=timezone.now())
 
     def buttons_for(self, object_id: str) -> frozenset[str]:
         """Offer the switch that changes something."""
@@ -100,7 +100,7 @@ class WebhookEndpointAdmin(ServiceAdmin):
         endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
 
         def work() -> str:
-            put_test_for_operator(endpoint, actor=actor_of(request), now=timezone.now())
+            put_test_for_operator(endpoint, by=by_of(request), now=timezone.now())
             return f"A test is on its way to {endpoint}."
 
         show_outcome(request, work)
@@ -110,7 +110,7 @@ class WebhookEndpointAdmin(ServiceAdmin):
         endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
 
         def work() -> str:
-            switch_endpoint(endpoint, enabled=enabled, actor=actor_of(request))
+            switch_endpoint(endpoint, enabled=enabled, by=by_of(request))
             return f"{endpoint} is {'enabled' if enabled else 'disabled'}."
 
         show_outcome(request, work)

@@ -9,8 +9,8 @@ from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
-from accounts.actor import Actor
 from accounts.audit import record
+from accounts.authority import By
 from accounts.errors import InvalidApiKey, IpNotAllowed, RateLimitExceeded
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.roles import Permission
@@ -32,7 +32,7 @@ def create_api_key(
     team: Team,
     owner: User,
     label: str,
-    actor: Actor,
+    by: By,
     expires_at: datetime | None = None,
     allowed_networks: list[str] | None = None,
     requests_per_minute: int | None = None,
@@ -42,7 +42,7 @@ def create_api_key(
     Raises `PermissionDenied`, and `InvalidRequest` when the owner is not in the team, a network
     does not parse or the requests a minute are no sensible number.
     """
-    _require(actor, owner.pk, team.pk)
+    _require(by, owner.pk, team.pk)
     if not Membership.objects.filter(team=team, user=owner).exists():
         raise InvalidRequest(f"{owner} is not a member of {team}.", field="owner")
     networks = parse_networks(allowed_networks or [])
@@ -63,31 +63,31 @@ def create_api_key(
         allowed_networks=networks,
         requests_per_minute=requests_per_minute,
     )
-    record(actor=actor, action="api_key.created", team=team, subject=f"api_key:{key.pk}")
+    record(by=by, action="api_key.created", team=team, subject=f"api_key:{key.pk}")
     return key, text
 
 
 @transaction.atomic
-def set_enabled(*, api_key: ApiKey, enabled: bool, actor: Actor) -> None:
+def set_enabled(*, api_key: ApiKey, enabled: bool, by: By) -> None:
     """Switch a key on or off. Raises `PermissionDenied`."""
-    _require(actor, api_key.owner_id, api_key.team_id)
+    _require(by, api_key.owner_id, api_key.team_id)
     ApiKey.objects.filter(pk=api_key.pk).update(enabled=enabled)
     action = "api_key.enabled" if enabled else "api_key.disabled"
-    record(actor=actor, action=action, team=api_key.team, subject=f"api_key:{api_key.pk}")
+    record(by=by, action=action, team=api_key.team, subject=f"api_key:{api_key.pk}")
 
 
 @transaction.atomic
-def delete_api_key(*, api_key: ApiKey, actor: Actor) -> None:
+def delete_api_key(*, api_key: ApiKey, by: By) -> None:
     """Take a key away for good; its row stays, because generations name it.
 
     Raises `PermissionDenied`.
     """
-    _require(actor, api_key.owner_id, api_key.team_id)
+    _require(by, api_key.owner_id, api_key.team_id)
     ApiKey.objects.filter(pk=api_key.pk, deleted_at=None).update(
         deleted_at=timezone.now(), enabled=False
     )
     record(
-        actor=actor,
+        by=by,
         action="api_key.deleted",
         team=api_key.team,
         subject=f"api_key:{api_key.pk}",
@@ -129,10 +129,8 @@ def parse_networks(entries: list[str]) -> list[str]:
     return networks
 
 
-def _require(actor: Actor, owner_id: int, team_id: int) -> None:
-    actor.require_over(
-        owner_id, own=Permission.OWN_KEYS, others=Permission.TEAM_KEYS, team_id=team_id
-    )
+def _require(by: By, owner_id: int, team_id: int) -> None:
+    by.require_over(owner_id, own=Permission.OWN_KEYS, others=Permission.TEAM_KEYS, team_id=team_id)
 
 
 def _digest(text: str) -> str:

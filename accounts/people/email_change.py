@@ -17,8 +17,8 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils.crypto import salted_hmac
 
-from accounts.actor import Actor
 from accounts.audit import record
+from accounts.authority import By
 from accounts.models import User
 from platform_site.errors import Conflict, InvalidRequest, Unavailable
 
@@ -29,7 +29,7 @@ MAX_CHARACTERS = 254
 _SALT = "accounts.email"
 
 
-def ask_for_email(user: User, *, email: str, password: str, actor: Actor) -> str:
+def ask_for_email(user: User, *, email: str, password: str, by: By) -> str:
     """Mail a link to the new email, which confirms it; return the email as it will be stored.
 
     Nothing changes yet. Whoever has the email already is told so in that mail, and the asker is
@@ -41,7 +41,7 @@ def ask_for_email(user: User, *, email: str, password: str, actor: Actor) -> str
     email = _normal(email)
     if email == user.email.lower():
         raise InvalidRequest("This is your email already.", field="email")
-    _record(user, "email_change_asked", actor, to=_masked(email))
+    _record(user, "email_change_asked", by, to=_masked(email))
     if User.objects.filter(email__iexact=email).exists():
         _mail("new_email_taken", email, {"asker": user.email})
     else:
@@ -64,7 +64,7 @@ def email_named(user: User, token: str) -> str | None:
     return email if (pk, fingerprint) == (user.pk, _fingerprint(user)) else None
 
 
-def confirm_email(user: User, token: str, *, actor: Actor) -> str:
+def confirm_email(user: User, token: str, *, by: By) -> str:
     """Sign the person in with the link's email from now on, and tell the one before it.
 
     Returns the email; for a link that was followed a moment ago the one in force. Raises
@@ -82,7 +82,7 @@ def confirm_email(user: User, token: str, *, actor: Actor) -> str:
             # The row count decides between two links followed at once.
             if not User.objects.filter(pk=user.pk, email=before).update(email=email):
                 raise InvalidRequest("This link has been used.")
-            note_email_change(user, before=before, email=email, actor=actor)
+            note_email_change(user, before=before, email=email, by=by)
     except IntegrityError:
         raise Conflict("This email belongs to another account.", field="email") from None
     user.email = email
@@ -90,9 +90,9 @@ def confirm_email(user: User, token: str, *, actor: Actor) -> str:
     return email
 
 
-def note_email_change(user: User, *, before: str, email: str, actor: Actor) -> None:
+def note_email_change(user: User, *, before: str, email: str, by: By) -> None:
     """Write a change down, in the transaction that makes it; the trail has no whole emails."""
-    _record(user, "email_changed", actor, before=_masked(before), to=_masked(email))
+    _record(user, "email_changed", by, before=_masked(before), to=_masked(email))
 
 
 def tell_email_before(user: User, before: str) -> None:
@@ -148,5 +148,5 @@ def _mail(name: str, email: str, words: dict[str, Any]) -> None:
         raise Unavailable("The mail could not be sent. Try again in a while.") from error
 
 
-def _record(user: User, word: str, actor: Actor, **data: Any) -> None:
-    record(actor=actor, action=f"user.{word}", subject=f"user:{user.pk}", **data)
+def _record(user: User, word: str, by: By, **data: Any) -> None:
+    record(by=by, action=f"user.{word}", subject=f"user:{user.pk}", **data)

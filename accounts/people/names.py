@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from accounts.actor import IN_THE_ADMIN
+from accounts.authority import IN_THE_ADMIN
 from accounts.models import ApiKey, User
 
 _PERSON = re.compile(
@@ -17,21 +17,21 @@ def names_of(actors: Iterable[str]) -> dict[str, str]:
     What is no person's id is its own name: `system:poll`.
     """
     wanted = set(actors)
-    people = {actor: found for actor in wanted if (found := _PERSON.fullmatch(actor))}
+    people = {by: found for by in wanted if (found := _PERSON.fullmatch(by))}
     users = User.objects.in_bulk({int(one["user"]) for one in people.values()})
     ids = {int(one["key"]) for one in people.values() if one["key"]}
     keys = ApiKey.objects.defer("prefix", "digest").in_bulk(ids) if ids else {}
-    names = {actor: actor for actor in wanted}
-    for actor, one in people.items():
+    names = {by: by for by in wanted}
+    for by, one in people.items():
         user = users.get(int(one["user"]))
         if user is not None:
-            names[actor] = f"{user.email}{_door(one, keys)}"
+            names[by] = f"{user.email}{_door(one, keys)}"
     return names
 
 
-def name_of(actor: str) -> str:
+def name_of(by: str) -> str:
     """Return one actor's name; see `names_of`."""
-    return names_of([actor])[actor]
+    return names_of([by])[by]
 
 
 def actors_named(text: str) -> list[str]:

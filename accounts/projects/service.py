@@ -6,8 +6,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
-from accounts.actor import Actor
 from accounts.audit import record
+from accounts.authority import By
 from accounts.models import Membership, Project, Team
 from accounts.roles import Permission
 from accounts.selectors import require, require_in
@@ -18,7 +18,7 @@ MAX_SLUG = 50  # leaves room for a number
 _TRIES = 100
 
 
-def create_project(*, membership: Membership, name: str, actor: Actor) -> Project:
+def create_project(*, membership: Membership, name: str, by: By) -> Project:
     """Open a project in the member's team; its slug follows from the name and never changes.
 
     Raises `PermissionDenied`, `InvalidRequest` for a bad name, `Conflict` for one in use.
@@ -33,7 +33,7 @@ def create_project(*, membership: Membership, name: str, actor: Actor) -> Projec
         try:
             with transaction.atomic():
                 project = Project.objects.create(team=team, name=name, slug=slug)
-                _record(project, "created", actor, name=name, slug=slug)
+                _record(project, "created", by, name=name, slug=slug)
         except IntegrityError:
             continue  # another one took the slug at the same moment
         return project
@@ -41,46 +41,44 @@ def create_project(*, membership: Membership, name: str, actor: Actor) -> Projec
 
 
 @transaction.atomic
-def rename_project(project: Project, *, membership: Membership, name: str, actor: Actor) -> None:
+def rename_project(project: Project, *, membership: Membership, name: str, by: By) -> None:
     """Call a project something else. Raises as `create_project` does."""
     require_in(project.team_id, membership, Permission.LIMITS)
     before, project.name = project.name, _name(project.team, name, but=project)
     Project.objects.filter(pk=project.pk).update(name=project.name)
-    _record(project, "renamed", actor, before=before, name=project.name)
+    _record(project, "renamed", by, before=before, name=project.name)
 
 
 @transaction.atomic
-def archive_project(
-    project: Project, *, membership: Membership, actor: Actor, now: datetime
-) -> None:
+def archive_project(project: Project, *, membership: Membership, by: By, now: datetime) -> None:
     """Take no new generations for a project; what it has stays. Raises `PermissionDenied`."""
     require_in(project.team_id, membership, Permission.LIMITS)
-    shelve_project(project, actor=actor, now=now)
+    shelve_project(project, by=by, now=now)
 
 
 @transaction.atomic
-def shelve_project(project: Project, *, actor: Actor, now: datetime) -> None:
-    """Do what `archive_project` does, by the rights of the actor. Raises `PermissionDenied`."""
-    actor.require(Permission.LIMITS, team_id=project.team_id)
+def shelve_project(project: Project, *, by: By, now: datetime) -> None:
+    """Do what `archive_project` does, by the rights of `by`. Raises `PermissionDenied`."""
+    by.require(Permission.LIMITS, team_id=project.team_id)
     if Project.objects.filter(pk=project.pk, archived_at=None).update(archived_at=now):
-        _record(project, "archived", actor)
+        _record(project, "archived", by)
     project.refresh_from_db()
 
 
 @transaction.atomic
-def reopen_project(project: Project, *, membership: Membership, actor: Actor) -> None:
+def reopen_project(project: Project, *, membership: Membership, by: By) -> None:
     """Take generations for an archived project again. Raises as `create_project` does."""
     require_in(project.team_id, membership, Permission.LIMITS)
-    unshelve_project(project, actor=actor)
+    unshelve_project(project, by=by)
 
 
 @transaction.atomic
-def unshelve_project(project: Project, *, actor: Actor) -> None:
-    """Do what `reopen_project` does, by the rights of the actor. Raises `PermissionDenied`."""
-    actor.require(Permission.LIMITS, team_id=project.team_id)
+def unshelve_project(project: Project, *, by: By) -> None:
+    """Do what `reopen_project` does, by the rights of `by`. Raises `PermissionDenied`."""
+    by.require(Permission.LIMITS, team_id=project.team_id)
     _name(project.team, project.name, but=project)
     if Project.objects.filter(pk=project.pk, archived_at__isnull=False).update(archived_at=None):
-        _record(project, "reopened", actor)
+        _record(project, "reopened", by)
     project.refresh_from_db()
 
 
@@ -95,9 +93,9 @@ def _name(team: Team, name: str, *, but: Project | None = None) -> str:
     return name
 
 
-def _record(project: Project, word: str, actor: Actor, **data: Any) -> None:
+def _record(project: Project, word: str, by: By, **data: Any) -> None:
     record(
-        actor=actor,
+        by=by,
         action=f"project.{word}",
         team=project.team,
         subject=f"project:{project.pk}",

@@ -2,33 +2,33 @@
 
 from django.db import transaction
 
-from accounts.actor import Actor
 from accounts.audit import record
+from accounts.authority import By
 from accounts.models import Membership, Team, User
 from accounts.roles import Permission
 
 
 @transaction.atomic
-def create_team(*, name: str, slug: str, actor: Actor) -> Team:
+def create_team(*, name: str, slug: str, by: By) -> Team:
     """Create an empty team. Raises `PermissionDenied` for who belongs to teams only."""
-    actor.require_everywhere()
+    by.require_everywhere()
     team = Team.objects.create(name=name, slug=slug)
-    record(actor=actor, action="team.created", team=team, subject=f"team:{team.pk}")
+    record(by=by, action="team.created", team=team, subject=f"team:{team.pk}")
     return team
 
 
 @transaction.atomic
-def set_role(*, team: Team, user: User, role: str, actor: Actor) -> Membership:
+def set_role(*, team: Team, user: User, role: str, by: By) -> Membership:
     """Put `user` into `team` with `role`, or change the role they have there.
 
     Raises `PermissionDenied`.
     """
-    actor.require(Permission.MEMBERS, team_id=team.pk)
+    by.require(Permission.MEMBERS, team_id=team.pk)
     membership, _ = Membership.objects.update_or_create(
         team=team, user=user, defaults={"role": role}
     )
     record(
-        actor=actor,
+        by=by,
         action="team.role_set",
         team=team,
         subject=f"user:{user.pk}",

@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from accounts.actor import Actor
 from accounts.audit import record
+from accounts.authority import By
 from accounts.models import Membership, WebhookEndpoint, WebhookEvent
 from accounts.roles import Permission
 from accounts.selectors import require, require_in
@@ -20,7 +20,7 @@ MAX_ENDPOINTS = 10
 
 
 def add_endpoint(
-    *, membership: Membership, url: str, events: Iterable[str], actor: Actor
+    *, membership: Membership, url: str, events: Iterable[str], by: By
 ) -> WebhookEndpoint:
     """Have the team's `events` posted to `url`, signed with the team's webhook secret.
 
@@ -38,7 +38,7 @@ def add_endpoint(
     try:
         with transaction.atomic():
             endpoint = WebhookEndpoint.objects.create(team=team, url=url, events=chosen)
-            _record(endpoint, "added", actor, events=chosen)
+            _record(endpoint, "added", by, events=chosen)
     except IntegrityError:
         raise Conflict("There is an endpoint with this URL already.", field="url") from None
     return endpoint
@@ -46,7 +46,7 @@ def add_endpoint(
 
 @transaction.atomic
 def choose_events(
-    endpoint: WebhookEndpoint, *, membership: Membership, events: Iterable[str], actor: Actor
+    endpoint: WebhookEndpoint, *, membership: Membership, events: Iterable[str], by: By
 ) -> None:
     """Have other events posted to an endpoint from now on.
 
@@ -55,58 +55,58 @@ def choose_events(
     require_in(endpoint.team_id, membership, Permission.TEAM_KEYS)
     endpoint.events = _known_events(events)
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(events=endpoint.events)
-    _record(endpoint, "events_chosen", actor, events=endpoint.events)
+    _record(endpoint, "events_chosen", by, events=endpoint.events)
 
 
 @transaction.atomic
 def set_endpoint_enabled(
-    endpoint: WebhookEndpoint, *, membership: Membership, enabled: bool, actor: Actor
+    endpoint: WebhookEndpoint, *, membership: Membership, enabled: bool, by: By
 ) -> None:
     """Switch an endpoint on or off; what waits for one that goes off is given up.
 
     Raises `PermissionDenied`, alike for another team's endpoint.
     """
     require_in(endpoint.team_id, membership, Permission.TEAM_KEYS)
-    switch_endpoint(endpoint, enabled=enabled, actor=actor)
+    switch_endpoint(endpoint, enabled=enabled, by=by)
 
 
 @transaction.atomic
-def switch_endpoint(endpoint: WebhookEndpoint, *, enabled: bool, actor: Actor) -> None:
-    """Do what `set_endpoint_enabled` does, by the rights of the actor.
+def switch_endpoint(endpoint: WebhookEndpoint, *, enabled: bool, by: By) -> None:
+    """Do what `set_endpoint_enabled` does, by the rights of `by`.
 
     Raises `PermissionDenied`, and `Conflict` for an endpoint that was removed.
     """
-    actor.require(Permission.TEAM_KEYS, team_id=endpoint.team_id)
+    by.require(Permission.TEAM_KEYS, team_id=endpoint.team_id)
     there = WebhookEndpoint.objects.filter(pk=endpoint.pk, removed_at=None)
     if not there.update(enabled=enabled, disabled_reason="", failing_since=None):
         raise Conflict("The endpoint was removed.")
     endpoint.enabled, endpoint.disabled_reason, endpoint.failing_since = enabled, "", None
     if not enabled:
         give_up_waiting(endpoint, note="The endpoint was switched off.")
-    _record(endpoint, "enabled" if enabled else "disabled", actor)
+    _record(endpoint, "enabled" if enabled else "disabled", by)
 
 
 @transaction.atomic
 def remove_endpoint(
-    endpoint: WebhookEndpoint, *, membership: Membership, actor: Actor, now: datetime
+    endpoint: WebhookEndpoint, *, membership: Membership, by: By, now: datetime
 ) -> None:
     """Take an endpoint away; its deliveries stay as history. Raises `PermissionDenied`."""
     require_in(endpoint.team_id, membership, Permission.TEAM_KEYS)
-    drop_endpoint(endpoint, actor=actor, now=now)
+    drop_endpoint(endpoint, by=by, now=now)
 
 
 @transaction.atomic
-def drop_endpoint(endpoint: WebhookEndpoint, *, actor: Actor, now: datetime) -> None:
-    """Do what `remove_endpoint` does, by the rights of the actor. Raises `PermissionDenied`.
+def drop_endpoint(endpoint: WebhookEndpoint, *, by: By, now: datetime) -> None:
+    """Do what `remove_endpoint` does, by the rights of `by`. Raises `PermissionDenied`.
 
     The row stays: an event that commits at the same moment must find what it points at.
     """
-    actor.require(Permission.TEAM_KEYS, team_id=endpoint.team_id)
+    by.require(Permission.TEAM_KEYS, team_id=endpoint.team_id)
     there = WebhookEndpoint.objects.filter(pk=endpoint.pk, removed_at=None)
     if there.update(removed_at=now, enabled=False):
         endpoint.removed_at, endpoint.enabled = now, False
         give_up_waiting(endpoint, note="The endpoint was removed.")
-        _record(endpoint, "removed", actor)
+        _record(endpoint, "removed", by)
 
 
 def _known_events(events: Iterable[str]) -> list[str]:
@@ -118,9 +118,9 @@ def _known_events(events: Iterable[str]) -> list[str]:
     return chosen
 
 
-def _record(endpoint: WebhookEndpoint, word: str, actor: Actor, **data: Any) -> None:
+def _record(endpoint: WebhookEndpoint, word: str, by: By, **data: Any) -> None:
     record(
-        actor=actor,
+        by=by,
         action=f"webhook_endpoint.{word}",
         team=endpoint.team,
         subject=f"webhook_endpoint:{endpoint.pk}",

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 
-from accounts.actor import system_actor
 from accounts.audit import record
+from accounts.authority import By
 from accounts.models import TEST_EVENT, WebhookDelivery, WebhookEndpoint
 from accounts.notices.service import notify
 from accounts.roles import Permission
@@ -15,7 +15,7 @@ from accounts.roles import Permission
 FAILING_LIFE = timedelta(days=5)
 GONE = "The receiver answered 410: it is gone for good."
 
-_ACTOR = system_actor("webhooks")
+_SYSTEM = By.system("webhooks")
 
 
 def note_heard(delivery: WebhookDelivery) -> None:
@@ -83,7 +83,7 @@ def _disable(endpoint: WebhookEndpoint, reason: str, now: datetime) -> None:
     give_up_waiting(endpoint, note="The endpoint was disabled.")
     subject = f"webhook_endpoint:{endpoint.pk}"
     record(
-        actor=_ACTOR,
+        by=_SYSTEM,
         action="webhook_endpoint.disabled",
         team=endpoint.team,
         subject=subject,

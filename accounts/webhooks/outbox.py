@@ -10,8 +10,8 @@ from uuid import uuid4
 
 from django.db import transaction
 
-from accounts.actor import Actor
 from accounts.audit import record
+from accounts.authority import By
 from accounts.errors import RateLimitExceeded
 from accounts.models import (
     TEST_EVENT,
@@ -69,7 +69,7 @@ def publish_event(
 
 @transaction.atomic
 def put_test(
-    endpoint: WebhookEndpoint, *, membership: Membership, actor: Actor, now: datetime
+    endpoint: WebhookEndpoint, *, membership: Membership, by: By, now: datetime
 ) -> WebhookDelivery:
     """Put a test message into an endpoint's outbox; it is posted once, also to a disabled one.
 
@@ -77,15 +77,13 @@ def put_test(
     removed, and `RateLimitExceeded` for more than `TESTS_A_MINUTE`.
     """
     require_in(endpoint.team_id, membership, Permission.TEAM_KEYS)
-    return put_test_for_operator(endpoint, actor=actor, now=now)
+    return put_test_for_operator(endpoint, by=by, now=now)
 
 
 @transaction.atomic
-def put_test_for_operator(
-    endpoint: WebhookEndpoint, *, actor: Actor, now: datetime
-) -> WebhookDelivery:
-    """Do what `put_test` does, by the rights of the actor. Raises as it does."""
-    actor.require(Permission.TEAM_KEYS, team_id=endpoint.team_id)
+def put_test_for_operator(endpoint: WebhookEndpoint, *, by: By, now: datetime) -> WebhookDelivery:
+    """Do what `put_test` does, by the rights of `by`. Raises as it does."""
+    by.require(Permission.TEAM_KEYS, team_id=endpoint.team_id)
     if endpoint.removed_at is not None:
         raise Conflict("The endpoint was removed.")
     lately = WebhookDelivery.objects.filter(
@@ -93,7 +91,7 @@ def put_test_for_operator(
     )
     if lately.count() >= TESTS_A_MINUTE:
         raise RateLimitExceeded(f"At most {TESTS_A_MINUTE} tests a minute. Wait a moment.")
-    data = {"endpoint": endpoint.pk, "asked_by": name_of(actor.name)}
+    data = {"endpoint": endpoint.pk, "asked_by": name_of(by.name)}
     delivery = WebhookDelivery.objects.create(
         team=endpoint.team,
         endpoint=endpoint,
@@ -106,27 +104,25 @@ def put_test_for_operator(
     )
     _wake(delivery, now)
     deliver.enqueue()
-    _record(delivery, "test_sent", actor)
+    _record(delivery, "test_sent", by)
     return delivery
 
 
 @transaction.atomic
-def send_again(
-    delivery: WebhookDelivery, *, membership: Membership, actor: Actor, now: datetime
-) -> None:
+def send_again(delivery: WebhookDelivery, *, membership: Membership, by: By, now: datetime) -> None:
     """Post a message again at once, under the same id, and begin another day of tries.
 
     Raises `PermissionDenied`, alike for another team's delivery, `Conflict` when it is being posted
     or its endpoint is off, and `RateLimitExceeded` right after a try.
     """
     require_in(delivery.team_id, membership, Permission.TEAM_KEYS)
-    send_again_for_operator(delivery, actor=actor, now=now)
+    send_again_for_operator(delivery, by=by, now=now)
 
 
 @transaction.atomic
-def send_again_for_operator(delivery: WebhookDelivery, *, actor: Actor, now: datetime) -> None:
-    """Do what `send_again` does, by the rights of the actor. Raises as it does."""
-    actor.require(Permission.TEAM_KEYS, team_id=delivery.team_id)
+def send_again_for_operator(delivery: WebhookDelivery, *, by: By, now: datetime) -> None:
+    """Do what `send_again` does, by the rights of `by`. Raises as it does."""
+    by.require(Permission.TEAM_KEYS, team_id=delivery.team_id)
     endpoint = delivery.endpoint
     if endpoint is not None and endpoint.removed_at is not None:
         raise Conflict("The endpoint was removed.")
@@ -148,7 +144,7 @@ def send_again_for_operator(delivery: WebhookDelivery, *, actor: Actor, now: dat
         raise Conflict("It is being posted at the moment.")
     _wake(delivery, now)
     deliver.enqueue()
-    _record(delivery, "sent_again", actor)
+    _record(delivery, "sent_again", by)
 
 
 def prune_deliveries(*, now: datetime) -> int:
@@ -177,9 +173,9 @@ def _wake(delivery: WebhookDelivery, now: datetime) -> None:
     )
 
 
-def _record(delivery: WebhookDelivery, word: str, actor: Actor) -> None:
+def _record(delivery: WebhookDelivery, word: str, by: By) -> None:
     record(
-        actor=actor,
+        by=by,
         action=f"webhook.{word}",
         team=delivery.team,
         subject=f"webhook_delivery:{delivery.pk}",

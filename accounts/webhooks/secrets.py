@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from accounts.actor import Actor
 from accounts.audit import record
+from accounts.authority import By
 from accounts.models import Membership, Team
 from accounts.roles import Permission
 from accounts.selectors import require
@@ -42,19 +42,19 @@ def signing_secrets(team: Team, *, now: datetime) -> list[str]:
     return signing
 
 
-def reveal_secret(*, membership: Membership, actor: Actor) -> str:
+def reveal_secret(*, membership: Membership, by: By) -> str:
     """Return the secret that the team's webhooks are signed with, and record who saw it.
 
     Raises `PermissionDenied`.
     """
     require(membership, Permission.TEAM_KEYS)
     secret = webhook_secret(membership.team)
-    _record(membership.team, "shown", actor)
+    _record(membership.team, "shown", by)
     return secret
 
 
 @transaction.atomic
-def rotate_secret(*, membership: Membership, actor: Actor, now: datetime) -> str:
+def rotate_secret(*, membership: Membership, by: By, now: datetime) -> str:
     """Replace the team's signing secret and return the fresh one.
 
     The one before goes on signing beside it for `OLD_SECRET_LIFE`, so that receivers can change
@@ -78,20 +78,20 @@ def rotate_secret(*, membership: Membership, actor: Actor, now: datetime) -> str
     )
     if not rotated:
         raise Conflict("Somebody else has just rotated the secret.")
-    _record(team, "rotated", actor)
+    _record(team, "rotated", by)
     team.refresh_from_db(fields=[*_COLUMNS, "webhook_old_secret_until"])
     return fresh
 
 
 @transaction.atomic
-def end_old_secret(*, membership: Membership, actor: Actor) -> None:
+def end_old_secret(*, membership: Membership, by: By) -> None:
     """Wipe the secret before the present one at once. Raises `PermissionDenied`, `Conflict`."""
     require(membership, Permission.TEAM_KEYS)
     team = membership.team
     with_one = Team.objects.filter(pk=team.pk).exclude(webhook_old_secret_token="")
     if not with_one.update(webhook_old_secret_token="", webhook_old_secret_until=None):
         raise Conflict("No earlier secret signs any more.")
-    _record(team, "old_ended", actor)
+    _record(team, "old_ended", by)
     team.refresh_from_db(fields=["webhook_old_secret_token", "webhook_old_secret_until"])
 
 
@@ -131,5 +131,5 @@ def _bound_to(team: Team, column: str) -> str:
     return f"accounts_team:{column}:{team.pk}"
 
 
-def _record(team: Team, word: str, actor: Actor) -> None:
-    record(actor=actor, action=f"webhook_secret.{word}", team=team, subject=f"team:{team.pk}")
+def _record(team: Team, word: str, by: By) -> None:
+    record(by=by, action=f"webhook_secret.{word}", team=team, subject=f"team:{team.pk}")

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
 
-from accounts.admin.acting import actor_of
+from accounts.admin.acting import by_of
 from accounts.api_keys.service import delete_api_key, set_enabled
 from accounts.models import ApiKey
 from billing.selectors import limits_of
@@ -185,7 +185,7 @@ class ApiKeyAdmin(ServiceAdmin):
             team=typed["team"],
             owner=typed["owner"],
             label=typed["label"],
-            actor=actor_of(request),
+            by=by_of(request),
             hourly=typed["hourly"],
             daily=typed["daily"],
             total=typed["total"],
@@ -199,7 +199,7 @@ class ApiKeyAdmin(ServiceAdmin):
 
     def delete_model(self, request: HttpRequest, obj: ApiKey) -> None:
         """Take the key away; its row stays."""
-        delete_api_key(api_key=obj, actor=actor_of(request))
+        delete_api_key(api_key=obj, by=by_of(request))
 
     def buttons_for(self, object_id: str) -> frozenset[str]:
         """Offer the switch that changes something."""
@@ -209,7 +209,7 @@ class ApiKeyAdmin(ServiceAdmin):
         return frozenset({"disable" if key.enabled else "enable"})
 
     def _switch(self, request: HttpRequest, key: ApiKey, *, enabled: bool) -> str:
-        set_enabled(api_key=key, enabled=enabled, actor=actor_of(request))
+        set_enabled(api_key=key, enabled=enabled, by=by_of(request))
         return f"{key} is {'enabled' if enabled else 'disabled'}."
 
     @admin.action(description="Disable the selected keys", permissions=["operate"])

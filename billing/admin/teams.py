@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
-from accounts.admin.acting import actor_of
+from accounts.admin.acting import by_of
 from accounts.admin.memberships import MembersInline, NewMembersInline, save_role
 from accounts.models import Team
 from accounts.teams.service import create_team
@@ -131,7 +131,7 @@ class TeamAdmin(ServiceAdmin):
     def save_model(self, request: HttpRequest, obj: Team, form: Any, change: bool) -> None:
         """Create a team; a stored one keeps its fields."""
         if not change:
-            obj.pk = create_team(name=obj.name, slug=obj.slug, actor=actor_of(request)).pk
+            obj.pk = create_team(name=obj.name, slug=obj.slug, by=by_of(request)).pk
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Give new and changed roles."""
@@ -157,7 +157,7 @@ class TeamAdmin(ServiceAdmin):
         def work() -> str:
             amount: int = form.cleaned_data["credits"]
             reason: str = form.cleaned_data["reason"]
-            grant(team=team, credits=amount, reason=reason, actor=actor_of(request))
+            grant(team=team, credits=amount, reason=reason, by=by_of(request))
             return f"Granted {amount:,} credits to {team}."
 
         show_outcome(request, work)

@@ -6,8 +6,8 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
-from accounts.actor import Actor
 from accounts.audit import record
+from accounts.authority import By
 from accounts.models import Team
 from accounts.roles import Permission
 from billing.alerts import low_wallets
@@ -17,22 +17,20 @@ from platform_site.errors import InvalidRequest
 
 
 @transaction.atomic
-def set_alerts(
-    *, team: Team, limit: SpendLimit, percents: Iterable[int], actor: Actor
-) -> SpendLimit:
+def set_alerts(*, team: Team, limit: SpendLimit, percents: Iterable[int], by: By) -> SpendLimit:
     """Tell people when so many percent of `limit` are held and spent; none of them: never.
 
     Whose the limit is, and who may change it, the caller knows. Raises `PermissionDenied` for who
     spends nothing in the team, and `InvalidRequest` unless all are whole numbers from 1 to 100.
     """
-    actor.require(Permission.SUBMIT, team_id=team.pk)
+    by.require(Permission.SUBMIT, team_id=team.pk)
     chosen = list(percents)
     if any(type(one) is not int or not 1 <= one <= 100 for one in chosen):
         raise InvalidRequest("Thresholds are whole percents from 1 to 100.", field="alert_at")
     limit.alert_at = sorted(set(chosen))
     SpendLimit.objects.filter(pk=limit.pk).update(alert_at=limit.alert_at)
     record(
-        actor=actor,
+        by=by,
         action="spend_limit.alerts_set",
         team=team,
         subject=f"{limit.subject_kind}:{limit.subject_id}",
@@ -43,18 +41,18 @@ def set_alerts(
 
 
 @transaction.atomic
-def set_low_mark(*, team: Team, credits: int, actor: Actor) -> None:
+def set_low_mark(*, team: Team, credits: int, by: By) -> None:
     """Call the team's wallet low below so many available credits; 0 never does.
 
     Raises `PermissionDenied`, and `InvalidRequest` for anything but a whole number of credits.
     """
-    actor.require(Permission.LIMITS, team_id=team.pk)
+    by.require(Permission.LIMITS, team_id=team.pk)
     if type(credits) is not int or not 0 <= credits <= MAX_CREDITS:
         raise InvalidRequest("The mark is a whole number of credits, 0 or more.", field="low_at")
     open_accounts(team)
     Account.objects.filter(team=team, kind=Account.Kind.WALLET).update(low_at=credits)
     record(
-        actor=actor,
+        by=by,
         action="wallet.low_mark_set",
         team=team,
         subject=f"team:{team.pk}",

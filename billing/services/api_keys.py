@@ -4,8 +4,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts.actor import Actor
 from accounts.api_keys.service import create_api_key
+from accounts.authority import By
 from accounts.models import ApiKey, Team, User
 from billing.services.limits import set_limit
 from billing.subjects import Subject
@@ -18,7 +18,7 @@ def issue_api_key(
     team: Team,
     owner: User,
     label: str,
-    actor: Actor,
+    by: By,
     hourly: int | None = None,
     daily: int | None = None,
     total: int | None = None,
@@ -34,7 +34,7 @@ def issue_api_key(
         team=team,
         owner=owner,
         label=label,
-        actor=actor,
+        by=by,
         expires_at=expires_at,
         allowed_networks=allowed_networks,
         requests_per_minute=requests_per_minute,
@@ -43,5 +43,5 @@ def issue_api_key(
     for window, credits in caps.items():
         if credits is not None:
             subject = Subject("api_key", str(key.pk))
-            set_limit(team=team, subject=subject, window=window, credits=credits, actor=actor)
+            set_limit(team=team, subject=subject, window=window, credits=credits, by=by)
     return key, text

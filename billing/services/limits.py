@@ -7,8 +7,8 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from accounts.actor import Actor
 from accounts.audit import record
+from accounts.authority import By
 from accounts.models import Team
 from accounts.roles import Permission
 from billing.ledger import MAX_CREDITS, open_accounts
@@ -31,7 +31,7 @@ def set_limit(
     subject: Subject,
     window: str,
     credits: int | None,
-    actor: Actor,
+    by: By,
     earlier: QuerySet[Hold] | None = None,
 ) -> SpendLimit | None:
     """Cap what `subject` may hold and spend in one `window`, in credits; None lifts the cap.
@@ -42,7 +42,7 @@ def set_limit(
     unknown window or an amount that is no whole number >= 0, and `Conflict` when the team is too
     busy to be counted.
     """
-    actor.require(Permission.SUBMIT, team_id=team.pk)
+    by.require(Permission.SUBMIT, team_id=team.pk)
     if window not in Window.values:
         raise InvalidRequest(
             f"{window!r} is not one of {', '.join(Window.values)}.", field="window"
@@ -53,7 +53,7 @@ def set_limit(
     for _ in range(_TRIES):
         try:
             with transaction.atomic():
-                return _set(team, place, credits, actor, earlier)
+                return _set(team, place, credits, by, earlier)
         except _Changed:
             continue
     raise Conflict("The team submits too fast for this limit to be counted; try again.")
@@ -63,7 +63,7 @@ def _set(
     team: Team,
     place: dict[str, Any],
     credits: int | None,
-    actor: Actor,
+    by: By,
     earlier: QuerySet[Hold] | None,
 ) -> SpendLimit | None:
     existing = SpendLimit.objects.filter(**place).first()
@@ -86,7 +86,7 @@ def _set(
         limit = SpendLimit.objects.create(**place, credits=credits)
         _count_earlier(limit, [*counted, *_locked_late(holds, counted)])
     record(
-        actor=actor,
+        by=by,
         action="spend_limit.set",
         team=team,
         subject=f"{place['subject_kind']}:{place['subject_id']}",

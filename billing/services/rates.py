@@ -5,8 +5,8 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.actor import Actor
 from accounts.audit import record
+from accounts.authority import By
 from billing.models import Hold, Rate
 from platform_site.errors import Conflict, InvalidRequest
 
@@ -21,7 +21,7 @@ def schedule_rate(
     audio: bool,
     credits_per_second: int,
     effective_from: datetime,
-    actor: Actor,
+    by: By,
     now: datetime | None = None,
 ) -> Rate:
     """Price a second of film from the moment `effective_from` on, for what is admitted from then.
@@ -32,7 +32,7 @@ def schedule_rate(
     culprit, and its `Conflict` for a second price from the same moment on; `PermissionDenied` for
     who belongs to teams only.
     """
-    actor.require_everywhere()
+    by.require_everywhere()
     now = now or timezone.now()
     _require_word("model", model, longest=80)
     _require_word("resolution", resolution, longest=10)
@@ -61,24 +61,24 @@ def schedule_rate(
         raise Conflict(
             "There is a price from that moment on already.", field="effective_from"
         ) from None
-    _record("rate.scheduled", rate, actor)
+    _record("rate.scheduled", rate, by)
     return rate
 
 
 @transaction.atomic
-def withdraw_rate(*, rate: Rate, actor: Actor, now: datetime | None = None) -> None:
+def withdraw_rate(*, rate: Rate, by: By, now: datetime | None = None) -> None:
     """Take back a price that is not yet in force.
 
     Raises `Conflict`, with the field `effective_from`, once it is, or when it is gone already, and
     `PermissionDenied` for who belongs to teams only.
     """
-    actor.require_everywhere()
+    by.require_everywhere()
     now = now or timezone.now()
     # One conditional DELETE: the moment may come while somebody decides.
     deleted, _ = Rate.objects.filter(pk=rate.pk, effective_from__gt=now).delete()
     if not deleted:
         raise Conflict("This price is in force, or gone; it stays.", field="effective_from")
-    _record("rate.withdrawn", rate, actor)
+    _record("rate.withdrawn", rate, by)
 
 
 def _require_word(field: str, word: str, *, longest: int) -> None:
@@ -94,9 +94,9 @@ def _require_price(credits_per_second: int) -> None:
         )
 
 
-def _record(action: str, rate: Rate, actor: Actor) -> None:
+def _record(action: str, rate: Rate, by: By) -> None:
     record(
-        actor=actor,
+        by=by,
         action=action,
         subject=f"rate:{rate.pk}",
         model=rate.model,

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.admin.acting import actor_of
+from accounts.admin.acting import by_of
 from accounts.admin.actors import ActorNames, actor_column
 from accounts.models import ApiKey, Project, Team, User
 from accounts.selectors import membership_of
@@ -112,7 +112,7 @@ class ApprovalAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
             approvals.close_question(
                 approval.generation,
                 decision,
-                actor=actor_of(request),
+                by=by_of(request),
                 now=timezone.now(),
                 reason=form.cleaned_data["reason"],
             )
@@ -221,7 +221,7 @@ class ApprovalThresholdAdmin(ServiceAdmin):
             else (typed["team"], typed["person"], typed["project"])
         )
         threshold = approvals.set_threshold(
-            team=team, user=user, project=project, above=obj.above, actor=actor_of(request)
+            team=team, user=user, project=project, above=obj.above, by=by_of(request)
         )
         if threshold is not None:
             obj.pk, obj.team, obj.user, obj.project = threshold.pk, team, user, project
@@ -229,5 +229,5 @@ class ApprovalThresholdAdmin(ServiceAdmin):
     def delete_model(self, request: HttpRequest, obj: ApprovalThreshold) -> None:
         """Ask no more."""
         approvals.set_threshold(
-            team=obj.team, user=obj.user, project=obj.project, above=None, actor=actor_of(request)
+            team=obj.team, user=obj.user, project=obj.project, above=None, by=by_of(request)
         )

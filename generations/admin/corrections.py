@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
-from accounts.actor import Actor
-from accounts.admin.acting import actor_of
+from accounts.admin.acting import by_of
+from accounts.authority import By
 from generations.admin.choosing import ReasonForm
 from generations.lifecycle import State
 from generations.models import Generation
@@ -44,11 +44,11 @@ class CorrectionButtons:
         **more: Any,
     ) -> HttpResponse:
         generation = get_object_or_404(Generation, pk=object_id)
-        actor: Actor = actor_of(request)
+        by: By = by_of(request)
 
         def work() -> str:
             reason: str = form.cleaned_data["reason"]
-            correct(generation, actor=actor, reason=reason, now=timezone.now(), **more)
+            correct(generation, by=by, reason=reason, now=timezone.now(), **more)
             return f"{generation.credits:,} credits {words}."
 
         show_outcome(request, work)

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.admin.acting import actor_of
+from accounts.admin.acting import by_of
 from accounts.admin.actors import ActorNames, actor_column
 from generations.archive.keep import keep_again
 from generations.models import CallbackReceipt, Film, GenerationEvent, Upload
@@ -158,7 +158,7 @@ class FilmAdmin(ReadOnlyAdmin, ServiceAdmin):
 
 
 def _again(film: Film, request: HttpRequest) -> str:
-    keep_again(film, actor=actor_of(request), now=timezone.now())
+    keep_again(film, by=by_of(request), now=timezone.now())
     return f"Asking the vendor for a fresh link: {film.generation}"
 
 

@@ -362,7 +362,7 @@ class GenerationAdmin(LinePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
             )
             for entry in entries
         ]
-        return table(("At", "Entry", "Actor", "Reason"), rows)
+        return table(("At", "Entry", "By", "Reason"), rows)
 
     @display(description="body")
     def shown_body(self, generation: Generation) -> SafeString:

@@ -10,8 +10,8 @@ from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from accounts.actor import Actor
-from accounts.admin.acting import actor_of
+from accounts.admin.acting import by_of
+from accounts.authority import By
 from accounts.models import ApiKey, Membership, Project, Team, User
 from accounts.selectors import membership_of
 from billing.models import SpendLimit, SpendWindow
@@ -220,27 +220,27 @@ class SpendLimitAdmin(ServiceAdmin):
         else:
             target, own = typed["target"], typed["kind"] == "own"
             obj.window = typed["period"]
-        actor = actor_of(request)
-        limit = _cap(target, own=own, window=obj.window, credits=obj.credits, actor=actor)
+        by = by_of(request)
+        limit = _cap(target, own=own, window=obj.window, credits=obj.credits, by=by)
         if limit is None:
             raise NotFound("The limit was lifted at the same moment.")
         if typed["alerts"] != limit.alert_at:
             team = target if isinstance(target, Team) else target.team
-            set_alerts(team=team, limit=limit, percents=typed["alerts"], actor=actor)
+            set_alerts(team=team, limit=limit, percents=typed["alerts"], by=by)
         obj.pk, obj.subject_kind, obj.subject_id = limit.pk, limit.subject_kind, limit.subject_id
 
     def delete_model(self, request: HttpRequest, obj: SpendLimit) -> None:
         """Lift the limit."""
         target, own = _target_of(obj)
-        _cap(target, own=own, window=obj.window, credits=None, actor=actor_of(request))
+        _cap(target, own=own, window=obj.window, credits=None, by=by_of(request))
 
 
 def _cap(
-    target: Target, *, own: bool, window: str, credits: int | None, actor: Actor
+    target: Target, *, own: bool, window: str, credits: int | None, by: By
 ) -> SpendLimit | None:
     if own and isinstance(target, Membership):
-        return cap_own(target, window=window, credits=credits, actor=actor)
-    return cap(target, window=window, credits=credits, actor=actor)
+        return cap_own(target, window=window, credits=credits, by=by)
+    return cap(target, window=window, credits=credits, by=by)
 
 
 def _scope(limit: Any) -> Scope | None:

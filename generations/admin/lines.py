@@ -12,7 +12,7 @@ from django.utils import timezone
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from accounts.admin.acting import actor_of
+from accounts.admin.acting import by_of
 from generations.dispatch.queue_position import places_of
 from generations.models import Generation, Priority
 from generations.ordering.priorities import WAITING, change_priority
@@ -85,5 +85,5 @@ class LinePages:
 
 
 def _moved(request: HttpRequest, generation: Generation, priority: int) -> str:
-    change_priority(generation, priority=priority, actor=actor_of(request))
+    change_priority(generation, priority=priority, by=by_of(request))
     return f"“{generation}” goes out: {Priority(priority).label.lower()}."

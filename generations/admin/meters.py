@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin.acting import actor_of
+from accounts.admin.acting import by_of
 from accounts.admin.actors import ActorNames, actor_column
 from generations.admin.choosing import ReasonForm
 from generations.models import Drift, MeterSample
@@ -162,7 +162,7 @@ class DriftAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
 
         def work() -> str:
             reason: str = form.cleaned_data["reason"]
-            accept_drift(drift, actor=actor_of(request), reason=reason, now=timezone.now())
+            accept_drift(drift, by=by_of(request), reason=reason, now=timezone.now())
             return f"Accepted: {drift}"
 
         show_outcome(request, work)

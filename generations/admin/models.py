@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.admin.acting import actor_of
+from accounts.admin.acting import by_of
 from accounts.audit import record
 from generations.models import VideoModel
 from platform_site.admin.base import SiteAdmin
@@ -88,7 +88,7 @@ class VideoModelAdmin(SiteAdmin):
         """Save, and write down who changed what."""
         super().save_model(request, obj, form, change)
         record(
-            actor=actor_of(request),
+            by=by_of(request),
             action="model.changed" if change else "model.added",
             subject=f"model:{obj.name}",
             fields=sorted(form.changed_data),

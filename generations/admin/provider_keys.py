@@ -18,7 +18,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from accounts.admin.acting import actor_of
+from accounts.admin.acting import by_of
 from accounts.selectors import membership_of
 from billing.selectors import limits_of
 from generations.models import ProviderKey
@@ -213,13 +213,13 @@ class ProviderKeyAdmin(ServiceAdmin):
             owner=typed["owner"],
             secret=typed["secret"],
             label=typed["label"],
-            actor=actor_of(request),
+            by=by_of(request),
         )
         obj.pk, obj.last4 = key.pk, key.last4
 
     def delete_model(self, request: HttpRequest, obj: ProviderKey) -> None:
         """Seal the key; its row stays, and its secret goes after its last generation."""
-        delete_provider_key(obj, actor=actor_of(request))
+        delete_provider_key(obj, by=by_of(request))
 
     def buttons_for(self, object_id: str) -> frozenset[str]:
         """Offer what the key's state allows."""
@@ -232,7 +232,7 @@ class ProviderKeyAdmin(ServiceAdmin):
         return frozenset(names.get(ProviderKey.State(state), set()))
 
     def _resume(self, request: HttpRequest, key: ProviderKey) -> str:
-        resumed = resume_provider_key(key, actor=actor_of(request), now=timezone.now())
+        resumed = resume_provider_key(key, by=by_of(request), now=timezone.now())
         return f"{key} is active; its queued jobs are due." if resumed else f"{key} was not paused."
 
     @admin.action(description="Resume the selected keys", permissions=["operate"])
@@ -278,7 +278,7 @@ class ProviderKeyAdmin(ServiceAdmin):
 
         def work() -> str:
             reason: str = form.cleaned_data["reason"]
-            paused = pause_provider_key(key, reason=reason, actor=actor_of(request), probe=False)
+            paused = pause_provider_key(key, reason=reason, by=by_of(request), probe=False)
             return f"{key} is paused." if paused else f"{key} was not active."
 
         show_outcome(request, work)
@@ -304,7 +304,7 @@ class ProviderKeyAdmin(ServiceAdmin):
                 key,
                 max_in_flight=form.cleaned_data["max_in_flight"],
                 per_minute=form.cleaned_data["per_minute"],
-                actor=actor_of(request),
+                by=by_of(request),
             )
             return f"{key} sends at its new pace."
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 
-from accounts.admin.acting import actor_of
+from accounts.admin.acting import by_of
 from billing.models import Rate
 from billing.services.rates import schedule_rate, withdraw_rate
 from generations.catalog.price_preview import PricePreview, Share, preview_rate
@@ -108,14 +108,14 @@ class RateAdmin(ServiceAdmin):
             audio=obj.audio,
             credits_per_second=obj.credits_per_second,
             effective_from=obj.effective_from,
-            actor=actor_of(request),
+            by=by_of(request),
             now=timezone.now(),
         )
         obj.pk = rate.pk
 
     def delete_model(self, request: HttpRequest, obj: Rate) -> None:
         """Take an announcement back."""
-        withdraw_rate(rate=obj, actor=actor_of(request), now=timezone.now())
+        withdraw_rate(rate=obj, by=by_of(request), now=timezone.now())
 
 
 def _tables(preview: PricePreview) -> list[tuple[str, str, Any]]:

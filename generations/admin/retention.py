@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin.acting import actor_of
+from accounts.admin.acting import by_of
 from accounts.admin.actors import ActorNames, actor_column
 from generations.archive.retention import clear_retention, set_retention
 from generations.models import RetentionRule, StoredFile
@@ -50,14 +50,14 @@ class RetentionRuleAdmin(ActorNames, ServiceAdmin):
             team=obj.team,
             days=obj.days,
             keep_favourites=obj.keep_favourites,
-            actor=actor_of(request),
+            by=by_of(request),
             now=timezone.now(),
         )
         obj.set_by, obj.set_at = rule.set_by, rule.set_at
 
     def delete_model(self, request: HttpRequest, obj: RetentionRule) -> None:
         """Keep the team's films for ever."""
-        clear_retention(team=obj.team, actor=actor_of(request))
+        clear_retention(team=obj.team, by=by_of(request))
 
 
 @admin.register(StoredFile)

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from accounts.admin.acting import actor_of
+from accounts.admin.acting import by_of
 from accounts.people.names import name_of
 from generations.admin.choosing import ReasonForm
 from generations.admin.corrections import CorrectionButtons
@@ -130,7 +130,7 @@ class ReviewPages(CorrectionButtons):
         generation = get_object_or_404(Generation, pk=object_id)
 
         def done() -> str:
-            work(generation, actor=actor_of(request), now=timezone.now())
+            work(generation, by=by_of(request), now=timezone.now())
             return words or _cancelled(generation)
 
         show_outcome(request, done)
@@ -200,10 +200,10 @@ class ReviewPages(CorrectionButtons):
     @admin.action(description="Look at the selected now", permissions=["operate"])
     def look_at_selected(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
         """Have the vendor asked about each of them."""
-        actor = actor_of(request)
+        by = by_of(request)
 
         def work(generation: Generation) -> str:
-            look_now(generation, actor=actor, now=timezone.now())
+            look_now(generation, by=by, now=timezone.now())
             return f"The vendor is asked about “{generation}”."
 
         show_outcomes(request, queryset, work)
@@ -221,10 +221,10 @@ class ReviewPages(CorrectionButtons):
     @admin.action(description="Cancel the selected", permissions=["operate"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
         """Cancel what was not sent, and note the wish for what was."""
-        actor, reason = actor_of(request), _reason(request)
+        by, reason = by_of(request), _reason(request)
 
         def work(generation: Generation) -> str:
-            cancel(generation, actor=actor, now=timezone.now(), reason=reason)
+            cancel(generation, by=by, now=timezone.now(), reason=reason)
             return _cancelled(generation)
 
         show_outcomes(request, queryset, work)
@@ -232,10 +232,10 @@ class ReviewPages(CorrectionButtons):
     def _decide_all(
         self, request: HttpRequest, queryset: QuerySet[Generation], decision: str, words: str
     ) -> None:
-        actor, reason = actor_of(request), _reason(request)
+        by, reason = by_of(request), _reason(request)
 
         def work(generation: Generation) -> str:
-            decide_review(generation, decision, actor=actor, reason=reason, now=timezone.now())
+            decide_review(generation, decision, by=by, reason=reason, now=timezone.now())
             return f"{generation.credits:,} credits of “{generation}” are {words}."
 
         show_outcomes(request, queryset, work)

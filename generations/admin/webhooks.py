@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.admin.acting import actor_of
+from accounts.admin.acting import by_of
 from accounts.models import WebhookAttempt, WebhookDelivery
 from accounts.webhooks.outbox import send_again_for_operator
 from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
@@ -198,7 +198,7 @@ class WebhookDeliveryAdmin(ServiceAdmin):
         delivery = get_object_or_404(WebhookDelivery, pk=object_id)
 
         def work() -> str:
-            send_again_for_operator(delivery, actor=actor_of(request), now=timezone.now())
+            send_again_for_operator(delivery, by=by_of(request), now=timezone.now())
             return f"{delivery.event} is posted again."
 
         show_outcome(request, work)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from django.utils import timezone
 from rest_framework.request import Request
 
-from accounts.actor import Actor, member_actor
 from accounts.api_keys.service import authenticate_api_key
+from accounts.authority import By
 from accounts.errors import InvalidApiKey
 from accounts.models import ApiKey, Membership
 from platform_site.web.requests import actor_request_id, client_address
@@ -18,7 +18,7 @@ class Caller:
 
     api_key: ApiKey
     membership: Membership
-    actor: Actor
+    by: By
 
 
 def caller_of(request: Request) -> Caller:
@@ -35,5 +35,5 @@ def caller_of(request: Request) -> Caller:
     )
     if membership is None:  # the owner has left the team
         raise InvalidApiKey
-    actor = member_actor(membership, request_id=actor_request_id(request), api_key=key)
-    return Caller(api_key=key, membership=membership, actor=actor)
+    by = By.member(membership, request_id=actor_request_id(request), api_key=key)
+    return Caller(api_key=key, membership=membership, by=by)

@@ -54,7 +54,7 @@ class GenerationsView(ApiView):
         generation = submit_generation(
             wanted,
             membership=caller.membership,
-            actor=caller.actor,
+            by=caller.by,
             now=now,
             api_key=caller.api_key,
             project=project_for(caller.membership.team, request.headers.get(PROJECT_HEADER)),
@@ -85,7 +85,7 @@ class DecisionView(ApiView):
         self.decide(
             generation,
             decider=self.caller.membership,
-            actor=self.caller.actor,
+            by=self.caller.by,
             now=timezone.now(),
             reason=_reason(request),
         )
@@ -117,7 +117,7 @@ class CancelView(ApiView):
         cancel_generation(
             generation,
             asker=self.caller.membership,
-            actor=self.caller.actor,
+            by=self.caller.by,
             now=timezone.now(),
             reason=_reason(request),
         )

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.actor import Actor, system_actor
 from accounts.audit import record
+from accounts.authority import By
 from accounts.models import Membership, Project, Team, User, WebhookEvent
 from accounts.people.names import name_of
 from accounts.roles import Permission
@@ -37,7 +37,7 @@ def set_threshold(
     *,
     team: Team,
     above: int | None,
-    actor: Actor,
+    by: By,
     user: User | None = None,
     project: Project | None = None,
 ) -> ApprovalThreshold | None:
@@ -46,7 +46,7 @@ def set_threshold(
     None asks no more. What waits already goes on waiting. Raises `PermissionDenied` and
     `InvalidRequest`.
     """
-    actor.require(Permission.LIMITS, team_id=team.pk)
+    by.require(Permission.LIMITS, team_id=team.pk)
     if above is not None and (type(above) is not int or not 0 <= above <= MAX_CREDITS):
         raise InvalidRequest("A threshold is a whole number of credits, 0 or more.", field="above")
     place: dict[str, Any] = {"team": team, "user": user, "project": project}
@@ -58,19 +58,19 @@ def set_threshold(
             **place, defaults={"above": above}
         )
     scope = f"project:{project.pk}" if project else f"user:{user.pk}" if user else f"team:{team.pk}"
-    record(actor=actor, action="approval.threshold_set", team=team, subject=scope, above=above)
+    record(by=by, action="approval.threshold_set", team=team, subject=scope, above=above)
     return threshold
 
 
 def ask_for_approval(
-    generation: Generation, threshold: ApprovalThreshold, *, actor: Actor, now: datetime
+    generation: Generation, threshold: ApprovalThreshold, *, by: By, now: datetime
 ) -> Approval:
     """Open the question, inside the admission's transaction; the managers hear of it by e-mail."""
     approval = Approval.objects.create(
         generation=generation, above=threshold.above, asked_at=now, expires_at=now + LIFE
     )
     record(
-        actor=actor,
+        by=by,
         action="approval.asked",
         team=generation.team,
         subject=f"generation:{generation.pk}",
@@ -89,43 +89,43 @@ def ask_for_approval(
 
 
 def approve(
-    generation: Generation, *, decider: Membership, actor: Actor, now: datetime, reason: str = ""
+    generation: Generation, *, decider: Membership, by: By, now: datetime, reason: str = ""
 ) -> None:
     """Let a waiting generation be sent, at the price it was admitted under.
 
     Raises `PermissionDenied`, or `Conflict` when it does not wait (any more).
     """
     require_in(generation.team_id, decider, Permission.APPROVE)
-    close_question(generation, Approval.Decision.APPROVED, actor=actor, now=now, reason=reason)
+    close_question(generation, Approval.Decision.APPROVED, by=by, now=now, reason=reason)
 
 
 def deny(
-    generation: Generation, *, decider: Membership, actor: Actor, now: datetime, reason: str = ""
+    generation: Generation, *, decider: Membership, by: By, now: datetime, reason: str = ""
 ) -> None:
     """Cancel a waiting generation and give its credits back. Raises as `approve` does."""
     require_in(generation.team_id, decider, Permission.APPROVE)
-    close_question(generation, Approval.Decision.DENIED, actor=actor, now=now, reason=reason)
+    close_question(generation, Approval.Decision.DENIED, by=by, now=now, reason=reason)
 
 
 def close_question(
     generation: Generation,
     decision: Approval.Decision,
     *,
-    actor: Actor,
+    by: By,
     now: datetime,
     reason: str = "",
 ) -> None:
-    """Do what `approve` and `deny` do, by the rights of the actor.
+    """Do what `approve` and `deny` do, by the rights of `by`.
 
     Raises `PermissionDenied`, or `Conflict` when the generation does not wait (any more).
     """
-    actor.require(Permission.APPROVE, team_id=generation.team_id)
+    by.require(Permission.APPROVE, team_id=generation.team_id)
     with transaction.atomic():
-        _decide(generation, decision, actor=actor, now=now, reason=reason)
+        _decide(generation, decision, by=by, now=now, reason=reason)
         if decision == Approval.Decision.APPROVED:
-            _send(generation, reason, actor, now)
+            _send(generation, reason, by, now)
         else:
-            _cancel(generation, "approval_denied", reason or "A manager denied it.", actor, now)
+            _cancel(generation, "approval_denied", reason or "A manager denied it.", by, now)
 
 
 def answer(
@@ -133,7 +133,7 @@ def answer(
     decision: str,
     *,
     decider: Membership,
-    actor: Actor,
+    by: By,
     now: datetime,
     reason: str = "",
 ) -> None:
@@ -146,28 +146,28 @@ def answer(
         raise Conflict("The time to decide is over; its credits are given back.")
     reason = " ".join(reason.replace("\0", "").split())[:500]
     decide = approve if decision == "approve" else deny
-    decide(generation, decider=decider, actor=actor, now=now, reason=reason)
+    decide(generation, decider=decider, by=by, now=now, reason=reason)
 
 
-def withdraw_question(generation: Generation, *, actor: Actor, now: datetime, reason: str) -> None:
+def withdraw_question(generation: Generation, *, by: By, now: datetime, reason: str) -> None:
     """Close the question about a generation that is being cancelled, in the caller's transaction.
 
     Raises `Conflict` when somebody decided first.
     """
-    _decide(generation, Approval.Decision.WITHDRAWN, actor=actor, now=now, reason=reason)
+    _decide(generation, Approval.Decision.WITHDRAWN, by=by, now=now, reason=reason)
 
 
 def expire_approvals(*, now: datetime) -> int:
     """Cancel what nobody decided in time; return how many."""
-    actor = system_actor("approvals")
+    by = By.system("approvals")
     due = Approval.objects.filter(decision=Approval.Decision.OPEN, expires_at__lte=now)
     count = 0
     for approval in due.select_related("generation__team")[:100]:
         generation = approval.generation
         try:
             with transaction.atomic():
-                _decide(generation, Approval.Decision.EXPIRED, actor=actor, now=now)
-                _cancel(generation, "approval_expired", "Nobody decided in time.", actor, now)
+                _decide(generation, Approval.Decision.EXPIRED, by=by, now=now)
+                _cancel(generation, "approval_expired", "Nobody decided in time.", by, now)
         except Conflict:
             continue  # somebody decided at the same moment
         count += 1
@@ -178,7 +178,7 @@ def _decide(
     generation: Generation,
     decision: Approval.Decision,
     *,
-    actor: Actor,
+    by: By,
     now: datetime,
     reason: str = "",
 ) -> None:
@@ -188,12 +188,12 @@ def _decide(
         # Past its time it is the sweep's, however late that comes.
         question = question.filter(expires_at__gt=now)
     decided = question.update(
-        decision=decision, decided_at=now, decided_by=actor.name, reason=reason[:500]
+        decision=decision, decided_at=now, decided_by=by.name, reason=reason[:500]
     )
     if not decided:
         raise Conflict("This generation does not wait for approval.")
     record(
-        actor=actor,
+        by=by,
         action=f"approval.{decision}",
         team=generation.team,
         subject=f"generation:{generation.pk}",
@@ -204,7 +204,7 @@ def _decide(
         WebhookEvent.APPROVAL_DECIDED,
         now=now,
         decision=str(decision),
-        decided_by=name_of(actor.name),
+        decided_by=name_of(by.name),
         reason=reason,
     )
 
@@ -226,11 +226,11 @@ def _announce(generation: Generation, event: WebhookEvent, *, now: datetime, **d
     )
 
 
-def _send(generation: Generation, reason: str, actor: Actor, now: datetime) -> None:
+def _send(generation: Generation, reason: str, by: By, now: datetime) -> None:
     moved = move(
         generation,
         State.QUEUED,
-        actor=actor,
+        by=by,
         message="Approved." if not reason else f"Approved: {reason}",
         next_submit_at=now,
     )
@@ -239,12 +239,12 @@ def _send(generation: Generation, reason: str, actor: Actor, now: datetime) -> N
     wake_dispatch()
 
 
-def _cancel(generation: Generation, code: str, message: str, actor: Actor, now: datetime) -> None:
+def _cancel(generation: Generation, code: str, message: str, by: By, now: datetime) -> None:
     ended = end_generation(
         generation,
         State.CANCELLED,
         money=Money.RELEASE,
-        actor=actor,
+        by=by,
         now=now,
         message=message,
         error_code=code,

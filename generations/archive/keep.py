@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.actor import Actor, system_actor
+from accounts.authority import By
 from accounts.roles import Permission
 from generations.archive.alarms import ALARMS, tell_lost
 from generations.archive.fetch import differences, fetch_film, fresh_link, inspect_partial
@@ -40,7 +40,7 @@ from platform_site.http import (
 from platform_site.untrusted import clean_text
 
 log = structlog.get_logger(__name__)
-ACTOR = system_actor("keep")
+SYSTEM = By.system("keep")
 
 # The queue ends a task after its timeout and lets another begin; an attempt hands back before.
 ATTEMPT_SECONDS = 140
@@ -77,14 +77,14 @@ def keep_film(generation_id: UUID) -> None:
         _try_again(film, f"Something broke while it was kept: {type(error).__name__}.")
 
 
-def keep_again(film: Film, *, actor: Actor, now: datetime) -> None:
+def keep_again(film: Film, *, by: By, now: datetime) -> None:
     """Try a lost film once more with a link that the vendor is asked for.
 
     For clients the task stays completed without a link until the film is kept. Raises
     `PermissionDenied`, and `Conflict` when it is not lost, or when the provider key that could ask
     for it is gone.
     """
-    actor.require(Permission.SUBMIT, team_id=film.generation.team_id)
+    by.require(Permission.SUBMIT, team_id=film.generation.team_id)
     if film.state == Film.State.GIVEN_UP and not may_be_tried_again(film):
         raise Conflict("Its provider key was deleted, so nobody can ask the vendor for it.")
     with transaction.atomic():
@@ -101,7 +101,7 @@ def keep_again(film: Film, *, actor: Actor, now: datetime) -> None:
         )
         if not revived:
             raise Conflict("This film is not lost.")
-        remark(film.generation, EventKind.FILM_TRIED_AGAIN, actor=actor)
+        remark(film.generation, EventKind.FILM_TRIED_AGAIN, by=by)
         keep.enqueue(film.pk)
     film.refresh_from_db()
 
@@ -273,6 +273,6 @@ def _give_up(film: Film, problem: str) -> None:
 
 
 def _announce(generation: Generation, kind: EventKind, message: str, now: datetime) -> None:
-    remark(generation, kind, actor=ACTOR, message=message)
+    remark(generation, kind, by=SYSTEM, message=message)
     fresh = Generation.objects.select_related("film").get(pk=generation.pk)
     notify_ended(fresh, now=now)

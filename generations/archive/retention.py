@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 
-from accounts.actor import Actor, system_actor
 from accounts.audit import record
+from accounts.authority import By
 from accounts.models import Team
 from accounts.notices.service import notify
 from accounts.people.names import name_of
@@ -23,7 +23,7 @@ from generations.transitions import remark
 from platform_site.errors import InvalidRequest
 
 log = structlog.get_logger(__name__)
-ACTOR = system_actor("retention")
+SYSTEM = By.system("retention")
 
 MAX_DAYS = 3650
 WARN_AHEAD = timedelta(days=7)
@@ -32,25 +32,25 @@ _BATCH = 500
 
 @transaction.atomic
 def set_retention(
-    *, team: Team, days: int, keep_favourites: bool, actor: Actor, now: datetime
+    *, team: Team, days: int, keep_favourites: bool, by: By, now: datetime
 ) -> RetentionRule:
     """Have the team's films removed `days` days after each was kept, favourites perhaps not.
 
     Nothing is removed in the first three days of a rule that removes more than the one before.
     Raises `PermissionDenied`, and `InvalidRequest` unless `days` is 1 to 3650.
     """
-    actor.require(Permission.FILMS, team_id=team.pk)
+    by.require(Permission.FILMS, team_id=team.pk)
     if not 1 <= days <= MAX_DAYS:
         raise InvalidRequest(f"A whole number of days from 1 to {MAX_DAYS:,}.", field="days")
     earlier = RetentionRule.objects.filter(team=team).first()
     rule = RetentionRule(
-        team=team, days=days, keep_favourites=keep_favourites, set_by=actor.name, set_at=now
+        team=team, days=days, keep_favourites=keep_favourites, set_by=by.name, set_at=now
     )
     if earlier is not None and _is_no_stricter(rule, earlier):
         rule.set_at = earlier.set_at
     rule.save(force_insert=earlier is None)
     record(
-        actor=actor,
+        by=by,
         action="retention.set",
         team=team,
         subject=f"team:{team.pk}",
@@ -59,19 +59,19 @@ def set_retention(
         earlier_days=earlier.days if earlier else None,
     )
     if rule.set_at == now:
-        _tell_of_rule(rule, actor=actor, now=now)
+        _tell_of_rule(rule, by=by, now=now)
     return rule
 
 
 @transaction.atomic
-def clear_retention(*, team: Team, actor: Actor) -> None:
+def clear_retention(*, team: Team, by: By) -> None:
     """Keep the team's films without a limit again; what was removed stays removed.
 
     Raises `PermissionDenied`.
     """
-    actor.require(Permission.FILMS, team_id=team.pk)
+    by.require(Permission.FILMS, team_id=team.pk)
     if RetentionRule.objects.filter(team=team).delete()[0]:
-        record(actor=actor, action="retention.cleared", team=team, subject=f"team:{team.pk}")
+        record(by=by, action="retention.cleared", team=team, subject=f"team:{team.pk}")
 
 
 def remove_outlived_films(*, now: datetime) -> int:
@@ -108,7 +108,7 @@ def _remove(film: Film, rule: RetentionRule, *, now: datetime) -> bool:
     )
     if removed:
         let_go(film)
-        remark(film.generation, EventKind.FILM_REMOVED, actor=ACTOR, message=words)
+        remark(film.generation, EventKind.FILM_REMOVED, by=SYSTEM, message=words)
     return bool(removed)
 
 
@@ -139,10 +139,10 @@ def _warn(rule: RetentionRule, *, now: datetime) -> None:
     )
 
 
-def _tell_of_rule(rule: RetentionRule, *, actor: Actor, now: datetime) -> None:
+def _tell_of_rule(rule: RetentionRule, *, by: By, now: datetime) -> None:
     kept = _days(rule.days)
     but = " Favourites stay." if rule.keep_favourites else " Favourites too."
-    setter = name_of(actor.name)
+    setter = name_of(by.name)
     notify(
         team=rule.team,
         audience=Permission.SUBMIT,

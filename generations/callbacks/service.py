@@ -11,7 +11,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.actor import Actor, system_actor
+from accounts.authority import By
 from generations.callbacks import steps
 from generations.errors import CallbackNotTaken
 from generations.lifecycle import TERMINAL, EventKind
@@ -64,15 +64,15 @@ def receive_callback(
         received_at=now,
         verdict=CallbackReceipt.Verdict.NOTED,
     )
-    actor = Actor("vendor:callback", request_id=request_id)
+    by = By("vendor:callback", request_id=request_id)
     if generation.upstream_id is None:
         if not may_still_come(generation, now=now):
             raise NotFound
-        _propose(receipt, actor, now)
+        _propose(receipt, by, now)
         return
     if generation.upstream_id != proposed_id:
         raise NotFound
-    _note(receipt, actor)
+    _note(receipt, by)
     if generation.state not in TERMINAL:
         Generation.objects.filter(pk=generation.pk, state=generation.state).update(next_poll_at=now)
 
@@ -125,28 +125,26 @@ def _adopt(receipt: CallbackReceipt, report: TaskReport) -> bool:
     with transaction.atomic():
         # Together: another run of this check must not judge in between.
         adopted = adopt_upstream(
-            generation, report.id, actor=system_actor("callback"), now=timezone.now()
+            generation, report.id, by=By.system("callback"), now=timezone.now()
         )
         if adopted:
             _judge(receipt, CallbackReceipt.Verdict.ADOPTED)
     return adopted
 
 
-def _propose(receipt: CallbackReceipt, actor: Actor, now: datetime) -> None:
+def _propose(receipt: CallbackReceipt, by: By, now: datetime) -> None:
     receipt.verdict = CallbackReceipt.Verdict.PROPOSED
     receipt.next_check_at = now + timedelta(seconds=10)
-    stored = _note(receipt, actor) or _squeeze_in(receipt)
+    stored = _note(receipt, by) or _squeeze_in(receipt)
     if stored and lacks_id(receipt.generation):
         steps.check_callback.enqueue(receipt.pk)
 
 
-def _note(receipt: CallbackReceipt, actor: Actor) -> bool:
+def _note(receipt: CallbackReceipt, by: By) -> bool:
     if receipt.generation.callbacks.count() >= MAX_RECEIPTS:
         return False
     receipt.save(force_insert=True)
-    remark(
-        receipt.generation, EventKind.CALLBACK, actor=actor, message=f"It called: {receipt.event}."
-    )
+    remark(receipt.generation, EventKind.CALLBACK, by=by, message=f"It called: {receipt.event}.")
     return True
 
 

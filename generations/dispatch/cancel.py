@@ -8,8 +8,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts.actor import Actor
 from accounts.audit import record
+from accounts.authority import By
 from accounts.models import Membership
 from accounts.roles import Permission, role_allows
 from generations.approvals.service import withdraw_question
@@ -24,7 +24,7 @@ _LOOKS = 20
 
 
 def cancel_generation(
-    generation: Generation, *, asker: Membership, actor: Actor, now: datetime, reason: str = ""
+    generation: Generation, *, asker: Membership, by: By, now: datetime, reason: str = ""
 ) -> None:
     """Cancel a generation for the person who ordered it, or for who decides about others'.
 
@@ -32,7 +32,7 @@ def cancel_generation(
     """
     if not may_cancel(asker, generation):
         raise PermissionDenied("Only who ordered it, and managers, may cancel a generation.")
-    cancel(generation, actor=actor, now=now, reason=reason)
+    cancel(generation, by=by, now=now, reason=reason)
 
 
 def may_cancel(membership: Membership, generation: Generation) -> bool:
@@ -43,14 +43,14 @@ def may_cancel(membership: Membership, generation: Generation) -> bool:
     return role_allows(membership.role, Permission.SUBMIT if is_own else Permission.APPROVE)
 
 
-def cancel(generation: Generation, *, actor: Actor, now: datetime, reason: str = "") -> None:
-    """Do what `cancel_generation` does, by the rights of the actor.
+def cancel(generation: Generation, *, by: By, now: datetime, reason: str = "") -> None:
+    """Do what `cancel_generation` does, by the rights of `by`.
 
     Afterwards the generation is `cancelled`, with its credits given back, or it was sent and bears
     the wish (`cancel_asked_at`), with its credits held. A second call changes nothing. Raises
     `PermissionDenied`, and `Conflict`, which names the state, for one that ended otherwise.
     """
-    actor.require_over(
+    by.require_over(
         generation.user_id,
         own=Permission.SUBMIT,
         others=Permission.APPROVE,
@@ -61,9 +61,9 @@ def cancel(generation: Generation, *, actor: Actor, now: datetime, reason: str =
         if generation.error_code == CANCELLED_BY_A_PERSON:
             return
         if state in WAITING:
-            done = _cancel_now(generation, actor=actor, now=now, reason=reason)
+            done = _cancel_now(generation, by=by, now=now, reason=reason)
         elif state in IN_FLIGHT:
-            done = _wish(generation, actor=actor, now=now, reason=reason)
+            done = _wish(generation, by=by, now=now, reason=reason)
         else:
             raise Conflict(
                 f"This generation is {state.label.lower()} already; there is nothing to cancel.",
@@ -74,19 +74,18 @@ def cancel(generation: Generation, *, actor: Actor, now: datetime, reason: str =
     raise Conflict("This generation is just being sent. Try again in a moment.")
 
 
-def cancel_waiting(membership: Membership, *, actor: Actor, now: datetime) -> int:
+def cancel_waiting(membership: Membership, *, by: By, now: datetime) -> int:
     """Cancel everything of the member's own in the team that was not sent; return how many.
 
     What is sent meanwhile goes on, without a wish. Raises `PermissionDenied`.
     """
-    actor.require(Permission.SUBMIT, team_id=membership.team_id)
+    by.require(Permission.SUBMIT, team_id=membership.team_id)
     own = Generation.objects.filter(
         team=membership.team, user=membership.user, state__in=WAITING
     ).select_related("team", "project", "user")
     # The newest first: the oldest are the next to be sent, and are left to race for.
     return sum(
-        _cancel_now(one, actor=actor, now=now, reason="")
-        for one in own.order_by("-created_at", "-id")
+        _cancel_now(one, by=by, now=now, reason="") for one in own.order_by("-created_at", "-id")
     )
 
 
@@ -102,36 +101,36 @@ def cancel_if_wished(generation: Generation, *, now: datetime) -> bool:
     if wished is None:
         return False
     generation.cancel_asked_at, generation.cancel_asked_by = wished
-    actor = Actor(generation.cancel_asked_by)
+    by = By(generation.cancel_asked_by)
     message = "Cancelled as asked: the vendor has not taken it, so it is not sent again."
-    _end(generation, actor=actor, now=now, message=message)
-    _record(generation, "generation.cancelled", actor, "")
+    _end(generation, by=by, now=now, message=message)
+    _record(generation, "generation.cancelled", by, "")
     return True
 
 
-def _cancel_now(generation: Generation, *, actor: Actor, now: datetime, reason: str) -> bool:
+def _cancel_now(generation: Generation, *, by: By, now: datetime, reason: str) -> bool:
     """Cancel what waits; False when it does not wait any more, and nothing was changed."""
     message = f"Cancelled before it was sent. {reason}".strip()
     try:
         with transaction.atomic():
             if generation.state == State.AWAITING_APPROVAL:
                 # The question first, as deciders do: two orders could deadlock.
-                withdraw_question(generation, actor=actor, now=now, reason=reason)
-            _end(generation, actor=actor, now=now, message=message)
-            _record(generation, "generation.cancelled", actor, reason)
+                withdraw_question(generation, by=by, now=now, reason=reason)
+            _end(generation, by=by, now=now, message=message)
+            _record(generation, "generation.cancelled", by, reason)
     except Conflict:
         generation.refresh_from_db()
         return False
     return True
 
 
-def _end(generation: Generation, *, actor: Actor, now: datetime, message: str) -> None:
+def _end(generation: Generation, *, by: By, now: datetime, message: str) -> None:
     """End what still is where this object says. Raises `Conflict` when it is not."""
     ended = end_generation(
         generation,
         State.CANCELLED,
         money=Money.RELEASE,
-        actor=actor,
+        by=by,
         now=now,
         message=message,
         error_code=CANCELLED_BY_A_PERSON,
@@ -141,24 +140,24 @@ def _end(generation: Generation, *, actor: Actor, now: datetime, message: str) -
         raise Conflict
 
 
-def _wish(generation: Generation, *, actor: Actor, now: datetime, reason: str) -> bool:
+def _wish(generation: Generation, *, by: By, now: datetime, reason: str) -> bool:
     """Note the first wish; False when the generation left the vendor meanwhile."""
     in_flight = Generation.objects.filter(pk=generation.pk, state__in=sorted(IN_FLIGHT))
     with transaction.atomic():
         # The row count decides between two wishes, and between a wish and the vendor's end.
         wished = in_flight.filter(cancel_asked_at=None).update(
-            cancel_asked_at=now, cancel_asked_by=actor.name[:200]
+            cancel_asked_at=now, cancel_asked_by=by.name[:200]
         )
         if wished:
-            remark(generation, EventKind.CANCEL_ASKED, actor=actor, message=reason)
-            _record(generation, "generation.cancel_asked", actor, reason)
+            remark(generation, EventKind.CANCEL_ASKED, by=by, message=reason)
+            _record(generation, "generation.cancel_asked", by, reason)
     generation.refresh_from_db()
     return bool(wished) or generation.state in IN_FLIGHT
 
 
-def _record(generation: Generation, action: str, actor: Actor, reason: str) -> None:
+def _record(generation: Generation, action: str, by: By, reason: str) -> None:
     record(
-        actor=actor,
+        by=by,
         action=action,
         team=generation.team,
         subject=f"generation:{generation.pk}",

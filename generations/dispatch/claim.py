@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from accounts.actor import system_actor
+from accounts.authority import By
 from generations.dispatch.fair_queue import Turn, next_turns
 from generations.dispatch.send import post_generation
 from generations.dispatch.steps import refill_sends, send
@@ -26,7 +26,7 @@ from platform_site.clusters.queues import MAIN_QUEUE, settings_of
 from platform_site.clusters.slots import seat
 
 log = structlog.get_logger(__name__)
-ACTOR = system_actor("submit")
+SYSTEM = By.system("submit")
 
 # One worker of a cluster sweeps, and one carries webhooks and does all that is short.
 NOT_SENDING = 2
@@ -85,7 +85,7 @@ def _claim(turn: Turn, *, others_wait: bool, now: datetime) -> Generation | None
         generation = _still_queued(turns[0]) if turns else None
     if generation is None or in_flight(key_id) >= generation.provider_key.max_in_flight:
         return None
-    claimed = move(generation, State.SUBMITTING, actor=ACTOR, submitted_at=now, next_submit_at=None)
+    claimed = move(generation, State.SUBMITTING, by=SYSTEM, submitted_at=now, next_submit_at=None)
     if not claimed:
         return None
     _note_turn(generation, now=now)

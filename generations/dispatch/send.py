@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.actor import Actor, system_actor
+from accounts.authority import By
 from generations.callbacks.steps import check_callback
 from generations.dispatch.cancel import cancel_if_wished
 from generations.lifecycle import Money, ReviewReason, State
@@ -31,7 +31,7 @@ from generations.vendors.aivideoapi.client import SUBMIT_SECONDS
 from generations.vendors.base import ProviderRefused, ProviderUnavailable, ProviderUnclear
 
 log = structlog.get_logger(__name__)
-ACTOR = system_actor("submit")
+SYSTEM = By.system("submit")
 
 # A process that was stopped between its claim and its POST does not post when it goes on later: by
 # then people may have decided that nothing was sent.
@@ -73,7 +73,7 @@ def post_generation(generation: Generation) -> None:
             _shout(generation, error.named_task)
         # Or a vendor that is ill would turn a whole queue into doubts, one by one.
         hold_back_key(key, reason=error.message, now=timezone.now())
-        doubt(generation, message=error.message, actor=ACTOR)
+        doubt(generation, message=error.message, by=SYSTEM)
     else:
         record_acceptance(generation, upstream_id, now=timezone.now())
         note_key_works(key, now=timezone.now())
@@ -98,12 +98,12 @@ def record_acceptance(generation: Generation, upstream_id: str, *, now: datetime
         "poll_failures": 0,
     }
     try:
-        done = move(generation, State.PROCESSING, actor=ACTOR, **changes)
+        done = move(generation, State.PROCESSING, by=SYSTEM, **changes)
         if not done:
             # The sweep thought us dead and asked for a review, which a person may have decided: the
             # vendor's own answer goes beyond both.
             generation.refresh_from_db()
-            done = adopt_upstream(generation, upstream_id, actor=ACTOR, now=now)
+            done = adopt_upstream(generation, upstream_id, by=SYSTEM, now=now)
     except Exception:
         _shout(generation, upstream_id)
         raise
@@ -117,12 +117,12 @@ def _shout(generation: Generation, upstream_id: str) -> None:
     log.critical("upstream_id_not_saved", generation_id=str(generation.id), upstream_id=upstream_id)
 
 
-def doubt(generation: Generation, *, message: str, actor: Actor) -> bool:
+def doubt(generation: Generation, *, message: str, by: By) -> bool:
     """Park a generation that may have been accepted, with its hold, until there is evidence."""
     doubted = move(
         generation,
         State.NEEDS_REVIEW,
-        actor=actor,
+        by=by,
         message=message,
         review_reason=ReviewReason.SUBMIT_UNKNOWN,
     )
@@ -144,7 +144,7 @@ def _doubt_stale(generation: Generation) -> bool:
     message = "The worker stopped while submitting; the vendor may have accepted it."
     try:
         with transaction.atomic():
-            return doubt(generation, message=message, actor=system_actor("sweep"))
+            return doubt(generation, message=message, by=By.system("sweep"))
     except Exception:
         # One row that cannot be written must not keep the others from being parked.
         log.exception("stale_submit_not_parked", generation_id=str(generation.id))
@@ -157,7 +157,7 @@ def _handle_refusal(generation: Generation, refusal: ProviderRefused) -> None:
     reason = f"The vendor refused: {words}"
     sealed = key.state == ProviderKey.State.SEALED
     if (refusal.code in _KEY_TROUBLE or refusal.status in {401, 402, 403}) and not sealed:
-        pause_provider_key(key, reason=words, actor=ACTOR)
+        pause_provider_key(key, reason=words, by=SYSTEM)
         _requeue(generation, reason)
     elif refusal.code == "rate_limit_exceeded":
         hold_back_key(key, reason=words, now=timezone.now())
@@ -189,7 +189,7 @@ def _requeue(
         requeued = move(
             generation,
             State.QUEUED,
-            actor=ACTOR,
+            by=SYSTEM,
             message=reason,
             submitted_at=None,
             next_submit_at=now + wait,
@@ -204,7 +204,7 @@ def _fail(generation: Generation, refusal: ProviderRefused, reason: str) -> None
         generation,
         State.FAILED,
         money=Money.RELEASE,
-        actor=ACTOR,
+        by=SYSTEM,
         now=timezone.now(),
         message=reason,
         error_code=refusal.code,

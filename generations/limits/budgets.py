@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from accounts.actor import Actor
+from accounts.authority import By
 from accounts.models import Membership, Project, Team
 from accounts.roles import Permission
 from accounts.selectors import require
@@ -19,7 +19,7 @@ def set_budget(
     *,
     window: str,
     credits: int | None,
-    actor: Actor,
+    by: By,
     alert_at: Sequence[int] | None = None,
 ) -> SpendLimit | None:
     """Cap `target`, or oneself with None, and say at which percents people are told.
@@ -30,15 +30,15 @@ def set_budget(
     if any(not 1 <= one <= 100 for one in alert_at or ()):
         raise InvalidRequest("Whole percents from 1 to 100.", field="alert_at")
     if target is None:
-        limit = cap_own(asker, window=window, credits=credits, actor=actor)
+        limit = cap_own(asker, window=window, credits=credits, by=by)
     else:
-        limit = cap_as(asker, target, window=window, credits=credits, actor=actor)
+        limit = cap_as(asker, target, window=window, credits=credits, by=by)
     if limit is not None and alert_at is not None and sorted(set(alert_at)) != limit.alert_at:
-        limit = set_alerts(team=asker.team, limit=limit, percents=alert_at, actor=actor)
+        limit = set_alerts(team=asker.team, limit=limit, percents=alert_at, by=by)
     return limit
 
 
-def ask_above(asker: Membership, target: Target | None, *, above: int | None, actor: Actor) -> None:
+def ask_above(asker: Membership, target: Target | None, *, above: int | None, by: By) -> None:
     """Have films of the team, a member or a project ask first above so many credits; None: never.
 
     Raises `PermissionDenied`, `InvalidRequest`, and `NotFound` for anything else.
@@ -46,10 +46,10 @@ def ask_above(asker: Membership, target: Target | None, *, above: int | None, ac
     require(asker, Permission.LIMITS)
     match target:
         case Team() if target.pk == asker.team_id:
-            set_threshold(team=target, above=above, actor=actor)
+            set_threshold(team=target, above=above, by=by)
         case Membership() if target.team_id == asker.team_id:
-            set_threshold(team=target.team, user=target.user, above=above, actor=actor)
+            set_threshold(team=target.team, user=target.user, above=above, by=by)
         case Project() if target.team_id == asker.team_id:
-            set_threshold(team=target.team, project=target, above=above, actor=actor)
+            set_threshold(team=target.team, project=target, above=above, by=by)
         case _:
             raise NotFound

@@ -2,7 +2,7 @@
 
 from django.db.models import QuerySet
 
-from accounts.actor import Actor
+from accounts.authority import By
 from accounts.models import ApiKey, Membership, Project, Team
 from accounts.roles import Permission, role_allows
 from accounts.selectors import require
@@ -38,18 +38,18 @@ def subject_of(target: Target) -> Subject:
             return project_subject(target)
 
 
-def cap(target: Target, *, window: str, credits: int | None, actor: Actor) -> SpendLimit | None:
+def cap(target: Target, *, window: str, credits: int | None, by: By) -> SpendLimit | None:
     """Cap `target` in credits a window, or lift the cap with None.
 
     What the target held and spent earlier in the current window counts. Raises `PermissionDenied`
     and `InvalidRequest`.
     """
-    actor.require(Permission.LIMITS, team_id=_team_of(target).pk)
-    return _set(target, subject_of(target), window, credits, actor)
+    by.require(Permission.LIMITS, team_id=_team_of(target).pk)
+    return _set(target, subject_of(target), window, credits, by)
 
 
 def cap_as(
-    asker: Membership, target: Target, *, window: str, credits: int | None, actor: Actor
+    asker: Membership, target: Target, *, window: str, credits: int | None, by: By
 ) -> SpendLimit | None:
     """Do what `cap` does for a person: managers cap anything in their team, others themselves.
 
@@ -59,32 +59,30 @@ def cap_as(
     if _team_of(target) != asker.team:
         raise NotFound
     if role_allows(asker.role, Permission.LIMITS):
-        return cap(target, window=window, credits=credits, actor=actor)
+        return cap(target, window=window, credits=credits, by=by)
     if not isinstance(target, Membership) or target.pk != asker.pk:
         raise PermissionDenied(f"Your role may not {Permission.LIMITS}.")
-    return cap_own(asker, window=window, credits=credits, actor=actor)
+    return cap_own(asker, window=window, credits=credits, by=by)
 
 
-def cap_own(
-    asker: Membership, *, window: str, credits: int | None, actor: Actor
-) -> SpendLimit | None:
+def cap_own(asker: Membership, *, window: str, credits: int | None, by: By) -> SpendLimit | None:
     """Cap oneself, beside whatever managers allow, or lift that cap with None.
 
     Raises `InvalidRequest`, and `PermissionDenied` for those who cannot spend.
     """
     require(asker, Permission.SUBMIT)
-    return _set(asker, own_subject(asker.team, asker.user), window, credits, actor)
+    return _set(asker, own_subject(asker.team, asker.user), window, credits, by)
 
 
 def _set(
-    target: Target, subject: Subject, window: str, credits: int | None, actor: Actor
+    target: Target, subject: Subject, window: str, credits: int | None, by: By
 ) -> SpendLimit | None:
     return set_limit(
         team=_team_of(target),
         subject=subject,
         window=window,
         credits=credits,
-        actor=actor,
+        by=by,
         earlier=_holds_of(target),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from accounts.actor import command_actor
+from accounts.authority import By
 from accounts.models import Team, User
 from accounts.roles import Role
 from accounts.teams.service import create_team, set_role
@@ -20,7 +20,7 @@ from generations.provider_keys.service import SANDBOX_KEY_START, vault_provider_
 
 SLUG = "demo"
 BALANCE = 100_000
-ACTOR = command_actor("demo")
+SYSTEM = By.command("demo")
 
 
 @transaction.atomic
@@ -31,18 +31,18 @@ def set_up_demo() -> dict[str, Any]:
     stored, and differ between installations.
     """
     team = Team.objects.filter(slug=SLUG).first() or create_team(
-        name="Demo Studio", slug=SLUG, actor=ACTOR
+        name="Demo Studio", slug=SLUG, by=SYSTEM
     )
     people = {role: _person(role) for role in ("admin", *Role.values)}
     for role in Role.values:
-        set_role(team=team, user=people[role][0], role=role, actor=ACTOR)
-    set_role(team=team, user=people["admin"][0], role=Role.OWNER, actor=ACTOR)
+        set_role(team=team, user=people[role][0], role=role, by=SYSTEM)
+    set_role(team=team, user=people["admin"][0], role=Role.OWNER, by=SYSTEM)
     missing = BALANCE - books_of(team).available
     if missing > 0:
-        grant(team=team, credits=missing, reason="Demo credits", actor=ACTOR)
+        grant(team=team, credits=missing, reason="Demo credits", by=SYSTEM)
     _ensure_sandbox_key(team)
     owner = people[Role.OWNER][0]
-    _key, text = issue_api_key(team=team, owner=owner, label="Demo key", actor=ACTOR)
+    _key, text = issue_api_key(team=team, owner=owner, label="Demo key", by=SYSTEM)
     logins = {
         role: {"email": user.email, "password": password}
         for role, (user, password) in people.items()
@@ -80,5 +80,5 @@ def _ensure_sandbox_key(team: Team) -> None:
             owner=None,
             secret=f"{SANDBOX_KEY_START}{secrets.token_urlsafe(24)}",
             label="Sandbox key of the demo",
-            actor=ACTOR,
+            by=SYSTEM,
         )

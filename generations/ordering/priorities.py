@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from accounts.actor import Actor
+from accounts.authority import By
 from accounts.models import Membership
 from accounts.roles import Permission, role_allows
 from accounts.selectors import require_in
@@ -52,7 +52,7 @@ def as_priority(value: object) -> Priority:
 
 
 def set_priority(
-    generation: Generation, *, membership: Membership, priority: int | str, actor: Actor
+    generation: Generation, *, membership: Membership, priority: int | str, by: By
 ) -> None:
     """Let a waiting generation go first, in turn or last of its team's.
 
@@ -64,18 +64,18 @@ def set_priority(
     # Of what was sent the refusal says that, and not that somebody may not.
     if generation.state in WAITING and wanted not in priorities_for(membership, generation):
         raise PermissionDenied("Only managers may let a film go first, or move somebody else's.")
-    change_priority(generation, priority=wanted, actor=actor)
+    change_priority(generation, priority=wanted, by=by)
 
 
 @transaction.atomic
-def change_priority(generation: Generation, *, priority: int | str, actor: Actor) -> None:
-    """Do what `set_priority` does, by the rights of the actor.
+def change_priority(generation: Generation, *, priority: int | str, by: By) -> None:
+    """Do what `set_priority` does, by the rights of `by`.
 
     Raises `PermissionDenied`, `Conflict` for a generation that waits no more, `InvalidRequest` for
     no such priority.
     """
     wanted = as_priority(priority)
-    actor.require_over(
+    by.require_over(
         generation.user_id,
         own=Permission.APPROVE if wanted == Priority.HIGH else Permission.SUBMIT,
         others=Permission.APPROVE,
@@ -86,4 +86,4 @@ def change_priority(generation: Generation, *, priority: int | str, actor: Actor
         raise Conflict("It does not wait any more, so nothing can go before it or after it.")
     if generation.priority != wanted:
         generation.priority = wanted
-        remark(generation, EventKind.PRIORITY_SET, actor=actor, message=f"{wanted.label}.")
+        remark(generation, EventKind.PRIORITY_SET, by=by, message=f"{wanted.label}.")

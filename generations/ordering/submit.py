@@ -8,7 +8,7 @@ from itertools import chain
 import structlog
 from django.db import IntegrityError, transaction
 
-from accounts.actor import Actor
+from accounts.authority import By
 from accounts.models import ApiKey, Membership, Project, Team
 from accounts.roles import Permission
 from accounts.selectors import people_who_may, require
@@ -53,7 +53,7 @@ def submit_generation(
     request: GenerationRequest,
     *,
     membership: Membership,
-    actor: Actor,
+    by: By,
     now: datetime,
     api_key: ApiKey | None = None,
     project: Project | None = None,
@@ -72,11 +72,11 @@ def submit_generation(
     refused, who can raise it and which variants would fit (P34).
     """
     order = Order(request, api_key, project, idempotency_key, remix_of, retry_of, priority)
-    return submit_batch([order], membership=membership, actor=actor, now=now)[0]
+    return submit_batch([order], membership=membership, by=by, now=now)[0]
 
 
 def submit_batch(
-    orders: Sequence[Order], *, membership: Membership, actor: Actor, now: datetime
+    orders: Sequence[Order], *, membership: Membership, by: By, now: datetime
 ) -> list[Generation]:
     """Admit all of `orders` in one transaction, or none of them (P37).
 
@@ -94,7 +94,7 @@ def submit_batch(
                 if len(drafts) > 1:
                     lock_windows(subjects=chain(*map(_subjects, drafts.values())), now=now)
                 for item, draft in drafts.items():
-                    _admit(draft, item, actor=actor, now=now)
+                    _admit(draft, item, by=by, now=now)
                 wake_dispatch(sum(one.state == State.QUEUED for one in drafts.values()))
         except LimitsChanged:
             continue
@@ -197,7 +197,7 @@ def _draft(order: Order, *, membership: Membership, now: datetime) -> Generation
     )
 
 
-def _admit(generation: Generation, item: int, *, actor: Actor, now: datetime) -> None:
+def _admit(generation: Generation, item: int, *, by: By, now: datetime) -> None:
     """Hold and insert one generation, inside the caller's transaction."""
     threshold = threshold_for(generation)
     waits = threshold is not None and generation.credits > threshold.above
@@ -210,18 +210,16 @@ def _admit(generation: Generation, item: int, *, actor: Actor, now: datetime) ->
             amount=generation.credits,
             reference=f"generation:{generation.id}",
             subjects=_subjects(generation),
-            actor=actor,
+            by=by,
             now=now,
         )
     except (SpendLimitExceeded, InsufficientCredits) as refusal:
         raise _Refused(item, refusal) from refusal
     generation.save(force_insert=True)
-    remark(
-        generation, EventKind.ADMITTED, actor=actor, message=f"{generation.credits} credits held."
-    )
+    remark(generation, EventKind.ADMITTED, by=by, message=f"{generation.credits} credits held.")
     keep_uploads_alive(generation, now=now)
     if threshold is not None and waits:
-        ask_for_approval(generation, threshold, actor=actor, now=now)
+        ask_for_approval(generation, threshold, by=by, now=now)
 
 
 def _subjects(generation: Generation) -> list[Subject]:

@@ -8,7 +8,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F
 
-from accounts.actor import system_actor
+from accounts.authority import By
 from generations.archive.start import begin_keeping
 from generations.lifecycle import EventKind, Money, ReviewReason, State
 from generations.models import Generation
@@ -23,7 +23,7 @@ from generations.transitions import end_generation, move, remark
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 
 log = structlog.get_logger(__name__)
-ACTOR = system_actor("poll")
+SYSTEM = By.system("poll")
 
 DEADLINE = timedelta(hours=2)  # typical render times are minutes (FACTS.md)
 _SILENT = "The vendor has not finished it by its deadline; its credits stay held."
@@ -107,7 +107,7 @@ def count_unrecorded(answer: Answer, *, now: datetime) -> None:
         apply_answer(Answer(generation, None, unrecorded=has_ended), now=now)
         silent = Generation.objects.filter(pk=generation.pk, review_reason=ReviewReason.SILENT)
         if has_ended and silent.update(review_reason=ReviewReason.UNRECORDED):
-            remark(generation, EventKind.UNRECORDED, actor=ACTOR, message=_UNRECORDED)
+            remark(generation, EventKind.UNRECORDED, by=SYSTEM, message=_UNRECORDED)
 
 
 def complete(generation: Generation, report: TaskReport, *, now: datetime) -> bool:
@@ -121,7 +121,7 @@ def complete(generation: Generation, report: TaskReport, *, now: datetime) -> bo
             generation,
             State.COMPLETED,
             money=Money.SETTLE,
-            actor=ACTOR,
+            by=SYSTEM,
             now=now,
             message="The vendor completed it.",
             upstream_metadata=report.metadata,
@@ -153,7 +153,7 @@ def _fail(generation: Generation, report: TaskReport, now: datetime) -> None:
         generation,
         State.FAILED,
         money=Money.RELEASE,
-        actor=ACTOR,
+        by=SYSTEM,
         now=now,
         message="The vendor says that it failed, and refunds it.",
         error_code=report.error_code or "upstream_error",
@@ -166,7 +166,7 @@ def _ask_for_review(answer: Answer, now: datetime) -> None:
     move(
         generation,
         State.NEEDS_REVIEW,
-        actor=ACTOR,
+        by=SYSTEM,
         message=_UNRECORDED if answer.unrecorded else _SILENT,
         review_reason=ReviewReason.UNRECORDED if answer.unrecorded else ReviewReason.SILENT,
         next_poll_at=now + timedelta(minutes=5),

@@ -17,7 +17,7 @@ from django.http import (
 from django.shortcuts import render, resolve_url
 from django_htmx.middleware import HtmxDetails
 
-from accounts.actor import Actor, member_actor
+from accounts.authority import By
 from accounts.models import Membership, User
 from accounts.roles import Permission
 from accounts.selectors import memberships_of, require, team_for
@@ -132,9 +132,9 @@ def generation_of_person(request: MemberRequest, generation_id: str) -> Generati
         raise
 
 
-def actor_of(request: MemberRequest) -> Actor:
+def by_of(request: MemberRequest) -> By:
     """Return the person with their rights in the team that the request is about."""
-    return member_actor(request.membership, request_id=actor_request_id(request))
+    return By.member(request.membership, request_id=actor_request_id(request))
 
 
 def with_toast(response: HttpResponse, message: str, *, tone: str = "plain") -> HttpResponse:

@@ -187,8 +187,8 @@ def _in_review(generation: Generation) -> Status:
 
 
 def _moment(event: GenerationEvent, generation: Generation, names: Mapping[str, str]) -> Moment:
-    actor = event.actor
-    who = "" if actor.startswith(("system:", "vendor:")) else names[actor]
+    by = event.actor
+    who = "" if by.startswith(("system:", "vendor:")) else names[by]
     word, note = _told(event, generation)
     return Moment(event, word, note, who)
 

@@ -9,8 +9,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from accounts.actor import Actor, system_actor
 from accounts.audit import record
+from accounts.authority import By
 from accounts.models import Membership, Team, User
 from accounts.people.names import name_of
 from accounts.roles import Permission
@@ -56,7 +56,7 @@ def client_for(provider_key: ProviderKey) -> ProviderClient:
 
 
 def add_provider_key(
-    *, membership: Membership, secret: str, label: str, shared: bool, actor: Actor
+    *, membership: Membership, secret: str, label: str, shared: bool, by: By
 ) -> ProviderKey:
     """Vault a person's own key, or the team's shared one; the key is never shown again.
 
@@ -65,16 +65,14 @@ def add_provider_key(
     """
     require(membership, Permission.TEAM_KEYS if shared else Permission.OWN_KEYS)
     owner = None if shared else membership.user
-    return vault_provider_key(
-        team=membership.team, owner=owner, secret=secret, label=label, actor=actor
-    )
+    return vault_provider_key(team=membership.team, owner=owner, secret=secret, label=label, by=by)
 
 
 def vault_provider_key(
-    *, team: Team, owner: User | None, secret: str, label: str, actor: Actor
+    *, team: Team, owner: User | None, secret: str, label: str, by: By
 ) -> ProviderKey:
-    """Do what `add_provider_key` does, by the rights of the actor. Raises as it does."""
-    actor.require_over(
+    """Do what `add_provider_key` does, by the rights of `by`. Raises as it does."""
+    by.require_over(
         owner.pk if owner else None,
         own=Permission.OWN_KEYS,
         others=Permission.TEAM_KEYS,
@@ -102,7 +100,7 @@ def vault_provider_key(
             key.secret_token = seal(key, secret)
             key.save(update_fields=["secret_token"])
             record(
-                actor=actor,
+                by=by,
                 action="provider_key.added",
                 team=team,
                 subject=f"provider_key:{key.pk}",
@@ -115,19 +113,19 @@ def vault_provider_key(
 
 
 @transaction.atomic
-def delete_provider_key(provider_key: ProviderKey, *, actor: Actor) -> None:
+def delete_provider_key(provider_key: ProviderKey, *, by: By) -> None:
     """Seal a key: nothing is ordered with it any more, and it is wiped after its last generation.
 
     What was ordered before is pinned to it, by its price and its limits, and still goes out with
     it (P25). What the vendor turns away then ends and is refunded: nobody will mend the key.
     Raises `PermissionDenied`.
     """
-    require_provider_key(actor, provider_key)
+    require_provider_key(by, provider_key)
     ProviderKey.objects.filter(pk=provider_key.pk).update(
         state=ProviderKey.State.SEALED, next_probe_at=None
     )
     record(
-        actor=actor,
+        by=by,
         action="provider_key.deleted",
         team=provider_key.team,
         subject=f"provider_key:{provider_key.pk}",
@@ -161,7 +159,7 @@ def wipe_sealed_keys() -> int:
 
 @transaction.atomic
 def pause_provider_key(
-    provider_key: ProviderKey, *, reason: str, actor: Actor, probe: bool = True
+    provider_key: ProviderKey, *, reason: str, by: By, probe: bool = True
 ) -> bool:
     """Stop sending with a key that the vendor turned away; its jobs stay queued (P36).
 
@@ -169,7 +167,7 @@ def pause_provider_key(
     decides, only `resume_provider_key` ends it. False when it was paused already. Raises
     `PermissionDenied`.
     """
-    require_provider_key(actor, provider_key)
+    require_provider_key(by, provider_key)
     later: dict[str, Any] = {"next_probe_at": None}
     if probe:
         later["next_probe_at"] = timezone.now() + _probe_wait(provider_key.probes)
@@ -180,7 +178,7 @@ def pause_provider_key(
     )
     if paused:
         event = record(
-            actor=actor,
+            by=by,
             action="provider_key.paused",
             team=provider_key.team,
             subject=f"provider_key:{provider_key.pk}",
@@ -188,19 +186,19 @@ def pause_provider_key(
         )
         provider_key.refresh_from_db(fields=["probes", "next_probe_at"])
         tell_key_paused(
-            provider_key, reason=reason, by=name_of(actor.name), pause=event.pk, now=event.at
+            provider_key, reason=reason, by=name_of(by.name), pause=event.pk, now=event.at
         )
         log.warning("provider_key_paused", provider_key=provider_key.pk, reason=reason)
     return bool(paused)
 
 
 @transaction.atomic
-def resume_provider_key(provider_key: ProviderKey, *, actor: Actor, now: datetime) -> bool:
+def resume_provider_key(provider_key: ProviderKey, *, by: By, now: datetime) -> bool:
     """Send with a paused key again, from its queued jobs on. False when it was not paused.
 
     Raises `PermissionDenied`.
     """
-    require_provider_key(actor, provider_key)
+    require_provider_key(by, provider_key)
     resumed = ProviderKey.objects.filter(pk=provider_key.pk, state=ProviderKey.State.PAUSED).update(
         state=ProviderKey.State.ACTIVE,
         paused_reason="",
@@ -210,7 +208,7 @@ def resume_provider_key(provider_key: ProviderKey, *, actor: Actor, now: datetim
     )
     if resumed:
         record(
-            actor=actor,
+            by=by,
             action="provider_key.resumed",
             team=provider_key.team,
             subject=f"provider_key:{provider_key.pk}",
@@ -233,7 +231,7 @@ def probe_provider_key(provider_key_id: int) -> None:
             paused_reason=error.message[:300],
         )
     else:
-        resume_provider_key(key, actor=system_actor("probe"), now=timezone.now())
+        resume_provider_key(key, by=By.system("probe"), now=timezone.now())
 
 
 def hold_back_key(provider_key: ProviderKey, *, reason: str, now: datetime) -> bool:
@@ -270,14 +268,14 @@ def note_key_works(provider_key: ProviderKey, *, now: datetime) -> None:
 
 @transaction.atomic
 def set_key_pace(
-    provider_key: ProviderKey, *, max_in_flight: int, per_minute: int | None, actor: Actor
+    provider_key: ProviderKey, *, max_in_flight: int, per_minute: int | None, by: By
 ) -> None:
     """Set how many jobs a key may have at the vendor at once, and how many it sends a minute.
 
     None sends as quickly as the vendor takes them. Raises `PermissionDenied`, `InvalidRequest`, or
     `Conflict` for a deleted key. What is at the vendor already stays there, also above a lower cap.
     """
-    require_provider_key(actor, provider_key)
+    require_provider_key(by, provider_key)
     if type(max_in_flight) is not int or not 1 <= max_in_flight <= MOST_IN_FLIGHT:
         raise InvalidRequest(
             f"Jobs at once are a whole number from 1 to {MOST_IN_FLIGHT:,}.", field="max_in_flight"
@@ -296,7 +294,7 @@ def set_key_pace(
     if not kept.update(**changes):
         raise Conflict("This key was deleted.")
     record(
-        actor=actor,
+        by=by,
         action="provider_key.pace_set",
         team=provider_key.team,
         subject=f"provider_key:{provider_key.pk}",

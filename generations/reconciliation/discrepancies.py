@@ -8,8 +8,8 @@ from datetime import datetime
 import structlog
 from django.db import transaction
 
-from accounts.actor import Actor, system_actor
 from accounts.audit import record
+from accounts.authority import By
 from generations.models import Drift, MeterSample
 from generations.models.meter import GROWING
 from generations.reconciliation.compare import Explanation
@@ -17,14 +17,14 @@ from generations.selectors import require_provider_key
 from platform_site.errors import Conflict, InvalidRequest
 
 log = structlog.get_logger(__name__)
-ACTOR = system_actor("meter")
+SYSTEM = By.system("meter")
 
 
 def close_made_good(sample: MeterSample, explanation: Explanation) -> None:
     """Close the open drifts that a move of the meter the other way took back."""
     drifts = Drift.objects.filter(provider_key=sample.provider_key, closed_at=None)
     for drift in drifts.filter(pk__in=explanation.candidates):
-        _close(drift, explanation.detail, ACTOR, sample.taken_at)
+        _close(drift, explanation.detail, SYSTEM, sample.taken_at)
         log.info("drift_closed", drift=drift.pk, credits=drift.credits)
 
 
@@ -61,19 +61,19 @@ def open_drift(
 
 
 @transaction.atomic
-def accept_drift(drift: Drift, *, actor: Actor, reason: str, now: datetime) -> None:
+def accept_drift(drift: Drift, *, by: By, reason: str, now: datetime) -> None:
     """Close a drift that a person has looked into. Later drifts count from here.
 
     Raises `PermissionDenied` for who may not manage its key, `InvalidRequest` without a reason and
     `Conflict` when it is closed already.
     """
-    require_provider_key(actor, drift.provider_key)
+    require_provider_key(by, drift.provider_key)
     if not reason.strip():
         raise InvalidRequest("Accepting a drift needs a reason.", field="reason")
-    if not _close(drift, reason.strip()[:500], actor, now):
+    if not _close(drift, reason.strip()[:500], by, now):
         raise Conflict("This drift is closed already.")
     record(
-        actor=actor,
+        by=by,
         action="drift.accepted",
         team=drift.provider_key.team,
         subject=f"drift:{drift.pk}",
@@ -83,9 +83,9 @@ def accept_drift(drift: Drift, *, actor: Actor, reason: str, now: datetime) -> N
     )
 
 
-def _close(drift: Drift, closing: str, actor: Actor, now: datetime) -> bool:
+def _close(drift: Drift, closing: str, by: By, now: datetime) -> bool:
     closed = Drift.objects.filter(pk=drift.pk, closed_at=None).update(
-        closed_at=now, closed_by=actor.name, closing=closing
+        closed_at=now, closed_by=by.name, closing=closing
     )
     drift.refresh_from_db()
     return bool(closed)

@@ -10,7 +10,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.actor import system_actor
+from accounts.authority import By
 from generations.lifecycle import EventKind
 from generations.models import Generation, GenerationEvent, MeterSample, ProviderKey
 from generations.models.meter import Verdict
@@ -41,7 +41,7 @@ from generations.vendors.aivideoapi.wire import CreditsReport
 from generations.vendors.base import ProviderError
 
 log = structlog.get_logger(__name__)
-ACTOR = system_actor("meter")
+SYSTEM = By.system("meter")
 
 OFTEN = timedelta(minutes=3)
 SELDOM = timedelta(hours=1)
@@ -211,4 +211,4 @@ def _shared(generation: Generation, step: Step, moved: tuple[str, ...]) -> str:
 
 def _remark_once(generation: Generation, kind: EventKind, message: str) -> None:
     if not GenerationEvent.objects.filter(generation=generation, kind=kind).exists():
-        remark(generation, kind, actor=ACTOR, message=message)
+        remark(generation, kind, by=SYSTEM, message=message)

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from accounts.actor import Actor
 from accounts.audit import record
+from accounts.authority import By
 from accounts.roles import Permission
 from generations.archive.start import LINK_LIFE
 from generations.errors import VendorNotHeard
@@ -22,7 +22,7 @@ TASK_UNKNOWN = "task_not_found"
 
 
 def adopt_found_id(
-    generation: Generation, upstream_id: str, *, actor: Actor, reason: str, now: datetime
+    generation: Generation, upstream_id: str, *, by: By, reason: str, now: datetime
 ) -> None:
     """Bind a generation to the task that a person found in the vendor's console.
 
@@ -32,7 +32,7 @@ def adopt_found_id(
     is not the generation's, `VendorNotHeard` when the vendor gave no clear answer, `Conflict` when
     the generation lacks no id (any more).
     """
-    actor.require(Permission.APPROVE, team_id=generation.team_id)
+    by.require(Permission.APPROVE, team_id=generation.team_id)
     upstream_id = upstream_id.strip()
     if not reason.strip():
         raise InvalidRequest("A decision needs a reason.", field="reason")
@@ -45,10 +45,10 @@ def adopt_found_id(
     if refusal:
         raise InvalidRequest(refusal, field="upstream_id")
     with transaction.atomic():
-        if not adopt_upstream(generation, report.id, actor=actor, now=now, reason=reason):
+        if not adopt_upstream(generation, report.id, by=by, now=now, reason=reason):
             raise Conflict("Somebody gave that task to another generation at the same moment.")
         record(
-            actor=actor,
+            by=by,
             action="generation.id_adopted",
             team=generation.team,
             subject=f"generation:{generation.pk}",
@@ -77,7 +77,7 @@ def why_not_ours(report: TaskReport, generation: Generation) -> str:
 
 
 def adopt_upstream(
-    generation: Generation, upstream_id: str, *, actor: Actor, now: datetime, reason: str = ""
+    generation: Generation, upstream_id: str, *, by: By, now: datetime, reason: str = ""
 ) -> bool:
     """Bind a generation to the vendor's task, and go on polling it.
 
@@ -90,7 +90,7 @@ def adopt_upstream(
             with transaction.atomic():
                 _wait_for_other_adoptions(generation)
                 if not _is_taken(upstream_id, generation) and _bind(
-                    generation, upstream_id, actor=actor, now=now, reason=reason
+                    generation, upstream_id, by=by, now=now, reason=reason
                 ):
                     return True
         except IntegrityError:
@@ -135,9 +135,7 @@ def _wait_for_other_adoptions(generation: Generation) -> None:
     ProviderKey.objects.filter(pk=first.pk).update(endpoint=endpoint)
 
 
-def _bind(
-    generation: Generation, upstream_id: str, *, actor: Actor, now: datetime, reason: str
-) -> bool:
+def _bind(generation: Generation, upstream_id: str, *, by: By, now: datetime, reason: str) -> bool:
     message = f"Adopted the vendor's task {upstream_id}. {reason}".strip()
     changes = {
         "upstream_id": upstream_id,
@@ -146,7 +144,7 @@ def _bind(
         "poll_failures": 0,
     }
     if generation.review_reason == ReviewReason.SUBMIT_UNKNOWN:
-        return move(generation, State.PROCESSING, actor=actor, message=message, **changes)
+        return move(generation, State.PROCESSING, by=by, message=message, **changes)
     if not _was_decided(generation):
         return False
     ended = Generation.objects.filter(
@@ -155,7 +153,7 @@ def _bind(
     if not ended.update(**changes):
         return False
     generation.upstream_id = upstream_id
-    remark(generation, EventKind.ID_ADOPTED, actor=actor, message=message)
+    remark(generation, EventKind.ID_ADOPTED, by=by, message=message)
     return True
 
 

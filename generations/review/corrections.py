@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 
-from accounts.actor import Actor, system_actor
 from accounts.audit import record
+from accounts.authority import By
 from accounts.roles import Permission
 from billing.errors import InsufficientCredits, LedgerConflict
 from billing.ledger import adjust_hold
@@ -22,37 +22,35 @@ log = structlog.get_logger(__name__)
 _WATCH_EVERY = timedelta(minutes=5)
 
 
-def release_doubt(generation: Generation, *, actor: Actor, reason: str, now: datetime) -> None:
+def release_doubt(generation: Generation, *, by: By, reason: str, now: datetime) -> None:
     """Give the credits of a `needs_review` generation back: the vendor did not take the job.
 
     Raises `PermissionDenied` for who does not decide in its team, `InvalidRequest` without a
     reason, `Conflict` when it is not in review.
     """
-    _end_doubt(generation, Money.RELEASE, actor=actor, reason=reason, now=now)
+    _end_doubt(generation, Money.RELEASE, by=by, reason=reason, now=now)
 
 
-def settle_doubt(generation: Generation, *, actor: Actor, reason: str, now: datetime) -> None:
+def settle_doubt(generation: Generation, *, by: By, reason: str, now: datetime) -> None:
     """Spend the credits of a `needs_review` generation: the vendor charged for it.
 
     Without a film of the vendor it counts as failed. Raises as `release_doubt` does.
     """
-    _end_doubt(generation, Money.SETTLE, actor=actor, reason=reason, now=now)
+    _end_doubt(generation, Money.SETTLE, by=by, reason=reason, now=now)
 
 
-def adjust(
-    generation: Generation, *, spent: bool, actor: Actor, reason: str, now: datetime
-) -> None:
+def adjust(generation: Generation, *, spent: bool, by: By, reason: str, now: datetime) -> None:
     """Correct what an ended generation cost, once.
 
     Raises `PermissionDenied`, otherwise as `billing.ledger.adjust_hold` does.
     """
-    actor.require(Permission.APPROVE, team_id=generation.team_id)
+    by.require(Permission.APPROVE, team_id=generation.team_id)
     with transaction.atomic():
-        adjust_hold(hold_id=generation.hold_id, spent=spent, actor=actor, reason=reason, now=now)
+        adjust_hold(hold_id=generation.hold_id, spent=spent, by=by, reason=reason, now=now)
         words = "spent after all" if spent else "given back after all"
         message = f"{generation.credits} credits {words}: {reason}"
-        remark(generation, EventKind.ADJUSTED, actor=actor, message=message)
-        _record(generation, "generation.adjusted", actor, reason, spent=spent)
+        remark(generation, EventKind.ADJUSTED, by=by, message=message)
+        _record(generation, "generation.adjusted", by, reason, spent=spent)
 
 
 def apply_late_truth(generation: Generation, report: TaskReport, *, now: datetime) -> None:
@@ -103,7 +101,7 @@ def _apply(generation: Generation, report: TaskReport, *, now: datetime) -> None
         adjust(
             generation,
             spent=charged,
-            actor=system_actor("poll"),
+            by=By.system("poll"),
             reason="The vendor's word came after the decision.",
             now=now,
         )
@@ -115,10 +113,8 @@ def _log_unbooked(generation: Generation, error: DailiesError) -> None:
     log.error("late_truth_not_booked", generation_id=str(generation.id), problem=error.message)
 
 
-def _end_doubt(
-    generation: Generation, money: Money, *, actor: Actor, reason: str, now: datetime
-) -> None:
-    actor.require(Permission.APPROVE, team_id=generation.team_id)
+def _end_doubt(generation: Generation, money: Money, *, by: By, reason: str, now: datetime) -> None:
+    by.require(Permission.APPROVE, team_id=generation.team_id)
     if not reason.strip():
         raise InvalidRequest("A correction needs a reason.", field="reason")
     if generation.state != State.NEEDS_REVIEW:
@@ -128,7 +124,7 @@ def _end_doubt(
             generation,
             State.FAILED,
             money=money,
-            actor=actor,
+            by=by,
             now=now,
             message=f"Decided by a person: {reason}",
             error_code=DECIDED_IN_REVIEW,
@@ -138,12 +134,12 @@ def _end_doubt(
             raise Conflict("This generation is not in review.")
         if generation.upstream_id is not None:
             Generation.objects.filter(pk=generation.pk).update(next_poll_at=now + _WATCH_EVERY)
-        _record(generation, f"generation.review_{money}", actor, reason)
+        _record(generation, f"generation.review_{money}", by, reason)
 
 
-def _record(generation: Generation, action: str, actor: Actor, reason: str, **data: object) -> None:
+def _record(generation: Generation, action: str, by: By, reason: str, **data: object) -> None:
     record(
-        actor=actor,
+        by=by,
         action=action,
         team=generation.team,
         subject=f"generation:{generation.pk}",

@@ -10,7 +10,7 @@ import structlog
 from django.db import transaction
 from django.template.loader import render_to_string
 
-from accounts.actor import Actor, system_actor
+from accounts.authority import By
 from accounts.models import Team, WebhookEvent
 from accounts.notices.service import notify
 from accounts.roles import Permission
@@ -39,32 +39,32 @@ def decide_review(
     generation: Generation,
     decision: str,
     *,
-    actor: Actor,
+    by: By,
     reason: str,
     now: datetime,
     upstream_id: str = "",
 ) -> None:
     """Release, settle or adopt, as a form's word says, for who decides. Raises as those do."""
-    actor.require(Permission.APPROVE, team_id=generation.team_id)
+    by.require(Permission.APPROVE, team_id=generation.team_id)
     reason = " ".join(reason.replace("\0", "").split())[:_MAX_REASON]
     match decision:
         case "release":
-            release_doubt(generation, actor=actor, reason=reason, now=now)
+            release_doubt(generation, by=by, reason=reason, now=now)
         case "settle":
-            settle_doubt(generation, actor=actor, reason=reason, now=now)
+            settle_doubt(generation, by=by, reason=reason, now=now)
         case "adopt":
-            adopt_found_id(generation, upstream_id, actor=actor, reason=reason, now=now)
+            adopt_found_id(generation, upstream_id, by=by, reason=reason, now=now)
         case _:
             raise InvalidRequest("The decision is release, settle or adopt.", field="decision")
 
 
-def look_now(generation: Generation, *, actor: Actor, now: datetime) -> None:
+def look_now(generation: Generation, *, by: By, now: datetime) -> None:
     """Have the vendor asked at once: about the task, about what callbacks proposed, and its meter.
 
     For who ordered it and who decides in its team. Raises `PermissionDenied`, and `Conflict` for a
     generation that is not in review.
     """
-    actor.require_over(
+    by.require_over(
         generation.user_id,
         own=Permission.SUBMIT,
         others=Permission.APPROVE,
@@ -73,7 +73,7 @@ def look_now(generation: Generation, *, actor: Actor, now: datetime) -> None:
     if generation.state != State.NEEDS_REVIEW:
         raise Conflict("This generation is not in review.")
     with transaction.atomic():
-        remark(generation, EventKind.LOOKED, actor=actor, message="The vendor is asked at once.")
+        remark(generation, EventKind.LOOKED, by=by, message="The vendor is asked at once.")
         if generation.upstream_id is not None:
             polled = Generation.objects.filter(pk=generation.pk, next_poll_at__gt=now)
             polled.update(next_poll_at=now)
@@ -118,7 +118,7 @@ def _tell(team: Team, late: list[Generation], *, now: datetime) -> int:
     if mine is None:
         return 0
     for review in reviews:
-        remark(review.generation, EventKind.REVIEW_TOLD, actor=system_actor("review"))
+        remark(review.generation, EventKind.REVIEW_TOLD, by=By.system("review"))
         _announce(review, now=now)
     log.warning("review_waits", team=team.slug, count=len(late), credits=credits)
     return len(late)

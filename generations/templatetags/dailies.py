@@ -28,9 +28,9 @@ def may(membership: Membership | None, permission: str) -> bool:
 
 
 @register.filter
-def actor_name(actor: str, names: Mapping[str, str]) -> str:
+def actor_name(by: str, names: Mapping[str, str]) -> str:
     """Return how people read an actor of the books, from what the page looked up."""
-    return names.get(actor, actor)
+    return names.get(by, by)
 
 
 @register.filter

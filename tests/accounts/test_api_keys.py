@@ -20,7 +20,7 @@ from accounts.api_keys.service import (
 from accounts.errors import InvalidApiKey, IpNotAllowed, RateLimitExceeded
 from accounts.models import ApiKey, AuditEvent, Membership, User
 from platform_site.errors import InvalidRequest
-from tests.factories import ACTOR, make_api_key
+from tests.factories import SYSTEM, make_api_key
 from tests.support.api import Api
 from tests.support.races import race
 
@@ -59,7 +59,7 @@ class TestCreating:
 
     def test_only_members_own_keys(self, alice: Membership, charlie: Membership) -> None:
         with pytest.raises(InvalidRequest):
-            create_api_key(team=alice.team, owner=charlie.user, label="x", actor=ACTOR)
+            create_api_key(team=alice.team, owner=charlie.user, label="x", by=SYSTEM)
 
     @pytest.mark.parametrize(
         ("label", "stored"), [("", "API key"), ("  CI ", "CI"), ("x" * 200, "x" * 80)]
@@ -77,9 +77,9 @@ class TestCreating:
 
     def test_creating_and_taking_away_leave_a_trail(self, alice: Membership) -> None:
         key = make_api_key(alice).key
-        set_enabled(api_key=key, enabled=False, actor=ACTOR)
-        set_enabled(api_key=key, enabled=True, actor=ACTOR)
-        delete_api_key(api_key=key, actor=ACTOR)
+        set_enabled(api_key=key, enabled=False, by=SYSTEM)
+        set_enabled(api_key=key, enabled=True, by=SYSTEM)
+        delete_api_key(api_key=key, by=SYSTEM)
         events = AuditEvent.objects.filter(subject=f"api_key:{key.pk}").order_by("id")
         assert [event.action for event in events] == [
             "api_key.created",
@@ -118,13 +118,13 @@ class TestRecognising:
 
     def test_a_disabled_key_comes_back_and_a_deleted_one_never(self, alice: Membership) -> None:
         issued = make_api_key(alice)
-        set_enabled(api_key=issued.key, enabled=False, actor=ACTOR)
+        set_enabled(api_key=issued.key, enabled=False, by=SYSTEM)
         with pytest.raises(InvalidApiKey):
             authenticated(issued.text)
-        set_enabled(api_key=issued.key, enabled=True, actor=ACTOR)
+        set_enabled(api_key=issued.key, enabled=True, by=SYSTEM)
         assert authenticated(issued.text)
-        delete_api_key(api_key=issued.key, actor=ACTOR)
-        set_enabled(api_key=issued.key, enabled=True, actor=ACTOR)
+        delete_api_key(api_key=issued.key, by=SYSTEM)
+        set_enabled(api_key=issued.key, enabled=True, by=SYSTEM)
         with pytest.raises(InvalidApiKey):
             authenticated(issued.text)
 
@@ -267,6 +267,6 @@ def test_a_dead_key_is_refused_before_its_address_and_its_minute(alice: Membersh
     issued = make_api_key(alice, allowed_networks=["203.0.113.7"], requests_per_minute=0)
     with pytest.raises(IpNotAllowed):
         authenticated(issued.text, ip="203.0.113.8")
-    delete_api_key(api_key=issued.key, actor=ACTOR)
+    delete_api_key(api_key=issued.key, by=SYSTEM)
     with pytest.raises(InvalidApiKey):
         authenticated(issued.text, ip="203.0.113.8", now=timezone.now())

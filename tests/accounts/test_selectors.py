@@ -14,7 +14,7 @@ from accounts.selectors import (
     team_for,
 )
 from platform_site.errors import NotFound, PermissionDenied
-from tests.factories import ACTOR, make_api_key, make_member, make_team, make_user
+from tests.factories import SYSTEM, make_api_key, make_member, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -69,5 +69,5 @@ def test_members_see_their_own_keys_and_managers_the_teams(
     make_api_key(charlie)
     assert set(api_keys_for(alice)) == {hers, his}
     assert set(api_keys_for(bob)) == {his}
-    delete_api_key(api_key=his, actor=ACTOR)
+    delete_api_key(api_key=his, by=SYSTEM)
     assert set(api_keys_for(alice)) == {hers}

@@ -19,7 +19,7 @@ from accounts.webhooks.endpoints import (
 )
 from accounts.webhooks.outbox import publish_event
 from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
-from tests.factories import ACTOR, make_member
+from tests.factories import SYSTEM, make_member
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +28,7 @@ LOW = WebhookEvent.WALLET_LOW
 
 
 def add(membership: Membership, url: str = URL, events: Any = (LOW,)) -> WebhookEndpoint:
-    return add_endpoint(membership=membership, url=url, events=events, actor=ACTOR)
+    return add_endpoint(membership=membership, url=url, events=events, by=SYSTEM)
 
 
 def put(membership: Membership, event: WebhookEvent = LOW, reference: str = "r1") -> int:
@@ -64,9 +64,9 @@ def test_p32_a_stranger_changes_nothing(alice: Membership, charlie: Membership) 
     endpoint = add(alice)
     assert not webhook_endpoints_for(charlie).exists()
     with pytest.raises(PermissionDenied):
-        set_endpoint_enabled(endpoint, membership=charlie, enabled=False, actor=ACTOR)
+        set_endpoint_enabled(endpoint, membership=charlie, enabled=False, by=SYSTEM)
     with pytest.raises(PermissionDenied):
-        remove_endpoint(endpoint, membership=charlie, actor=ACTOR, now=timezone.now())
+        remove_endpoint(endpoint, membership=charlie, by=SYSTEM, now=timezone.now())
     assert WebhookEndpoint.objects.get().enabled
 
 
@@ -119,7 +119,7 @@ def test_an_event_goes_to_who_wants_it_once(alice: Membership, charlie: Membersh
     add(alice)
     add(alice, f"{URL}/other", ["approval.asked"])
     off = add(alice, f"{URL}/off")
-    set_endpoint_enabled(off, membership=alice, enabled=False, actor=ACTOR)
+    set_endpoint_enabled(off, membership=alice, enabled=False, by=SYSTEM)
     add(charlie)
     assert put(alice) == 1
     assert put(alice) == 0
@@ -147,16 +147,16 @@ def test_only_what_is_about_a_task_names_one(alice: Membership) -> None:
 def test_what_waits_for_an_endpoint_that_goes_off_is_given_up(alice: Membership) -> None:
     endpoint = add(alice)
     put(alice)
-    set_endpoint_enabled(endpoint, membership=alice, enabled=False, actor=ACTOR)
+    set_endpoint_enabled(endpoint, membership=alice, enabled=False, by=SYSTEM)
     assert WebhookDelivery.objects.get().state == WebhookDelivery.State.GIVEN_UP
-    set_endpoint_enabled(endpoint, membership=alice, enabled=True, actor=ACTOR)
+    set_endpoint_enabled(endpoint, membership=alice, enabled=True, by=SYSTEM)
     assert put(alice, reference="r2") == 1
 
 
 def test_a_removed_endpoint_leaves_its_history(alice: Membership) -> None:
     endpoint = add(alice)
     put(alice)
-    remove_endpoint(endpoint, membership=alice, actor=ACTOR, now=timezone.now())
+    remove_endpoint(endpoint, membership=alice, by=SYSTEM, now=timezone.now())
     assert put(alice, reference="r2") == 0
     delivery = WebhookDelivery.objects.get()
     assert (delivery.state, delivery.endpoint) == (WebhookDelivery.State.GIVEN_UP, endpoint)

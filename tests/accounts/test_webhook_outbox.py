@@ -36,7 +36,7 @@ from accounts.webhooks.outbox import (
 )
 from accounts.webhooks.schedule import RETRIES
 from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
-from tests.factories import ACTOR
+from tests.factories import SYSTEM
 from tests.support.races import race
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +50,7 @@ LOW = WebhookEvent.WALLET_LOW
 
 @pytest.fixture
 def endpoint(alice: Membership) -> WebhookEndpoint:
-    return add_endpoint(membership=alice, url="https://hooks.example/d", events=[LOW], actor=ACTOR)
+    return add_endpoint(membership=alice, url="https://hooks.example/d", events=[LOW], by=SYSTEM)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def attempt(delivery: WebhookDelivery, status: int, now: Any) -> None:
 
 
 def again(delivery: WebhookDelivery, membership: Membership) -> None:
-    send_again(delivery, membership=membership, actor=ACTOR, now=timezone.now())
+    send_again(delivery, membership=membership, by=SYSTEM, now=timezone.now())
 
 
 def test_a_message_sent_again_keeps_its_id_and_starts_another_day(
@@ -124,18 +124,18 @@ def test_it_is_not_sent_again_while_it_is_being_posted(
 def test_nothing_goes_to_an_endpoint_that_is_off_or_gone(
     alice: Membership, endpoint: WebhookEndpoint, delivery: WebhookDelivery
 ) -> None:
-    switch_endpoint(endpoint, enabled=False, actor=ACTOR)
+    switch_endpoint(endpoint, enabled=False, by=SYSTEM)
     delivery.refresh_from_db()
     with pytest.raises(Conflict, match="disabled"):
         again(delivery, alice)
-    drop_endpoint(endpoint, actor=ACTOR, now=timezone.now())
+    drop_endpoint(endpoint, by=SYSTEM, now=timezone.now())
     delivery.refresh_from_db()
     with pytest.raises(Conflict, match="removed"):
         again(delivery, alice)
     with pytest.raises(Conflict, match="removed"):
-        put_test(endpoint, membership=alice, actor=ACTOR, now=timezone.now())
+        put_test(endpoint, membership=alice, by=SYSTEM, now=timezone.now())
     with pytest.raises(Conflict, match="removed"):
-        switch_endpoint(endpoint, enabled=True, actor=ACTOR)
+        switch_endpoint(endpoint, enabled=True, by=SYSTEM)
     assert WebhookDelivery.objects.get().state == GIVEN_UP
 
 
@@ -146,9 +146,9 @@ def test_p32_members_and_strangers_send_nothing(
         with pytest.raises(PermissionDenied):
             again(delivery, stranger)
         with pytest.raises(PermissionDenied):
-            put_test(endpoint, membership=stranger, actor=ACTOR, now=timezone.now())
+            put_test(endpoint, membership=stranger, by=SYSTEM, now=timezone.now())
         with pytest.raises(PermissionDenied):
-            choose_events(endpoint, membership=stranger, events=[LOW], actor=ACTOR)
+            choose_events(endpoint, membership=stranger, events=[LOW], by=SYSTEM)
     assert WebhookDelivery.objects.get().state == GIVEN_UP
 
 
@@ -168,8 +168,8 @@ def test_of_five_presses_at_once_each_leaves_one_message(
 def test_a_test_is_posted_once_even_to_a_disabled_endpoint(
     alice: Membership, endpoint: WebhookEndpoint
 ) -> None:
-    switch_endpoint(endpoint, enabled=False, actor=ACTOR)
-    test = put_test(endpoint, membership=alice, actor=ACTOR, now=timezone.now())
+    switch_endpoint(endpoint, enabled=False, by=SYSTEM)
+    test = put_test(endpoint, membership=alice, by=SYSTEM, now=timezone.now())
     body = json.loads(test.body)
     assert (test.event, body["type"], body["team"]) == (TEST_EVENT, TEST_EVENT, alice.team.slug)
     attempt(test, 500, timezone.now())
@@ -182,10 +182,10 @@ def test_a_test_is_posted_once_even_to_a_disabled_endpoint(
 def test_tests_are_few_a_minute(alice: Membership, endpoint: WebhookEndpoint) -> None:
     now = timezone.now()
     for _ in range(TESTS_A_MINUTE):
-        put_test(endpoint, membership=alice, actor=ACTOR, now=now)
+        put_test(endpoint, membership=alice, by=SYSTEM, now=now)
     with pytest.raises(RateLimitExceeded):
-        put_test(endpoint, membership=alice, actor=ACTOR, now=now)
-    put_test(endpoint, membership=alice, actor=ACTOR, now=now + timedelta(seconds=61))
+        put_test(endpoint, membership=alice, by=SYSTEM, now=now)
+    put_test(endpoint, membership=alice, by=SYSTEM, now=now + timedelta(seconds=61))
 
 
 def test_a_person_who_presses_wakes_a_host_that_is_left_alone(
@@ -195,28 +195,28 @@ def test_a_person_who_presses_wakes_a_host_that_is_left_alone(
     later = now + timedelta(minutes=9)
     for team in (alice.team,):
         SlowReceiver.objects.create(team=team, host="hooks.example:443", rests_until=later)
-    put_test(endpoint, membership=alice, actor=ACTOR, now=now)
+    put_test(endpoint, membership=alice, by=SYSTEM, now=now)
     assert SlowReceiver.objects.get().rests_until == now
 
 
 def test_events_are_chosen_anew(alice: Membership, endpoint: WebhookEndpoint) -> None:
     choose_events(
-        endpoint, membership=alice, events=["approval.asked", "generation.kept"], actor=ACTOR
+        endpoint, membership=alice, events=["approval.asked", "generation.kept"], by=SYSTEM
     )
     assert WebhookEndpoint.objects.get().events == ["approval.asked", "generation.kept"]
     assert is_heard(team_id=alice.team_id, event=WebhookEvent.GENERATION_KEPT)
     assert not is_heard(team_id=alice.team_id, event=LOW)
     for wrong in ([], [TEST_EVENT], ["task.completed"]):
         with pytest.raises(InvalidRequest):
-            choose_events(endpoint, membership=alice, events=wrong, actor=ACTOR)
+            choose_events(endpoint, membership=alice, events=wrong, by=SYSTEM)
 
 
 def test_a_url_can_be_added_again_after_it_was_removed(
     alice: Membership, endpoint: WebhookEndpoint, delivery: WebhookDelivery
 ) -> None:
-    drop_endpoint(endpoint, actor=ACTOR, now=timezone.now())
-    drop_endpoint(endpoint, actor=ACTOR, now=timezone.now())
-    fresh = add_endpoint(membership=alice, url=endpoint.url, events=[LOW], actor=ACTOR)
+    drop_endpoint(endpoint, by=SYSTEM, now=timezone.now())
+    drop_endpoint(endpoint, by=SYSTEM, now=timezone.now())
+    fresh = add_endpoint(membership=alice, url=endpoint.url, events=[LOW], by=SYSTEM)
     assert fresh.pk != endpoint.pk
     assert (
         publish_event(team=alice.team, event=LOW, reference="r", data={}, now=timezone.now()) == []
@@ -228,9 +228,9 @@ def test_what_ended_a_month_ago_is_forgotten_and_what_waits_is_not(
     alice: Membership, endpoint: WebhookEndpoint, delivery: WebhookDelivery
 ) -> None:
     now = timezone.now()
-    test = put_test(endpoint, membership=alice, actor=ACTOR, now=now)
+    test = put_test(endpoint, membership=alice, by=SYSTEM, now=now)
     assert prune_deliveries(now=now + KEPT_FOR - timedelta(hours=1)) == 0
-    drop_endpoint(endpoint, actor=ACTOR, now=now)
+    drop_endpoint(endpoint, by=SYSTEM, now=now)
     WebhookDelivery.objects.filter(pk=test.pk).update(state=PENDING)
     later = now + KEPT_FOR + timedelta(hours=1)
     assert prune_deliveries(now=later) == 1

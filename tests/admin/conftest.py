@@ -64,7 +64,7 @@ from generations.uploads.links import upload_url
 from generations.uploads.service import store_upload
 from platform_site.models import Beat, Cluster, Lease
 from tests.factories import (
-    ACTOR,
+    SYSTEM,
     fund,
     image_bytes,
     make_api_key,
@@ -243,7 +243,7 @@ def grow(world: World, times: int = 3) -> None:
         )
         CallbackReceipt.objects.create(generation=generation, proposed_id="t", verdict="noted")
         CallbackReceipt.objects.create(generation=first, proposed_id="t", verdict="noted")
-        remark(first, EventKind.CALLBACK, actor=ACTOR, message="Again.")
+        remark(first, EventKind.CALLBACK, by=SYSTEM, message="Again.")
         WebhookDelivery.objects.create(
             team=other,
             url="https://client.example/",

@@ -23,7 +23,7 @@ from generations.reports.audit import audit
 from tests.admin.conftest import World
 from tests.admin.steps import assert_recorded, button, errors_of, management
 from tests.admin.test_admin_pages import path_of
-from tests.factories import ACTOR, PASSWORD, make_user
+from tests.factories import PASSWORD, SYSTEM, make_user
 
 
 class TestTeams:
@@ -268,7 +268,7 @@ class TestProviderKeys:
 
     def test_selected_keys_are_resumed(self, browser: Client, world: World) -> None:
         key = world.rows[ProviderKey]
-        pause_provider_key(key, reason="402", actor=ACTOR)
+        pause_provider_key(key, reason="402", by=SYSTEM)
         body = {"action": "resume_selected", "_selected_action": key.pk}
         browser.post(path_of(ProviderKey, "changelist"), body)
         key.refresh_from_db()

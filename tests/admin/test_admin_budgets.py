@@ -31,14 +31,14 @@ from tests.admin.conftest import make_drift
 from tests.admin.steps import assert_recorded, button, errors_of, management
 from tests.admin.test_admin_corrections import press
 from tests.admin.test_admin_pages import path_of
-from tests.factories import ACTOR, make_generation, make_team
+from tests.factories import SYSTEM, make_generation, make_team
 from tests.support.steps import empty_queue, queued
 
 
 @pytest.fixture
 def waiting(alice: Membership, provider_key: ProviderKey) -> Approval:
     """A question about 70 credits."""
-    set_threshold(team=alice.team, above=50, actor=ACTOR)
+    set_threshold(team=alice.team, above=50, by=SYSTEM)
     return Approval.objects.get(generation=make_generation(alice))
 
 
@@ -116,7 +116,7 @@ class TestThresholds:
     def test_only_the_credits_of_a_rule_change_and_it_can_go(
         self, browser: Client, root: User, alice: Membership
     ) -> None:
-        rule = set_threshold(team=alice.team, user=alice.user, above=50, actor=ACTOR)
+        rule = set_threshold(team=alice.team, user=alice.user, above=50, by=SYSTEM)
         assert rule is not None
         path = path_of(ApprovalThreshold, "change", rule.pk)
         assert browser.post(path, {"above": "5", "team": make_team().pk}).status_code == 302

@@ -18,7 +18,7 @@ from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
 from tests.admin.steps import assert_recorded
 from tests.admin.test_admin_pages import path_of
-from tests.factories import ACTOR, fund, make_generation, make_user
+from tests.factories import SYSTEM, fund, make_generation, make_user
 
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 
@@ -46,7 +46,7 @@ def test_a_price_is_shown_before_it_is_announced(
     browser: Client, root: User, alice: Membership, generation: Generation
 ) -> None:
     count = Rate.objects.count()
-    set_threshold(team=alice.team, above=0, actor=ACTOR)
+    set_threshold(team=alice.team, above=0, by=SYSTEM)
     waiting = make_generation(alice)
     page = browser.post(path_of(Rate, "add"), typed(generation))
     assert page.status_code == 200

@@ -16,7 +16,7 @@ from platform_site.errors import Conflict
 from tests.admin.conftest import World
 from tests.admin.steps import assert_recorded, errors_of, management
 from tests.admin.test_admin_pages import path_of
-from tests.factories import ACTOR
+from tests.factories import SYSTEM
 
 
 class TestLimits:
@@ -131,9 +131,9 @@ class TestRates:
             "audio": True,
             "credits_per_second": 1,
         }
-        schedule_rate(**price, effective_from=at, actor=ACTOR, now=now)
+        schedule_rate(**price, effective_from=at, by=SYSTEM, now=now)
         with pytest.raises(Conflict):
-            schedule_rate(**price, effective_from=at, actor=ACTOR, now=now)
+            schedule_rate(**price, effective_from=at, by=SYSTEM, now=now)
 
 
 class TestModels:

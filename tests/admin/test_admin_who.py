@@ -3,8 +3,8 @@
 import pytest
 from django.test import Client
 
-from accounts.actor import member_actor, operator_actor, system_actor
 from accounts.audit import record
+from accounts.authority import By
 from accounts.models import Membership
 from tests.factories import make_api_key, make_member
 
@@ -16,15 +16,15 @@ class TestWhoDidIt:
     @pytest.fixture
     def trail(self, alice: Membership, bob: Membership) -> None:
         key = make_api_key(alice).key
-        for actor in (
-            member_actor(alice),
-            member_actor(alice, api_key=key),
-            member_actor(bob),
-            operator_actor(bob.user),
-            system_actor("sweep"),
+        for by in (
+            By.member(alice),
+            By.member(alice, api_key=key),
+            By.member(bob),
+            By.operator(bob.user),
+            By.system("sweep"),
         ):
-            record(actor=actor, action="project.created", team=alice.team)
-            record(actor=actor, action="project.renamed", team=alice.team)
+            record(by=by, action="project.created", team=alice.team)
+            record(by=by, action="project.renamed", team=alice.team)
 
     def found(self, browser: Client, words: str) -> list[str]:
         page = browser.get("/admin/accounts/auditevent/", {"q": words})
@@ -53,5 +53,5 @@ class TestWhoDidIt:
     def test_a_search_leaves_nobody_out(self, browser: Client, alice: Membership) -> None:
         for number in range(45):
             person = make_member(alice.team, email=f"p{number}@firm.example")
-            record(actor=member_actor(person), action="project.created", team=alice.team)
+            record(by=By.member(person), action="project.created", team=alice.team)
         assert len(self.found(browser, "firm.example")) == 45

@@ -22,7 +22,7 @@ from billing.services.alerts import (
 from billing.services.limits import set_limit
 from billing.subjects import Subject
 from platform_site.errors import InvalidRequest
-from tests.factories import ACTOR, fund, make_hold, make_limit, make_team
+from tests.factories import SYSTEM, fund, make_hold, make_limit, make_team
 from tests.support.races import race
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -40,7 +40,7 @@ def hold(team: Team, amount: int, at: datetime | None = None) -> Hold:
 
 def release(one: Hold) -> None:
     with transaction.atomic():
-        release_hold(hold_id=one.pk, actor=ACTOR, reason="x", now=now())
+        release_hold(hold_id=one.pk, by=SYSTEM, reason="x", now=now())
 
 
 def reached(at: datetime | None = None) -> list[list[int]]:
@@ -61,7 +61,7 @@ class TestCrossings:
         hold(team, 1)
         assert reached() == [[50]]
         with transaction.atomic():
-            settle_hold(hold_id=first.pk, actor=ACTOR, reason="x", now=now())
+            settle_hold(hold_id=first.pk, by=SYSTEM, reason="x", now=now())
         assert reached() == [[50]]
         hold(team, 30)
         (crossing,) = crossings(now=now())
@@ -128,9 +128,7 @@ class TestCrossings:
     def test_a_limit_set_later_knows_what_was_held_before(self, team: Team) -> None:
         make_hold(team, 70)
         earlier = Hold.objects.filter(team=team)
-        set_limit(
-            team=team, subject=SUBJECT, window="day", credits=100, actor=ACTOR, earlier=earlier
-        )
+        set_limit(team=team, subject=SUBJECT, window="day", credits=100, by=SYSTEM, earlier=earlier)
         assert reached() == [[50]]
 
     def test_every_kind_of_window_is_looked_at(self, team: Team) -> None:
@@ -190,7 +188,7 @@ class TestSetAlerts:
 
     def test_others_may_be_chosen_and_last_when_the_limit_changes(self, team: Team) -> None:
         limit = make_limit(SUBJECT, 100, team=team)
-        set_alerts(team=team, limit=limit, percents=[90, 10, 90], actor=ACTOR)
+        set_alerts(team=team, limit=limit, percents=[90, 10, 90], by=SYSTEM)
         hold(team, 9)
         assert reached() == []
         hold(team, 1)
@@ -202,7 +200,7 @@ class TestSetAlerts:
 
     def test_none_at_all_is_a_choice(self, team: Team) -> None:
         limit = make_limit(SUBJECT, 100, team=team)
-        set_alerts(team=team, limit=limit, percents=[], actor=ACTOR)
+        set_alerts(team=team, limit=limit, percents=[], by=SYSTEM)
         hold(team, 100)
         assert reached() == []
 
@@ -210,7 +208,7 @@ class TestSetAlerts:
         limit = make_limit(SUBJECT, 100, team=team)
         hold(team, 80)
         tell()
-        set_alerts(team=team, limit=limit, percents=[60, 80, 95], actor=ACTOR)
+        set_alerts(team=team, limit=limit, percents=[60, 80, 95], by=SYSTEM)
         assert reached() == []
         hold(team, 15)
         assert reached() == [[95]]
@@ -219,7 +217,7 @@ class TestSetAlerts:
     def test_only_whole_percents_are_taken(self, team: Team, percents: Any) -> None:
         limit = make_limit(SUBJECT, 100, team=team)
         with pytest.raises(InvalidRequest) as caught:
-            set_alerts(team=team, limit=limit, percents=percents, actor=ACTOR)
+            set_alerts(team=team, limit=limit, percents=percents, by=SYSTEM)
         assert caught.value.field == "alert_at"
         limit.refresh_from_db()
         assert limit.alert_at == [50, 80, 100]
@@ -243,15 +241,15 @@ class TestLowWallet:
 
     def test_a_team_that_never_got_any_is_left_alone(self) -> None:
         team = make_team()
-        set_low_mark(team=team, credits=500, actor=ACTOR)
+        set_low_mark(team=team, credits=500, by=SYSTEM)
         assert self.claim_all() == 0
         fund(team, 100)
         assert self.claim_all() == 1
 
     def test_the_mark_is_the_teams(self) -> None:
         team, other = make_team(credits=300), make_team(credits=300)
-        set_low_mark(team=team, credits=300, actor=ACTOR)
-        set_low_mark(team=other, credits=0, actor=ACTOR)
+        set_low_mark(team=team, credits=300, by=SYSTEM)
+        set_low_mark(team=other, credits=0, by=SYSTEM)
         assert self.claim_all() == 0
         make_hold(team, 1)
         make_hold(other, 300)
@@ -261,7 +259,7 @@ class TestLowWallet:
     @pytest.mark.parametrize("credits", [-1, 10**12 + 1, 1.5, True, None])
     def test_the_mark_is_whole_credits(self, team: Team, credits: Any) -> None:
         with pytest.raises(InvalidRequest):
-            set_low_mark(team=team, credits=credits, actor=ACTOR)
+            set_low_mark(team=team, credits=credits, by=SYSTEM)
 
     @pytest.mark.django_db(transaction=True)
     def test_of_twenty_at_once_one_tells(self) -> None:

@@ -10,7 +10,7 @@ from accounts.models import AuditEvent, Team
 from billing.models import Account, Hold, HoldWindow, SpendLimit, SpendWindow, Transfer
 from generations.models import GenerationEvent
 from platform_site.append_only import AppendOnlyError
-from tests.factories import ACTOR, make_hold, make_limit, make_team, team_subject
+from tests.factories import SYSTEM, make_hold, make_limit, make_team, team_subject
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -38,7 +38,7 @@ def entry(team: Team, **changes: Any) -> Transfer:
         "debit_account": wallet,
         "credit_account": held,
         "amount": 70,
-        "actor": ACTOR.name,
+        "actor": SYSTEM.name,
         "hold": None,
     }
     return Transfer(**{**values, **changes})

@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.actor import Actor
+from accounts.authority import By
 from accounts.models import Team
 from billing.audit import audit_books
 from billing.errors import InsufficientCredits, LedgerConflict, SpendLimitExceeded
@@ -18,7 +18,7 @@ from billing.selectors import Books, books_of, limits_of
 from billing.services.limits import set_limit
 from billing.subjects import Subject
 from platform_site.errors import InvalidRequest
-from tests.factories import ACTOR, fund, make_hold, make_limit, make_team, team_subject
+from tests.factories import SYSTEM, fund, make_hold, make_limit, make_team, team_subject
 
 pytestmark = pytest.mark.django_db
 
@@ -28,21 +28,19 @@ KEY = Subject("api_key", "7")
 def settle(hold: Hold, *, now: datetime | None = None) -> Transfer | None:
     """Spend a hold."""
     with transaction.atomic():
-        return settle_hold(hold_id=hold.pk, actor=ACTOR, reason="Made", now=now or timezone.now())
+        return settle_hold(hold_id=hold.pk, by=SYSTEM, reason="Made", now=now or timezone.now())
 
 
 def release(hold: Hold, *, now: datetime | None = None) -> Transfer | None:
     """Give a hold back."""
     with transaction.atomic():
-        return release_hold(
-            hold_id=hold.pk, actor=ACTOR, reason="Failed", now=now or timezone.now()
-        )
+        return release_hold(hold_id=hold.pk, by=SYSTEM, reason="Failed", now=now or timezone.now())
 
 
 class TestGrant:
     def test_credits_come_into_the_wallet(self) -> None:
         team = make_team()
-        grant(team=team, credits=250, reason="Bought", actor=ACTOR)
+        grant(team=team, credits=250, reason="Bought", by=SYSTEM)
         assert books_of(team) == Books(granted=250, available=250, held=0, spent=0)
 
     def test_a_team_that_never_got_any_has_nothing(self) -> None:
@@ -54,37 +52,37 @@ class TestGrant:
     def test_p08_only_a_whole_positive_amount_is_granted(self, credits: Any) -> None:
         team = make_team()
         with pytest.raises(InvalidRequest):
-            grant(team=team, credits=credits, reason="Bought", actor=ACTOR)
+            grant(team=team, credits=credits, reason="Bought", by=SYSTEM)
         assert not Transfer.objects.exists()
 
     @pytest.mark.parametrize("reason", ["", " \n"])
     def test_a_grant_says_why(self, reason: str) -> None:
         with pytest.raises(InvalidRequest):
-            grant(team=make_team(), credits=1, reason=reason, actor=ACTOR)
+            grant(team=make_team(), credits=1, reason=reason, by=SYSTEM)
 
     def test_the_same_key_grants_once(self) -> None:
         team = make_team()
-        first = grant(team=team, credits=5, reason="Bought", actor=ACTOR, idempotency_key="inv-1")
-        again = grant(team=team, credits=5, reason="Bought", actor=ACTOR, idempotency_key="inv-1")
+        first = grant(team=team, credits=5, reason="Bought", by=SYSTEM, idempotency_key="inv-1")
+        again = grant(team=team, credits=5, reason="Bought", by=SYSTEM, idempotency_key="inv-1")
         assert again.pk == first.pk
         assert books_of(team).granted == 5
 
     def test_the_same_key_with_another_amount_or_team_is_a_conflict(self) -> None:
         team, other = make_team(), make_team()
-        grant(team=team, credits=5, reason="Bought", actor=ACTOR, idempotency_key="inv-1")
+        grant(team=team, credits=5, reason="Bought", by=SYSTEM, idempotency_key="inv-1")
         for wrong_team, wrong_credits in ((team, 6), (other, 5)):
             with pytest.raises(LedgerConflict):
                 grant(
                     team=wrong_team,
                     credits=wrong_credits,
                     reason="Bought",
-                    actor=ACTOR,
+                    by=SYSTEM,
                     idempotency_key="inv-1",
                 )
 
     def test_p35_an_entry_says_who_and_in_which_request(self) -> None:
-        actor = Actor("ada@studio.example", request_id="request-77", acts_everywhere=True)
-        entry = grant(team=make_team(), credits=5, reason="Bought", actor=actor)
+        by = By("ada@studio.example", request_id="request-77", acts_everywhere=True)
+        entry = grant(team=make_team(), credits=5, reason="Bought", by=by)
         stored = Transfer.objects.get(pk=entry.pk)
         assert (stored.actor, stored.request_id) == ("ada@studio.example", "request-77")
         assert stored.reason == "Bought"
@@ -215,7 +213,7 @@ class TestClosing:
 
     def test_closing_a_hold_that_does_not_exist_does_nothing(self, team: Team) -> None:
         with transaction.atomic():
-            entry = settle_hold(hold_id=Hold().pk, actor=ACTOR, reason="Made", now=timezone.now())
+            entry = settle_hold(hold_id=Hold().pk, by=SYSTEM, reason="Made", now=timezone.now())
         assert entry is None
 
 
@@ -277,7 +275,7 @@ class TestWindows:
     def test_lifting_a_limit_leaves_open_holds_closable(self, team: Team) -> None:
         make_limit(KEY, 70, team=team)
         hold = make_hold(team, 70, subjects=(KEY,))
-        set_limit(team=team, subject=KEY, window="total", credits=None, actor=ACTOR)
+        set_limit(team=team, subject=KEY, window="total", credits=None, by=SYSTEM)
         assert settle(hold) is not None
         assert not list(audit_books())
 
@@ -299,11 +297,11 @@ def test_p10_money_moves_inside_a_transaction_only() -> None:
     team = make_team(credits=70)
     now = timezone.now()
     with pytest.raises(transaction.TransactionManagementError):
-        place_hold(team=team, amount=70, reference="test:1", subjects=(), actor=ACTOR, now=now)
+        place_hold(team=team, amount=70, reference="test:1", subjects=(), by=SYSTEM, now=now)
     hold = make_hold(team)
     for close in (settle_hold, release_hold):
         with pytest.raises(transaction.TransactionManagementError):
-            close(hold_id=hold.pk, actor=ACTOR, reason="Made", now=now)
+            close(hold_id=hold.pk, by=SYSTEM, reason="Made", now=now)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -313,7 +311,7 @@ def test_p10_a_failure_after_the_money_moved_takes_the_money_back() -> None:
 
     def settle_and_fail() -> None:
         with transaction.atomic():
-            settle_hold(hold_id=hold.pk, actor=ACTOR, reason="Made", now=timezone.now())
+            settle_hold(hold_id=hold.pk, by=SYSTEM, reason="Made", now=timezone.now())
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -325,12 +323,10 @@ def test_p10_a_failure_after_the_money_moved_takes_the_money_back() -> None:
 @pytest.mark.both_databases
 @pytest.mark.parametrize("reason", ["x" * 5000, "东" * 501, "a\0\ud800b"])
 def test_f17_no_reason_keeps_an_entry_from_being_written(team: Team, reason: str) -> None:
-    grant(team=team, credits=100, reason=reason, actor=ACTOR)
+    grant(team=team, credits=100, reason=reason, by=SYSTEM)
     for close in (settle_hold, release_hold):
         with transaction.atomic():
-            entry = close(
-                hold_id=make_hold(team).pk, actor=ACTOR, reason=reason, now=timezone.now()
-            )
+            entry = close(hold_id=make_hold(team).pk, by=SYSTEM, reason=reason, now=timezone.now())
         assert entry is not None
         assert 0 < len(entry.reason) <= 500
     assert list(audit_books()) == []

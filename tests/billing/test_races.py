@@ -14,7 +14,7 @@ from billing.ledger import grant, release_hold, settle_hold
 from billing.models import Hold, SpendWindow, Transfer
 from billing.selectors import Books, books_of
 from billing.subjects import Subject
-from tests.factories import ACTOR, make_hold, make_limit, make_team, team_subject
+from tests.factories import SYSTEM, make_hold, make_limit, make_team, team_subject
 from tests.support.races import race
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
@@ -71,7 +71,7 @@ def test_p01_the_same_race_with_closings_in_between_never_oversteps() -> None:
         hold = make_hold(team, 70)
         with transaction.atomic():
             close = settle_hold if number % 10 == 0 else release_hold
-            close(hold_id=hold.pk, actor=ACTOR, reason="Done", now=timezone.now())
+            close(hold_id=hold.pk, by=SYSTEM, reason="Done", now=timezone.now())
         return hold
 
     results = race(30, hold_and_release)
@@ -90,7 +90,7 @@ def test_p09_of_twenty_who_settle_or_release_one_hold_one_wins() -> None:
     def close(number: int) -> Transfer | None:
         verb = settle_hold if number % 2 else release_hold
         with transaction.atomic():
-            return verb(hold_id=hold.pk, actor=ACTOR, reason="Raced", now=timezone.now())
+            return verb(hold_id=hold.pk, by=SYSTEM, reason="Raced", now=timezone.now())
 
     results = race(20, close)
     assert outcomes(results) == {"Transfer": 1, "NoneType": 19}
@@ -108,11 +108,11 @@ def test_credits_that_flow_both_ways_at_once_do_not_deadlock() -> None:
         if number < 10:  # held → wallet
             with transaction.atomic():
                 return release_hold(
-                    hold_id=holds[number].pk, actor=ACTOR, reason="Raced", now=timezone.now()
+                    hold_id=holds[number].pk, by=SYSTEM, reason="Raced", now=timezone.now()
                 )
         if number < 20:  # wallet → held
             return make_hold(team, 10, subjects=(limit,))
-        return grant(team=team, credits=10, reason="Raced", actor=ACTOR)  # granted → wallet
+        return grant(team=team, credits=10, reason="Raced", by=SYSTEM)  # granted → wallet
 
     errors = [result for result in race(30, flow) if isinstance(result, Exception)]
     assert not errors
@@ -125,7 +125,7 @@ def test_twenty_grants_with_one_key_add_credits_once() -> None:
     results = race(
         20,
         lambda _n: grant(
-            team=team, credits=50, reason="Bought", actor=ACTOR, idempotency_key="inv-9"
+            team=team, credits=50, reason="Bought", by=SYSTEM, idempotency_key="inv-9"
         ),
     )
     assert outcomes(results) == {"Transfer": 20}

@@ -11,7 +11,7 @@ from billing.models import Rate
 from billing.pricing import quote
 from billing.services.rates import schedule_rate, withdraw_rate
 from platform_site.errors import Conflict, InvalidRequest
-from tests.factories import ACTOR, make_hold
+from tests.factories import SYSTEM, make_hold
 from tests.support.api import MODEL
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -29,7 +29,7 @@ def schedule(**changes: Any) -> Rate:
         "audio": True,
         "credits_per_second": 20,
         "effective_from": JULY,
-        "actor": ACTOR,
+        "by": SYSTEM,
         "now": NOW,
     }
     return schedule_rate(**{**rate, **changes})
@@ -49,7 +49,7 @@ def test_a_scheduled_rate_counts_from_its_very_moment_on() -> None:
 def test_scheduling_is_audited() -> None:
     rate = schedule()
     event = AuditEvent.objects.get(action="rate.scheduled")
-    assert event.actor == ACTOR.name
+    assert event.actor == SYSTEM.name
     assert event.subject == f"rate:{rate.pk}"
     assert event.data == {
         "model": MODEL,
@@ -133,7 +133,7 @@ def test_p20_a_price_of_the_future_prices_nothing_yet() -> None:
 
 def test_a_rate_that_is_not_in_force_can_be_withdrawn() -> None:
     rate = schedule()
-    withdraw_rate(rate=rate, actor=ACTOR, now=JULY - TICK)
+    withdraw_rate(rate=rate, by=SYSTEM, now=JULY - TICK)
     assert price_at(JULY) == 70
     assert AuditEvent.objects.get(action="rate.withdrawn").data["credits_per_second"] == 20
 
@@ -141,7 +141,7 @@ def test_a_rate_that_is_not_in_force_can_be_withdrawn() -> None:
 def test_a_rate_in_force_stays() -> None:
     rate = schedule()
     with pytest.raises(Conflict) as caught:
-        withdraw_rate(rate=rate, actor=ACTOR, now=JULY)
+        withdraw_rate(rate=rate, by=SYSTEM, now=JULY)
     assert caught.value.field == "effective_from"
     assert price_at(JULY) == 100
     assert not AuditEvent.objects.filter(action="rate.withdrawn").exists()
@@ -150,6 +150,6 @@ def test_a_rate_in_force_stays() -> None:
 def test_withdrawing_twice_is_refused() -> None:
     rate = schedule()
     earlier = Rate.objects.get(pk=rate.pk)
-    withdraw_rate(rate=rate, actor=ACTOR, now=NOW)
+    withdraw_rate(rate=rate, by=SYSTEM, now=NOW)
     with pytest.raises(Conflict):
-        withdraw_rate(rate=earlier, actor=ACTOR, now=NOW)
+        withdraw_rate(rate=earlier, by=SYSTEM, now=NOW)

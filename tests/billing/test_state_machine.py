@@ -27,7 +27,7 @@ from billing.selectors import Books, books_of, use_of
 from billing.services.limits import set_limit
 from billing.subjects import Subject
 from billing.windows import window_start
-from tests.factories import ACTOR, fund, make_hold, make_team
+from tests.factories import SYSTEM, fund, make_hold, make_team
 
 pytestmark = pytest.mark.django_db
 
@@ -66,14 +66,14 @@ class Money(RuleBasedStateMachine):
         credits=st.integers(0, 400),
     )
     def limit(self, subject: Subject, window: str, credits: int) -> None:
-        set_limit(team=self.team, subject=subject, window=window, credits=credits, actor=ACTOR)
+        set_limit(team=self.team, subject=subject, window=window, credits=credits, by=SYSTEM)
         self.limits[subject, window] = credits
 
     @precondition(lambda self: self.limits)
     @rule(data=st.data())
     def lift(self, data: Any) -> None:
         subject, window = data.draw(st.sampled_from(sorted(self.limits, key=str)))
-        set_limit(team=self.team, subject=subject, window=window, credits=None, actor=ACTOR)
+        set_limit(team=self.team, subject=subject, window=window, credits=None, by=SYSTEM)
         del self.limits[subject, window]
         for place in [place for place in self.counted if place[:2] == (subject, window)]:
             del self.counted[place]
@@ -148,7 +148,7 @@ class Money(RuleBasedStateMachine):
 
     def _close(self, verb: Callable[..., Any], hold: Hold) -> Any:
         with transaction.atomic():
-            return verb(hold_id=hold.pk, actor=ACTOR, reason="Done", now=self.now)
+            return verb(hold_id=hold.pk, by=SYSTEM, reason="Done", now=self.now)
 
 
 def test_p12_the_sums_add_up_after_any_sequence() -> None:

@@ -36,16 +36,16 @@ HTMX_GOT_NO_REPLY = {"htmx:afterRequest", "htmx:sendError", "htmx:sendAbort"}
 # A team without credits whose owner is a stranger to the demo team, a member of the demo team who
 # may spend 60 credits a day, and one person who is in both teams.
 SET_UP = """
-from accounts.actor import Actor
+from accounts.authority import By
 from accounts.models import Team, User
 from accounts.teams.service import create_team, set_role
 from billing.subjects import Subject
 from billing.services.limits import set_limit
 from generations.provider_keys.service import vault_provider_key
-actor = Actor("test", acts_everywhere=True)
+by = By("test", acts_everywhere=True)
 demo = Team.objects.get(slug="demo")
-poor = create_team(name="Elsewhere", slug="elsewhere", actor=actor)
-vault_provider_key(team=poor, owner=None, secret="sk-sandbox-elsewhere-1", label="", actor=actor)
+poor = create_team(name="Elsewhere", slug="elsewhere", by=by)
+vault_provider_key(team=poor, owner=None, secret="sk-sandbox-elsewhere-1", label="", by=by)
 for email, places in (
     ("charlie@elsewhere.example", ((poor, "owner"),)),
     ("limited@demo.example", ((demo, "member"),)),
@@ -54,10 +54,10 @@ for email, places in (
 ):
     user = User.objects.create_user(email, "PASSWORD", name=email.partition("@")[0].title())
     for team, role in places:
-        set_role(team=team, user=user, role=role, actor=actor)
+        set_role(team=team, user=user, role=role, by=by)
 limited = User.objects.get(email="limited@demo.example")
 subject = Subject("member", f"{demo.pk}:{limited.pk}")
-set_limit(team=demo, subject=subject, window="day", credits=60, actor=actor)
+set_limit(team=demo, subject=subject, window="day", credits=60, by=by)
 """
 PASSWORD = "correct horse battery staple"
 

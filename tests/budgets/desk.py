@@ -13,7 +13,7 @@ from generations.models import Generation, ProviderKey
 from generations.ordering.submit import Order, submit_generation
 from generations.polling.outcome import Answer, apply_answer
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
-from tests.factories import ACTOR, make_request
+from tests.factories import SYSTEM, make_request
 from tests.support.submits import claim
 
 NOON = datetime(2026, 3, 11, 12, 0, 30, tzinfo=UTC)  # a Wednesday
@@ -36,7 +36,7 @@ class Desk:
         return submit_generation(
             make_request(self.team, **inputs),
             membership=self.membership,
-            actor=ACTOR,
+            by=SYSTEM,
             now=now or datetime.now(UTC),
             api_key=self.api_key,
             project=self.project,
@@ -63,8 +63,8 @@ class Desk:
         target = self.target(scope)
         if scope == "own":
             asker = self.membership
-            return cap_as(asker, target, window=window, credits=credits, actor=ACTOR)
-        return cap(target, window=window, credits=credits, actor=ACTOR)
+            return cap_as(asker, target, window=window, credits=credits, by=SYSTEM)
+        return cap(target, window=window, credits=credits, by=SYSTEM)
 
 
 def fresh(generation: Generation) -> Generation:

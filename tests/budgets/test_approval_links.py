@@ -14,7 +14,7 @@ from generations.approvals.service import approve, deny, set_threshold
 from generations.models import Approval, Generation
 from platform_site.errors import Conflict, PermissionDenied
 from tests.budgets.desk import Desk
-from tests.factories import ACTOR, make_api_key, make_member
+from tests.factories import SYSTEM, make_api_key, make_member
 from tests.support.steps import run_queue
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("balanced")]
@@ -27,7 +27,7 @@ def now() -> datetime:
 @pytest.fixture
 def waiting(desk: Desk, alice: Membership) -> Generation:
     """A generation of 70 credits that waits for Alice or a manager."""
-    set_threshold(team=desk.team, above=50, actor=ACTOR)
+    set_threshold(team=desk.team, above=50, by=SYSTEM)
     return desk.submit(prompt="A lake at dawn")
 
 
@@ -100,7 +100,7 @@ def test_p33_the_mail_says_what_is_asked_and_holds_no_secret_but_the_link(
 
 
 def test_nobody_is_asked_about_what_is_decided(waiting: Generation, alice: Membership) -> None:
-    approve(waiting, decider=alice, actor=ACTOR, now=now())
+    approve(waiting, decider=alice, by=SYSTEM, now=now())
     run_queue("ask")
     ask_managers(waiting.pk)
     assert mail.outbox == []
@@ -111,7 +111,7 @@ def test_names_with_line_breaks_write_no_headers(desk: Desk, alice: Membership) 
     desk.membership.user.name = "Bob\nReply-To: eve@elsewhere.example"
     desk.membership.user.save()
     desk.team.refresh_from_db()
-    set_threshold(team=desk.team, above=0, actor=ACTOR)
+    set_threshold(team=desk.team, above=0, by=SYSTEM)
     desk.submit(prompt="One\r\n.\r\nTwo")
     run_queue("ask")
     [message] = mail.outbox
@@ -130,12 +130,12 @@ def test_the_link_names_the_question_and_the_person_and_decides_once(
     link = link_for(approval, alice)
     read = read_approval_link(link)
     assert read == (approval, alice)
-    approve(read[0].generation, decider=read[1], actor=ACTOR, now=now())
+    approve(read[0].generation, decider=read[1], by=SYSTEM, now=now())
     again = read_approval_link(link)
     assert again is not None  # a page may say what became of it
     for decide in [approve, deny]:
         with pytest.raises(Conflict):
-            decide(again[0].generation, decider=again[1], actor=ACTOR, now=now())
+            decide(again[0].generation, decider=again[1], by=SYSTEM, now=now())
 
 
 def test_a_link_that_was_tampered_with_says_nothing(
@@ -183,7 +183,7 @@ def test_a_link_that_outlives_its_question_decides_nothing(
         read = read_approval_link(link)
         assert read is not None
         with pytest.raises(Conflict):
-            approve(read[0].generation, decider=read[1], actor=ACTOR, now=now())
+            approve(read[0].generation, decider=read[1], by=SYSTEM, now=now())
 
 
 def test_the_link_of_somebody_who_left_says_nothing(desk: Desk, approval: Approval) -> None:
@@ -214,7 +214,7 @@ def test_the_link_of_somebody_who_was_demoted_decides_nothing(
     read = read_approval_link(link)
     assert read is not None
     with pytest.raises(PermissionDenied):
-        approve(read[0].generation, decider=read[1], actor=ACTOR, now=now())
+        approve(read[0].generation, decider=read[1], by=SYSTEM, now=now())
 
 
 def test_a_link_for_somebody_of_another_team_says_nothing(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from accounts.actor import member_actor
+from accounts.authority import By
 from accounts.models import ApiKey, AuditEvent, Membership, Project
 from accounts.people.names import name_of
 from accounts.roles import Role
@@ -20,7 +20,7 @@ from generations.ops.sweep import enqueue_due_steps
 from generations.reports.audit import audit
 from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
 from tests.budgets.desk import Desk, fresh
-from tests.factories import ACTOR, make_api_key, make_generation, make_member
+from tests.factories import SYSTEM, make_api_key, make_generation, make_member
 from tests.support.api import Api
 from tests.support.races import race
 from tests.support.steps import empty_queue, queued, run_queue, send_now
@@ -38,7 +38,7 @@ def now() -> datetime:
 @pytest.fixture
 def waiting(desk: Desk) -> Generation:
     """A generation of 70 credits that waits, because anything above 50 does."""
-    set_threshold(team=desk.team, above=50, actor=ACTOR)
+    set_threshold(team=desk.team, above=50, by=SYSTEM)
     return desk.submit()
 
 
@@ -54,7 +54,7 @@ def manager_api(desk: Desk) -> Api:
 
 @pytest.mark.parametrize(("above", "state"), [(69, "awaiting_approval"), (70, "queued")])
 def test_only_what_is_above_the_threshold_waits(desk: Desk, above: int, state: str) -> None:
-    set_threshold(team=desk.team, above=above, actor=ACTOR)
+    set_threshold(team=desk.team, above=above, by=SYSTEM)
     assert desk.submit().state == state
 
 
@@ -67,7 +67,7 @@ def test_a_threshold_of_any_scope_makes_it_wait(desk: Desk, scope: str) -> None:
 def set_scope(desk: Desk, scope: str, above: int | None) -> ApprovalThreshold | None:
     user = desk.membership.user if scope == "member" else None
     project = desk.project if scope == "project" else None
-    return set_threshold(team=desk.team, above=above, user=user, project=project, actor=ACTOR)
+    return set_threshold(team=desk.team, above=above, user=user, project=project, by=SYSTEM)
 
 
 @pytest.mark.parametrize("strictest", ["team", "member", "project"])
@@ -82,8 +82,8 @@ def test_the_strictest_of_several_thresholds_wins(desk: Desk, strictest: str) ->
 
 def test_thresholds_of_others_do_not_count(desk: Desk, alice: Membership) -> None:
     other = Project.objects.create(team=desk.team, name="Other", slug="other")
-    set_threshold(team=desk.team, above=0, user=alice.user, actor=ACTOR)
-    set_threshold(team=desk.team, above=0, project=other, actor=ACTOR)
+    set_threshold(team=desk.team, above=0, user=alice.user, by=SYSTEM)
+    set_threshold(team=desk.team, above=0, project=other, by=SYSTEM)
     assert desk.submit().state == State.QUEUED
     assert make_generation(desk.membership).state == State.QUEUED
 
@@ -91,7 +91,7 @@ def test_thresholds_of_others_do_not_count(desk: Desk, alice: Membership) -> Non
 @pytest.mark.parametrize("above", [-1, 10**12 + 1, True, 1.5, "5"])
 def test_a_threshold_is_a_whole_number_of_credits(desk: Desk, above: Any) -> None:
     with pytest.raises(InvalidRequest):
-        set_threshold(team=desk.team, above=above, actor=ACTOR)
+        set_threshold(team=desk.team, above=above, by=SYSTEM)
     assert not ApprovalThreshold.objects.exists()
 
 
@@ -115,7 +115,7 @@ def test_p04_what_waits_counts_under_every_limit(desk: Desk, waiting: Generation
 
 
 def test_what_has_no_room_is_refused_and_asks_nobody(desk: Desk) -> None:
-    set_threshold(team=desk.team, above=0, actor=ACTOR)
+    set_threshold(team=desk.team, above=0, by=SYSTEM)
     for _ in range(14):
         desk.submit()
     with pytest.raises(InsufficientCredits):
@@ -124,7 +124,7 @@ def test_what_has_no_room_is_refused_and_asks_nobody(desk: Desk) -> None:
 
 
 def test_the_api_answers_200_with_a_pending_task(desk: Desk, api: Api) -> None:
-    set_threshold(team=desk.team, above=50, actor=ACTOR)
+    set_threshold(team=desk.team, above=50, by=SYSTEM)
     task_id = api.accepted()
     task = api.task(task_id).json()
     assert (task["status"], task["progress"]) == ("pending", None)
@@ -133,7 +133,7 @@ def test_the_api_answers_200_with_a_pending_task(desk: Desk, api: Api) -> None:
 
 
 def test_the_same_idempotency_key_asks_once(desk: Desk, api: Api) -> None:
-    set_threshold(team=desk.team, above=50, actor=ACTOR)
+    set_threshold(team=desk.team, above=50, by=SYSTEM)
     ids = {
         api.generate(headers={"Idempotency-Key": "k"}).json()["data"]["taskId"] for _ in range(3)
     }
@@ -142,7 +142,7 @@ def test_the_same_idempotency_key_asks_once(desk: Desk, api: Api) -> None:
 
 
 def test_a_threshold_that_goes_lets_what_waits_wait(desk: Desk, waiting: Generation) -> None:
-    set_threshold(team=desk.team, above=None, actor=ACTOR)
+    set_threshold(team=desk.team, above=None, by=SYSTEM)
     assert fresh(waiting).state == State.AWAITING_APPROVAL
 
 
@@ -155,7 +155,7 @@ def test_a_manager_approves_and_it_is_sent_as_it_was_admitted(
     approve(
         waiting,
         decider=alice,
-        actor=member_actor(alice),
+        by=By.member(alice),
         now=now(),
         reason="For the launch",
     )
@@ -173,7 +173,7 @@ def test_a_manager_denies_and_the_credits_come_back(
     deny(
         waiting,
         decider=alice,
-        actor=member_actor(alice),
+        by=By.member(alice),
         now=now(),
         reason="Too long",
     )
@@ -190,7 +190,7 @@ def test_a_manager_denies_and_the_credits_come_back(
 @pytest.mark.parametrize("role", [Role.MEMBER, Role.VIEWER])
 def test_others_decide_nothing(waiting: Generation, desk: Desk, role: str, decide: Decide) -> None:
     with pytest.raises(PermissionDenied):
-        decide(waiting, decider=make_member(desk.team, role), actor=ACTOR, now=now())
+        decide(waiting, decider=make_member(desk.team, role), by=SYSTEM, now=now())
     assert Approval.objects.get().decision == "open"
 
 
@@ -199,7 +199,7 @@ def test_another_teams_owner_decides_nothing(
     waiting: Generation, charlie: Membership, decide: Decide
 ) -> None:
     with pytest.raises(PermissionDenied):
-        decide(waiting, decider=charlie, actor=ACTOR, now=now())
+        decide(waiting, decider=charlie, by=SYSTEM, now=now())
     assert Approval.objects.get().decision == "open"
 
 
@@ -209,11 +209,11 @@ def test_what_is_decided_stays_decided(
     waiting: Generation, alice: Membership, first: Decide, second: Decide
 ) -> None:
     stale = fresh(waiting)
-    first(waiting, decider=alice, actor=ACTOR, now=now())
+    first(waiting, decider=alice, by=SYSTEM, now=now())
     for generation in [stale, fresh(waiting)]:
         before = fresh(waiting).state
         with pytest.raises(Conflict):
-            second(generation, decider=alice, actor=ACTOR, now=now())
+            second(generation, decider=alice, by=SYSTEM, now=now())
         assert fresh(waiting).state == before
     assert AuditEvent.objects.filter(action__startswith="approval.").count() == 3
 
@@ -222,23 +222,23 @@ def test_what_never_waited_cannot_be_decided(desk: Desk, alice: Membership) -> N
     generation = desk.submit()
     for decide in [approve, deny]:
         with pytest.raises(Conflict):
-            decide(generation, decider=alice, actor=ACTOR, now=now())
+            decide(generation, decider=alice, by=SYSTEM, now=now())
 
 
 def test_p35_every_decision_is_in_the_audit_trail(desk: Desk, alice: Membership) -> None:
-    set_threshold(team=desk.team, above=0, actor=ACTOR)
+    set_threshold(team=desk.team, above=0, by=SYSTEM)
     approved, denied, expired = [desk.submit(now=now()) for _ in range(3)]
     approve(
         approved,
         decider=alice,
-        actor=member_actor(alice, request_id="req-1"),
+        by=By.member(alice, request_id="req-1"),
         now=now(),
         reason="Yes",
     )
     deny(
         denied,
         decider=alice,
-        actor=member_actor(alice, request_id="req-2"),
+        by=By.member(alice, request_id="req-2"),
         now=now(),
         reason="No",
     )
@@ -274,8 +274,8 @@ def test_what_is_past_its_time_is_not_decided_before_the_sweep_comes(
     late = Approval.objects.get().expires_at
     for decide in [approve, deny]:
         with pytest.raises(Conflict):
-            decide(waiting, decider=alice, actor=ACTOR, now=late)
-    approve(waiting, decider=alice, actor=ACTOR, now=late - timedelta(seconds=1))
+            decide(waiting, decider=alice, by=SYSTEM, now=late)
+    approve(waiting, decider=alice, by=SYSTEM, now=late - timedelta(seconds=1))
 
 
 def test_p18_a_price_that_changes_while_it_waits_changes_nothing(
@@ -290,7 +290,7 @@ def test_p18_a_price_that_changes_while_it_waits_changes_nothing(
         effective_from=now() - timedelta(seconds=1),
     )
     assert desk.submit(duration=4).credits == 4 * 42
-    approve(waiting, decider=alice, actor=ACTOR, now=now())
+    approve(waiting, decider=alice, by=SYSTEM, now=now())
     run_queue("send")
     sent = fresh(waiting)
     assert (sent.state, sent.credits, sent.rate, sent.hold.amount) == ("processing", 70, rate, 70)
@@ -388,7 +388,7 @@ def test_a_key_whose_owner_was_demoted_decides_nothing(
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_p09_of_many_who_decide_at_once_one_does(desk: Desk, alice: Membership) -> None:
-    set_threshold(team=desk.team, above=50, actor=ACTOR)
+    set_threshold(team=desk.team, above=50, by=SYSTEM)
     manager = make_member(desk.team, Role.MANAGER)
     for turn in range(4):
         empty_queue()
@@ -399,7 +399,7 @@ def test_p09_of_many_who_decide_at_once_one_does(desk: Desk, alice: Membership) 
             if number % 3 == 2:
                 return "expired" if expire_approvals(now=due) else "late"
             verb, decider = (approve, alice) if number % 3 else (deny, manager)
-            verb(fresh(generation), decider=decider, actor=ACTOR, now=now())
+            verb(fresh(generation), decider=decider, by=SYSTEM, now=now())
             return verb.__name__
 
         results = race(9 + turn, decide)

@@ -15,7 +15,7 @@ from generations.models import Approval, Generation
 from generations.ordering.submit import Order, submit_batch
 from generations.reports.audit import audit
 from tests.budgets.desk import Desk
-from tests.factories import ACTOR, fund, make_request
+from tests.factories import SYSTEM, fund, make_request
 from tests.support.races import race
 from tests.support.steps import queued
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("balanced")]
 
 def submit(desk: Desk, *orders: Order) -> list[Generation]:
     """Submit a batch as the desk's member."""
-    return submit_batch(orders, membership=desk.membership, actor=ACTOR, now=datetime.now(UTC))
+    return submit_batch(orders, membership=desk.membership, by=SYSTEM, now=datetime.now(UTC))
 
 
 def expect_nothing(desk: Desk) -> None:
@@ -153,7 +153,7 @@ def test_a_key_used_before_for_another_request_refuses_the_batch(desk: Desk) -> 
 
 
 def test_only_what_is_dear_in_a_batch_waits_for_approval(desk: Desk) -> None:
-    set_threshold(team=desk.team, above=70, actor=ACTOR)
+    set_threshold(team=desk.team, above=70, by=SYSTEM)
     cheap, dear = submit(desk, desk.order(), desk.order(duration=6))
     assert (cheap.state, dear.state) == ("queued", "awaiting_approval")
     assert Approval.objects.get().generation == dear

@@ -26,7 +26,7 @@ from generations.review.corrections import release_doubt
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.errors import Conflict
 from tests.budgets.desk import Desk, fresh, hear, send
-from tests.factories import ACTOR, fund, make_api_key, make_member, make_provider_key, make_request
+from tests.factories import SYSTEM, fund, make_api_key, make_member, make_provider_key, make_request
 from tests.support.api import Api
 from tests.support.figures import FIGURE
 from tests.support.races import race
@@ -58,11 +58,9 @@ class Doors:
         ]
         self.first = self.submit(0)
         patient = make_member(team)
-        set_threshold(team=team, above=0, user=patient.user, actor=ACTOR)
+        set_threshold(team=team, above=0, user=patient.user, by=SYSTEM)
         self.waiting = [
-            submit_generation(
-                make_request(team, **CHEAP), membership=patient, actor=ACTOR, now=now()
-            )
+            submit_generation(make_request(team, **CHEAP), membership=patient, by=SYSTEM, now=now())
             for _ in range(11)
         ]
 
@@ -71,7 +69,7 @@ class Doors:
         return submit_generation(
             make_request(self.team, **CHEAP),
             membership=self.people[number % 4],
-            actor=ACTOR,
+            by=SYSTEM,
             now=now(),
             project=self.projects[number % 3],
             **more,
@@ -93,12 +91,12 @@ class Doors:
             for project in self.projects[:: 1 if number % 2 else -1]
         ]
         person = self.people[number % 4]
-        return submit_batch(orders, membership=person, actor=ACTOR, now=now())
+        return submit_batch(orders, membership=person, by=SYSTEM, now=now())
 
     def approve(self, number: int) -> Generation:
         """Approve one that waits."""
         generation = fresh(self.waiting[number % len(self.waiting)])
-        approve(generation, decider=self.owner, actor=ACTOR, now=now())
+        approve(generation, decider=self.owner, by=SYSTEM, now=now())
         return generation
 
     def any(self, number: int) -> object:
@@ -125,15 +123,15 @@ def test_p03_through_every_door_at_once_no_limit_is_passed_by_one_credit(
     fund(team, 4_000)
     doors = Doors(team)
     for person in doors.people:
-        cap(person, window="day", credits=COST * 40 + 5, actor=ACTOR)
+        cap(person, window="day", credits=COST * 40 + 5, by=SYSTEM)
     for project in doors.projects:
-        cap(project, window="week", credits=COST * 50 + 11, actor=ACTOR)
+        cap(project, window="week", credits=COST * 50 + 11, by=SYSTEM)
     for key in doors.keys:
-        cap(key.key, window="hour", credits=COST * 20, actor=ACTOR)
+        cap(key.key, window="hour", credits=COST * 20, by=SYSTEM)
     for provider_key in team.provider_keys.all():
-        cap(provider_key, window="month", credits=COST * 100, actor=ACTOR)
-    cap(team, window="day", credits=COST * 120 + 7, actor=ACTOR)
-    cap(team, window="total", credits=COST * 125, actor=ACTOR)
+        cap(provider_key, window="month", credits=COST * 100, by=SYSTEM)
+    cap(team, window="day", credits=COST * 120 + 7, by=SYSTEM)
+    cap(team, window="total", credits=COST * 125, by=SYSTEM)
     before = Generation.objects.count()
 
     def work(number: int) -> list[object]:
@@ -241,4 +239,4 @@ def attack(generation: Generation, number: int) -> None:
         case 2:
             apply_answer(Answer(fresh(generation), None), now=now())
         case _:
-            release_doubt(fresh(generation), actor=ACTOR, reason="Not taken.", now=now())
+            release_doubt(fresh(generation), by=SYSTEM, reason="Not taken.", now=now())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from accounts.actor import Actor
+from accounts.authority import By
 from accounts.models import AuditEvent, Membership
 from billing.errors import InsufficientCredits, LedgerConflict
 from billing.models import Account, Hold, Transfer
@@ -22,7 +22,7 @@ from generations.review.corrections import adjust, release_doubt, settle_doubt
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.errors import Conflict, InvalidRequest
 from tests.budgets.desk import Desk, complete, fail, fresh, hear, send
-from tests.factories import ACTOR, fund, make_generation
+from tests.factories import SYSTEM, fund, make_generation
 from tests.support.api import Api
 from tests.support.films import film_bytes
 from tests.support.races import race
@@ -31,8 +31,8 @@ from tests.support.vendor import TASKS, Vendor, refuse
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("balanced")]
 
-ADMIN = Actor("user:7/admin", "req-7", acts_everywhere=True)
-ANY: dict[str, Any] = {"actor": ADMIN, "reason": "The vendor's support said so"}
+ADMIN = By("user:7/admin", "req-7", acts_everywhere=True)
+ANY: dict[str, Any] = {"by": ADMIN, "reason": "The vendor's support said so"}
 
 EndDoubt = Callable[..., None]
 
@@ -100,7 +100,7 @@ def test_a_doubt_does_not_end_without_a_reason(
     doubtful: Generation, end: EndDoubt, reason: str
 ) -> None:
     with pytest.raises(InvalidRequest):
-        end(doubtful, actor=ADMIN, reason=reason, now=now())
+        end(doubtful, by=ADMIN, reason=reason, now=now())
     assert closings(doubtful) == []
 
 
@@ -161,7 +161,7 @@ def test_p14_a_correction_needs_a_reason_and_something_to_correct(desk: Desk, sp
         with pytest.raises(LedgerConflict):
             adjust(generation, spent=spent, **ANY, now=now())
     with pytest.raises(InvalidRequest):
-        adjust(wrong, spent=spent, actor=ADMIN, reason=" ", now=now())
+        adjust(wrong, spent=spent, by=ADMIN, reason=" ", now=now())
     assert not AuditEvent.objects.filter(action="generation.adjusted").exists()
 
 
@@ -337,7 +337,7 @@ def test_p25_a_deleted_key_is_kept_while_the_vendors_word_is_awaited(
     at_vendor: Generation, vendor: Vendor
 ) -> None:
     release_doubt(at_vendor, **ANY, now=now())
-    delete_provider_key(at_vendor.provider_key, actor=ACTOR)
+    delete_provider_key(at_vendor.provider_key, by=SYSTEM)
     vendor.finish(at_vendor.upstream_id or "", urls=[])
     make_due(at_vendor)
     poll_due()
@@ -359,7 +359,7 @@ def test_p13_a_vendor_that_lost_the_task_proves_nothing(
 def test_a_doubt_without_an_upstream_id_is_ended_and_watched_by_nobody(desk: Desk) -> None:
     generation = fresh(desk.submit())
     Generation.objects.filter(pk=generation.pk).update(state="submitting", submitted_at=now())
-    assert doubt(fresh(generation), message="No answer.", actor=ACTOR)
+    assert doubt(fresh(generation), message="No answer.", by=SYSTEM)
     release_doubt(fresh(generation), **ANY, now=now())
     assert fresh(generation).next_poll_at is None
 

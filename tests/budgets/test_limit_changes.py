@@ -15,7 +15,7 @@ from generations.review.corrections import adjust
 from generations.vendors.aivideoapi.wire import TaskStatus
 from platform_site.errors import InvalidRequest
 from tests.budgets.desk import NOON, SCOPES, Desk, complete, fail, hear, send
-from tests.factories import ACTOR, make_api_key, make_generation
+from tests.factories import SYSTEM, make_api_key, make_generation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("balanced")]
 
@@ -54,7 +54,7 @@ def test_p14_a_new_limit_counts_what_corrections_made_of_earlier_holds(desk: Des
     charged, refunded = fail(desk.submit()), complete(desk.submit())
     complete(desk.submit())
     for generation, spent in [(charged, True), (refunded, False)]:
-        adjust(generation, spent=spent, actor=ACTOR, reason="The bill", now=datetime.now(UTC))
+        adjust(generation, spent=spent, by=SYSTEM, reason="The bill", now=datetime.now(UTC))
     assert used(desk.cap("team", 500)) == (0, 140)
 
 
@@ -150,14 +150,14 @@ def test_a_limit_of_nothing_admits_nothing(desk: Desk) -> None:
 @pytest.mark.parametrize("credits", [-1, 10**12 + 1, True, 1.5, float("nan"), "70"])
 def test_p08_a_limit_is_a_whole_number_of_credits(desk: Desk, credits: Any) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        cap(desk.team, window="day", credits=credits, actor=ACTOR)
+        cap(desk.team, window="day", credits=credits, by=SYSTEM)
     assert caught.value.field == "credits"
     assert not SpendLimit.objects.exists()
 
 
 def test_a_limit_has_one_of_five_windows(desk: Desk) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        cap(desk.team, window="year", credits=1, actor=ACTOR)
+        cap(desk.team, window="year", credits=1, by=SYSTEM)
     assert caught.value.field == "window"
 
 

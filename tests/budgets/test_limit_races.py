@@ -18,7 +18,7 @@ from generations.review.corrections import adjust
 from generations.vendors.aivideoapi.wire import TaskStatus
 from platform_site.errors import Conflict
 from tests.budgets.desk import SCOPES, Desk, complete, fail, hear, send
-from tests.factories import ACTOR, fund
+from tests.factories import SYSTEM, fund
 from tests.support.races import race
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
@@ -92,7 +92,7 @@ def test_p14_a_correction_counts_once_under_a_limit_that_is_set_meanwhile(desk: 
         if number == 17:
             return desk.cap("project", 5_000, "month")
         correct, now = ended[number], datetime.now(UTC)
-        adjust(correct, spent=number % 2 == 0, actor=ACTOR, reason="The bill", now=now)
+        adjust(correct, spent=number % 2 == 0, by=SYSTEM, reason="The bill", now=now)
         return None
 
     assert unexpected(race(18, work)) == []
@@ -121,7 +121,7 @@ def test_two_managers_who_set_one_limit_at_once_leave_one(desk: Desk) -> None:
     desk.submit(**CHEAP)
 
     def work(number: int) -> object:
-        return cap(desk.team, window="day", credits=100 + number, actor=ACTOR)
+        return cap(desk.team, window="day", credits=100 + number, by=SYSTEM)
 
     results = race(8, work)
     assert unexpected(results) == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.actor import operator_actor
+from accounts.authority import By
 from accounts.models import Membership
 from accounts.people.names import name_of
 from accounts.roles import Role
@@ -20,7 +20,7 @@ from generations.models import Film, Generation
 from generations.review.corrections import release_doubt
 from tests.budgets.desk import Desk, fresh
 from tests.factories import (
-    ACTOR,
+    SYSTEM,
     image_bytes,
     make_api_key,
     make_generation,
@@ -61,11 +61,11 @@ def finished(desk: Desk, alice: Membership, api: Api, vendor: Vendor) -> Generat
     """A generation that was approved, sent, called back, completed and kept, all for real."""
     desk.cap("project", 500, "day")
     desk.cap("team", 5_000, "month")
-    set_threshold(team=desk.team, above=10, actor=ACTOR)
+    set_threshold(team=desk.team, above=10, by=SYSTEM)
     headers = {"X-Project": "launch", "Idempotency-Key": "order-77"}
     task_id = api.generate("A pier", headers=headers, **SMALL).json()["data"]["taskId"]
     job = Generation.objects.get(pk=task_id)
-    approve(job, decider=alice, actor=ACTOR, now=datetime.now(UTC), reason="Fine")
+    approve(job, decider=alice, by=SYSTEM, now=datetime.now(UTC), reason="Fine")
     run_queue("send")
     vendor.finish(vendor.only_task, film_bytes(), duration=4, resolution="480p")
     call_back(job, vendor.only_task)
@@ -144,7 +144,7 @@ def test_p33_a_receipt_holds_no_secret_and_no_path_that_opens_something(
     desk: Desk, finished: Generation, alice: Membership, api: Api
 ) -> None:
     uploaded = api.upload(BytesIO(image_bytes("PNG"))).json()["data"]["url"]
-    set_threshold(team=desk.team, above=None, actor=ACTOR)
+    set_threshold(team=desk.team, above=None, by=SYSTEM)
     task_id = api.accepted("From a picture", image_urls=[uploaded], **SMALL)
     film = Film.objects.get()
     for task in [str(finished.pk), task_id]:
@@ -180,7 +180,7 @@ def test_the_receipt_of_what_was_refused_by_the_vendor_shows_what_came_back(
 
 
 def test_the_receipt_of_what_waits_is_open(desk: Desk, api: Api) -> None:
-    set_threshold(team=desk.team, above=10, actor=ACTOR)
+    set_threshold(team=desk.team, above=10, by=SYSTEM)
     got = receipt(api, desk.submit().pk)
     assert (got["status"], got["state"]) == ("pending", "awaiting_approval")
     assert got["hold"]["closed_at"] is None
@@ -193,8 +193,8 @@ def test_p14_the_receipt_shows_a_correction_beside_what_it_corrects(
 ) -> None:
     job = make_generation(alice, State.NEEDS_REVIEW, upstream_id=vendor.add_task(), **SMALL)
     root = make_user("root@dailies.example", admin=True)
-    actor = operator_actor(root, request_id="req-9")
-    release_doubt(job, actor=actor, reason="Support said so", now=datetime.now(UTC))
+    by = By.operator(root, request_id="req-9")
+    release_doubt(job, by=by, reason="Support said so", now=datetime.now(UTC))
     vendor.finish(job.upstream_id or "", urls=[])
     make_due(job)
     poll_due()

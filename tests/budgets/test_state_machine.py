@@ -45,7 +45,7 @@ from platform_site.errors import Conflict, PermissionDenied
 from tests.budgets.bookkeeper import ZURICH, Bookkeeper, Job, Person, Scope
 from tests.budgets.desk import SCOPES, fresh
 from tests.factories import (
-    ACTOR,
+    SYSTEM,
     fund,
     make_api_key,
     make_member,
@@ -142,9 +142,9 @@ class Story(Bookkeeper, RuleBasedStateMachine):
         }
         target, key = choices[scope]
         if scope == "own":
-            cap_as(person.membership, target, window=window, credits=credits, actor=ACTOR)
+            cap_as(person.membership, target, window=window, credits=credits, by=SYSTEM)
         else:
-            cap(target, window=window, credits=credits, actor=ACTOR)
+            cap(target, window=window, credits=credits, by=SYSTEM)
         if credits is None:
             self.limits.pop(((scope, key), window), None)
         else:
@@ -158,7 +158,7 @@ class Story(Bookkeeper, RuleBasedStateMachine):
     def set_threshold(self, scope: str, pick: int, above: int | None) -> None:
         user = self.people[pick].membership.user if scope == "member" else None
         project = self.projects[pick] if scope == "project" else None
-        set_threshold(team=self.team, above=above, user=user, project=project, actor=ACTOR)
+        set_threshold(team=self.team, above=above, user=user, project=project, by=SYSTEM)
         key = (scope, user.pk if user else pick if project else 0)
         if above is None:
             self.thresholds.pop(key, None)
@@ -221,7 +221,7 @@ class Story(Bookkeeper, RuleBasedStateMachine):
             self.jobs.append(job)
         said: tuple[str | None, int]
         try:
-            rows = submit_batch(orders, membership=person.membership, actor=ACTOR, now=self.now)
+            rows = submit_batch(orders, membership=person.membership, by=SYSTEM, now=self.now)
         except (SpendLimitExceeded, InsufficientCredits) as refusal:
             said = (refusal.details["scope"], refusal.details.get("item", 0))
             rows, self.jobs = [], before
@@ -269,23 +269,23 @@ class Story(Bookkeeper, RuleBasedStateMachine):
 
     def approve(self, job: Job) -> None:
         with pytest.raises(PermissionDenied):
-            approve(job.row, decider=self.people[0].membership, actor=ACTOR, now=self.now)
+            approve(job.row, decider=self.people[0].membership, by=SYSTEM, now=self.now)
         if self.expired(job):
             with pytest.raises(Conflict):
-                approve(job.row, decider=self.owner, actor=ACTOR, now=self.now)
+                approve(job.row, decider=self.owner, by=SYSTEM, now=self.now)
         else:
-            approve(job.row, decider=self.owner, actor=ACTOR, now=self.now)
+            approve(job.row, decider=self.owner, by=SYSTEM, now=self.now)
 
     def deny(self, job: Job) -> None:
         if not self.expired(job):
-            deny(job.row, decider=self.owner, actor=ACTOR, now=self.now, reason="Too dear")
+            deny(job.row, decider=self.owner, by=SYSTEM, now=self.now, reason="Too dear")
             job.money = "free"
 
     def expired(self, job: Job) -> bool:
         return self.now >= job.at + timedelta(days=3)
 
     def cancel(self, job: Job) -> None:
-        end: dict[str, Any] = {"money": Money.RELEASE, "actor": ACTOR, "now": self.now}
+        end: dict[str, Any] = {"money": Money.RELEASE, "by": SYSTEM, "now": self.now}
         assert end_generation(job.row, State.CANCELLED, **end)
         job.money = "free"
 
@@ -295,10 +295,10 @@ class Story(Bookkeeper, RuleBasedStateMachine):
         job.stale = fresh(claimed)
 
     def lose_the_answer(self, job: Job) -> None:
-        assert doubt(self.claimed(job), message="No answer.", actor=ACTOR)
+        assert doubt(self.claimed(job), message="No answer.", by=SYSTEM)
 
     def refuse(self, job: Job) -> None:
-        end: dict[str, Any] = {"money": Money.RELEASE, "actor": ACTOR, "now": self.now}
+        end: dict[str, Any] = {"money": Money.RELEASE, "by": SYSTEM, "now": self.now}
         assert end_generation(self.claimed(job), State.FAILED, error_code="invalid_request", **end)
         job.money = "free"
 
@@ -326,16 +326,16 @@ class Story(Bookkeeper, RuleBasedStateMachine):
 
     def adopted(self, job: Job) -> Generation:
         if job.row.upstream_id is None:
-            assert adopt_upstream(job.row, f"vendor-{job.row.pk}", actor=ACTOR, now=self.now)
+            assert adopt_upstream(job.row, f"vendor-{job.row.pk}", by=SYSTEM, now=self.now)
             job.stale = fresh(job.row)
         return fresh(job.row)
 
     def release(self, job: Job) -> None:
-        release_doubt(job.row, actor=ACTOR, reason="Not taken.", now=self.now)
+        release_doubt(job.row, by=SYSTEM, reason="Not taken.", now=self.now)
         job.money = "free"
 
     def settle(self, job: Job) -> None:
-        settle_doubt(job.row, actor=ACTOR, reason="On the bill.", now=self.now)
+        settle_doubt(job.row, by=SYSTEM, reason="On the bill.", now=self.now)
         job.money = "spent"
 
     def hear_completed_late(self, job: Job) -> None:
@@ -367,7 +367,7 @@ class Story(Bookkeeper, RuleBasedStateMachine):
         wanted = "spent" if spent else "free"
         possible = job.money != wanted and not job.adjusted
         payable = not spent or self.available >= job.credits
-        words: dict[str, Any] = {"actor": ACTOR, "reason": "On the bill.", "now": self.now}
+        words: dict[str, Any] = {"by": SYSTEM, "reason": "On the bill.", "now": self.now}
         if possible and payable:
             adjust(job.row, spent=spent, **words)
             job.money, job.adjusted = wanted, True

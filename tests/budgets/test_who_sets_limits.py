@@ -11,7 +11,7 @@ from billing.models import SpendLimit
 from generations.limits.service import Target, cap, cap_as
 from platform_site.errors import NotFound, PermissionDenied
 from tests.budgets.desk import Desk
-from tests.factories import ACTOR, make_api_key, make_member, make_provider_key
+from tests.factories import SYSTEM, make_api_key, make_member, make_provider_key
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("balanced")]
 
@@ -19,7 +19,7 @@ TARGETS = ["team", "member", "api_key", "provider_key", "project"]
 
 
 def try_cap(asker: Membership, target: Target, credits: int | None = 100) -> SpendLimit | None:
-    return cap_as(asker, target, window="day", credits=credits, actor=ACTOR)
+    return cap_as(asker, target, window="day", credits=credits, by=SYSTEM)
 
 
 @pytest.mark.parametrize("role", [Role.OWNER, Role.MANAGER])
@@ -110,7 +110,7 @@ def test_a_manager_lifts_the_managers_limit_and_not_the_members_own(
 
 
 def test_who_leaves_and_comes_back_finds_the_limit_and_its_count(desk: Desk) -> None:
-    cap(desk.membership, window="total", credits=100, actor=ACTOR)
+    cap(desk.membership, window="total", credits=100, by=SYSTEM)
     desk.submit(now=datetime.now(UTC))
     user = desk.membership.user
     desk.membership.delete()

@@ -27,7 +27,7 @@ from generations.models import ProviderKey
 from generations.ops.sweep import enqueue_due_steps, run_sweep
 from generations.transitions import end_generation
 from tests.factories import (
-    ACTOR,
+    SYSTEM,
     make_api_key,
     make_generation,
     make_hold,
@@ -59,7 +59,7 @@ def rich(team: Team) -> Team:
 @pytest.fixture
 def limit(rich: Team, alice: Membership, provider_key: ProviderKey) -> SpendLimit:
     """A daily limit of the whole team: a default film takes half of it."""
-    limit = cap(rich, window="day", credits=140, actor=ACTOR)
+    limit = cap(rich, window="day", credits=140, by=SYSTEM)
     assert limit is not None
     return limit
 
@@ -102,7 +102,7 @@ class TestLimits:
         job = make_generation(alice)
         alert()
         assert end_generation(
-            job, State.CANCELLED, money=Money.RELEASE, actor=ACTOR, now=timezone.now()
+            job, State.CANCELLED, money=Money.RELEASE, by=SYSTEM, now=timezone.now()
         )
         make_generation(alice)
         assert alert() == 0
@@ -118,14 +118,14 @@ class TestLimits:
     def test_lowering_the_limit_tells(self, limit: SpendLimit, alice: Membership) -> None:
         make_generation(alice)
         alert()
-        cap(alice.team, window="day", credits=75, actor=ACTOR)
+        cap(alice.team, window="day", credits=75, by=SYSTEM)
         assert alert() == 1
         assert "80 %" in notices_for(alice)[0].title
 
     def test_a_members_limit_is_told_to_them_and_to_who_can_raise_it(
         self, rich: Team, alice: Membership, bob: Membership, provider_key: ProviderKey
     ) -> None:
-        cap(bob, window="month", credits=70, actor=ACTOR)
+        cap(bob, window="month", credits=70, by=SYSTEM)
         make_generation(bob)
         alert()
         expected = ["bob: 100 % of the monthly limit is used"]
@@ -134,7 +134,7 @@ class TestLimits:
     def test_a_managers_own_one_is_one_notice(
         self, rich: Team, alice: Membership, provider_key: ProviderKey
     ) -> None:
-        cap(alice, window="month", credits=70, actor=ACTOR)
+        cap(alice, window="month", credits=70, by=SYSTEM)
         make_generation(alice)
         alert()
         assert len(titles(alice)) == 1
@@ -142,7 +142,7 @@ class TestLimits:
     def test_a_limit_for_oneself_is_ones_own_affair(
         self, rich: Team, alice: Membership, bob: Membership, provider_key: ProviderKey
     ) -> None:
-        cap_as(bob, bob, window="day", credits=70, actor=ACTOR)
+        cap_as(bob, bob, window="day", credits=70, by=SYSTEM)
         make_generation(bob)
         alert()
         assert titles(alice) == []
@@ -154,7 +154,7 @@ class TestLimits:
         self, rich: Team, alice: Membership, provider_key: ProviderKey
     ) -> None:
         issued = make_api_key(alice, label="Nightly", total=100)
-        cap(provider_key, window="week", credits=100, actor=ACTOR)
+        cap(provider_key, window="week", credits=100, by=SYSTEM)
         make_generation(alice, submission={"api_key": issued.key})
         assert alert() == 2
         assert sorted(titles(alice)) == [
@@ -207,7 +207,7 @@ class TestWallet:
         assert notice.title == "930 credits are left in the wallet"
         assert f"{team} can still spend 930 credits, less than the 1,000" in notice.body
         assert "alice" in notice.body
-        end_generation(job, State.CANCELLED, money=Money.RELEASE, actor=ACTOR, now=timezone.now())
+        end_generation(job, State.CANCELLED, money=Money.RELEASE, by=SYSTEM, now=timezone.now())
         assert alert() == 0
         make_generation(alice)
         assert alert() == 1
@@ -305,7 +305,7 @@ class TestWebhooks:
             membership=member,
             url=f"{receiver.url}/hooks",
             events=events or WebhookEvent.values,
-            actor=ACTOR,
+            by=SYSTEM,
         )
 
     def received(self, receiver: Vendor) -> list[tuple[str, Any]]:
@@ -354,11 +354,11 @@ class TestWebhooks:
         self, alice: Membership, bob: Membership, provider_key: ProviderKey, receiver: Vendor
     ) -> None:
         self.listen(alice, receiver, "approval.asked", "approval.decided")
-        set_threshold(team=alice.team, above=50, actor=ACTOR)
+        set_threshold(team=alice.team, above=50, by=SYSTEM)
         now = timezone.now()
         yes, no, late = (make_generation(bob, now=now) for _ in range(3))
-        approve(yes, decider=alice, actor=ACTOR, now=now)
-        deny(no, decider=alice, actor=ACTOR, now=now, reason="Too dear")
+        approve(yes, decider=alice, by=SYSTEM, now=now)
+        deny(no, decider=alice, by=SYSTEM, now=now, reason="Too dear")
         expire_approvals(now=now + timedelta(days=4))
         told = self.received(receiver)
         asked = {body["data"]["task"] for event, body in told if event == "approval.asked"}

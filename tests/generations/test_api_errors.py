@@ -15,7 +15,7 @@ from accounts.api_keys.service import delete_api_key, set_enabled
 from accounts.models import ApiKey, Membership, User
 from billing.models import Rate
 from generations.models import ProviderKey, VideoModel
-from tests.factories import ACTOR, make_api_key, make_member, make_team
+from tests.factories import SYSTEM, make_api_key, make_member, make_team
 from tests.support.api import GENERATIONS, Api, generation_body
 
 pytestmark = pytest.mark.django_db
@@ -184,8 +184,8 @@ class TestInvalidApiKey:
         api = Api(issued.text)
         assert api.get("/v1/credits").status_code == 200
         endings: dict[str, Callable[[], object]] = {
-            "disabled": lambda: set_enabled(api_key=issued.key, enabled=False, actor=ACTOR),
-            "deleted": lambda: delete_api_key(api_key=issued.key, actor=ACTOR),
+            "disabled": lambda: set_enabled(api_key=issued.key, enabled=False, by=SYSTEM),
+            "deleted": lambda: delete_api_key(api_key=issued.key, by=SYSTEM),
             "expired": lambda: ApiKey.objects.update(expires_at=timezone.now()),
             "banned": lambda: User.objects.filter(pk=alice.user_id).update(is_active=False),
             "left": alice.delete,

@@ -30,7 +30,7 @@ from generations.reports.audit import audit
 from generations.task_object import task_object
 from platform_site.errors import Conflict, InvalidRequest
 from platform_site.stores.settings import S3, stored_in
-from tests.factories import ACTOR, make_generation, make_member
+from tests.factories import SYSTEM, make_generation, make_member
 from tests.support.films import film_bytes
 from tests.support.keeping import completed, kept, path_of, remove, stored_files
 from tests.support.races import race
@@ -229,13 +229,13 @@ def test_a_rule_takes_nothing_in_its_first_days(film: Film, alice: Membership) -
     Film.objects.update(kept_at=now - timedelta(days=50))
     Generation.objects.update(created_at=now - timedelta(days=50))
     film.refresh_from_db()
-    rule = set_retention(team=alice.team, days=30, keep_favourites=True, actor=ACTOR, now=now)
+    rule = set_retention(team=alice.team, days=30, keep_favourites=True, by=SYSTEM, now=now)
     assert kept_until(film, rule) == now + FILM_GRACE
     assert remove_outlived_films(now=now + FILM_GRACE - timedelta(minutes=1)) == 0
     assert Notice.objects.filter(kind="film.retention").count() == 1
     # A rule that spares more does not begin anew, and is no news.
     looser = set_retention(
-        team=alice.team, days=40, keep_favourites=True, actor=ACTOR, now=now + timedelta(days=1)
+        team=alice.team, days=40, keep_favourites=True, by=SYSTEM, now=now + timedelta(days=1)
     )
     assert looser.set_at == now
     assert Notice.objects.filter(kind="film.retention").count() == 1
@@ -268,7 +268,7 @@ def test_one_teams_rule_is_not_anothers(
     other.refresh_from_db()
     assert other.state == Film.State.KEPT
     assert kept_until(other, retention_of(charlie.team)) is None
-    clear_retention(team=alice.team, actor=ACTOR)
+    clear_retention(team=alice.team, by=SYSTEM)
     assert retention_of(alice.team) is None
     actions = AuditEvent.objects.filter(action__startswith="retention.")
     assert [one.action for one in actions] == ["retention.cleared"]
@@ -278,7 +278,7 @@ def test_one_teams_rule_is_not_anothers(
 def test_a_rule_has_a_sane_number_of_days(alice: Membership, days: int) -> None:
     with pytest.raises(InvalidRequest) as caught:
         set_retention(
-            team=alice.team, days=days, keep_favourites=True, actor=ACTOR, now=timezone.now()
+            team=alice.team, days=days, keep_favourites=True, by=SYSTEM, now=timezone.now()
         )
     assert caught.value.field == "days"
     assert not RetentionRule.objects.exists()
@@ -328,7 +328,7 @@ def test_p39_late_films_are_one_message_a_team_an_hour_and_level(
 def test_p39_a_lost_film_is_saved_by_hand_with_a_fresh_link(lost: Film, vendor: Vendor) -> None:
     before = list(Transfer.objects.order_by("pk").values())
     vendor.finish(vendor.only_task, film_bytes())
-    keep_again(lost, actor=ACTOR, now=timezone.now())
+    keep_again(lost, by=SYSTEM, now=timezone.now())
     task = task_object(Generation.objects.get(pk=lost.pk))
     # Clients were told that it is completed and lost: that stays so until it is better.
     assert (task["status"], task["output"]["urls"]) == ("completed", [])
@@ -346,7 +346,7 @@ def test_p39_a_lost_film_is_saved_by_hand_with_a_fresh_link(lost: Film, vendor: 
 def test_p39_the_same_link_of_the_vendors_may_work_again(lost: Film, vendor: Vendor) -> None:
     [path] = [path for path in vendor.files if vendor.files[path]]
     vendor.always(path, None)
-    keep_again(lost, actor=ACTOR, now=timezone.now())
+    keep_again(lost, by=SYSTEM, now=timezone.now())
     assert kept(lost).state == Film.State.KEPT
 
 
@@ -354,7 +354,7 @@ def test_p39_a_film_that_cannot_be_saved_is_lost_again_and_told_again(
     lost: Film, vendor: Vendor
 ) -> None:
     first = lost.lost_at
-    keep_again(lost, actor=ACTOR, now=timezone.now())
+    keep_again(lost, by=SYSTEM, now=timezone.now())
     kept(lost, times=GONE_TIMES)
     assert (lost.state, lost.lost_at) == (Film.State.GIVEN_UP, first)
     assert Notice.objects.filter(kind="film.lost", permission="FILMS").count() == 2
@@ -362,25 +362,25 @@ def test_p39_a_film_that_cannot_be_saved_is_lost_again_and_told_again(
 
 def test_p39_a_film_whose_vendor_knows_no_link_is_lost_again(lost: Film, vendor: Vendor) -> None:
     vendor.tasks.clear()
-    keep_again(lost, actor=ACTOR, now=timezone.now())
+    keep_again(lost, by=SYSTEM, now=timezone.now())
     kept(lost, times=GONE_TIMES)
     assert lost.state == Film.State.GIVEN_UP
 
 
 def test_only_what_is_lost_is_tried_again(film: Film, lost: Film) -> None:
     with pytest.raises(Conflict):
-        keep_again(film, actor=ACTOR, now=timezone.now())
-    keep_again(lost, actor=ACTOR, now=timezone.now())
+        keep_again(film, by=SYSTEM, now=timezone.now())
+    keep_again(lost, by=SYSTEM, now=timezone.now())
     with pytest.raises(Conflict):
-        keep_again(lost, actor=ACTOR, now=timezone.now())
+        keep_again(lost, by=SYSTEM, now=timezone.now())
 
 
 def test_p25_a_lost_film_whose_key_is_gone_cannot_be_asked_for(lost: Film) -> None:
-    delete_provider_key(lost.generation.provider_key, actor=ACTOR)
+    delete_provider_key(lost.generation.provider_key, by=SYSTEM)
     lost.refresh_from_db()
     lost.generation.refresh_from_db()
     with pytest.raises(Conflict, match="key was deleted"):
-        keep_again(lost, actor=ACTOR, now=timezone.now())
+        keep_again(lost, by=SYSTEM, now=timezone.now())
 
 
 def test_p39_a_link_whose_life_ended_is_exchanged_for_a_fresh_one(

@@ -25,7 +25,7 @@ from generations.reports.audit import audit
 from generations.review.corrections import release_doubt
 from generations.transitions import move
 from platform_site.errors import Conflict, PermissionDenied
-from tests.factories import ACTOR, make_generation, make_member
+from tests.factories import SYSTEM, make_generation, make_member
 from tests.support.films import film_bytes
 from tests.support.races import race
 from tests.support.steps import make_due, poll_due, run_queue
@@ -44,7 +44,7 @@ def balanced(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def stop(generation: Generation, **more: Any) -> Generation:
-    cancel(generation, actor=ACTOR, now=timezone.now(), **more)
+    cancel(generation, by=SYSTEM, now=timezone.now(), **more)
     return fresh(generation)
 
 
@@ -67,7 +67,7 @@ def test_p16_what_is_queued_is_cancelled_and_given_back_at_once(alice: Membershi
     assert books_of(alice.team) == Books(granted=1000, available=1000)
     entries = Transfer.objects.filter(hold=job.hold_id).order_by("id")
     assert [one.kind for one in entries] == ["hold", "release"]
-    assert AuditEvent.objects.get(action="generation.cancelled").actor == ACTOR.name
+    assert AuditEvent.objects.get(action="generation.cancelled").actor == SYSTEM.name
 
 
 def test_p16_a_cancelled_one_is_never_sent(alice: Membership, vendor: Vendor) -> None:
@@ -81,14 +81,14 @@ def test_p16_a_cancelled_one_is_never_sent(alice: Membership, vendor: Vendor) ->
 def test_p16_what_awaits_approval_is_cancelled_and_its_question_withdrawn(
     alice: Membership, bob: Membership
 ) -> None:
-    set_threshold(team=bob.team, above=50, actor=ACTOR)
+    set_threshold(team=bob.team, above=50, by=SYSTEM)
     job = make_generation(bob)
     assert stop(job, reason="Not needed").state == State.CANCELLED
     question = Approval.objects.get()
-    assert (question.decision, question.decided_by) == ("withdrawn", ACTOR.name)
+    assert (question.decision, question.decided_by) == ("withdrawn", SYSTEM.name)
     assert books_of(bob.team).held == 0
     with pytest.raises(Conflict):
-        approve(fresh(job), decider=alice, actor=ACTOR, now=timezone.now())
+        approve(fresh(job), decider=alice, by=SYSTEM, now=timezone.now())
 
 
 def test_a_client_is_told_once_that_its_task_was_cancelled(alice: Membership) -> None:
@@ -121,7 +121,7 @@ def test_p16_what_was_sent_bears_the_wish_and_stays_held(alice: Membership, stat
     now = stop(job)
     assert now.state == state
     assert now.cancel_asked_at is not None
-    assert now.cancel_asked_by == ACTOR.name
+    assert now.cancel_asked_by == SYSTEM.name
     assert "cancel_asked" in kinds(now)
     assert books_of(alice.team).held == 70
     assert AuditEvent.objects.get(action="generation.cancel_asked").subject == (
@@ -199,7 +199,7 @@ def test_p16_what_was_wished_and_provably_not_sent_is_cancelled(
     assert claimed is not None
     stop(fresh(job))
     with transaction.atomic():
-        assert move(claimed, State.QUEUED, actor=ACTOR, next_submit_at=timezone.now())
+        assert move(claimed, State.QUEUED, by=SYSTEM, next_submit_at=timezone.now())
         assert cancel_if_wished(claimed, now=timezone.now())
     assert (fresh(job).state, books_of(alice.team).held) == (State.CANCELLED, 0)
     run_queue("send")
@@ -229,7 +229,7 @@ def test_p16_a_wish_about_what_may_have_been_accepted_releases_nothing(
     assert doubted.state == State.NEEDS_REVIEW
     assert doubted.cancel_asked_at is not None
     assert books_of(alice.team).held == 70
-    release_doubt(doubted, actor=ACTOR, reason="Support says no", now=timezone.now())
+    release_doubt(doubted, by=SYSTEM, reason="Support says no", now=timezone.now())
     assert books_of(alice.team).held == 0
 
 
@@ -244,7 +244,7 @@ def test_a_wish_does_not_stop_a_retry_or_a_remix(alice: Membership) -> None:
 def test_a_doubted_one_bears_the_wish_through_its_review(alice: Membership) -> None:
     job = make_generation(alice, State.SUBMITTING)
     stop(job)
-    doubt(fresh(job), message="No answer.", actor=ACTOR)
+    doubt(fresh(job), message="No answer.", by=SYSTEM)
     assert fresh(job).cancel_asked_at is not None
 
 
@@ -264,11 +264,11 @@ def test_p16_what_ended_is_refused_by_the_name_of_its_state(
 def test_p16_what_a_manager_denied_is_refused_and_what_one_approved_is_cancelled(
     alice: Membership, bob: Membership
 ) -> None:
-    set_threshold(team=bob.team, above=50, actor=ACTOR)
+    set_threshold(team=bob.team, above=50, by=SYSTEM)
     denied, approved = make_generation(bob), make_generation(bob)
     stale = [fresh(denied), fresh(approved)]
-    deny(denied, decider=alice, actor=ACTOR, now=timezone.now())
-    approve(approved, decider=alice, actor=ACTOR, now=timezone.now())
+    deny(denied, decider=alice, by=SYSTEM, now=timezone.now())
+    approve(approved, decider=alice, by=SYSTEM, now=timezone.now())
     with pytest.raises(Conflict, match="cancelled"):
         stop(stale[0])
     assert stop(stale[1]).state == State.CANCELLED
@@ -287,23 +287,23 @@ def test_the_person_themself_and_managers_may_and_others_may_not(
     job = make_generation(bob)
     for other in (carl, vera, charlie):
         with pytest.raises(PermissionDenied):
-            cancel_generation(job, asker=other, actor=ACTOR, now=timezone.now())
+            cancel_generation(job, asker=other, by=SYSTEM, now=timezone.now())
     assert fresh(job).state == State.QUEUED
     for one in (bob, alice, mona):
         mine = make_generation(bob)
-        cancel_generation(mine, asker=one, actor=ACTOR, now=timezone.now())
+        cancel_generation(mine, asker=one, by=SYSTEM, now=timezone.now())
         assert fresh(mine).state == State.CANCELLED
 
 
 def test_all_of_ones_own_that_wait_are_cancelled_and_nothing_else(
     alice: Membership, bob: Membership
 ) -> None:
-    set_threshold(team=bob.team, above=60, actor=ACTOR)
+    set_threshold(team=bob.team, above=60, by=SYSTEM)
     mine = [make_generation(bob), make_generation(bob, duration=4, resolution="480p")]
     kept = [make_generation(bob, State.PROCESSING, duration=4, resolution="480p")]
-    set_threshold(team=bob.team, above=None, actor=ACTOR)
+    set_threshold(team=bob.team, above=None, by=SYSTEM)
     kept.append(make_generation(alice))
-    assert cancel_waiting(bob, actor=ACTOR, now=timezone.now()) == 2
+    assert cancel_waiting(bob, by=SYSTEM, now=timezone.now()) == 2
     assert {fresh(one).state for one in mine} == {State.CANCELLED}
     assert [fresh(one).state for one in kept] == [State.PROCESSING, State.QUEUED]
     assert fresh(kept[0]).cancel_asked_at is None
@@ -368,13 +368,13 @@ def test_p16_a_wish_that_races_a_requeue_is_never_left_in_the_queue(
 def test_p16_a_cancel_that_races_an_approval_ends_in_one_truth(
     alice: Membership, bob: Membership
 ) -> None:
-    set_threshold(team=bob.team, above=50, actor=ACTOR)
+    set_threshold(team=bob.team, above=50, by=SYSTEM)
     for _ in range(4):
         job = make_generation(bob)
 
         def work(number: int, job: Generation = job) -> None:
             if number % 2:
-                approve(fresh(job), decider=alice, actor=ACTOR, now=timezone.now())
+                approve(fresh(job), decider=alice, by=SYSTEM, now=timezone.now())
             else:
                 stop(fresh(job))
 

@@ -26,7 +26,7 @@ from generations.ordering.submit import submit_generation
 from generations.reports.audit import audit
 from generations.task_object import task_object
 from generations.transitions import end_generation, move
-from tests.factories import ACTOR, make_generation, make_request
+from tests.factories import SYSTEM, make_generation, make_request
 from tests.support.api import Api
 from tests.support.races import race
 from tests.support.steps import Trap, make_due, poll_due, send_now
@@ -91,16 +91,16 @@ class TestMoves:
         job = make_generation(alice)
         for state in TERMINAL:
             with pytest.raises(ValueError, match="end_generation"):
-                move(job, state, actor=ACTOR)
+                move(job, state, by=SYSTEM)
 
     def test_somebody_who_was_overtaken_changes_nothing(self, alice: Membership) -> None:
         job = make_generation(alice)
         stale = Generation.objects.get(pk=job.pk)
-        assert move(job, State.SUBMITTING, actor=ACTOR, submitted_at=timezone.now())
+        assert move(job, State.SUBMITTING, by=SYSTEM, submitted_at=timezone.now())
         events = GenerationEvent.objects.count()
-        assert not move(stale, State.SUBMITTING, actor=ACTOR)
+        assert not move(stale, State.SUBMITTING, by=SYSTEM)
         assert not end_generation(
-            stale, State.CANCELLED, money=Money.RELEASE, actor=ACTOR, now=timezone.now()
+            stale, State.CANCELLED, money=Money.RELEASE, by=SYSTEM, now=timezone.now()
         )
         assert GenerationEvent.objects.count() == events
         assert stale.state == State.QUEUED
@@ -112,9 +112,7 @@ class TestMoves:
     ) -> None:
         job = make_generation(alice)
         with Trap(table, "INSERT"), pytest.raises(IntegrityError), transaction.atomic():
-            end_generation(
-                job, State.CANCELLED, money=Money.RELEASE, actor=ACTOR, now=timezone.now()
-            )
+            end_generation(job, State.CANCELLED, money=Money.RELEASE, by=SYSTEM, now=timezone.now())
         job.refresh_from_db()
         assert (job.state, job.ended_at, books_of(job.team).held) == (State.QUEUED, None, 70)
         assert list(audit()) == []
@@ -153,7 +151,7 @@ class TestMoves:
         make_generation(alice, State.PROCESSING, upstream_id="one")
         second = make_generation(alice, State.SUBMITTING)
         with pytest.raises(IntegrityError):
-            move(second, State.PROCESSING, actor=ACTOR, upstream_id="one")
+            move(second, State.PROCESSING, by=SYSTEM, upstream_id="one")
 
     def test_p15_a_retry_is_a_generation_of_its_own(
         self, alice: Membership, vendor: Vendor
@@ -167,7 +165,7 @@ class TestMoves:
         retry = submit_generation(
             make_request(alice.team),
             membership=alice,
-            actor=ACTOR,
+            by=SYSTEM,
             now=timezone.now(),
             retry_of=first,
         )
@@ -224,7 +222,7 @@ def test_p09_of_many_ends_at_once_one_counts(alice: Membership, team: Team) -> N
             Generation.objects.get(pk=job.pk),
             State.COMPLETED if settles else State.FAILED,
             money=Money.SETTLE if settles else Money.RELEASE,
-            actor=ACTOR,
+            by=SYSTEM,
             now=timezone.now(),
         )
 

@@ -17,7 +17,7 @@ from generations.review.adopt import adopt_upstream
 from generations.review.corrections import release_doubt, settle_doubt
 from generations.transitions import end_generation
 from platform_site.errors import Conflict, InvalidRequest
-from tests.factories import ACTOR, make_generation, make_provider_key
+from tests.factories import SYSTEM, make_generation, make_provider_key
 from tests.support.meter import Clock, Meter
 from tests.support.races import race
 from tests.support.steps import send_now
@@ -190,7 +190,7 @@ def test_adopting_the_lost_task_closes_its_drift(
     meter.charge(70)
     clock.sample(3)
     clock.sample(6)
-    assert adopt_upstream(doubted, "found-again", actor=ACTOR, now=clock.at(7))
+    assert adopt_upstream(doubted, "found-again", by=SYSTEM, now=clock.at(7))
     _end(doubted, State.COMPLETED, Money.SETTLE)
     clock.sample(9)
     clock.sample(12)
@@ -206,7 +206,7 @@ def test_p14_a_person_who_settles_the_doubt_closes_its_drift_and_one_who_release
     meter.charge(70)
     clock.sample(3)
     clock.sample(6)
-    release_doubt(first, actor=ACTOR, reason="They told us no.", now=clock.at(7))
+    release_doubt(first, by=SYSTEM, reason="They told us no.", now=clock.at(7))
     clock.sample(9)
     clock.sample(12)
     assert Drift.objects.get().is_open
@@ -215,7 +215,7 @@ def test_p14_a_person_who_settles_the_doubt_closes_its_drift_and_one_who_release
     clock.sample(15)
     clock.sample(18)
     assert Drift.objects.filter(closed_at=None).count() == 2
-    settle_doubt(second, actor=ACTOR, reason="The meter says so.", now=clock.at(19))
+    settle_doubt(second, by=SYSTEM, reason="The meter says so.", now=clock.at(19))
     clock.sample(21)
     clock.sample(24)
     assert Drift.objects.filter(closed_at=None).count() == 1
@@ -357,12 +357,12 @@ def test_a_person_accepts_a_drift_with_a_reason_once(clock: Clock, meter: Meter)
     clock.sample(6)
     drift = Drift.objects.get()
     with pytest.raises(InvalidRequest):
-        accept_drift(drift, actor=ACTOR, reason=" ", now=clock.at(7))
-    accept_drift(drift, actor=ACTOR, reason="A trial by hand.", now=clock.at(7))
-    assert (drift.closed_by, drift.closing) == (ACTOR.name, "A trial by hand.")
+        accept_drift(drift, by=SYSTEM, reason=" ", now=clock.at(7))
+    accept_drift(drift, by=SYSTEM, reason="A trial by hand.", now=clock.at(7))
+    assert (drift.closed_by, drift.closing) == (SYSTEM.name, "A trial by hand.")
     assert AuditEvent.objects.get(action="drift.accepted").data["credits"] == 84
     with pytest.raises(Conflict):
-        accept_drift(drift, actor=ACTOR, reason="Again.", now=clock.at(8))
+        accept_drift(drift, by=SYSTEM, reason="Again.", now=clock.at(8))
     meter.charge(16)
     clock.sample(9)
     clock.sample(12)
@@ -397,4 +397,4 @@ def test_a_doubt_from_before_the_first_sample_is_judged_by_nothing(
 
 
 def _end(generation: Generation, state: State, money: Money) -> None:
-    assert end_generation(generation, state, money=money, actor=ACTOR, now=timezone.now())
+    assert end_generation(generation, state, money=money, by=SYSTEM, now=timezone.now())

@@ -25,7 +25,7 @@ from generations.reconciliation.sampling import (
     sample_meter,
     take_sample,
 )
-from tests.factories import ACTOR, make_generation
+from tests.factories import SYSTEM, make_generation
 from tests.support.meter import Clock, Meter
 from tests.support.steps import empty_queue, queued
 from tests.support.vendor import CREDITS, Exchange, Vendor, drop, html, refuse, say
@@ -97,7 +97,7 @@ def test_f17_a_sum_within_bounds_is_stored_as_whole_credits(
 
 
 def test_f17_a_paused_key_is_resumed_whatever_its_sums_are(clock: Clock, vendor: Vendor) -> None:
-    pause_provider_key(clock.key, reason="For a test", actor=ACTOR)
+    pause_provider_key(clock.key, reason="For a test", by=SYSTEM)
     vendor.always(CREDITS, html(200))
     probe_provider_key(clock.key.pk)
     assert ProviderKey.objects.get().state == ProviderKey.State.PAUSED
@@ -150,7 +150,7 @@ def test_the_sweep_enqueues_what_is_due_once(
 
 
 def test_a_wiped_key_is_not_sampled(provider_key: ProviderKey, vendor: Vendor) -> None:
-    delete_provider_key(provider_key, actor=ACTOR)
+    delete_provider_key(provider_key, by=SYSTEM)
     empty_queue()
     enqueue_due_steps(timezone.now())
     assert "sample" not in [name for name, _ in queued()]

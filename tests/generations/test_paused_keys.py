@@ -15,7 +15,7 @@ from generations.provider_keys.service import (
     pause_provider_key,
     resume_provider_key,
 )
-from tests.factories import ACTOR, make_generation, make_provider_key
+from tests.factories import SYSTEM, make_generation, make_provider_key
 from tests.support.steps import run_queue
 from tests.support.vendor import Vendor, refuse
 
@@ -27,7 +27,7 @@ def titles(member: Membership) -> list[str]:
 
 
 def pause(key: ProviderKey, reason: str = "insufficient_credits: Empty.") -> bool:
-    return pause_provider_key(key, reason=reason, actor=ACTOR)
+    return pause_provider_key(key, reason=reason, by=SYSTEM)
 
 
 def test_the_owner_of_a_key_is_told(
@@ -57,7 +57,7 @@ def test_paused_again_at_once_says_nothing_new(
     stale = ProviderKey.objects.get(pk=provider_key.pk)
     for _ in range(3):
         assert pause(ProviderKey.objects.get(pk=stale.pk))
-        assert resume_provider_key(stale, actor=ACTOR, now=timezone.now())
+        assert resume_provider_key(stale, by=SYSTEM, now=timezone.now())
     assert pause(stale)  # read before the first pause
     assert len(titles(alice)) == 1
 
@@ -65,7 +65,7 @@ def test_paused_again_at_once_says_nothing_new(
 def test_after_it_worked_it_is_news(alice: Membership, provider_key: ProviderKey) -> None:
     for _ in range(2):
         pause(provider_key)
-        resume_provider_key(provider_key, actor=ACTOR, now=timezone.now())
+        resume_provider_key(provider_key, by=SYSTEM, now=timezone.now())
         note_key_works(provider_key, now=timezone.now())
         provider_key.refresh_from_db()
     assert len(titles(alice)) == 2
@@ -74,14 +74,14 @@ def test_after_it_worked_it_is_news(alice: Membership, provider_key: ProviderKey
 def test_after_a_day_it_is_said_again(alice: Membership, provider_key: ProviderKey) -> None:
     pause(provider_key)
     Notice.objects.update(created_at=timezone.now() - timedelta(hours=25))
-    resume_provider_key(provider_key, actor=ACTOR, now=timezone.now())
+    resume_provider_key(provider_key, by=SYSTEM, now=timezone.now())
     pause(provider_key)
     assert len(titles(alice)) == 2
 
 
 def test_resuming_says_nothing(alice: Membership, provider_key: ProviderKey) -> None:
     pause(provider_key)
-    resume_provider_key(provider_key, actor=ACTOR, now=timezone.now())
+    resume_provider_key(provider_key, by=SYSTEM, now=timezone.now())
     assert len(titles(alice)) == 1
 
 
@@ -92,7 +92,7 @@ def test_p33_a_key_in_the_vendors_words_is_hidden(
         membership=alice,
         url="https://hooks.example/",
         events=["provider_key.paused"],
-        actor=ACTOR,
+        by=SYSTEM,
     )
     pause(provider_key, "invalid_api_key: sk-live-very-secret-words is unknown")
     run_queue("mail")

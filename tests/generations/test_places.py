@@ -21,7 +21,7 @@ from generations.lifecycle import State
 from generations.models import Generation, Priority, ProviderKey
 from generations.polling.render_times import Expectation
 from generations.provider_keys.service import pause_provider_key, set_key_pace
-from tests.factories import ACTOR, make_generation
+from tests.factories import SYSTEM, make_generation
 from tests.support.crowds import make_crowd
 
 NOW = datetime(2026, 3, 11, 12, tzinfo=UTC)
@@ -135,10 +135,10 @@ def test_a_list_costs_the_same_however_long_the_line_is(
 def test_without_a_history_there_is_a_place_and_no_time(
     alice: Membership, provider_key: ProviderKey
 ) -> None:
-    set_key_pace(provider_key, max_in_flight=1, per_minute=None, actor=ACTOR)
+    set_key_pace(provider_key, max_in_flight=1, per_minute=None, by=SYSTEM)
     make_generation(alice, State.PROCESSING)
     job = make_generation(alice)
     assert places_of([job], now=timezone.now())[job.pk] == Place(1, None)
-    pause_provider_key(provider_key, reason="x", actor=ACTOR)
+    pause_provider_key(provider_key, reason="x", by=SYSTEM)
     assert places_of([job], now=timezone.now())[job.pk].seconds is None
     assert places_of([make_generation(alice, State.PROCESSING)], now=timezone.now()) == {}

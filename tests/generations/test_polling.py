@@ -22,7 +22,7 @@ from generations.reports.audit import audit
 from generations.review.corrections import settle_doubt
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.secrets.cipher import generate_key
-from tests.factories import ACTOR, fund, make_generation, make_provider_key
+from tests.factories import SYSTEM, fund, make_generation, make_provider_key
 from tests.support.races import race
 from tests.support.steps import Trap, make_due, poll_due, queued
 from tests.support.vendor import TASKS, Reply, Vendor, drop, html, refuse, reset, say
@@ -223,7 +223,7 @@ def test_p13_one_that_a_person_ended_is_watched_and_stays_nobodys(
 ) -> None:
     overdue(job)
     polled(job)
-    settle_doubt(job, actor=ACTOR, reason="It runs for ever.", now=timezone.now())
+    settle_doubt(job, by=SYSTEM, reason="It runs for ever.", now=timezone.now())
     make_due(job)
     polled(job)
     assert len(vendor.looks_at(vendor.only_task)) == 2
@@ -269,7 +269,7 @@ def test_p25_a_task_is_asked_for_where_it_was_made(
 def test_p25_a_deleted_key_lives_until_its_last_generation_and_film(
     job: Generation, vendor: Vendor, provider_key: ProviderKey
 ) -> None:
-    delete_provider_key(provider_key, actor=ACTOR)
+    delete_provider_key(provider_key, by=SYSTEM)
     assert is_sealed_with_secret(provider_key)
     vendor.finish(vendor.only_task, b"film")
     assert polled(job).state == State.COMPLETED

@@ -18,7 +18,7 @@ from generations.catalog.price_preview import PricePreview, Share, preview_rate
 from generations.lifecycle import Money, State
 from generations.models import Generation, ProviderKey
 from generations.transitions import end_generation
-from tests.factories import ACTOR, fund, make_generation, make_member, make_team
+from tests.factories import SYSTEM, fund, make_generation, make_member, make_team
 from tests.support.api import MODEL, Api
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -31,7 +31,7 @@ def make_dearer(credits_per_second: int = 99, **changes: Any) -> Rate:
         "resolution": "720p",
         "audio": True,
         "effective_from": timezone.now(),
-        "actor": ACTOR,
+        "by": SYSTEM,
     }
     return schedule_rate(credits_per_second=credits_per_second, **{**rate, **changes})
 
@@ -49,7 +49,7 @@ def test_p18_a_price_change_between_admission_and_settlement_changes_nothing(
 ) -> None:
     generation = make_generation(alice, State.PROCESSING)
     make_dearer()
-    end_generation(generation, State.COMPLETED, money=Money.SETTLE, actor=ACTOR, now=timezone.now())
+    end_generation(generation, State.COMPLETED, money=Money.SETTLE, by=SYSTEM, now=timezone.now())
     generation.refresh_from_db()
     assert (generation.credits_per_second, generation.credits) == (14, 70)
     assert generation.hold.settled == 70
@@ -59,11 +59,11 @@ def test_p18_a_price_change_between_admission_and_settlement_changes_nothing(
 def test_p18_what_waits_for_approval_keeps_the_price_it_was_admitted_under(
     team: Team, alice: Membership, provider_key: ProviderKey
 ) -> None:
-    set_threshold(team=team, above=0, actor=ACTOR)
+    set_threshold(team=team, above=0, by=SYSTEM)
     waiting = make_generation(alice)
     assert waiting.state == State.AWAITING_APPROVAL
     make_dearer()
-    approve(waiting, decider=alice, actor=ACTOR, now=timezone.now())
+    approve(waiting, decider=alice, by=SYSTEM, now=timezone.now())
     waiting.refresh_from_db()
     assert (waiting.state, waiting.credits) == (State.QUEUED, 70)
     assert books_of(team).held == 70
@@ -131,7 +131,7 @@ def test_p18_a_preview_names_what_waits_and_keeps_its_price(
     team: Team, alice: Membership, bob: Membership, provider_key: ProviderKey
 ) -> None:
     queued = make_generation(alice)
-    set_threshold(team=team, above=0, actor=ACTOR)
+    set_threshold(team=team, above=0, by=SYSTEM)
     asked = make_generation(bob, duration=10)
     seen = preview(20)
     assert seen.waiting_count == 2

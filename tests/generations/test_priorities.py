@@ -12,14 +12,14 @@ from generations.ordering.priorities import priorities_for, set_priority
 from generations.ordering.submit import submit_generation
 from platform_site.errors import Conflict, DailiesError, InvalidRequest, PermissionDenied
 from tests.admin.steps import button
-from tests.factories import ACTOR, make_generation, make_member, make_request, make_user
+from tests.factories import SYSTEM, make_generation, make_member, make_request, make_user
 from tests.generations.portal.conftest import SignIn, sign_in  # noqa: F401  # a fixture
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
 
 
 def move(job: Generation, by: Membership, priority: int | str) -> int:
-    set_priority(job, membership=by, priority=priority, actor=ACTOR)
+    set_priority(job, membership=by, priority=priority, by=SYSTEM)
     job.refresh_from_db()
     return job.priority
 
@@ -87,7 +87,7 @@ def test_a_film_may_be_ordered_to_go_last_and_by_managers_first(
         return submit_generation(
             make_request(member.team),
             membership=member,
-            actor=ACTOR,
+            by=SYSTEM,
             now=timezone.now(),
             priority=priority,
         )

@@ -22,7 +22,7 @@ from generations.provider_keys.service import (
 )
 from generations.selectors import provider_key_for
 from platform_site.errors import Conflict, InvalidRequest
-from tests.factories import ACTOR, make_generation, make_provider_key
+from tests.factories import SYSTEM, make_generation, make_provider_key
 from tests.support.crowds import make_crowd
 from tests.support.steps import empty_queue, queued, run_queue, send_now
 from tests.support.vendor import CREATE, CREDITS, Vendor, drop, html, refuse
@@ -31,14 +31,14 @@ pytestmark = pytest.mark.django_db
 
 
 def paused(key: ProviderKey) -> ProviderKey:
-    pause_provider_key(key, reason="insufficient_credits: Top up.", actor=ACTOR)
+    pause_provider_key(key, reason="insufficient_credits: Top up.", by=SYSTEM)
     key.refresh_from_db()
     return key
 
 
 def test_p36_a_pause_is_recorded_once_with_its_reason(provider_key: ProviderKey) -> None:
-    assert pause_provider_key(provider_key, reason="Broke.", actor=ACTOR)
-    assert not pause_provider_key(provider_key, reason="Broke again.", actor=ACTOR)
+    assert pause_provider_key(provider_key, reason="Broke.", by=SYSTEM)
+    assert not pause_provider_key(provider_key, reason="Broke again.", by=SYSTEM)
     event = AuditEvent.objects.get(action="provider_key.paused")
     assert (event.actor, event.subject) == ("test", f"provider_key:{provider_key.pk}")
     provider_key.refresh_from_db()
@@ -116,8 +116,8 @@ def test_p36_a_key_that_keeps_failing_is_tried_ever_more_rarely(
 
 def test_a_person_may_resume_a_key(provider_key: ProviderKey) -> None:
     paused(provider_key)
-    assert resume_provider_key(provider_key, actor=ACTOR, now=timezone.now())
-    assert not resume_provider_key(provider_key, actor=ACTOR, now=timezone.now())
+    assert resume_provider_key(provider_key, by=SYSTEM, now=timezone.now())
+    assert not resume_provider_key(provider_key, by=SYSTEM, now=timezone.now())
 
 
 def test_a_probe_of_a_key_that_is_not_paused_asks_nothing(
@@ -144,7 +144,7 @@ def test_p36_one_persons_trouble_stops_nobody_else(
 def test_p25_a_deleted_key_is_wiped_at_once_when_nothing_needs_it(
     provider_key: ProviderKey,
 ) -> None:
-    delete_provider_key(provider_key, actor=ACTOR)
+    delete_provider_key(provider_key, by=SYSTEM)
     provider_key.refresh_from_db()
     assert (provider_key.state, provider_key.secret_token) == (ProviderKey.State.SEALED, "")
     assert AuditEvent.objects.filter(action="provider_key.deleted").count() == 1
@@ -157,7 +157,7 @@ def test_p25_a_deleted_key_stays_sealed_while_a_generation_needs_it(
     provider_key: ProviderKey, alice: Membership, state: State
 ) -> None:
     job = make_generation(alice, state)
-    delete_provider_key(provider_key, actor=ACTOR)
+    delete_provider_key(provider_key, by=SYSTEM)
     clean_up()
     provider_key.refresh_from_db()
     assert provider_key.secret_token
@@ -173,7 +173,7 @@ def test_p25_nothing_new_is_admitted_with_a_deleted_key(
     provider_key: ProviderKey, alice: Membership, team: Team
 ) -> None:
     make_generation(alice)
-    delete_provider_key(provider_key, actor=ACTOR)
+    delete_provider_key(provider_key, by=SYSTEM)
     successor = make_provider_key(team)
     assert provider_key_for(team, alice.user) == successor
     assert make_generation(alice).provider_key == successor
@@ -181,7 +181,7 @@ def test_p25_nothing_new_is_admitted_with_a_deleted_key(
 
 def test_p25_a_deleted_key_is_not_probed(provider_key: ProviderKey, vendor: Vendor) -> None:
     paused(provider_key)
-    delete_provider_key(provider_key, actor=ACTOR)
+    delete_provider_key(provider_key, by=SYSTEM)
     empty_queue()
     enqueue_due_steps(timezone.now() + timedelta(hours=1))
     run_queue()
@@ -228,7 +228,7 @@ def test_p36_a_key_paused_by_hand_is_not_probed(
     provider_key: ProviderKey, alice: Membership, vendor: Vendor
 ) -> None:
     make_generation(alice)
-    pause_provider_key(provider_key, reason="Month's end.", actor=ACTOR, probe=False)
+    pause_provider_key(provider_key, reason="Month's end.", by=SYSTEM, probe=False)
     empty_queue()
     enqueue_due_steps(timezone.now() + timedelta(days=3))
     assert not {"probe", "send"} & {name for name, _ in queued()}
@@ -246,7 +246,7 @@ def test_p25_a_paused_key_that_is_deleted_leaves_no_job_waiting_for_ever(
     make_generation(alice)
     paused(provider_key)
     empty_queue()
-    delete_provider_key(provider_key, actor=ACTOR)
+    delete_provider_key(provider_key, by=SYSTEM)
     vendor.next(CREATE, refuse(402, "insufficient_credits"))
     run_queue("send")
     states = sorted(Generation.objects.values_list("state", flat=True))
@@ -259,7 +259,7 @@ def test_p25_a_job_is_never_sent_with_another_key_than_its_own(
 ) -> None:
     """It was priced and limited under that one; a successor would pay for what it never agreed."""
     job = make_generation(alice)
-    delete_provider_key(provider_key, actor=ACTOR)
+    delete_provider_key(provider_key, by=SYSTEM)
     make_provider_key(team)
     run_queue("send")
     job.refresh_from_db()
@@ -280,13 +280,13 @@ def test_a_pace_outside_its_bounds_is_refused(
     provider_key: ProviderKey, pace: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        set_key_pace(provider_key, actor=ACTOR, **pace)
+        set_key_pace(provider_key, by=SYSTEM, **pace)
     assert refusal.value.field == field
     provider_key.refresh_from_db()
     assert (provider_key.max_in_flight, provider_key.per_minute) == (1000, None)
 
 
 def test_a_deleted_key_has_no_pace(provider_key: ProviderKey) -> None:
-    delete_provider_key(provider_key, actor=ACTOR)
+    delete_provider_key(provider_key, by=SYSTEM)
     with pytest.raises(Conflict):
-        set_key_pace(provider_key, max_in_flight=3, per_minute=None, actor=ACTOR)
+        set_key_pace(provider_key, max_in_flight=3, per_minute=None, by=SYSTEM)

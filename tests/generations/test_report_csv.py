@@ -13,7 +13,7 @@ from generations.lifecycle import State
 from generations.reports.csv import HEADER, csv_lines, safe_cell
 from generations.reports.spending import Filters, report_of
 from generations.review.corrections import adjust
-from tests.factories import ACTOR, make_api_key, make_generation
+from tests.factories import SYSTEM, make_api_key, make_generation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
 
@@ -44,7 +44,7 @@ def test_its_columns_sum_to_the_report(alice: Membership, bob: Membership) -> No
         make_generation(member, State.COMPLETED, now=NOON, submission={"project": project})
     make_generation(bob, State.FAILED, now=NOON, submission={"api_key": key})
     wrong = make_generation(alice, State.COMPLETED, now=NOON)
-    adjust(wrong, spent=False, actor=ACTOR, reason="x", now=NOON + timedelta(days=1))
+    adjust(wrong, spent=False, by=SYSTEM, reason="x", now=NOON + timedelta(days=1))
     rows = read(march(alice.team))
     total = report_of(march(alice.team)).total
     for name in ("spent", "refunded", "lost", "completed", "failed", "cancelled", "keepers"):

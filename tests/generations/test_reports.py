@@ -31,7 +31,7 @@ from generations.reports.spending import (
 from generations.review.corrections import adjust, settle_doubt
 from generations.transitions import end_generation
 from platform_site.errors import InvalidRequest
-from tests.factories import ACTOR, fund, make_api_key, make_generation, make_member
+from tests.factories import SYSTEM, fund, make_api_key, make_generation, make_member
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
 
@@ -82,7 +82,7 @@ class TestFigures:
         given_up = done(alice)
         Film.objects.filter(pk=given_up.pk).update(state=Film.State.GIVEN_UP)
         charged = make_generation(alice, State.NEEDS_REVIEW, now=NOON)
-        settle_doubt(charged, actor=ACTOR, reason="On the invoice", now=NOON)
+        settle_doubt(charged, by=SYSTEM, reason="On the invoice", now=NOON)
         figures = total(alice.team)
         assert (figures.spent, figures.lost, figures.refunded) == (280, 140, 0)
         assert (figures.completed, figures.failed) == (3, 1)
@@ -92,12 +92,12 @@ class TestFigures:
     ) -> None:
         paid, free = done(alice), failed(alice)
         later = NOON + timedelta(days=2)
-        adjust(paid, spent=False, actor=ACTOR, reason="Refund", now=later)
+        adjust(paid, spent=False, by=SYSTEM, reason="Refund", now=later)
         report = report_of(march(alice.team))
         days = dict(report.days)
         assert (days[NOON.date()].spent, days[later.date()].spent) == (70, -70)
         assert report.total.spent == books_of(alice.team).spent == 0
-        adjust(free, spent=True, actor=ACTOR, reason="Charged", now=later)
+        adjust(free, spent=True, by=SYSTEM, reason="Charged", now=later)
         figures = total(alice.team)
         assert (figures.spent, figures.refunded, figures.lost) == (70, 0, 70)
         assert dict(report_of(march(alice.team)).days)[NOON.date()] == days[NOON.date()]
@@ -272,11 +272,11 @@ def test_p12_any_history_sums_to_what_the_accounts_say(
         )
         later = at + timedelta(minutes=chance.randrange(20 * 24 * 60))
         if job.state == State.NEEDS_REVIEW and chance.random() < 0.7:
-            settle_doubt(job, actor=ACTOR, reason="x", now=later)
+            settle_doubt(job, by=SYSTEM, reason="x", now=later)
         if job.is_terminal and chance.random() < 0.4:
             job.hold.refresh_from_db()
             was_spent = job.hold.spent > 0
-            adjust(job, spent=not was_spent, actor=ACTOR, reason="x", now=later)
+            adjust(job, spent=not was_spent, by=SYSTEM, reason="x", now=later)
     assert list(audit()) == []
     report = report_of(Filters(since=date(2026, 2, 28), until=date(2026, 4, 30), team=team))
     assert report.total.spent == books_of(team).spent
@@ -350,7 +350,7 @@ class TestForecast:
 
 def test_a_release_that_ends_in_review_is_a_refund(alice: Membership) -> None:
     job = make_generation(alice, State.NEEDS_REVIEW, now=NOON)
-    assert end_generation(job, State.FAILED, money=Money.RELEASE, actor=ACTOR, now=NOON)
+    assert end_generation(job, State.FAILED, money=Money.RELEASE, by=SYSTEM, now=NOON)
     assert total(alice.team).refunded == 70
 
 

@@ -25,7 +25,7 @@ from generations.review.corrections import release_doubt, settle_doubt
 from generations.review.decide import PATIENCE, decide_review, look_now, tell_long_reviews
 from generations.review.evidence import in_review, in_review_for, reviews_of
 from platform_site.errors import Conflict, InvalidRequest
-from tests.factories import ACTOR, make_generation, make_provider_key
+from tests.factories import SYSTEM, make_generation, make_provider_key
 from tests.support.films import film_bytes
 from tests.support.meter import Clock, Meter
 from tests.support.races import race
@@ -58,7 +58,7 @@ def fresh(generation: Generation) -> Generation:
 
 
 def adopt(generation: Generation, upstream_id: str, **more: Any) -> Generation:
-    known = {"actor": ACTOR, "reason": "Found in the console", "now": timezone.now()}
+    known = {"by": SYSTEM, "reason": "Found in the console", "now": timezone.now()}
     adopt_found_id(fresh(generation), upstream_id, **{**known, **more})
     return fresh(generation)
 
@@ -170,7 +170,7 @@ def test_p14_an_id_found_after_the_decision_lets_the_vendors_word_correct_it(
     spent: int,
 ) -> None:
     lost = lose()
-    end(lost, actor=ACTOR, reason="Nothing in the console", now=timezone.now())
+    end(lost, by=SYSTEM, reason="Nothing in the console", now=timezone.now())
     task = vendor.only_task
     if word == "completed":
         vendor.finish(task, film_bytes())
@@ -212,7 +212,7 @@ def test_a_look_at_a_silent_one_polls_it_at_once(alice: Membership, vendor: Vend
     job = make_generation(alice, State.NEEDS_REVIEW, upstream_id=vendor.add_task())
     Generation.objects.filter(pk=job.pk).update(next_poll_at=timezone.now() + timedelta(minutes=5))
     vendor.fail(vendor.only_task)
-    look_now(fresh(job), actor=ACTOR, now=timezone.now())
+    look_now(fresh(job), by=SYSTEM, now=timezone.now())
     poll_due()
     assert fresh(job).state == State.FAILED
 
@@ -226,18 +226,18 @@ def test_a_look_at_a_lost_one_checks_proposals_and_has_the_meter_read(
         proposed_id=vendor.only_task, verdict="proposed", next_check_at=later, received_at=now
     )
     ProviderKey.objects.update(next_sample_at=later)
-    look_now(lost, actor=ACTOR, now=now)
+    look_now(lost, by=SYSTEM, now=now)
     assert ProviderKey.objects.get().next_sample_at == now
     assert "check_callback" in [name for name, _ in queued()]
     run_queue("check_callback")
     assert fresh(lost).state == State.PROCESSING
-    assert lost.events.filter(kind="looked", actor=ACTOR.name).exists()
+    assert lost.events.filter(kind="looked", actor=SYSTEM.name).exists()
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.PROCESSING, State.COMPLETED])
 def test_only_what_is_in_review_is_looked_at(alice: Membership, state: State) -> None:
     with pytest.raises(Conflict):
-        look_now(make_generation(alice, state), actor=ACTOR, now=timezone.now())
+        look_now(make_generation(alice, state), by=SYSTEM, now=timezone.now())
 
 
 @pytest.mark.parametrize("word", ["completed", "failed"])
@@ -423,14 +423,14 @@ def test_a_decision_that_is_none_changes_nothing(lose: Lose) -> None:
     lost = lose()
     for word in ("", "perhaps", "cancel"):
         with pytest.raises(InvalidRequest):
-            decide_review(lost, word, actor=ACTOR, reason="x", now=timezone.now())
+            decide_review(lost, word, by=SYSTEM, reason="x", now=timezone.now())
     assert fresh(lost).state == State.NEEDS_REVIEW
 
 
 def test_a_reason_of_any_shape_is_kept_in_one_line(lose: Lose) -> None:
     lost = lose()
     reason = "\0Support \n says " + "so " * 400
-    decide_review(lost, "release", actor=ACTOR, reason=reason, now=timezone.now())
+    decide_review(lost, "release", by=SYSTEM, reason=reason, now=timezone.now())
     event = AuditEvent.objects.get(action="generation.review_release")
     assert event.reason.startswith("Support says so so")
     assert len(event.reason) <= 500

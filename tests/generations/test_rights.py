@@ -14,8 +14,8 @@ import pytest
 import accounts
 import billing
 import generations
-from accounts.actor import Actor, member_actor
 from accounts.api_keys.service import create_api_key, delete_api_key, set_enabled
+from accounts.authority import By
 from accounts.models import Membership
 from accounts.roles import Role, role_allows
 from generations.approvals.service import approve, deny
@@ -53,7 +53,7 @@ def test_every_service_that_takes_an_actor_is_called_here() -> None:
         if inspect.isfunction(what)
         and what.__module__ == module.__name__
         and not name.startswith("_")
-        and "actor" in inspect.signature(what).parameters
+        and any(one.annotation is By for one in inspect.signature(what).parameters.values())
     }
     called = SERVICES.keys() | IN_OWN_TEAM.keys() | SITE.keys() | OWN_ACCOUNT
     assert {one for one in found if one.rpartition(".")[2] not in called} == STEPS
@@ -61,7 +61,7 @@ def test_every_service_that_takes_an_actor_is_called_here() -> None:
 
 def at_the_door(membership: Membership) -> Who:
     """Return a person as the portal and the API hand them to services."""
-    return Who(membership, member_actor(membership))
+    return Who(membership, By.member(membership))
 
 
 def refused(theirs: Belongings, who: Who) -> set[str]:
@@ -115,23 +115,23 @@ def test_f17_a_manager_elsewhere_changes_nothing_of_a_team_they_only_watch(
 def test_f17_what_is_the_sites_is_refused_to_every_role(name: str, theirs: Belongings) -> None:
     before = everything()
     with pytest.raises(PermissionDenied):
-        SITE[name](theirs, member_actor(theirs.owner))
+        SITE[name](theirs, By.member(theirs.owner))
     assert everything() == before
 
 
 def test_f17_a_decider_lends_nobody_their_rights(theirs: Belongings) -> None:
-    viewer = member_actor(make_member(theirs.owner.team, Role.VIEWER))
+    viewer = By.member(make_member(theirs.owner.team, Role.VIEWER))
     before = everything()
     for decide in (approve, deny):
         with pytest.raises(PermissionDenied):
-            decide(theirs.waiting, decider=theirs.owner, actor=viewer, now=now())
+            decide(theirs.waiting, decider=theirs.owner, by=viewer, now=now())
     assert everything() == before
 
 
 def test_f17_an_actor_without_rights_may_nothing(theirs: Belongings) -> None:
     stranger = make_member(make_team("Far away"), Role.OWNER)
     before = everything()
-    assert refused(theirs, Who(stranger, Actor("vendor:callback"))) == set(SERVICES)
+    assert refused(theirs, Who(stranger, By("vendor:callback"))) == set(SERVICES)
     assert everything() == before
 
 
@@ -147,26 +147,26 @@ def test_f17_an_order_names_only_rows_of_the_team_that_pays(
     order = Order(make_request(who.membership.team), **rows)
     before = everything()
     with pytest.raises(NotFound):
-        submit_batch([order], membership=who.membership, actor=who.actor, now=now())
+        submit_batch([order], membership=who.membership, by=who.by, now=now())
     assert everything() == before
 
 
 def test_people_look_after_what_is_their_own(theirs: Belongings) -> None:
     who = at_the_door(make_member(theirs.owner.team, Role.MEMBER))
     own, _ = create_api_key(
-        team=theirs.owner.team, owner=who.membership.user, label="Mine", actor=who.actor
+        team=theirs.owner.team, owner=who.membership.user, label="Mine", by=who.by
     )
-    set_enabled(api_key=own, enabled=False, actor=who.actor)
-    delete_api_key(api_key=own, actor=who.actor)
+    set_enabled(api_key=own, enabled=False, by=who.by)
+    delete_api_key(api_key=own, by=who.by)
     vaulted = add_provider_key(
         membership=who.membership,
         secret="sk-sandbox-mine-alone",
         label="",
         shared=False,
-        actor=who.actor,
+        by=who.by,
     )
     for stranger in (theirs.owner, make_member(theirs.owner.team, Role.MANAGER)):
         with pytest.raises(PermissionDenied):
-            pause_provider_key(vaulted, reason="Mine?", actor=member_actor(stranger))
-    pause_provider_key(vaulted, reason="Holiday", actor=who.actor)
-    delete_provider_key(vaulted, actor=who.actor)
+            pause_provider_key(vaulted, reason="Mine?", by=By.member(stranger))
+    pause_provider_key(vaulted, reason="Holiday", by=who.by)
+    delete_provider_key(vaulted, by=who.by)

@@ -29,7 +29,7 @@ from generations.reports.audit import audit
 from generations.review.corrections import release_doubt
 from generations.transitions import end_generation
 from platform_site.secrets.cipher import generate_key
-from tests.factories import ACTOR, make_generation
+from tests.factories import SYSTEM, make_generation
 from tests.support.races import race
 from tests.support.steps import Trap, empty_queue, poll_due, queued, run_queue, send_now
 from tests.support.vendor import CREATE, Reply, Vendor, drop, html, refuse, say
@@ -334,7 +334,7 @@ def test_p21_an_answer_that_outlives_a_persons_decision_corrects_it(
         gate.wait()
         doubt_stale_submits(now=timezone.now() + STALE_AFTER * 2)
         job.refresh_from_db()
-        release_doubt(job, actor=ACTOR, reason="Never sent, it seems.", now=timezone.now())
+        release_doubt(job, by=SYSTEM, reason="Never sent, it seems.", now=timezone.now())
         gate.open()
     job.refresh_from_db()
     assert (job.state, job.upstream_id) == (State.FAILED, vendor.only_task)
@@ -385,7 +385,7 @@ def test_p21_an_answer_to_an_ended_generation_leaves_its_id_in_the_log(
         gate.wait()
         doubt_stale_submits(now=timezone.now() + STALE_AFTER * 2)
         job.refresh_from_db()
-        end_generation(job, State.FAILED, money=Money.RELEASE, actor=ACTOR, now=timezone.now())
+        end_generation(job, State.FAILED, money=Money.RELEASE, by=SYSTEM, now=timezone.now())
         gate.open()
     assert vendor.only_task in shouted(caplog)
     job.refresh_from_db()
@@ -437,7 +437,7 @@ def test_p25_a_job_whose_key_was_wiped_fails_and_is_refunded(
 def test_p25_a_job_admitted_before_its_key_was_deleted_is_sent_with_it(
     job: Generation, vendor: Vendor, provider_key: ProviderKey
 ) -> None:
-    delete_provider_key(provider_key, actor=ACTOR)
+    delete_provider_key(provider_key, by=SYSTEM)
     assert send(job).state == State.PROCESSING
     vendor.finish(vendor.only_task, urls=[])
     Generation.objects.update(next_poll_at=timezone.now())
@@ -450,7 +450,7 @@ def test_p25_a_deleted_key_that_the_vendor_turns_away_refunds_its_jobs(
     job: Generation, vendor: Vendor, provider_key: ProviderKey
 ) -> None:
     # Nobody will mend a key that its owner has deleted.
-    delete_provider_key(provider_key, actor=ACTOR)
+    delete_provider_key(provider_key, by=SYSTEM)
     vendor.next(CREATE, refuse(401, "invalid_api_key"))
     assert send(job).state == State.FAILED
     assert not is_held(job)

@@ -27,7 +27,7 @@ from generations.ordering.submit import submit_generation
 from generations.reports.audit import audit
 from platform_site.errors import PermissionDenied
 from tests.factories import (
-    ACTOR,
+    SYSTEM,
     make_api_key,
     make_limit,
     make_member,
@@ -54,7 +54,7 @@ def submit(
     return submit_generation(
         make_request(membership.team, **inputs),
         membership=membership,
-        actor=ACTOR,
+        by=SYSTEM,
         now=now or timezone.now(),
         api_key=api_key,
         idempotency_key=idempotency_key,

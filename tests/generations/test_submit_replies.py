@@ -21,7 +21,7 @@ from generations.provider_keys.service import probe_provider_key
 from generations.reports.audit import audit
 from generations.review.adopt import adopt_found_id
 from platform_site.errors import InvalidRequest
-from tests.factories import ACTOR, make_generation
+from tests.factories import SYSTEM, make_generation
 from tests.support.steps import empty_queue, run_queue, send_now
 from tests.support.vendor import CREATE, CREDITS, TASKS, Exchange, Reply, Vendor, refuse, say
 from tests.support.working import CHEAP
@@ -171,7 +171,7 @@ def test_f17_a_found_id_is_refused_in_words_whatever_the_vendor_says(
     job = sent(job)
     vendor.next(f"{TASKS}task-7", reply)
     with pytest.raises(VendorNotHeard) as caught:
-        adopt_found_id(job, "task-7", actor=ACTOR, reason="Found.", now=timezone.now())
+        adopt_found_id(job, "task-7", by=SYSTEM, reason="Found.", now=timezone.now())
     assert caught.value.message.isprintable()
     assert len(caught.value.message) < 2100
 
@@ -184,5 +184,5 @@ def test_f17_a_found_task_of_an_impossible_time_is_not_adopted(
     job = sent(job)
     vendor.add_task("task-7", created_at=created_at)
     with pytest.raises(InvalidRequest):
-        adopt_found_id(job, "task-7", actor=ACTOR, reason="Found.", now=timezone.now())
+        adopt_found_id(job, "task-7", by=SYSTEM, reason="Found.", now=timezone.now())
     assert Generation.objects.get(pk=job.pk).upstream_id is None

@@ -47,7 +47,7 @@ from platform_site.clusters.registry import announce, beat
 from platform_site.clusters.shutdown import ask_to_stop, take_up_work
 from platform_site.clusters.steps import ENQUEUE_AGAIN
 from platform_site.models import Cluster, Lease
-from tests.factories import ACTOR, fund, make_generation, make_provider_key
+from tests.factories import SYSTEM, fund, make_generation, make_provider_key
 from tests.support.races import race
 from tests.support.steps import Trap, empty_queue, queued
 from tests.support.vendor import TASKS, Exchange, Vendor, drop
@@ -63,7 +63,7 @@ def provider_key(team: Team, vendor: Vendor) -> ProviderKey:
 
     So nothing is due but what a test makes due itself.
     """
-    set_low_mark(team=team, credits=0, actor=ACTOR)
+    set_low_mark(team=team, credits=0, by=SYSTEM)
     key = make_provider_key(team)
     read_meter_at(timezone.now() + timedelta(hours=1))
     return key
@@ -385,7 +385,7 @@ def test_p36_jobs_of_a_paused_key_are_left_in_peace(
     alice: Membership, vendor: Vendor, provider_key: ProviderKey
 ) -> None:
     make_generation(alice)
-    pause_provider_key(provider_key, reason="x", actor=ACTOR)
+    pause_provider_key(provider_key, reason="x", by=SYSTEM)
     empty_queue()
     enqueue_due_steps(timezone.now() + timedelta(days=1))
     # Its meter can still be read, and its owner be written to; neither sends a job.

@@ -28,7 +28,7 @@ from generations.provider_keys.service import (
 )
 from generations.transitions import end_generation, move
 from tests.factories import (
-    ACTOR,
+    SYSTEM,
     fund,
     make_generation,
     make_member,
@@ -52,7 +52,7 @@ def claims(count: int, *, now: datetime | None = None) -> list[Generation]:
 
 
 def pace(key: ProviderKey, *, at_once: int = 1000, per_minute: int | None = None) -> None:
-    set_key_pace(key, max_in_flight=at_once, per_minute=per_minute, actor=ACTOR)
+    set_key_pace(key, max_in_flight=at_once, per_minute=per_minute, by=SYSTEM)
 
 
 def priority(job: Generation, value: Priority) -> Generation:
@@ -122,7 +122,7 @@ def test_a_persons_jobs_go_by_age(alice: Membership) -> None:
 
 def test_p37_a_batch_goes_out_in_its_order(alice: Membership) -> None:
     orders = [Order(make_request(alice.team, f"Shot {n}", **CHEAP)) for n in range(12)]
-    submit_batch(orders, membership=alice, actor=ACTOR, now=timezone.now())
+    submit_batch(orders, membership=alice, by=SYSTEM, now=timezone.now())
     later = timezone.now() + timedelta(seconds=1)
     assert [one.prompt for one in claims(12, now=later)] == [f"Shot {n}" for n in range(12)]
 
@@ -159,7 +159,7 @@ def test_p36_jobs_of_a_key_that_cannot_send_block_nobody_elses(
         pace(provider_key, at_once=1)
         claims(1)
     elif trouble == "paused":
-        pause_provider_key(provider_key, reason="x", actor=ACTOR)
+        pause_provider_key(provider_key, reason="x", by=SYSTEM)
     else:
         ProviderKey.objects.filter(pk=provider_key.pk).update(next_send_at=later)
     theirs = make_crowd(neighbours, 3)
@@ -231,7 +231,7 @@ def test_a_key_sends_its_rate_and_never_more_in_any_minute(
 def test_the_queue_stays_short_however_many_are_ordered(alice: Membership, vendor: Vendor) -> None:
     fund(alice.team, 5000)
     orders = [Order(make_request(alice.team, **CHEAP)) for _ in range(100)]
-    submit_batch(orders, membership=alice, actor=ACTOR, now=timezone.now())
+    submit_batch(orders, membership=alice, by=SYSTEM, now=timezone.now())
     for _ in range(20):
         make_generation(alice, **CHEAP)
     assert queued() == [("send", ())] * SENDS_WAITING
@@ -277,16 +277,16 @@ def test_whatever_frees_a_place_calls_the_next(
     make_generation(alice)
     if leaves == "resumed":
         pace(provider_key, at_once=2)
-        pause_provider_key(provider_key, reason="x", actor=ACTOR)
+        pause_provider_key(provider_key, reason="x", by=SYSTEM)
     empty_queue()
     assert claim_next(now=timezone.now()) is None
     now = timezone.now()
     if leaves == "ended":
-        assert end_generation(first, State.FAILED, money=Money.RELEASE, actor=ACTOR, now=now)
+        assert end_generation(first, State.FAILED, money=Money.RELEASE, by=SYSTEM, now=now)
     elif leaves == "review":
-        assert move(first, State.NEEDS_REVIEW, actor=ACTOR, review_reason=ReviewReason.SILENT)
+        assert move(first, State.NEEDS_REVIEW, by=SYSTEM, review_reason=ReviewReason.SILENT)
     elif leaves == "resumed":
-        resume_provider_key(provider_key, actor=ACTOR, now=now)
+        resume_provider_key(provider_key, by=SYSTEM, now=now)
     else:
         pace(provider_key, at_once=2)
     assert ("send", ()) in queued()

@@ -20,7 +20,7 @@ from generations.reports.audit import audit
 from generations.review.advice import Deed
 from generations.review.corrections import settle_doubt
 from generations.review.evidence import reviews_of
-from tests.factories import ACTOR, make_generation
+from tests.factories import SYSTEM, make_generation
 from tests.support.steps import Trap, make_due, poll_due, run_queue, send_now
 from tests.support.vendor import CREATE, Vendor, drop
 from tests.support.working import CHEAP, working
@@ -180,7 +180,7 @@ def test_f17_p14_a_late_truth_that_cannot_be_booked_is_looked_for_as_long_as_any
     Generation.objects.filter(pk=job.pk).update(
         state=State.NEEDS_REVIEW, review_reason=ReviewReason.SILENT
     )
-    settle_doubt(fresh(job), actor=ACTOR, reason="It runs forever.", now=timezone.now())
+    settle_doubt(fresh(job), by=SYSTEM, reason="It runs forever.", now=timezone.now())
     with no_film_of(job):
         job = polled(job)
         assert 250 < seconds_to_next_poll(job) <= 300

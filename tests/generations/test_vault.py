@@ -23,7 +23,7 @@ from generations.provider_keys.service import (
 from generations.provider_keys.vault import reveal, seal
 from platform_site.errors import Conflict, InvalidRequest
 from platform_site.secrets.cipher import Secret, Undecryptable, UnknownKey, generate_key
-from tests.factories import ACTOR, make_generation, make_provider_key, make_user
+from tests.factories import SYSTEM, make_generation, make_provider_key, make_user
 from tests.support.steps import send_now
 from tests.support.vendor import CREATE, CREDITS, Vendor, refuse
 
@@ -118,7 +118,7 @@ def test_a_rotation_leaves_wiped_keys_alone(key: ProviderKey, settings: Settings
 )
 def test_what_cannot_be_a_key_is_refused_without_being_repeated(team: Team, secret: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        vault_provider_key(team=team, owner=None, secret=secret, label="", actor=ACTOR)
+        vault_provider_key(team=team, owner=None, secret=secret, label="", by=SYSTEM)
     if len(secret) > 4:
         assert secret not in f"{caught.value} {caught.value.details}"
     assert not ProviderKey.objects.exists()
@@ -138,7 +138,7 @@ def test_a_team_and_a_person_have_one_key_each(
 ) -> None:
     for membership in (alice, bob):
         add_provider_key(
-            membership=membership, secret=SECRET, label="Mine", shared=False, actor=ACTOR
+            membership=membership, secret=SECRET, label="Mine", shared=False, by=SYSTEM
         )
         with pytest.raises(Conflict):
             make_provider_key(team, membership.user)
@@ -154,7 +154,7 @@ def test_p33_no_page_and_no_admin_page_shows_a_secret(
     vendor.next(CREATE, refuse(402, "insufficient_credits", f"Top up {SECRET}."))
     make_generation(alice)
     send_now()
-    set_role(team=alice.team, user=admin, role=Role.OWNER, actor=ACTOR)
+    set_role(team=alice.team, user=admin, role=Role.OWNER, by=SYSTEM)
     client = Client()
     client.force_login(admin)
     waiting, seen = ["/", "/admin/"], set[str]()

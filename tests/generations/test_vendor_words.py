@@ -16,7 +16,7 @@ from generations.lifecycle import State
 from generations.models import Film, Generation
 from generations.reports.audit import audit
 from generations.task_object import task_object
-from tests.factories import ACTOR
+from tests.factories import SYSTEM
 from tests.support.films import film_bytes
 from tests.support.keeping import ORDER, completed, kept
 from tests.support.steps import make_due, poll_due
@@ -136,13 +136,13 @@ def test_f17_a_fresh_link_that_is_long_is_fetched_and_one_that_cannot_be_used_is
     alice: Membership, vendor: Vendor
 ) -> None:
     film = completed(alice, vendor, urls=[])
-    keep_again(film, actor=ACTOR, now=timezone.now())
+    keep_again(film, by=SYSTEM, now=timezone.now())
     vendor.finish(vendor.only_task, urls=["https://film.example/\0.mp4"])
     kept(film, times=5)
     assert film.state == Film.State.GIVEN_UP
     assert "cannot be used" in film.problem
 
-    keep_again(film, actor=ACTOR, now=timezone.now())
+    keep_again(film, by=SYSTEM, now=timezone.now())
     path = f"/files/1.mp4?token={'x' * 7000}"
     vendor.files[path] = film_bytes()
     vendor.finish(vendor.only_task, urls=[f"{vendor.url}{path}"])

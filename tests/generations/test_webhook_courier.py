@@ -30,7 +30,7 @@ from accounts.webhooks.schedule import RETRIES, SERIES
 from accounts.webhooks.steps import call_courier
 from accounts.webhooks.worker import HOST_POSTS, TEAM_POSTS, carry_due
 from platform_site.clusters.leases import acquire
-from tests.factories import ACTOR
+from tests.factories import SYSTEM
 from tests.support.races import race
 from tests.support.steps import Trap
 from tests.support.vendor import Exchange, Reply, Vendor, html, running_vendor, say
@@ -62,7 +62,7 @@ def hook(vendor: Vendor, allowed: list[str]) -> str:
 
 @pytest.fixture
 def endpoint(alice: Membership, hook: str) -> WebhookEndpoint:
-    return add_endpoint(membership=alice, url=hook, events=[LOW], actor=ACTOR)
+    return add_endpoint(membership=alice, url=hook, events=[LOW], by=SYSTEM)
 
 
 @contextmanager
@@ -466,7 +466,7 @@ class TestEndpoints:
         assert notice.next_mail_at is not None
         event = AuditEvent.objects.get(action="webhook_endpoint.disabled")
         assert (event.actor, event.reason) == ("system:webhooks", endpoint.disabled_reason)
-        set_endpoint_enabled(endpoint, membership=alice, enabled=True, actor=ACTOR)
+        set_endpoint_enabled(endpoint, membership=alice, enabled=True, by=SYSTEM)
         endpoint.refresh_from_db()
         assert (endpoint.enabled, endpoint.disabled_reason) == (True, "")
 
@@ -555,7 +555,7 @@ class TestEndpoints:
         with carrying():
             gate.wait()
             for_endpoint(endpoint, next_attempt_at=timezone.now() + timedelta(hours=1))
-            remove_endpoint(endpoint, membership=alice, actor=ACTOR, now=timezone.now())
+            remove_endpoint(endpoint, membership=alice, by=SYSTEM, now=timezone.now())
             gate.open()
         assert carry_due()
         assert len(vendor.calls_to(HOOK)) == 1

@@ -15,7 +15,7 @@ from generations.lifecycle import State
 from generations.models import Film, Generation
 from generations.notifications.generation_events import notify_ended
 from generations.review.corrections import settle_doubt
-from tests.factories import ACTOR, make_generation, make_member, make_team
+from tests.factories import SYSTEM, make_generation, make_member, make_team
 from tests.support.api import Api
 from tests.support.films import film_bytes
 from tests.support.steps import poll_due, queued, run_queue
@@ -30,7 +30,7 @@ def endpoint(alice: Membership, vendor: Vendor, settings: Settings) -> WebhookEn
     """An endpoint of Alice's team that hears of everything."""
     settings.OUTBOUND_ALLOW = [vendor.url.removeprefix("http://")]
     return add_endpoint(
-        membership=alice, url=f"{vendor.url}/events", events=WebhookEvent.values, actor=ACTOR
+        membership=alice, url=f"{vendor.url}/events", events=WebhookEvent.values, by=SYSTEM
     )
 
 
@@ -147,7 +147,7 @@ def test_p14_a_film_that_came_after_a_person_decided_is_told_as_kept(
         callback_url=f"{vendor.url}/own",
         **CHEAP,
     )
-    settle_doubt(generation, actor=ACTOR, reason="The meter moved.", now=timezone.now())
+    settle_doubt(generation, by=SYSTEM, reason="The meter moved.", now=timezone.now())
     assert sorted(told()) == [("generation.failed", "/events"), ("task.failed", "/own")]
     vendor.finish(upstream_id, film_bytes(), duration=4)
     Generation.objects.update(next_poll_at=timezone.now() - timedelta(seconds=1))
@@ -164,7 +164,7 @@ def test_p32_another_teams_endpoints_hear_nothing(
     stranger = make_member(make_team("Third"), "owner")
     for member in (charlie, stranger):
         add_endpoint(
-            membership=member, url=f"{vendor.url}/x", events=WebhookEvent.values, actor=ACTOR
+            membership=member, url=f"{vendor.url}/x", events=WebhookEvent.values, by=SYSTEM
         )
     make_generation(alice, State.FAILED)
     assert told() == [("generation.failed", "/events")]

@@ -21,7 +21,7 @@ from generations.models import Generation
 from generations.notifications.generation_events import notify_ended
 from generations.transitions import end_generation
 from platform_site.secrets.cipher import generate_key
-from tests.factories import ACTOR, make_generation
+from tests.factories import SYSTEM, make_generation
 from tests.support.api import Api
 from tests.support.films import film_bytes
 from tests.support.races import race
@@ -63,7 +63,7 @@ def test_a_failure_is_told_in_the_words_of_the_api(api: Api, vendor: Vendor, hoo
         generation,
         State.CANCELLED,
         money=Money.RELEASE,
-        actor=ACTOR,
+        by=SYSTEM,
         now=timezone.now(),
         error_code="cancelled",
         error_message="Alice changed her mind.",

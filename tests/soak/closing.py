@@ -10,7 +10,7 @@ from generations.review.adopt import adopt_found_id
 from generations.review.corrections import release_doubt, settle_doubt
 from tests.soak.books import Books
 from tests.soak.patience import patiently
-from tests.soak.people import ACTOR
+from tests.soak.people import SYSTEM
 from tests.soak.plan import number_of
 
 # Of the lost ids that the books show, one in so many is not adopted but only booked.
@@ -34,17 +34,17 @@ def _close(generation: Generation, books: Books, *, is_booked_only: bool) -> str
     now = timezone.now()
     if task is None:
         reason = "The vendor's books know of no such task."
-        release_doubt(generation, actor=ACTOR, reason=reason, now=now)
+        release_doubt(generation, by=SYSTEM, reason=reason, now=now)
         return "released: never accepted"
     lost = generation.review_reason == ReviewReason.SUBMIT_UNKNOWN
     if lost and not is_booked_only:
         adopt_found_id(
-            generation, task.id, actor=ACTOR, reason="Found in the vendor's books.", now=now
+            generation, task.id, by=SYSTEM, reason="Found in the vendor's books.", now=now
         )
         return "adopted"
     reason = f"The vendor's books say: task {task.id} {task.status}, {task.charged} credits."
     if task.charged:
-        settle_doubt(generation, actor=ACTOR, reason=reason, now=now)
+        settle_doubt(generation, by=SYSTEM, reason=reason, now=now)
         return "settled: charged, and no film" if lost else "settled: charged, and never ends"
-    release_doubt(generation, actor=ACTOR, reason=reason, now=now)
+    release_doubt(generation, by=SYSTEM, reason=reason, now=now)
     return "released: refunded"

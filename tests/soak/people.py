@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from accounts.actor import Actor
+from accounts.authority import By
 from accounts.models import Membership, Team, User, WebhookEvent
 from accounts.roles import Role
 from accounts.teams.service import create_team, set_role
@@ -30,7 +30,7 @@ from tests.soak.plan import (
 )
 from tests.soak.receiver import Receiver
 
-ACTOR = Actor("soak", acts_everywhere=True)
+SYSTEM = By("soak", acts_everywhere=True)
 PASSWORD = "correct horse battery staple"
 OWN_KEY_CAP = 8  # jobs at the vendor at once
 _PLENTY = 10_000_000
@@ -62,11 +62,11 @@ def settle_in(plan: Plan, receiver: Receiver) -> tuple[Crew, ...]:
 
 
 def _crew(number: int, slug: str, plan: Plan, receiver: Receiver) -> Crew:
-    team = create_team(name=f"Studio {slug.title()}", slug=slug, actor=ACTOR)
+    team = create_team(name=f"Studio {slug.title()}", slug=slug, by=SYSTEM)
     credits = _PLENTY
     if number == POOR_TEAM:
         credits = max(1, round(demand_of(plan.jobs, team=number) * _POOR_SHARE))
-    grant(team=team, credits=credits, reason="For a soak", actor=ACTOR)
+    grant(team=team, credits=credits, reason="For a soak", by=SYSTEM)
     vaulted = [_vault(team, None)]
     manager = _member(team, "manager", Role.MANAGER)
     seats = []
@@ -80,7 +80,7 @@ def _crew(number: int, slug: str, plan: Plan, receiver: Receiver) -> Crew:
             team=team,
             owner=member.user,
             label=f"Key of {member.user.email}",
-            actor=ACTOR,
+            by=SYSTEM,
             total=cap,
         )
         seats.append(Seat(member, text))
@@ -90,18 +90,18 @@ def _crew(number: int, slug: str, plan: Plan, receiver: Receiver) -> Crew:
     if number == CAPPED_TEAM:
         limit = round(demand_of(plan.jobs, team=number) * 0.9)
         subject = Subject("team", str(team.pk))
-        set_limit(team=team, subject=subject, window="day", credits=max(1, limit), actor=ACTOR)
+        set_limit(team=team, subject=subject, window="day", credits=max(1, limit), by=SYSTEM)
     if number == ASKING_TEAM:
-        set_threshold(team=team, above=ASKS_ABOVE, actor=ACTOR)
+        set_threshold(team=team, above=ASKS_ABOVE, by=SYSTEM)
     receiver.secrets[slug] = webhook_secret(team)
     add_endpoint(
         membership=manager,
         url=receiver.url("teams", slug, "events"),
         events=WebhookEvent.values,
-        actor=ACTOR,
+        by=SYSTEM,
     )
     _, manager_key = issue_api_key(
-        team=team, owner=manager.user, label="Key of the manager", actor=ACTOR
+        team=team, owner=manager.user, label="Key of the manager", by=SYSTEM
     )
     secrets_by_key = {key.pk: secret for key, secret in vaulted}
     return Crew(team, tuple(seats), manager_key, secrets_by_key)
@@ -109,11 +109,11 @@ def _crew(number: int, slug: str, plan: Plan, receiver: Receiver) -> Crew:
 
 def _member(team: Team, name: str, role: Role) -> Membership:
     user = User.objects.create_user(f"{name}@{team.slug}.example", PASSWORD, name=name.title())
-    return set_role(team=team, user=user, role=role, actor=ACTOR)
+    return set_role(team=team, user=user, role=role, by=SYSTEM)
 
 
 def _vault(team: Team, owner: User | None) -> tuple[ProviderKey, str]:
     secret = f"sk-sandbox-{secrets.token_hex(16)}"
-    key = vault_provider_key(team=team, owner=owner, secret=secret, label="", actor=ACTOR)
+    key = vault_provider_key(team=team, owner=owner, secret=secret, label="", by=SYSTEM)
     assert key.endpoint == settings.SANDBOX_URL
     return key, secret

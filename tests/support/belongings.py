@@ -23,7 +23,7 @@ from generations.approvals.service import set_threshold
 from generations.lifecycle import ReviewReason, State
 from generations.models import Drift, Film, Generation, ProviderKey
 from tests.factories import (
-    ACTOR,
+    SYSTEM,
     fund,
     make_api_key,
     make_generation,
@@ -60,12 +60,12 @@ def make_belongings(name: str = "Next door") -> Belongings:
     fund(team, 10_000)
     owner = make_member(team, Role.OWNER)
     provider_key = make_provider_key(team)
-    project = create_project(membership=owner, name=f"{name} launch", actor=ACTOR)
+    project = create_project(membership=owner, name=f"{name} launch", by=SYSTEM)
     endpoint = add_endpoint(
         membership=owner,
         url=f"https://hooks.{team.slug}.example/",
         events=[WebhookEvent.WALLET_LOW],
-        actor=ACTOR,
+        by=SYSTEM,
     )
     delivery = WebhookDelivery.objects.create(
         team=team, endpoint=endpoint, url=endpoint.url, reference=str(uuid4()), event="wallet.low"
@@ -88,9 +88,9 @@ def make_belongings(name: str = "Next door") -> Belongings:
         state=Film.State.GIVEN_UP, lost_at=timezone.now(), next_attempt_at=None
     )
     kept = make_generation(owner, State.COMPLETED, **_CHEAP)
-    set_threshold(team=team, above=0, actor=ACTOR)
+    set_threshold(team=team, above=0, by=SYSTEM)
     waiting = make_generation(owner, State.QUEUED, **_CHEAP)
-    set_threshold(team=team, above=None, actor=ACTOR)
+    set_threshold(team=team, above=None, by=SYSTEM)
     for one in (doubtful, lost, kept):
         one.refresh_from_db()
     return Belongings(

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from accounts.actor import system_actor
+from accounts.authority import By
 from generations.dispatch.send import post_generation
 from generations.lifecycle import State
 from generations.models import Generation
@@ -19,7 +19,7 @@ def claim(generation: Generation, *, now: datetime | None = None) -> Generation 
     claimed = move(
         found,
         State.SUBMITTING,
-        actor=system_actor("submit"),
+        by=By.system("submit"),
         submitted_at=now or timezone.now(),
         next_submit_at=None,
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.actor import command_actor
+from accounts.authority import By
 from accounts.models import Team
 from billing.ledger import grant
 from billing.selectors import books_of
@@ -32,7 +32,7 @@ class Command(BaseCommand):
                 team=team,
                 credits=options["credits"],
                 reason=options["reason"],
-                actor=command_actor("grant"),
+                by=By.command("grant"),
             )
         except DailiesError as error:
             raise CommandError(error.message) from error

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from accounts.actor import command_actor
+from accounts.authority import By
 from accounts.models import Team, User
 from billing.services.api_keys import issue_api_key
 from platform_site.errors import DailiesError
@@ -43,7 +43,7 @@ class Command(BaseCommand):
                 team=team,
                 owner=user,
                 label=options["name"],
-                actor=command_actor("issue_api_key"),
+                by=By.command("issue_api_key"),
                 hourly=options["hourly"],
                 daily=options["daily"],
                 total=options["total"],

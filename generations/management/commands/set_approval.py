@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.actor import command_actor
+from accounts.authority import By
 from accounts.models import Membership, Project
 from generations.approvals.service import set_threshold
 from generations.management.targets import add_scope_arguments, find_target, find_team, whole_number
@@ -33,7 +33,7 @@ class Command(BaseCommand):
                 above=above,
                 user=target.user if isinstance(target, Membership) else None,
                 project=target if isinstance(target, Project) else None,
-                actor=command_actor("set_approval"),
+                by=By.command("set_approval"),
             )
         except DailiesError as error:
             raise CommandError(error.message) from error

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.actor import command_actor
+from accounts.authority import By
 from billing.windows import Window
 from generations.limits.service import cap
 from generations.management.targets import add_scope_arguments, find_target, find_team, whole_number
@@ -32,7 +32,7 @@ class Command(BaseCommand):
                 target,
                 window=options["window"],
                 credits=credits,
-                actor=command_actor("set_limit"),
+                by=By.command("set_limit"),
             )
         except DailiesError as error:
             raise CommandError(error.message) from error

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts.actor import Actor, person_actor
+from accounts.authority import By
 from accounts.errors import RateLimitExceeded
 from accounts.models import User
 from accounts.people.email_change import ask_for_email, confirm_email, email_named
@@ -55,7 +55,7 @@ def change(request: HttpRequest) -> HttpResponse:
                 user,
                 email=form.cleaned_data["email"],
                 password=form.cleaned_data["password"],
-                actor=_actor(request),
+                by=_by(request),
             )
         except DailiesError as error:
             show_error(form, error)
@@ -76,7 +76,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     status = 200 if context["email"] else 404
     if request.method == "POST":
         try:
-            confirm_email(user, token, actor=_actor(request))
+            confirm_email(user, token, by=_by(request))
         except (InvalidRequest, Conflict) as error:
             context["problem"] = error.message
             status = error.status
@@ -86,5 +86,5 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "account/new_email_confirm.html", context, status=status)
 
 
-def _actor(request: HttpRequest) -> Actor:
-    return person_actor(cast(User, request.user), request_id=actor_request_id(request))
+def _by(request: HttpRequest) -> By:
+    return By.person(cast(User, request.user), request_id=actor_request_id(request))

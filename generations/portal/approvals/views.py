@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.actor import member_actor
+from accounts.authority import By
 from accounts.models import Membership
 from accounts.people.names import names_of
 from accounts.roles import Permission, role_allows
@@ -19,7 +19,7 @@ from generations.approvals.service import answer
 from generations.models import Approval, Generation
 from generations.portal.access import (
     MemberRequest,
-    actor_of,
+    by_of,
     generation_required,
     member_required,
 )
@@ -53,7 +53,7 @@ def decide(request: MemberRequest, generation: Generation) -> HttpResponse:
         generation,
         request.POST.get("decision", ""),
         decider=request.membership,
-        actor=actor_of(request),
+        by=by_of(request),
         now=timezone.now(),
         reason=request.POST.get("reason", ""),
     )
@@ -79,7 +79,7 @@ def asked(request: HttpRequest, signed: str) -> HttpResponse:
                 approval.generation,
                 request.POST.get("decision", ""),
                 decider=member,
-                actor=member_actor(member, request_id=actor_request_id(request)),
+                by=By.member(member, request_id=actor_request_id(request)),
                 now=timezone.now(),
                 reason=request.POST.get("reason", ""),
             )

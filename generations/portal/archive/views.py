@@ -22,7 +22,7 @@ from generations.archive.reads import (
 )
 from generations.archive.retention import MAX_DAYS, WARN_AHEAD, clear_retention, set_retention
 from generations.models import Film, Generation
-from generations.portal.access import MemberRequest, actor_of, generation_required, member_required
+from generations.portal.access import MemberRequest, by_of, generation_required, member_required
 from generations.portal.keys.forms import show_error
 from generations.selectors import generation_for
 from generations.task_object import film_of
@@ -58,14 +58,14 @@ def index(request: MemberRequest) -> HttpResponse:
 @member_required(Permission.FILMS)
 def retention(request: MemberRequest) -> HttpResponse:
     """Set the team's rule or, with `remove`, keep films for ever again."""
-    team, actor = request.membership.team, actor_of(request)
+    team, by = request.membership.team, by_of(request)
     if "remove" in request.POST:
-        clear_retention(team=team, actor=actor)
+        clear_retention(team=team, by=by)
         return redirect("archive")
     form = RetentionForm(request.POST, auto_id="retention_%s")
     if form.is_valid():
         try:
-            set_retention(team=team, actor=actor, now=timezone.now(), **form.cleaned_data)
+            set_retention(team=team, by=by, now=timezone.now(), **form.cleaned_data)
             return redirect("archive")
         except InvalidRequest as error:
             show_error(form, error)
@@ -79,7 +79,7 @@ def again(request: MemberRequest, generation: Generation) -> HttpResponse:
     film = film_of(generation)
     if film is None:
         raise Conflict("There is no film yet that could be lost.")
-    keep_again(film, actor=actor_of(request), now=timezone.now())
+    keep_again(film, by=by_of(request), now=timezone.now())
     return redirect("film", generation.id)
 
 

@@ -13,7 +13,7 @@ from accounts.projects.service import (
     reopen_project,
 )
 from accounts.roles import Permission
-from generations.portal.access import MemberRequest, actor_of, member_required
+from generations.portal.access import MemberRequest, by_of, member_required
 from generations.portal.budgets.forms import ProjectForm
 from generations.portal.budgets.views import budgets_page
 from generations.portal.keys.forms import show_error
@@ -29,8 +29,8 @@ def create(request: MemberRequest) -> HttpResponse:
     form = ProjectForm(request.POST, auto_id="project_%s")
     if form.is_valid():
         try:
-            name, actor = form.cleaned_data["name"], actor_of(request)
-            create_project(membership=request.membership, name=name, actor=actor)
+            name, by = form.cleaned_data["name"], by_of(request)
+            create_project(membership=request.membership, name=name, by=by)
             return redirect(_BACK)
         except InvalidRequest as error:
             show_error(form, error)
@@ -45,8 +45,8 @@ def rename(request: MemberRequest, slug: str) -> HttpResponse:
     form = ProjectForm(request.POST, auto_id=f"rename_{project.pk}_%s")
     if form.is_valid():
         try:
-            name, actor = form.cleaned_data["name"], actor_of(request)
-            rename_project(project, membership=request.membership, name=name, actor=actor)
+            name, by = form.cleaned_data["name"], by_of(request)
+            rename_project(project, membership=request.membership, name=name, by=by)
             return redirect(_BACK)
         except InvalidRequest as error:
             show_error(form, error)
@@ -57,11 +57,11 @@ def rename(request: MemberRequest, slug: str) -> HttpResponse:
 @member_required(Permission.LIMITS)
 def switch(request: MemberRequest, slug: str) -> HttpResponse:
     """Archive a project or, with `reopen`, take generations for it again."""
-    project, actor = _project(request, slug), actor_of(request)
+    project, by = _project(request, slug), by_of(request)
     if "reopen" in request.POST:
-        reopen_project(project, membership=request.membership, actor=actor)
+        reopen_project(project, membership=request.membership, by=by)
     else:
-        archive_project(project, membership=request.membership, actor=actor, now=timezone.now())
+        archive_project(project, membership=request.membership, by=by, now=timezone.now())
     return redirect(_BACK)
 
 

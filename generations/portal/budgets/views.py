@@ -13,7 +13,7 @@ from billing.models import Account
 from billing.selectors import site_zone
 from billing.services.alerts import set_low_mark
 from generations.limits.budgets import ask_above, set_budget
-from generations.portal.access import MemberRequest, actor_of, member_required
+from generations.portal.access import MemberRequest, by_of, member_required
 from generations.portal.budgets.forms import LimitForm, LowMarkForm, ProjectForm, ThresholdForm
 from generations.portal.budgets.reads import groups_for, places_for, rules_for, target_named
 from generations.portal.keys.forms import show_error
@@ -39,7 +39,7 @@ def limit(request: MemberRequest) -> HttpResponse:
             set_budget(
                 request.membership,
                 target_named(request.membership, form.cleaned_data.pop("target")),
-                actor=actor_of(request),
+                by=by_of(request),
                 **form.cleaned_data,
             )
             return redirect("/budgets/#limits")
@@ -58,7 +58,7 @@ def lift(request: MemberRequest) -> HttpResponse:
         target_named(request.membership, request.POST.get("target", "")),
         window=request.POST.get("window", ""),
         credits=None,
-        actor=actor_of(request),
+        by=by_of(request),
     )
     return redirect("/budgets/#limits")
 
@@ -70,7 +70,7 @@ def wallet(request: MemberRequest) -> HttpResponse:
     form = LowMarkForm(request.POST)
     if form.is_valid():
         team = request.membership.team
-        set_low_mark(team=team, credits=form.cleaned_data["low_at"], actor=actor_of(request))
+        set_low_mark(team=team, credits=form.cleaned_data["low_at"], by=by_of(request))
         return redirect("/budgets/#wallet")
     return budgets_page(request, low_form=form)
 
@@ -85,7 +85,7 @@ def threshold(request: MemberRequest) -> HttpResponse:
     if form.is_valid():
         above = None if "remove" in request.POST else form.cleaned_data["above"]
         target = target_named(request.membership, form.cleaned_data["scope"])
-        ask_above(request.membership, target, above=above, actor=actor_of(request))
+        ask_above(request.membership, target, above=above, by=by_of(request))
         return redirect("/budgets/#approvals")
     return budgets_page(request, threshold_form=form)
 

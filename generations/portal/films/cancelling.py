@@ -11,7 +11,7 @@ from generations.lifecycle import State
 from generations.models import Generation
 from generations.portal.access import (
     MemberRequest,
-    actor_of,
+    by_of,
     generation_required,
     member_required,
     with_toast,
@@ -23,9 +23,7 @@ from generations.portal.studio.reads import active_jobs, ended_among
 @generation_required(Permission.SUBMIT)
 def cancel(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Cancel, or note the wish; a list's request gets the list, any other the film's page."""
-    cancel_generation(
-        generation, asker=request.membership, actor=actor_of(request), now=timezone.now()
-    )
+    cancel_generation(generation, asker=request.membership, by=by_of(request), now=timezone.now())
     if request.htmx and request.htmx.target == "active":
         return _active(request, [str(generation.id)], _told(generation))
     return _to(request, "film", generation.id)
@@ -36,7 +34,7 @@ def cancel(request: MemberRequest, generation: Generation) -> HttpResponse:
 def cancel_all(request: MemberRequest) -> HttpResponse:
     """Cancel all of the person's own that waits."""
     was = [one for one in request.POST.get("was", "").split(",") if one]
-    count = cancel_waiting(request.membership, actor=actor_of(request), now=timezone.now())
+    count = cancel_waiting(request.membership, by=by_of(request), now=timezone.now())
     if request.htmx:
         films = "film is" if count == 1 else "films are"
         return _active(request, was, f"{count} {films} cancelled; the credits are given back.")

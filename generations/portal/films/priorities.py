@@ -10,7 +10,7 @@ from accounts.models import Membership
 from accounts.roles import Permission
 from generations.models import Generation, Priority
 from generations.ordering.priorities import priorities_for, set_priority
-from generations.portal.access import MemberRequest, actor_of, generation_required
+from generations.portal.access import MemberRequest, by_of, generation_required
 
 _BUTTONS = {
     Priority.HIGH: "Let it go first",
@@ -41,6 +41,6 @@ def set_place(request: MemberRequest, generation: Generation) -> HttpResponse:
         generation,
         membership=request.membership,
         priority=request.POST.get("priority", ""),
-        actor=actor_of(request),
+        by=by_of(request),
     )
     return redirect("film", generation.id)

@@ -17,7 +17,7 @@ from generations.archive.library import set_favourite
 from generations.models import Approval, Generation
 from generations.ordering.request import validate_request
 from generations.ordering.submit import submit_generation
-from generations.portal.access import MemberRequest, actor_of, generation_required
+from generations.portal.access import MemberRequest, by_of, generation_required
 from generations.portal.archive.views import story_of_file
 from generations.portal.films.priorities import priority_buttons
 from generations.portal.studio.drafts import fresh_key, slots_of
@@ -50,7 +50,7 @@ def retry(request: MemberRequest, earlier: Generation) -> HttpResponse:
         generation = submit_generation(
             validate_request(earlier.body, team=earlier.team, now=now),
             membership=request.membership,
-            actor=actor_of(request),
+            by=by_of(request),
             now=now,
             idempotency_key=request.POST.get("idempotency_key", "")[:200] or fresh_key(),
             project=project_for(earlier.team, earlier.project.slug if earlier.project else None),

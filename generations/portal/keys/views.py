@@ -16,7 +16,7 @@ from accounts.selectors import api_keys_for, require
 from billing.selectors import LimitUse, limits_of
 from billing.services.api_keys import issue_api_key
 from generations.models import ProviderKey
-from generations.portal.access import MemberRequest, actor_of, member_required
+from generations.portal.access import MemberRequest, by_of, member_required
 from generations.portal.keys.forms import ApiKeyForm, KeyPaceForm, ProviderKeyForm, show_error
 from generations.portal.keys.reads import Meter, drift_for, meters_for
 from generations.provider_keys.load import in_flight, queued_with
@@ -69,7 +69,7 @@ def create(request: MemberRequest) -> HttpResponse:
             key, text = issue_api_key(
                 team=membership.team,
                 owner=membership.user,
-                actor=actor_of(request),
+                by=by_of(request),
                 **form.options(),
             )
             context = {"issued": key, "issued_text": text}
@@ -84,7 +84,7 @@ def create(request: MemberRequest) -> HttpResponse:
 def switch(request: MemberRequest, key_id: int) -> HttpResponse:
     """Enable or disable an API key."""
     key = get_object_or_404(api_keys_for(request.membership), pk=key_id)
-    set_enabled(api_key=key, enabled="enable" in request.POST, actor=actor_of(request))
+    set_enabled(api_key=key, enabled="enable" in request.POST, by=by_of(request))
     return redirect("keys")
 
 
@@ -93,7 +93,7 @@ def switch(request: MemberRequest, key_id: int) -> HttpResponse:
 def delete(request: MemberRequest, key_id: int) -> HttpResponse:
     """Take an API key away for ever."""
     key = get_object_or_404(api_keys_for(request.membership), pk=key_id)
-    delete_api_key(api_key=key, actor=actor_of(request))
+    delete_api_key(api_key=key, by=by_of(request))
     return redirect("keys")
 
 
@@ -108,7 +108,7 @@ def vault(request: MemberRequest) -> HttpResponse:
             add_provider_key(
                 membership=request.membership,
                 shared=is_shared,
-                actor=actor_of(request),
+                by=by_of(request),
                 **form.cleaned_data,
             )
             return redirect("keys")
@@ -123,7 +123,7 @@ def vault(request: MemberRequest) -> HttpResponse:
 def resume(request: MemberRequest, key_id: int) -> HttpResponse:
     """Send with a paused provider key again."""
     key = _provider_key(request.membership, key_id)
-    resume_provider_key(key, actor=actor_of(request), now=timezone.now())
+    resume_provider_key(key, by=by_of(request), now=timezone.now())
     return redirect("keys")
 
 
@@ -133,9 +133,7 @@ def pause(request: MemberRequest, key_id: int) -> HttpResponse:
     """Send nothing with a provider key until a person resumes it."""
     key = _provider_key(request.membership, key_id)
     reason = " ".join(request.POST.get("reason", "").replace("\0", "").split())
-    pause_provider_key(
-        key, reason=reason or "No reason was given.", actor=actor_of(request), probe=False
-    )
+    pause_provider_key(key, reason=reason or "No reason was given.", by=by_of(request), probe=False)
     return redirect("keys")
 
 
@@ -147,7 +145,7 @@ def pace(request: MemberRequest, key_id: int) -> HttpResponse:
     form = KeyPaceForm(request.POST, auto_id=f"pace_{key.pk}_%s")
     if form.is_valid():
         try:
-            set_key_pace(key, actor=actor_of(request), **form.cleaned_data)
+            set_key_pace(key, by=by_of(request), **form.cleaned_data)
             return redirect("keys")
         except InvalidRequest as error:
             show_error(form, error)
@@ -159,7 +157,7 @@ def pace(request: MemberRequest, key_id: int) -> HttpResponse:
 @member_required(Permission.OWN_KEYS)
 def forget(request: MemberRequest, key_id: int) -> HttpResponse:
     """Delete a provider key."""
-    delete_provider_key(_provider_key(request.membership, key_id), actor=actor_of(request))
+    delete_provider_key(_provider_key(request.membership, key_id), by=by_of(request))
     return redirect("keys")
 
 
@@ -170,7 +168,7 @@ def accept_difference(request: MemberRequest, drift_id: int) -> HttpResponse:
     drift = drift_for(request.membership, drift_id)
     try:
         reason = request.POST.get("reason", "").replace("\0", "")
-        accept_drift(drift, actor=actor_of(request), reason=reason, now=timezone.now())
+        accept_drift(drift, by=by_of(request), reason=reason, now=timezone.now())
     except InvalidRequest as error:
         context = _context(request.membership) | {"drift_error": error, "drift_id": drift.pk}
         return render(request, "keys/index.html", context)

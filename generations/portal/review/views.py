@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.roles import Permission
 from generations.errors import VendorNotHeard
 from generations.models import Generation
-from generations.portal.access import MemberRequest, actor_of, generation_required, member_required
+from generations.portal.access import MemberRequest, by_of, generation_required, member_required
 from generations.portal.films.cancel_words import name_askers
 from generations.review.decide import decide_review, look_now
 from generations.review.evidence import decided_lately, decides_reviews, in_review_for, reviews_of
@@ -35,7 +35,7 @@ def decide(request: MemberRequest, generation: Generation) -> HttpResponse:
         decide_review(
             generation,
             request.POST.get("decision", ""),
-            actor=actor_of(request),
+            by=by_of(request),
             reason=request.POST.get("reason", ""),
             upstream_id=request.POST.get("upstream_id", ""),
             now=timezone.now(),
@@ -51,7 +51,7 @@ def look(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Have the vendor asked at once."""
     if not in_review_for(request.membership).filter(pk=generation.pk).exists():
         return redirect("film", generation.id)
-    look_now(generation, actor=actor_of(request), now=timezone.now())
+    look_now(generation, by=by_of(request), now=timezone.now())
     return redirect("review")
 
 

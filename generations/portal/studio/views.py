@@ -16,7 +16,7 @@ from generations.ordering.request import validate_request
 from generations.ordering.submit import submit_generation
 from generations.portal.access import (
     MemberRequest,
-    actor_of,
+    by_of,
     enter_team,
     generation_of_person,
     member_required,
@@ -145,7 +145,7 @@ def _submitted(request: MemberRequest, draft: Draft) -> Generation:
     return submit_generation(
         validate_request(draft.payload(), team=team, now=now),
         membership=request.membership,
-        actor=actor_of(request),
+        by=by_of(request),
         now=now,
         project=project_for(team, draft.project),
         idempotency_key=draft.idempotency_key,

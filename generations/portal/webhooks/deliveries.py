@@ -16,7 +16,7 @@ from accounts.models import TEST_EVENT, WebhookDelivery, WebhookEvent
 from accounts.roles import Permission
 from accounts.selectors import webhook_deliveries_for
 from accounts.webhooks.outbox import send_again
-from generations.portal.access import MemberRequest, actor_of, member_required
+from generations.portal.access import MemberRequest, by_of, member_required
 from platform_site.errors import DailiesError
 
 PAGE = 30
@@ -65,9 +65,9 @@ def show(request: MemberRequest, delivery_id: UUID) -> HttpResponse:
 def again(request: MemberRequest, delivery_id: UUID) -> HttpResponse:
     """Post a message again, and show what comes of it."""
     delivery = _delivery_of(request, delivery_id)
-    membership, actor = request.membership, actor_of(request)
+    membership, by = request.membership, by_of(request)
     try:
-        send_again(delivery, membership=membership, actor=actor, now=timezone.now())
+        send_again(delivery, membership=membership, by=by, now=timezone.now())
     except DailiesError as error:
         context = _context(delivery) | {"error": error}
         return render(request, "webhooks/delivery.html", context)

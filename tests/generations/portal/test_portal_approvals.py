@@ -17,7 +17,7 @@ from generations.approvals.mail import ask_managers
 from generations.approvals.service import approve, deny, set_threshold
 from generations.lifecycle import State
 from generations.models import Approval, Generation
-from tests.factories import ACTOR, make_generation
+from tests.factories import SYSTEM, make_generation
 from tests.generations.portal.conftest import SignIn
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def asked(bob: Membership, sign_in: SignIn) -> Generation:
     """Bob asks for 70 credits, above the 50 that pass."""
-    set_threshold(team=bob.team, above=50, actor=ACTOR)
+    set_threshold(team=bob.team, above=50, by=SYSTEM)
     return make_generation(bob, prompt="A heron <b>waits</b>")
 
 
@@ -154,7 +154,7 @@ class TestLink:
         self, alice: Membership, manager: Membership, asked: Generation
     ) -> None:
         now = timezone.now()
-        deny(asked, decider=alice, actor=ACTOR, now=now, reason="Not this month")
+        deny(asked, decider=alice, by=SYSTEM, now=now, reason="Not this month")
         client = Client()
         page = client.get(link_for(asked, manager)).content.decode()
         assert "Denied" in page
@@ -169,7 +169,7 @@ class TestLink:
         self, manager: Membership, asked: Generation, role: str
     ) -> None:
         link = link_for(asked, manager)
-        set_role(team=manager.team, user=manager.user, role=role, actor=ACTOR)
+        set_role(team=manager.team, user=manager.user, role=role, by=SYSTEM)
         assert Client().get(link).status_code == 404
         assert Client().post(link, {"decision": "approve"}).status_code == 404
         assert state_of(asked) == State.AWAITING_APPROVAL
@@ -233,7 +233,7 @@ class TestLink:
         self, alice: Membership, manager: Membership, asked: Generation
     ) -> None:
         link = link_for(asked, manager)
-        approve(asked, decider=alice, actor=ACTOR, now=timezone.now())
+        approve(asked, decider=alice, by=SYSTEM, now=timezone.now())
         reply = Client().post(link, {"decision": "deny"})
         assert reply.status_code == 409
         assert state_of(asked) == State.QUEUED

@@ -12,7 +12,7 @@ from billing.selectors import limits_of, limits_over, use_of, uses_of
 from generations.limits.service import cap, cap_own
 from generations.limits.subjects import member_subject, own_subject, team_subject
 from generations.models import ApprovalThreshold, ProviderKey
-from tests.factories import ACTOR, make_api_key, make_generation, make_provider_key
+from tests.factories import SYSTEM, make_api_key, make_generation, make_provider_key
 from tests.generations.portal.conftest import SignIn
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +42,7 @@ def test_what_is_spent_and_held_stands_apart_with_when_it_resets(
     alice: Membership, sign_in: SignIn
 ) -> None:
     client = sign_in(alice)
-    cap(alice.team, window="day", credits=400, actor=ACTOR)
+    cap(alice.team, window="day", credits=400, by=SYSTEM)
     make_generation(alice, "completed")
     make_generation(alice)
     page = page_of(client)
@@ -73,7 +73,7 @@ def test_a_limit_is_set_changed_and_lifted_by_a_manager(
 def test_every_kind_of_thing_can_be_capped(
     manager: Membership, provider_key: ProviderKey, sign_in: SignIn
 ) -> None:
-    project = create_project(membership=manager, name="Autumn", actor=ACTOR)
+    project = create_project(membership=manager, name="Autumn", by=SYSTEM)
     key = make_api_key(manager).key
     client = sign_in(manager)
     targets = ("team", f"project:{project.pk}", f"api_key:{key.pk}")
@@ -101,7 +101,7 @@ def test_a_member_caps_themself_and_nobody_else(
 
 
 def test_a_member_does_not_lift_what_a_manager_set(bob: Membership, sign_in: SignIn) -> None:
-    cap(bob, window="day", credits=10, actor=ACTOR)
+    cap(bob, window="day", credits=10, by=SYSTEM)
     # To a member this means the limit beside the manager's, which there is not.
     sign_in(bob).post("/budgets/limits/lift/", {"target": f"member:{bob.pk}", "window": "day"})
     assert len(caps(bob)) == 1
@@ -113,7 +113,7 @@ def test_p32_a_strangers_thing_is_no_choice_like_a_random_one(
     client = sign_in(manager)
     key = make_api_key(charlie).key
     other = make_provider_key(charlie.team, charlie.user)
-    project = create_project(membership=charlie, name="Theirs", actor=ACTOR)
+    project = create_project(membership=charlie, name="Theirs", by=SYSTEM)
     targets = [f"member:{charlie.pk}", f"api_key:{key.pk}", f"provider_key:{other.pk}"]
     answers = set()
     for target in (*targets, f"project:{project.pk}", "api_key:987654", "nonsense"):
@@ -139,7 +139,7 @@ def test_p32_a_strangers_thing_is_no_choice_like_a_random_one(
 def test_words_stand_beside_the_wrong_field_and_nothing_changes(
     manager: Membership, sign_in: SignIn, changes: dict[str, str], field: str
 ) -> None:
-    cap(manager.team, window="day", credits=900, actor=ACTOR)
+    cap(manager.team, window="day", credits=900, by=SYSTEM)
     reply = limit(sign_in(manager), "team", **changes)
     assert list(reply.context["limit_form"].errors) == [field]
     assert [one.credits for one in SpendLimit.objects.all()] == [900]
@@ -150,9 +150,9 @@ def test_words_stand_beside_the_wrong_field_and_nothing_changes(
 def test_managers_see_everybodys_limits_members_their_own_and_viewers_the_teams(
     alice: Membership, bob: Membership, viewer: Membership, sign_in: SignIn
 ) -> None:
-    cap(alice, window="hour", credits=111, actor=ACTOR)
-    cap_own(bob, window="day", credits=222, actor=ACTOR)
-    cap(alice.team, window="month", credits=333, actor=ACTOR)
+    cap(alice, window="hour", credits=111, by=SYSTEM)
+    cap_own(bob, window="day", credits=222, by=SYSTEM)
+    cap(alice.team, window="month", credits=333, by=SYSTEM)
     seen = {
         who: [credits for credits in ("of 111", "of 222", "of 333") if credits in page_of(client)]
         for who, client in (
@@ -196,7 +196,7 @@ def test_the_low_mark_is_set(manager: Membership, bob: Membership, sign_in: Sign
 
 def test_rules_are_set_and_removed(manager: Membership, bob: Membership, sign_in: SignIn) -> None:
     client = sign_in(manager)
-    project = create_project(membership=manager, name="Autumn", actor=ACTOR)
+    project = create_project(membership=manager, name="Autumn", by=SYSTEM)
     scopes = ("team", f"member:{bob.pk}", f"project:{project.pk}")
     for number, scope in enumerate(scopes):
         client.post("/budgets/approvals/", {"scope": scope, "above": number * 100})
@@ -248,7 +248,7 @@ def test_projects_are_opened_renamed_archived_and_reopened(
 def test_p32_a_strangers_project_is_404_like_a_random_one(
     manager: Membership, charlie: Membership, sign_in: SignIn
 ) -> None:
-    create_project(membership=charlie, name="Theirs", actor=ACTOR)
+    create_project(membership=charlie, name="Theirs", by=SYSTEM)
     client = sign_in(manager)
     for slug in ("theirs", "random"):
         for path in (f"/projects/{slug}/", f"/projects/{slug}/switch/"):
@@ -259,7 +259,7 @@ def test_the_uses_of_many_limits_are_those_of_each_in_one_query(
     alice: Membership, provider_key: ProviderKey, django_assert_num_queries: Any
 ) -> None:
     for window in ("hour", "day", "week", "month", "total"):
-        cap(alice.team, window=window, credits=500, actor=ACTOR)
+        cap(alice.team, window=window, credits=500, by=SYSTEM)
     make_generation(alice)
     limits = list(SpendLimit.objects.all())
     with django_assert_num_queries(1):
@@ -274,8 +274,8 @@ def test_the_page_asks_the_database_as_often_for_many_limits_as_for_few(
     client = sign_in(manager)
     for number in range(12):
         project = Project.objects.create(team=bob.team, name=f"P{number}", slug=f"p{number}")
-        cap(project, window="day", credits=100, actor=ACTOR)
-        cap(project, window="month", credits=100, actor=ACTOR)
+        cap(project, window="day", credits=100, by=SYSTEM)
+        cap(project, window="month", credits=100, by=SYSTEM)
     with django_assert_max_num_queries(32):
         page_of(client)
 
@@ -292,14 +292,14 @@ def test_p34_a_refusal_by_ones_own_limit_or_a_projects_says_so(
     project = Project.objects.create(team=bob.team, name="Autumn", slug="autumn")
     form = {"prompt": "A lake", "team": bob.team.slug, "project": "autumn"}
     form |= {"duration": "5", "resolution": "720p", "generate_audio": "on"}
-    cap_own(bob, window="day", credits=60, actor=ACTOR)
+    cap_own(bob, window="day", credits=60, by=SYSTEM)
     reply = client.post("/studio/submit/", form)
     refusal = reply.context["refusal"]
     assert refusal.scope_word == "the limit that you set for yourself"
     assert refusal.raised_by == [bob.user.get_full_name()]
     assert b"you can raise it under" in reply.content
-    cap_own(bob, window="day", credits=None, actor=ACTOR)
-    cap(project, window="month", credits=60, actor=ACTOR)
+    cap_own(bob, window="day", credits=None, by=SYSTEM)
+    cap(project, window="month", credits=60, by=SYSTEM)
     reply = client.post("/studio/submit/", form)
     assert reply.context["refusal"].scope_word == "the project's limit"
     assert "60 a month" in " ".join(reply.content.decode().split()).replace("<b>", "")
@@ -314,7 +314,7 @@ def test_the_studio_orders_for_an_open_project_only(
     client = sign_in(bob)
     assert b'name="project"' not in client.get("/").content
     project = Project.objects.create(team=bob.team, name="Autumn", slug="autumn")
-    create_project(membership=charlie, name="Theirs", actor=ACTOR)
+    create_project(membership=charlie, name="Theirs", by=SYSTEM)
     assert b'name="project"' in client.get("/").content
     form = {"prompt": "A lake", "team": bob.team.slug, "duration": "4", "resolution": "480p"}
     client.post("/studio/submit/", form | {"project": "autumn"})

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.actor import member_actor
+from accounts.authority import By
 from accounts.models import Membership
 from billing.selectors import books_of
 from generations.dispatch.cancel import cancel
@@ -17,7 +17,7 @@ from generations.models import Generation
 from generations.polling.outcome import complete
 from generations.review.corrections import settle_doubt
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
-from tests.factories import ACTOR, make_generation
+from tests.factories import SYSTEM, make_generation
 from tests.generations.portal.conftest import SignIn
 from tests.support.submits import submit
 from tests.support.vendor import CREATE, TASKS, Vendor, drop, html
@@ -130,7 +130,7 @@ def test_p32_strangers_and_viewers_review_nothing(
 def test_a_film_that_was_counted_as_spent_says_so(
     bob: Membership, lost: Generation, sign_in: SignIn
 ) -> None:
-    settle_doubt(lost, actor=ACTOR, reason="Invoice 7", now=timezone.now())
+    settle_doubt(lost, by=SYSTEM, reason="Invoice 7", now=timezone.now())
     page = flat(sign_in(bob).get(f"/generations/{lost.pk}/").content)
     assert "Invoice 7. 70 credits spent." in page
     assert "70 credits given back" not in page
@@ -229,7 +229,7 @@ def test_wishes_of_many_people_cost_the_panel_no_more_queries(
     def wished(count: int) -> None:
         for _ in range(count):
             job = make_generation(manager, State.PROCESSING, duration=4, resolution="480p")
-            cancel(job, actor=member_actor(manager), now=timezone.now())
+            cancel(job, by=By.member(manager), now=timezone.now())
 
     wished(1)
     client.get("/studio/active/", headers=HTMX)  # what is learnt once

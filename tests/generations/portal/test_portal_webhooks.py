@@ -15,7 +15,7 @@ from accounts.webhooks.endpoints import add_endpoint, set_endpoint_enabled
 from accounts.webhooks.secrets import webhook_secret
 from generations.lifecycle import State
 from generations.portal.webhooks.deliveries import PAGE
-from tests.factories import ACTOR, make_generation
+from tests.factories import SYSTEM, make_generation
 from tests.generations.portal.conftest import SignIn
 from tests.support.steps import queued, run_queue
 from tests.support.vendor import Vendor, say
@@ -28,7 +28,7 @@ LOW = WebhookEvent.WALLET_LOW
 def endpoint(manager: Membership, vendor: Vendor, settings: Settings) -> WebhookEndpoint:
     settings.OUTBOUND_ALLOW = [vendor.url.removeprefix("http://")]
     return add_endpoint(
-        membership=manager, url=f"{vendor.url}/hook", events=WebhookEvent.values, actor=ACTOR
+        membership=manager, url=f"{vendor.url}/hook", events=WebhookEvent.values, by=SYSTEM
     )
 
 
@@ -205,7 +205,7 @@ def test_p32_members_and_strangers_see_and_do_nothing(
     sign_in: SignIn,
 ) -> None:
     (delivery,) = put(endpoint)
-    set_endpoint_enabled(endpoint, membership=manager, enabled=False, actor=ACTOR)
+    set_endpoint_enabled(endpoint, membership=manager, enabled=False, by=SYSTEM)
     member, stranger = sign_in(bob), sign_in(charlie)
     gets = ["/webhooks/deliveries/", "/webhooks/{}/", "/webhooks/deliveries/{}/"]
     posts = ["/webhooks/{}/test/", "/webhooks/{}/events/", "/webhooks/deliveries/{}/again/"]

@@ -13,7 +13,7 @@ IN_THE_ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)
-class Actor:
+class By:
     """A name for the books, the request it came with, and where its rights lie.
 
     Rows keep `name`. A person's is their id, which no change of address touches: `user:17`, with
@@ -29,6 +29,34 @@ class Actor:
     request_id: str = ""
     membership: Membership | None = None
     acts_everywhere: bool = False
+
+    @classmethod
+    def member(
+        cls, membership: Membership, *, request_id: str = "", api_key: ApiKey | None = None
+    ) -> "By":
+        """Return a person with the rights of one membership, at the portal or by an API key."""
+        door = f"/api_key:{api_key.pk}" if api_key else ""
+        return cls(f"user:{membership.user_id}{door}", request_id, membership)
+
+    @classmethod
+    def operator(cls, user: User, *, request_id: str = "") -> "By":
+        """Return an administrator in the admin, whose pages have checked what they may do."""
+        return cls(f"user:{user.pk}/{IN_THE_ADMIN}", request_id, acts_everywhere=True)
+
+    @classmethod
+    def person(cls, user: User, *, request_id: str = "") -> "By":
+        """Return a person who acts on their own account, without rights in any team."""
+        return cls(f"user:{user.pk}", request_id)
+
+    @classmethod
+    def command(cls, command: str) -> "By":
+        """Return whoever runs a management command."""
+        return cls(f"command:{command}", acts_everywhere=True)
+
+    @classmethod
+    def system(cls, part: str, *, request_id: str = "") -> "By":
+        """Return background work of `part`, such as `sweep` or `submit`."""
+        return cls(f"system:{part}", request_id, acts_everywhere=True)
 
     def __str__(self) -> str:
         """Return the name."""
@@ -56,31 +84,3 @@ class Actor:
     def is_person(self, user_id: int | None) -> bool:
         """Return whether the actor is the member with this user's id."""
         return self.membership is not None and self.membership.user_id == user_id
-
-
-def member_actor(
-    membership: Membership, *, request_id: str = "", api_key: ApiKey | None = None
-) -> Actor:
-    """Return a person with the rights of one membership, at the portal or by an API key."""
-    door = f"/api_key:{api_key.pk}" if api_key else ""
-    return Actor(f"user:{membership.user_id}{door}", request_id, membership)
-
-
-def operator_actor(user: User, *, request_id: str = "") -> Actor:
-    """Return an administrator in the admin, whose pages have checked what they may do."""
-    return Actor(f"user:{user.pk}/{IN_THE_ADMIN}", request_id, acts_everywhere=True)
-
-
-def person_actor(user: User, *, request_id: str = "") -> Actor:
-    """Return a person who acts on their own account, without rights in any team."""
-    return Actor(f"user:{user.pk}", request_id)
-
-
-def command_actor(command: str) -> Actor:
-    """Return whoever runs a management command."""
-    return Actor(f"command:{command}", acts_everywhere=True)
-
-
-def system_actor(part: str, *, request_id: str = "") -> Actor:
-    """Return the actor for background work of `part`, such as `sweep` or `submit`."""
-    return Actor(f"system:{part}", request_id, acts_everywhere=True)
