@@ -5,11 +5,11 @@ from datetime import datetime
 from django.db import models
 
 
-class Beat(models.Model):
+class Heartbeat(models.Model):
     """When a background loop last proved that it works, end to end."""
 
     name = models.CharField(max_length=60, primary_key=True)
-    beaten_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField()
 
     def __str__(self) -> str:
         """Name the loop."""
@@ -28,7 +28,7 @@ class Cluster(models.Model):
     pid = models.PositiveIntegerField()
     secret_mark = models.CharField(max_length=16)
     started_at = models.DateTimeField()
-    beaten_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         """Name what it serves and where."""
@@ -36,10 +36,10 @@ class Cluster(models.Model):
 
     def silence_seconds(self, now: datetime) -> float | None:
         """Return the seconds since it proved that it works; None if it never did."""
-        if self.beaten_at is None:
+        if self.heartbeat_at is None:
             return None
         # Another host's clock may be ahead of ours.
-        return max(0.0, (now - self.beaten_at).total_seconds())
+        return max(0.0, (now - self.heartbeat_at).total_seconds())
 
 
 class Lease(models.Model):

@@ -209,7 +209,7 @@ STORAGES = {
 Q_CLUSTER = {
     "name": MAIN_QUEUE,
     "orm": "default",
-    "broker_class": "platform_site.clusters.broker.PulsingBroker",
+    "broker_class": "platform_site.clusters.broker.HeartbeatBroker",
     # Its own status says idle of a frozen cluster too: nobody reads it, nothing stores it.
     "cache": "nowhere",
     "workers": value_of(env.int, "WORKERS", 4),

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.admin.acting import by_of
-from accounts.models import SlowReceiver, WebhookEndpoint
+from accounts.models import HostBackoff, WebhookEndpoint
 from accounts.webhooks.endpoints import drop_endpoint, switch_endpoint
 from accounts.webhooks.outbox import put_test_for_operator
 from platform_site.admin.base import ReadOnlyAdmin
@@ -148,13 +148,13 @@ class WebhookEndpointAdmin(ServiceAdmin):
         return self._switch(request, object_id, enabled=True)
 
 
-@admin.register(SlowReceiver)
-class SlowReceiverAdmin(ReadOnlyAdmin):
+@admin.register(HostBackoff)
+class HostBackoffAdmin(ReadOnlyAdmin):
     """Hosts that let posts hang, and until when they are left alone."""
 
-    list_display = ("host", linked("team"), "hangs", moment("rests_until"))
+    list_display = ("host", linked("team"), "timeouts", moment("ends_at"))
     list_filter = ("team",)
     list_select_related = ("team",)
     search_fields = ("host", "team__name")
-    ordering = ("-rests_until",)
-    fields = ("host", "team", "hangs", "rests_until")
+    ordering = ("-ends_at",)
+    fields = ("host", "team", "timeouts", "ends_at")

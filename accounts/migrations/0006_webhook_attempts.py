@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
             name="WebhookAttempt",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("delivery", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="tries", to="accounts.webhookdelivery")),
+                ("delivery", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="attempt_log", to="accounts.webhookdelivery")),
                 ("number", models.PositiveIntegerField()),
                 ("at", models.DateTimeField()),
                 ("headers", models.JSONField(default=dict, help_text="as sent")),
@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="webhookdelivery",
-            name="series_tries",
+            name="series_attempts",
             field=models.PositiveSmallIntegerField(default=0, editable=False),
         ),
         migrations.RunPython(note_hosts, migrations.RunPython.noop),

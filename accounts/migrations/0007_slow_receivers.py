@@ -9,13 +9,13 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="SlowReceiver",
+            name="HostBackoff",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("team", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="accounts.team")),
                 ("host", models.CharField(max_length=270)),
-                ("hangs", models.PositiveIntegerField(default=1, help_text="in a row")),
-                ("rests_until", models.DateTimeField()),
+                ("timeouts", models.PositiveIntegerField(default=1, help_text="in a row")),
+                ("ends_at", models.DateTimeField()),
             ],
             options={
                 "constraints": [

@@ -8,7 +8,7 @@ from accounts.models.team import Membership, Team
 from accounts.models.user import User
 from accounts.models.webhook import (
     TEST_EVENT,
-    SlowReceiver,
+    HostBackoff,
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
@@ -19,10 +19,10 @@ __all__ = [
     "TEST_EVENT",
     "ApiKey",
     "AuditEvent",
+    "HostBackoff",
     "Membership",
     "Notice",
     "Project",
-    "SlowReceiver",
     "Team",
     "User",
     "WebhookAttempt",

@@ -102,7 +102,7 @@ class WebhookDelivery(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     attempts = models.PositiveIntegerField(default=0)
     # A series of tries ends after a day; `send_again` starts another under the same id.
-    series_tries = models.PositiveSmallIntegerField(default=0, editable=False)
+    series_attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     series_since = models.DateTimeField(null=True, blank=True, editable=False)
     next_attempt_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
     claimed_until = models.DateTimeField(
@@ -153,7 +153,9 @@ class WebhookAttempt(models.Model):
     Without `duration_ms` it is under way, or its worker died: then nobody knows what arrived.
     """
 
-    delivery = models.ForeignKey(WebhookDelivery, on_delete=models.CASCADE, related_name="tries")
+    delivery = models.ForeignKey(
+        WebhookDelivery, on_delete=models.CASCADE, related_name="attempt_log"
+    )
     number = models.PositiveIntegerField()
     at = models.DateTimeField()
     headers = models.JSONField(default=dict, help_text="as sent")
@@ -175,7 +177,7 @@ class WebhookAttempt(models.Model):
         return f"try {self.number}: {self.status or self.problem or 'no answer'}"
 
 
-class SlowReceiver(models.Model):
+class HostBackoff(models.Model):
     """A host that let a team's posts hang: it is asked one at a time, and seldom, until it answers.
 
     A row a team, so that nobody's receiver can hold up another team's posts to the same host.
@@ -183,8 +185,8 @@ class SlowReceiver(models.Model):
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     host = models.CharField(max_length=270)
-    hangs = models.PositiveIntegerField(default=1, help_text="in a row")
-    rests_until = models.DateTimeField()
+    timeouts = models.PositiveIntegerField(default=1, help_text="in a row")
+    ends_at = models.DateTimeField()
 
     class Meta:
         constraints = [

@@ -18,9 +18,9 @@ from django.db.models import Q, Value
 from django.db.models.functions import Coalesce
 from standardwebhooks.webhooks import Webhook
 
-from accounts.models import TEST_EVENT, SlowReceiver, WebhookAttempt, WebhookDelivery
-from accounts.webhooks.health import note_given_up, note_heard, note_unheard, retire
-from accounts.webhooks.schedule import asked_wait, next_try, rest_after
+from accounts.models import TEST_EVENT, HostBackoff, WebhookAttempt, WebhookDelivery
+from accounts.webhooks.health import note_delivered, note_given_up, note_undelivered, retire
+from accounts.webhooks.schedule import back_off_after, next_attempt, requested_wait
 from accounts.webhooks.secrets import signing_secrets
 from platform_site.http import PostError, guarded_client, post_json
 from platform_site.logs import redact
@@ -35,7 +35,7 @@ _OVERLOADED = frozenset({429, 503})  # what Retry-After is honoured with
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PostResult:
     """What came of one POST; without a status nobody answered, and `problem` says why."""
 
     status: int | None
@@ -45,17 +45,17 @@ class Answer:
     retry_after: str = ""
 
     @property
-    def is_heard(self) -> bool:
+    def is_delivered(self) -> bool:
         """Tell whether the receiver has it."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
-    def hung(self) -> bool:
+    def timed_out(self) -> bool:
         """Tell whether a thread was kept waiting for nothing."""
         return self.status is None and self.duration_ms >= TIMEOUT_SECONDS * 500
 
 
-def claim_try(delivery: WebhookDelivery, *, now: datetime) -> Mapping[str, str] | None:
+def claim_attempt(delivery: WebhookDelivery, *, now: datetime) -> Mapping[str, str] | None:
     """Claim the next try and return the headers to send; None when it is not ours to post.
 
     Of two that claim at once one gets it. Raises `CipherError`, having claimed nothing.
@@ -69,7 +69,7 @@ def claim_try(delivery: WebhookDelivery, *, now: datetime) -> Mapping[str, str] 
             attempts=delivery.attempts,
         ).update(
             attempts=delivery.attempts + 1,
-            series_tries=delivery.series_tries + 1,
+            series_attempts=delivery.series_attempts + 1,
             series_since=Coalesce("series_since", Value(now)),
             claimed_until=now + CLAIM,
             next_attempt_at=now + CLAIM,
@@ -77,7 +77,7 @@ def claim_try(delivery: WebhookDelivery, *, now: datetime) -> Mapping[str, str] 
         if not mine:
             return None
         delivery.attempts += 1
-        delivery.series_tries += 1
+        delivery.series_attempts += 1
         delivery.series_since = delivery.series_since or now
         WebhookAttempt.objects.create(
             delivery=delivery, number=delivery.attempts, at=now, headers=headers
@@ -109,7 +109,7 @@ def headers_for(delivery: WebhookDelivery, *, now: datetime) -> dict[str, str]:
     }
 
 
-def post(url: str, body: str, headers: Mapping[str, str]) -> Answer:
+def post(url: str, body: str, headers: Mapping[str, str]) -> PostResult:
     """Post once, within ten seconds in all; touches no database, so that any thread may."""
     started = time.monotonic()
     try:
@@ -118,26 +118,29 @@ def post(url: str, body: str, headers: Mapping[str, str]) -> Answer:
         ) as client:
             reply = post_json(client, url, body.encode(), headers, deadline_seconds=TIMEOUT_SECONDS)
     except PostError as error:
-        return Answer(None, "", _without_secrets(str(error)), _since(started))
+        return PostResult(None, "", _without_secrets(str(error)), _since(started))
     problem = "Redirects are not followed." if 300 <= reply.status < 400 else ""
     snippet = _without_secrets(reply.snippet)
-    return Answer(reply.status, snippet, problem, _since(started), reply.retry_after)
+    return PostResult(reply.status, snippet, problem, _since(started), reply.retry_after)
 
 
 @transaction.atomic
-def record_try(delivery: WebhookDelivery, answer: Answer, *, now: datetime, luck: float) -> None:
+def record_attempt(
+    delivery: WebhookDelivery, answer: PostResult, *, now: datetime, jitter: float
+) -> None:
     """Write down what came of a claimed try, and when there is another.
 
-    `luck`, from 0 up to 1, spreads the retries. Any 2xx is the end, whatever was decided meanwhile.
+    `jitter`, from 0 up to 1, spreads the retries. Any 2xx is the end, whatever was decided
+    meanwhile.
     """
-    delivery.tries.filter(number=delivery.attempts).update(
+    delivery.attempt_log.filter(number=delivery.attempts).update(
         status=answer.status,
         duration_ms=answer.duration_ms,
         snippet=answer.snippet,
         problem=answer.problem[:300],
     )
-    _note_pace(delivery, answer, now)
-    if answer.is_heard:
+    _note_host(delivery, answer, now)
+    if answer.is_delivered:
         unheard = WebhookDelivery.objects.filter(pk=delivery.pk).exclude(
             state=WebhookDelivery.State.DELIVERED
         )
@@ -147,10 +150,10 @@ def record_try(delivery: WebhookDelivery, answer: Answer, *, now: datetime, luck
             delivered_at=now,
             next_attempt_at=None,
         )
-        note_heard(delivery)
+        note_delivered(delivery)
         return
-    note_unheard(delivery, now=now)
-    at = _next_try(delivery, answer, now, luck)
+    note_undelivered(delivery, now=now)
+    at = _next_attempt(delivery, answer, now, jitter)
     # A claim that ran out may be another's by now; its holder decides.
     mine = WebhookDelivery.objects.filter(
         pk=delivery.pk, state=WebhookDelivery.State.PENDING, attempts=delivery.attempts
@@ -164,22 +167,22 @@ def record_try(delivery: WebhookDelivery, answer: Answer, *, now: datetime, luck
         retire(delivery, now=now)
 
 
-def _next_try(
-    delivery: WebhookDelivery, answer: Answer, now: datetime, luck: float
+def _next_attempt(
+    delivery: WebhookDelivery, answer: PostResult, now: datetime, jitter: float
 ) -> datetime | None:
     if answer.status == 410 or delivery.event == TEST_EVENT:
         return None
-    asked = asked_wait(answer.retry_after, now=now) if answer.status in _OVERLOADED else None
-    return next_try(
-        tries=delivery.series_tries,
+    asked = requested_wait(answer.retry_after, now=now) if answer.status in _OVERLOADED else None
+    return next_attempt(
+        attempts=delivery.series_attempts,
         since=delivery.series_since or now,
         now=now,
-        luck=luck,
+        jitter=jitter,
         asked=asked,
     )
 
 
-def _told(answer: Answer) -> dict[str, object]:
+def _told(answer: PostResult) -> dict[str, object]:
     note = answer.problem or answer.snippet
     return {
         "response_status": answer.status,
@@ -188,22 +191,22 @@ def _told(answer: Answer) -> dict[str, object]:
     }
 
 
-def _note_pace(delivery: WebhookDelivery, answer: Answer, now: datetime) -> None:
-    """Leave a host that hung alone for a while; whatever answers at once may be asked at once."""
-    known = SlowReceiver.objects.filter(team_id=delivery.team_id, host=delivery.host)
-    if not answer.hung:
+def _note_host(delivery: WebhookDelivery, answer: PostResult, now: datetime) -> None:
+    """Back off from a host that timed out; whatever answers may be asked at once."""
+    known = HostBackoff.objects.filter(team_id=delivery.team_id, host=delivery.host)
+    if not answer.timed_out:
         known.delete()
         return
     row = known.first()
     if row is None:
-        fresh = SlowReceiver(
-            team_id=delivery.team_id, host=delivery.host, rests_until=now + rest_after(1)
+        fresh = HostBackoff(
+            team_id=delivery.team_id, host=delivery.host, ends_at=now + back_off_after(1)
         )
-        SlowReceiver.objects.bulk_create([fresh], ignore_conflicts=True)
-    elif row.rests_until <= now:
-        # Several posts that hung at once are one hang.
-        known.filter(hangs=row.hangs).update(
-            hangs=row.hangs + 1, rests_until=now + rest_after(row.hangs + 1)
+        HostBackoff.objects.bulk_create([fresh], ignore_conflicts=True)
+    elif row.ends_at <= now:
+        # Several posts that timed out at once are one hang.
+        known.filter(timeouts=row.timeouts).update(
+            timeouts=row.timeouts + 1, ends_at=now + back_off_after(row.timeouts + 1)
         )
 
 

@@ -18,12 +18,12 @@ GONE = "The receiver answered 410: it is gone for good."
 _SYSTEM = By.system("webhooks")
 
 
-def note_heard(delivery: WebhookDelivery) -> None:
+def note_delivered(delivery: WebhookDelivery) -> None:
     """Note that the endpoint works."""
     _endpoint_of(delivery).filter(failing_since__isnull=False).update(failing_since=None)
 
 
-def note_unheard(delivery: WebhookDelivery, *, now: datetime) -> None:
+def note_undelivered(delivery: WebhookDelivery, *, now: datetime) -> None:
     """Note since when the endpoint fails; a test that fails is nobody's message."""
     if delivery.event != TEST_EVENT:
         _endpoint_of(delivery).filter(failing_since=None).update(failing_since=now)

@@ -15,8 +15,8 @@ from accounts.authority import By
 from accounts.errors import RateLimitExceeded
 from accounts.models import (
     TEST_EVENT,
+    HostBackoff,
     Membership,
-    SlowReceiver,
     Team,
     WebhookDelivery,
     WebhookEndpoint,
@@ -35,7 +35,7 @@ AGAIN_AFTER = timedelta(seconds=10)  # since the last try
 _PRUNED_AT_ONCE = 2000
 
 
-def is_heard(*, team_id: int, event: WebhookEvent) -> bool:
+def is_subscribed(*, team_id: int, event: WebhookEvent) -> bool:
     """Tell whether any of a team's endpoints wants an event: asked before its facts are read."""
     chosen = WebhookEndpoint.objects.filter(team_id=team_id, enabled=True)
     return any(event in events for events in chosen.values_list("events", flat=True))
@@ -128,7 +128,7 @@ def send_again_for_operator(delivery: WebhookDelivery, *, by: By, now: datetime)
         raise Conflict("The endpoint was removed.")
     if endpoint is not None and not endpoint.enabled and delivery.event != TEST_EVENT:
         raise Conflict("The endpoint is disabled. Enable it first.")
-    if delivery.tries.filter(at__gt=now - AGAIN_AFTER).exists():
+    if delivery.attempt_log.filter(at__gt=now - AGAIN_AFTER).exists():
         raise RateLimitExceeded("It was tried a moment ago. Wait a little.")
     # The attempts tell this press from another one, and from a try that began meanwhile.
     rested = WebhookDelivery.objects.filter(
@@ -138,7 +138,7 @@ def send_again_for_operator(delivery: WebhookDelivery, *, by: By, now: datetime)
         state=WebhookDelivery.State.PENDING,
         next_attempt_at=now,
         claimed_until=None,
-        series_tries=0,
+        series_attempts=0,
         series_since=None,
     ):
         raise Conflict("It is being posted at the moment.")
@@ -156,7 +156,7 @@ def prune_deliveries(*, now: datetime) -> int:
     ids = list(ended.values_list("pk", flat=True)[:_PRUNED_AT_ONCE])
     WebhookDelivery.objects.filter(pk__in=ids).delete()
     WebhookEndpoint.objects.filter(removed_at__lt=old, deliveries=None).delete()
-    SlowReceiver.objects.filter(rests_until__lt=now - timedelta(days=1)).delete()
+    HostBackoff.objects.filter(ends_at__lt=now - timedelta(days=1)).delete()
     return len(ids)
 
 
@@ -168,9 +168,7 @@ def _body(team: Team, event: str, data: dict[str, Any], now: datetime) -> str:
 
 def _wake(delivery: WebhookDelivery, now: datetime) -> None:
     """Have a host that is left alone asked again: a person says that it works."""
-    SlowReceiver.objects.filter(team_id=delivery.team_id, host=delivery.host).update(
-        rests_until=now
-    )
+    HostBackoff.objects.filter(team_id=delivery.team_id, host=delivery.host).update(ends_at=now)
 
 
 def _record(delivery: WebhookDelivery, word: str, by: By) -> None:

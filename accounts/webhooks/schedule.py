@@ -1,10 +1,10 @@
-"""When a webhook is tried again, and how long a receiver that hangs is left alone. Pure."""
+"""When a webhook is tried again, and how long a receiver that timeouts is left alone. Pure."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-# Seconds to the next try. The vendor tries at once, after 3 minutes and after 10 (FACTS.md); ours
-# goes on for a day.
+# Seconds to the next try. The vendor tries at once, after 3 minutes and after 10 (FACTS.md);
+# ours goes on for a day.
 RETRIES = (10, 180, 600, 1800, 7200, 21_600, 43_200)
 # Each wait is stretched by up to this share, so that what failed together does not return together.
 JITTER = 0.15
@@ -15,27 +15,28 @@ _FIRST_REST = timedelta(seconds=15)
 _LAST_REST = timedelta(minutes=10)
 
 
-def next_try(
+def next_attempt(
     *,
-    tries: int,
+    attempts: int,
     since: datetime,
     now: datetime,
-    luck: float,
+    jitter: float,
     asked: timedelta | None = None,
 ) -> datetime | None:
-    """Return when to try again after `tries` failures in a series begun at `since`; None: never.
+    """Return when to try again after `attempts` failures in a series begun at `since`; None: never.
 
-    `luck`, from 0 up to 1, spreads the waits. `asked` is what the receiver wants waited: more than
-    the schedule has is honoured up to the series' end; less is not, or it would soon be used up.
+    `jitter`, from 0 up to 1, spreads the waits. `asked` is what the receiver wants waited: more
+    than the schedule has is honoured up to the series' end; less is not, or it would soon be used
+    up.
     """
-    if tries > len(RETRIES):
+    if attempts > len(RETRIES):
         return None
-    wait = timedelta(seconds=RETRIES[tries - 1] * (1 + JITTER * luck))
+    wait = timedelta(seconds=RETRIES[attempts - 1] * (1 + JITTER * jitter))
     at = min(now + max(wait, asked or wait), since + SERIES)
     return at if at > now else None
 
 
-def asked_wait(retry_after: str, *, now: datetime) -> timedelta | None:
+def requested_wait(retry_after: str, *, now: datetime) -> timedelta | None:
     """Read a Retry-After header, seconds or a date (RFC 9110 §10.2.3); None when it is neither."""
     text = retry_after.strip()
     if text.isascii() and text.isdigit():
@@ -48,6 +49,6 @@ def asked_wait(retry_after: str, *, now: datetime) -> timedelta | None:
     return min(max(at - now, timedelta()), SERIES)
 
 
-def rest_after(hangs: int) -> timedelta:
-    """Return how long a receiver that hung `hangs` times in a row is not asked."""
-    return min(_FIRST_REST * (1 << min(hangs - 1, 16)), _LAST_REST)
+def back_off_after(timeouts: int) -> timedelta:
+    """Return how long a receiver that hung `timeouts` times in a row is not asked."""
+    return min(_FIRST_REST * (1 << min(timeouts - 1, 16)), _LAST_REST)

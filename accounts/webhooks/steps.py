@@ -17,18 +17,18 @@ CALL_LIFE = timedelta(seconds=60)
 
 deliver = Step(
     "accounts.webhooks.steps.deliver",
-    runs="accounts.webhooks.worker.carry_due",
+    runs="accounts.webhooks.worker.deliver_due",
     queue=MAIN_QUEUE,
 )
 
 
 @deliver.when_due
 def _deliver_due(now: datetime) -> None:
-    if call_courier(now=now):
+    if claim_wakeup(now=now):
         deliver.enqueue()
 
 
-def call_courier(*, now: datetime) -> bool:
+def claim_wakeup(*, now: datetime) -> bool:
     """Tell whether to enqueue a worker: something is due, nobody carries, and nobody has called.
 
     A call is answered by the worker that it brings, or forgotten when that one got lost.

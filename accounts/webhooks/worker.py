@@ -1,6 +1,6 @@
 """Carry webhooks: many posts at once from one worker, so that no receiver holds up another.
 
-One courier runs at a time, under a lease. Its threads only speak HTTP; claims and records are
+One worker runs at a time, under a lease. Its threads only speak HTTP; claims and records are
 made by the thread that owns the database connection. What bounds it are shares, not locks: for a
 moment two couriers may carry a little more than that, but never one try twice.
 """
@@ -18,13 +18,13 @@ from django.db.models import Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from accounts.models import TEST_EVENT, SlowReceiver, WebhookDelivery
-from accounts.webhooks.delivery import Answer, claim_try, post, record_try
+from accounts.models import TEST_EVENT, HostBackoff, WebhookDelivery
+from accounts.webhooks.delivery import PostResult, claim_attempt, post, record_attempt
 from accounts.webhooks.health import note_given_up
 from accounts.webhooks.schedule import SERIES
 from accounts.webhooks.steps import CALL, LEASE, due_deliveries
 from platform_site.clusters.leases import acquire, release
-from platform_site.clusters.shutdown import is_stopping
+from platform_site.clusters.shutdown import is_shutting_down
 from platform_site.models import Lease
 from platform_site.secrets.cipher import CipherError
 
@@ -36,41 +36,41 @@ RENEW_SECONDS = 3.0
 RUN_SECONDS = 10.0
 PAUSE_SECONDS = 0.2
 THREADS = 32
-HOST_POSTS = 4  # of one team at one host; one while that host hangs
+HOST_POSTS = 4  # of one team at one host; one while that host timeouts
 TEAM_POSTS = 12
 
 Receiver = tuple[int, str]  # a team's id and a host
 
 
-def carry_due(*, run_seconds: float = RUN_SECONDS) -> bool:
+def deliver_due(*, run_seconds: float = RUN_SECONDS) -> bool:
     """Post what is due, and what becomes due meanwhile, until there is nothing or time is up.
 
-    Returns False when another courier carries already: it sees to whatever is due.
+    Returns False when another worker carries already: it sees to whatever is due.
     """
     holder = uuid4().hex
     if not acquire(LEASE, holder, now=timezone.now(), life=LEASE_LIFE):
         return False
     Lease.objects.filter(name=CALL).update(holder="", expires_at=timezone.now())
     with ThreadPoolExecutor(THREADS, thread_name_prefix="webhook") as pool:
-        courier = _Courier(pool)
+        worker = _Worker(pool)
         try:
             ends = time.monotonic() + run_seconds
-            while time.monotonic() < ends and not is_stopping() and _renewed(holder):
-                if not courier.work_for(RENEW_SECONDS, until=ends):
+            while time.monotonic() < ends and not is_shutting_down() and _renewed(holder):
+                if not worker.work_for(RENEW_SECONDS, until=ends):
                     break
         finally:
-            # The next one starts before the last answers are in: one that hangs delays nobody.
+            # The next one starts before the last answers are in: one that timeouts delays nobody.
             release(LEASE, holder, now=timezone.now())
-        courier.await_answers()
+        worker.await_answers()
     return True
 
 
-class _Courier:
+class _Worker:
     """The posts under way."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self._pool = pool
-        self._under_way: dict[Future[Answer], WebhookDelivery] = {}
+        self._under_way: dict[Future[PostResult], WebhookDelivery] = {}
 
     def work_for(self, seconds: float, *, until: float) -> bool:
         """Start and record posts for some seconds; False once there is nothing (more) to do."""
@@ -102,7 +102,7 @@ class _Courier:
             _give_up(delivery, "The endpoint is disabled.")
             return True
         try:
-            headers = claim_try(delivery, now=now)
+            headers = claim_attempt(delivery, now=now)
         except CipherError:
             log.exception("webhook_secret_does_not_open", team=delivery.team_id)
             _postpone(delivery, now + timedelta(minutes=10))
@@ -113,7 +113,7 @@ class _Courier:
         self._under_way[future] = delivery
         return True
 
-    def _record_done(self, done: set[Future[Answer]]) -> None:
+    def _record_done(self, done: set[Future[PostResult]]) -> None:
         for future in done:
             delivery = self._under_way.pop(future)
             try:
@@ -121,10 +121,10 @@ class _Courier:
             except Exception as error:
                 # A receiver that finds a bug of ours must not stop everybody's webhooks.
                 log.exception("webhook_post_failed", delivery=str(delivery.pk))
-                answer = Answer(None, "", f"Our mistake: {type(error).__name__}.", 0)
+                answer = PostResult(None, "", f"Our mistake: {type(error).__name__}.", 0)
             # Spreading tries needs no secrecy.
-            luck = random.random()  # noqa: S311
-            record_try(delivery, answer, now=timezone.now(), luck=luck)
+            jitter = random.random()  # noqa: S311
+            record_attempt(delivery, answer, now=timezone.now(), jitter=jitter)
 
 
 def _next_in_turn(now: datetime, room: int) -> Iterator[WebhookDelivery]:
@@ -134,7 +134,7 @@ def _next_in_turn(now: datetime, room: int) -> Iterator[WebhookDelivery]:
     teams: Counter[int] = Counter()
     for (team_id, _), count in posts.items():
         teams[team_id] += count
-    slow = set(SlowReceiver.objects.values_list("team_id", "host"))
+    slow = set(HostBackoff.objects.values_list("team_id", "host"))
 
     def is_full(team_id: int, host: str) -> bool:
         share = 1 if (team_id, host) in slow else HOST_POSTS
@@ -153,13 +153,13 @@ def _next_in_turn(now: datetime, room: int) -> Iterator[WebhookDelivery]:
 
 def _rest(now: datetime) -> None:
     """Put off what is due at hosts that are left alone; a day of that is a series of tries."""
-    for slow in SlowReceiver.objects.filter(rests_until__gt=now):
+    for slow in HostBackoff.objects.filter(ends_at__gt=now):
         waiting = due_deliveries(now).filter(team_id=slow.team_id, host=slow.host)
         for delivery in waiting.filter(series_since__lte=now - SERIES)[:THREADS]:
             if _give_up(delivery, "Its host let everything hang for a day."):
                 note_given_up(delivery, now=now)
         waiting.update(
-            next_attempt_at=slow.rests_until, series_since=Coalesce("series_since", Value(now))
+            next_attempt_at=slow.ends_at, series_since=Coalesce("series_since", Value(now))
         )
 
 

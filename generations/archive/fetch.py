@@ -12,7 +12,7 @@ from generations.archive.start import without_link
 from generations.models import Film, Generation, VideoModel
 from generations.provider_keys.service import client_for
 from generations.vendors.base import ProviderError
-from platform_site.clusters.shutdown import is_stopping
+from platform_site.clusters.shutdown import is_shutting_down
 from platform_site.http import Fetched, FetchFailed, Truncated, fetch_to_file, guarded_client
 
 MAX_FILM_BYTES = 2 * 1024**3
@@ -110,7 +110,7 @@ def _fetch_once(film: Film, partial: Partial, *, seconds: float) -> Fetched:
             allowed_hosts=_result_hosts(endpoint),
             validator=partial.validator,
             on_begin=partial.begin,
-            stop=is_stopping,
+            stop=is_shutting_down,
         )
 
 

@@ -23,7 +23,7 @@ from generations.provider_keys.load import anything_due, in_flight
 from generations.provider_keys.send_rate import next_send_at
 from generations.transitions import move
 from platform_site.clusters.queues import MAIN_QUEUE, settings_of
-from platform_site.clusters.slots import seat
+from platform_site.clusters.slots import slot
 
 log = structlog.get_logger(__name__)
 SYSTEM = By.system("submit")
@@ -40,7 +40,7 @@ def send_next() -> bool:
     Nor is any sent while enough of the cluster's workers send: one day all those posts hang, and
     what the vendor has finished must still be heard of, kept and told (P27).
     """
-    with seat(among=_senders()) as free:
+    with slot(among=_senders()) as free:
         generation = claim_next(now=timezone.now()) if free else None
         if generation is None:
             return False

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.models import WebhookDelivery, WebhookEvent
-from accounts.webhooks.outbox import is_heard, publish_event
+from accounts.webhooks.outbox import is_subscribed, publish_event
 from accounts.webhooks.steps import deliver
 from generations.lifecycle import ApiStatus, State
 from generations.models import Film, Generation
@@ -25,7 +25,7 @@ def notify_ended(generation: Generation, *, now: datetime) -> None:
     lost: until then clients hear `processing`, and no `task.completed`.
     """
     event = _event_of(generation)
-    if event is not None and is_heard(team_id=generation.team_id, event=event):
+    if event is not None and is_subscribed(team_id=generation.team_id, event=event):
         publish_event(
             team=generation.team,
             event=event,

@@ -21,11 +21,11 @@ from generations.ops.steps import STEPS
 from generations.polling.claims import is_behind
 from generations.polling.loop import Poller
 from generations.review.decide import tell_long_reviews
-from platform_site.clusters.heartbeats import record_beat
+from platform_site.clusters.heartbeats import record_heartbeat
 from platform_site.clusters.leases import acquire, is_free, release
 from platform_site.clusters.queues import MAIN_QUEUE
-from platform_site.clusters.registry import at_work
-from platform_site.clusters.shutdown import is_stopping
+from platform_site.clusters.registry import live_clusters
+from platform_site.clusters.shutdown import is_shutting_down
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ def run_sweep(*, run_seconds: float = RUN_SECONDS, wait_seconds: float = 0.0) ->
     ends = time.monotonic() + run_seconds
     poller = Poller()
     try:
-        while time.monotonic() < ends and not is_stopping():
+        while time.monotonic() < ends and not is_shutting_down():
             if not regular(timezone.now()):
                 return False
             poller.step(pause=POLL_PAUSE)
@@ -92,7 +92,7 @@ def enqueue_due_steps(now: datetime) -> bool:
 
 
 def _renew(lease: str, holder: str, now: datetime) -> bool:
-    record_beat()
+    record_heartbeat()
     return acquire(lease, holder, now=now, life=LEASE_LIFE)
 
 
@@ -134,7 +134,7 @@ _CHORES = (
 def _wait_for_lease(holder: str, wait_seconds: float) -> str | None:
     """Return the lease that was taken, if any."""
     ends = time.monotonic() + wait_seconds
-    while not is_stopping():
+    while not is_shutting_down():
         now = timezone.now()
         names = (LEASE, *_helpers()) if is_behind(now, by=BEHIND) else (LEASE,)
         for name in names:
@@ -148,7 +148,7 @@ def _wait_for_lease(holder: str, wait_seconds: float) -> str | None:
 
 def _helpers() -> tuple[str, ...]:
     """Return the leases of the sweeps beside the first: one for each further cluster."""
-    clusters = at_work(MAIN_QUEUE, now=timezone.now()).count()
+    clusters = live_clusters(MAIN_QUEUE, now=timezone.now()).count()
     return HELPERS[: max(0, clusters - 1)]
 
 

@@ -12,7 +12,7 @@ from accounts.models import WebhookDelivery
 from generations.archive.reads import troubled_films
 from generations.lifecycle import State
 from generations.models import Approval, Film, Generation, ProviderKey
-from platform_site.clusters.heartbeats import beat_age_seconds
+from platform_site.clusters.heartbeats import heartbeat_age_seconds
 from platform_site.clusters.queues import QUEUES, patience_of
 from platform_site.models import Cluster
 
@@ -42,8 +42,8 @@ class Background:
     @property
     def is_short_of_clusters(self) -> bool:
         """Tell whether a cluster owes its proof, or a queue has no cluster that works."""
-        at_work = {cluster.queue for cluster in self.clusters if cluster not in self.silent}
-        return bool(self.silent) or not at_work.issuperset(QUEUES)
+        live_clusters = {cluster.queue for cluster in self.clusters if cluster not in self.silent}
+        return bool(self.silent) or not live_clusters.issuperset(QUEUES)
 
 
 def count_by_state() -> dict[State, int]:
@@ -99,7 +99,7 @@ def background(*, now: datetime) -> Background:
     day = now - timedelta(days=1)
     clusters = tuple(Cluster.objects.order_by("queue", "host", "started_at"))
     return Background(
-        sweep_age=beat_age_seconds(),
+        sweep_age=heartbeat_age_seconds(),
         clusters=clusters,
         silent=tuple(cluster for cluster in clusters if _is_silent(cluster, now)),
         waiting=OrmQ.objects.count(),
@@ -109,7 +109,7 @@ def background(*, now: datetime) -> Background:
 
 
 def _is_silent(cluster: Cluster, now: datetime) -> bool:
-    heard_at = max(cluster.started_at, cluster.beaten_at or cluster.started_at)
+    heard_at = max(cluster.started_at, cluster.heartbeat_at or cluster.started_at)
     return now - heard_at > timedelta(seconds=patience_of(cluster.queue))
 
 

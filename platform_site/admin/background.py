@@ -10,7 +10,7 @@ from django_q.models import Failure, OrmQ, Schedule, Success, Task
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.shown import EMPTY, clean, moment, seconds_ago
 from platform_site.admin.typed import display
-from platform_site.models import Beat, Cluster, Lease
+from platform_site.models import Cluster, Heartbeat, Lease
 
 _REPLACED = {
     django_q_admin.ScheduleAdmin: Schedule,
@@ -100,28 +100,28 @@ class ScheduleAdmin(ReadOnlyAdmin):
 class ClusterAdmin(ReadOnlyAdmin):
     """The workers that run, and the proof of each that tasks come through it."""
 
-    list_display = ("queue", "host", "pid", moment("started_at"), "last_beat")
+    list_display = ("queue", "host", "pid", moment("started_at"), "last_heartbeat")
     list_filter = ("queue", "host")
     ordering = ("queue", "host", "started_at")
-    fields = ("id", "queue", "host", "pid", "started_at", "beaten_at", "last_beat")
+    fields = ("id", "queue", "host", "pid", "started_at", "heartbeat_at", "last_heartbeat")
 
     @display(description="last beat")
-    def last_beat(self, cluster: Cluster) -> str:
+    def last_heartbeat(self, cluster: Cluster) -> str:
         """Return how long ago it proved that it works."""
         return seconds_ago(cluster.silence_seconds(timezone.now()))
 
 
-@admin.register(Beat)
-class BeatAdmin(ReadOnlyAdmin):
+@admin.register(Heartbeat)
+class HeartbeatAdmin(ReadOnlyAdmin):
     """When each background loop last did its work."""
 
-    list_display = ("name", moment("beaten_at"), "age")
-    fields = ("name", "beaten_at")
+    list_display = ("name", moment("heartbeat_at"), "age")
+    fields = ("name", "heartbeat_at")
 
     @display(description="age")
-    def age(self, beat: Beat) -> str:
+    def age(self, beat: Heartbeat) -> str:
         """Return how long ago it beat."""
-        return seconds_ago((timezone.now() - beat.beaten_at).total_seconds())
+        return seconds_ago((timezone.now() - beat.heartbeat_at).total_seconds())
 
 
 @admin.register(Lease)

@@ -1,4 +1,4 @@
-"""django-q2's ORM broker, with a pulse: the queue is a table in the main database.
+"""django-q2's ORM broker, with a liveness: the queue is a table in the main database.
 
 Beside the queue's own tasks it hands its cluster a beat every few seconds (`presence`). It takes
 nothing more once its cluster was told to stop, takes tasks in the order they came, sets aside what
@@ -16,29 +16,29 @@ from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.signing import SignedPackage
 
-from platform_site.clusters.registry import BEAT_SECONDS, beat
-from platform_site.clusters.shutdown import is_stopping
-from platform_site.supervisor.liveness import Pulse
+from platform_site.clusters.registry import HEARTBEAT_SECONDS, note_heartbeat
+from platform_site.clusters.shutdown import is_shutting_down
+from platform_site.supervisor.liveness import Liveness
 
 log = structlog.get_logger(__name__)
 
 # No row of the queue: what the pusher hands out under this id, no other cluster can have taken.
-_BEAT = "beat"
+_HEARTBEAT = "heartbeat"
 # No cluster serves this queue; clean-up empties it.
 UNREADABLE = "unreadable"
 _CANDIDATES = 8
 _DATABASE_PAUSE = 1.0
 
 
-class PulsingBroker(ORM):  # type: ignore[misc]  # untyped
+class HeartbeatBroker(ORM):  # type: ignore[misc]  # untyped
     """The broker of web processes, which only put tasks in, and of clusters, which work them off.
 
-    A cluster's processes are told by `serving` which one they are, and by `pulse` where to give
+    A cluster's processes are told by `serving` which one they are, and by `liveness` where to give
     their supervisor signs of life: set both before they are forked.
     """
 
     serving: ClassVar[UUID | None] = None
-    pulse: ClassVar[Pulse | None] = None
+    liveness: ClassVar[Liveness | None] = None
 
     def __init__(self, list_key: str | None = None) -> None:
         """Open the queue of this name, or of the process's own cluster."""
@@ -48,13 +48,13 @@ class PulsingBroker(ORM):  # type: ignore[misc]  # untyped
 
     def dequeue(self) -> list[tuple[int | str, str]] | None:
         """Return the next task and its row's id; None, after a pause, when there is none."""
-        if is_stopping():
+        if is_shutting_down():
             time.sleep(Conf.POLL)
             return None
         now = time.monotonic()
         if self.serving is not None and now >= self._beat_due:
-            self._beat_due = now + BEAT_SECONDS
-            return [(_BEAT, _beat_task())]
+            self._beat_due = now + HEARTBEAT_SECONDS
+            return [(_HEARTBEAT, _heartbeat_task())]
         try:
             taken = self._take()
         except Error as error:
@@ -72,7 +72,7 @@ class PulsingBroker(ORM):  # type: ignore[misc]  # untyped
         A row that cannot be deleted is delivered again, which does no harm.
         """
         try:
-            if task_id != _BEAT:
+            if task_id != _HEARTBEAT:
                 super().acknowledge(task_id)
             self._note_life()
         except Error as error:
@@ -80,13 +80,13 @@ class PulsingBroker(ORM):  # type: ignore[misc]  # untyped
 
     def _note_life(self) -> None:
         now = time.monotonic()
-        if self.serving is None or now - self._beat_written < BEAT_SECONDS / 2:
+        if self.serving is None or now - self._beat_written < HEARTBEAT_SECONDS / 2:
             return
         self._beat_written = now
         # The supervisor first: when the database is away, a restart would cure nothing.
-        if self.pulse is not None:
-            self.pulse.beat()
-        beat(self.serving)
+        if self.liveness is not None:
+            self.liveness.signal()
+        note_heartbeat(self.serving)
 
     def _take(self) -> list[tuple[int | str, str]] | None:
         """Claim the first row that no other cluster claims; None when there is none to claim."""
@@ -112,11 +112,11 @@ def _can_be_loaded(payload: str) -> bool:
     return isinstance(package, dict)
 
 
-def _beat_task() -> str:
+def _heartbeat_task() -> str:
     package: str = SignedPackage.dumps(
         {
             "id": uuid4().hex,
-            "name": _BEAT,
+            "name": _HEARTBEAT,
             "func": "platform_site.clusters.registry.prove_worker",
             "args": (),
             "kwargs": {},

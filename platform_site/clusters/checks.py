@@ -13,7 +13,7 @@ from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A
 from platform_site.checks import OURS
 from platform_site.clusters.queues import MAIN_QUEUE, QUEUES, settings_of
 
-BROKER = "platform_site.clusters.broker.PulsingBroker"
+BROKER = "platform_site.clusters.broker.HeartbeatBroker"
 
 
 @register(OURS)

@@ -2,20 +2,22 @@
 
 from django.utils import timezone
 
-from platform_site.models import Beat
+from platform_site.models import Heartbeat
 
-SWEEP_BEAT = "sweep"
+SWEEP_HEARTBEAT = "sweep"
 
 
-def record_beat(name: str = SWEEP_BEAT) -> None:
+def record_heartbeat(name: str = SWEEP_HEARTBEAT) -> None:
     """Write down that the loop `name` works now. Call it from the loop, never from its watcher."""
-    Beat.objects.update_or_create(name=name, defaults={"beaten_at": timezone.now()})
+    Heartbeat.objects.update_or_create(name=name, defaults={"heartbeat_at": timezone.now()})
 
 
-def beat_age_seconds(name: str = SWEEP_BEAT) -> float | None:
+def heartbeat_age_seconds(name: str = SWEEP_HEARTBEAT) -> float | None:
     """Return the seconds since `name` last did its work; None if it never did."""
-    beaten_at = Beat.objects.filter(name=name).values_list("beaten_at", flat=True).first()
-    if beaten_at is None:
+    heartbeat_at = (
+        Heartbeat.objects.filter(name=name).values_list("heartbeat_at", flat=True).first()
+    )
+    if heartbeat_at is None:
         return None
     # Another host's clock may be ahead of ours.
-    return max(0.0, (timezone.now() - beaten_at).total_seconds())
+    return max(0.0, (timezone.now() - heartbeat_at).total_seconds())

@@ -9,10 +9,10 @@ from uuid import UUID
 from django.db import connections
 from django_q.cluster import Cluster
 
-from platform_site.clusters.broker import PulsingBroker
-from platform_site.clusters.registry import announce, leave
-from platform_site.clusters.shutdown import ask_to_stop, take_up_work
-from platform_site.supervisor.liveness import Pulse
+from platform_site.clusters.broker import HeartbeatBroker
+from platform_site.clusters.registry import deregister, register
+from platform_site.clusters.shutdown import clear_shutdown, request_shutdown
+from platform_site.supervisor.liveness import Liveness
 
 
 def run_cluster(cluster: UUID, *, queue: str) -> None:
@@ -20,9 +20,9 @@ def run_cluster(cluster: UUID, *, queue: str) -> None:
 
     Django-q2 must have been imported for this queue (`Q_CLUSTER_NAME`). Raises `ForeignSecrets`.
     """
-    announce(cluster, queue=queue)
-    PulsingBroker.serving = cluster
-    PulsingBroker.pulse = Pulse.of_this_process(os.environ)
+    register(cluster, queue=queue)
+    HeartbeatBroker.serving = cluster
+    HeartbeatBroker.liveness = Liveness.of_this_process(os.environ)
     # A connection must not cross a fork.
     connections.close_all()
     # What is loaded stays out of collections, which would copy its pages into each child.
@@ -31,7 +31,7 @@ def run_cluster(cluster: UUID, *, queue: str) -> None:
     process = _StoppableCluster()
     process.start()
     process.sentinel.join()
-    leave(cluster)
+    deregister(cluster)
 
 
 class _StoppableCluster(Cluster):  # type: ignore[misc]  # untyped
@@ -39,13 +39,13 @@ class _StoppableCluster(Cluster):  # type: ignore[misc]  # untyped
 
     def start(self) -> int:
         """Fork the cluster's processes and return once they run."""
-        take_up_work()
+        clear_shutdown()
         pid: int = super().start()
         return pid
 
     def sig_handler(self, signum: int, frame: FrameType | None) -> None:
         """Tell all tasks, then have the cluster stop, which waits for them."""
-        ask_to_stop()
+        request_shutdown()
         if self.sentinel is None:
             sys.exit(0)
         super().sig_handler(signum, frame)

@@ -19,7 +19,7 @@ from django.utils.crypto import salted_hmac
 from platform_site.errors import Conflict
 from platform_site.models import Cluster
 
-BEAT_SECONDS = 10.0
+HEARTBEAT_SECONDS = 10.0
 # A cluster that beat so lately counts as running beside one that starts.
 _RUNNING = timedelta(seconds=60)
 _KEEP_SILENT = timedelta(days=1)
@@ -29,7 +29,7 @@ class ForeignSecrets(Conflict):
     """Two hosts share a database, but not the key that signs tasks and links (409)."""
 
 
-def announce(cluster: UUID, *, queue: str) -> None:
+def register(cluster: UUID, *, queue: str) -> None:
     """Write down a cluster that starts, in place of a predecessor of the same id.
 
     Raises `ForeignSecrets`.
@@ -43,7 +43,7 @@ def announce(cluster: UUID, *, queue: str) -> None:
             "pid": getpid(),
             "secret_mark": _secret_mark(),
             "started_at": timezone.now(),
-            "beaten_at": None,
+            "heartbeat_at": None,
         },
     )
 
@@ -53,7 +53,7 @@ def refuse_foreign_secrets(*, now: datetime) -> None:
 
     Each would throw the other's tasks away.
     """
-    running = Cluster.objects.filter(beaten_at__gte=now - _RUNNING)
+    running = Cluster.objects.filter(heartbeat_at__gte=now - _RUNNING)
     foreign = running.exclude(secret_mark=_secret_mark()).first()
     if foreign is not None:
         raise ForeignSecrets(
@@ -62,9 +62,9 @@ def refuse_foreign_secrets(*, now: datetime) -> None:
         )
 
 
-def beat(cluster: UUID) -> None:
+def note_heartbeat(cluster: UUID) -> None:
     """Write down that this cluster works now."""
-    Cluster.objects.filter(pk=cluster).update(beaten_at=timezone.now())
+    Cluster.objects.filter(pk=cluster).update(heartbeat_at=timezone.now())
 
 
 def prove_worker() -> None:
@@ -72,12 +72,12 @@ def prove_worker() -> None:
     Cluster.objects.exists()
 
 
-def at_work(queue: str, *, now: datetime) -> QuerySet[Cluster]:
+def live_clusters(queue: str, *, now: datetime) -> QuerySet[Cluster]:
     """Return the clusters of a queue that have proved within a minute that they work."""
-    return Cluster.objects.filter(queue=queue, beaten_at__gte=now - _RUNNING)
+    return Cluster.objects.filter(queue=queue, heartbeat_at__gte=now - _RUNNING)
 
 
-def leave(cluster: UUID) -> None:
+def deregister(cluster: UUID) -> None:
     """Strike out a cluster that has stopped in order."""
     Cluster.objects.filter(pk=cluster).delete()
 
@@ -90,7 +90,7 @@ def forget_silent(*, now: datetime) -> int:
 
 def silent_since(moment: datetime) -> QuerySet[Cluster]:
     """Return the clusters that started before `moment` and have not proved since that they work."""
-    return Cluster.objects.filter(started_at__lt=moment).exclude(beaten_at__gte=moment)
+    return Cluster.objects.filter(started_at__lt=moment).exclude(heartbeat_at__gte=moment)
 
 
 def _secret_mark() -> str:

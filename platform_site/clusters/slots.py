@@ -10,12 +10,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-with tempfile.TemporaryFile(prefix="dailies-seats-") as _file:
-    _seats = os.dup(_file.fileno())
+with tempfile.TemporaryFile(prefix="dailies-slots-") as _file:
+    _slots = os.dup(_file.fileno())
 
 
 @contextmanager
-def seat(*, among: int) -> Iterator[bool]:
+def slot(*, among: int) -> Iterator[bool]:
     """Hold one of the cluster's first `among` seats for the block; yield False if all are taken.
 
     It belongs to the process: its threads do not keep each other out.
@@ -25,12 +25,12 @@ def seat(*, among: int) -> Iterator[bool]:
         yield taken is not None
     finally:
         if taken is not None:
-            fcntl.lockf(_seats, fcntl.LOCK_UN, 1, taken)
+            fcntl.lockf(_slots, fcntl.LOCK_UN, 1, taken)
 
 
 def _take(number: int) -> bool:
     try:
-        fcntl.lockf(_seats, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+        fcntl.lockf(_slots, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
     except BlockingIOError:
         return False
     return True

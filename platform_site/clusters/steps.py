@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.tasks import async_task
 
-from platform_site.clusters.shutdown import is_stopping
+from platform_site.clusters.shutdown import is_shutting_down
 
 # The queue delivers at once. In case it lost a step, the sweep enqueues it again after this long;
 # until then the row's due time says that it is under way.
@@ -63,7 +63,7 @@ class Step:
 
     def __call__(self, *ids: Any) -> None:
         """Do the work. A worker that was told to stop hands it back to the queue instead."""
-        if is_stopping():
+        if is_shutting_down():
             self.enqueue(*ids)
             return
         work = import_string(self.runs)

@@ -12,10 +12,10 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Beat',
+            name='Heartbeat',
             fields=[
                 ('name', models.CharField(max_length=60, primary_key=True, serialize=False)),
-                ('beaten_at', models.DateTimeField()),
+                ('heartbeat_at', models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(

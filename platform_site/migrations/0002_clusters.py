@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
                 ("pid", models.PositiveIntegerField()),
                 ("secret_mark", models.CharField(max_length=16)),
                 ("started_at", models.DateTimeField()),
-                ("beaten_at", models.DateTimeField(null=True)),
+                ("heartbeat_at", models.DateTimeField(null=True)),
             ],
         ),
     ]

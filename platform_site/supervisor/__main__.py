@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from platform_site.supervisor.child import ChildSpec
-from platform_site.supervisor.liveness import Pulse
+from platform_site.supervisor.liveness import Liveness
 from platform_site.supervisor.supervise import Supervisor
 
 PROBE_SECONDS = 2.0
@@ -52,16 +52,22 @@ def main(arguments: list[str]) -> None:
 def spec_of(child: dict[str, Any]) -> ChildSpec:
     """Return the spec of one child of the plan."""
     fields = dict(child)
-    probe, ready, has_pulse = fields.pop("probe"), fields.pop("ready"), fields.pop("has_pulse")
-    pulse = Pulse.make() if has_pulse else None
+    probe, ready, has_liveness = (
+        fields.pop("probe"),
+        fields.pop("ready"),
+        fields.pop("has_liveness"),
+    )
+    liveness = Liveness.make() if has_liveness else None
     silence: Callable[[], float | None] | None = None
-    if pulse is not None:
-        silence = pulse.silence_seconds
+    if liveness is not None:
+        silence = liveness.silence_seconds
     elif probe is not None:
         silence = partial(web_silence, **probe)
     announce = partial(print, ready, flush=True) if ready else None
     command = tuple(fields.pop("command"))
-    return ChildSpec(**fields, command=command, pulse=pulse, silence=silence, on_ready=announce)
+    return ChildSpec(
+        **fields, command=command, liveness=liveness, silence=silence, on_ready=announce
+    )
 
 
 def web_silence(host: str, port: int, name: str) -> float | None:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from platform_site.supervisor import reaper as keeper
+from platform_site.supervisor import reaper
 from platform_site.supervisor.liveness import VARIABLE as PULSE_VARIABLE
-from platform_site.supervisor.liveness import Pulse
+from platform_site.supervisor.liveness import Liveness
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ class Timings:
     longest_delay: float = 30.0
     settled_after: float = 60.0
     """A child that lived so long starts again at the first delay."""
-    keeper_margin: float = 15.0
-    """On top of the grace, for a keeper that does not end by itself."""
+    reaper_margin: float = 15.0
+    """On top of the grace, for a reaper that does not end by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class ChildSpec:
     silence the child counts as ill, and is replaced if `replace_when_silent`. `on_ready` is
     called once, at the first sign of life. `environ` comes on top of ours. Children of one `stage`
     are stopped together, lower stages before higher ones; `grace` is how long it may take. A
-    `pulse` is passed on to the child, which may give its signs of life there.
+    `liveness` is passed on to the child, which may give its signs of life there.
     """
 
     name: str
@@ -55,7 +55,7 @@ class ChildSpec:
     stage: int = 0
     grace: float | None = None
     silence: Callable[[], float | None] | None = None
-    pulse: Pulse | None = None
+    liveness: Liveness | None = None
     patience: float = 90.0
     replace_when_silent: bool = False
     on_ready: Callable[[], None] | None = None
@@ -69,7 +69,7 @@ class Child:
         self._cwd = cwd
         self._timings = timings
         self._grace = timings.grace if spec.grace is None else spec.grace
-        self._keeper: subprocess.Popen[bytes] | None = None
+        self._reaper: subprocess.Popen[bytes] | None = None
         self._failures = 0
         self._started_at = 0.0
         self._heard_at = 0.0
@@ -81,18 +81,18 @@ class Child:
     @property
     def is_running(self) -> bool:
         """Say whether a process of this child may exist."""
-        return self._keeper is not None
+        return self._reaper is not None
 
     def is_well(self) -> bool:
         """Say whether it runs and, if it can give signs of life, has given one lately."""
-        if self._keeper is None or self._stop_limit is not None:
+        if self._reaper is None or self._stop_limit is not None:
             return False
         return self.spec.silence is None or (self._has_been_heard and not self._is_silent)
 
     def attend(self) -> None:
         """Take the next step of its life: start, bury, ask for a sign of life, replace."""
         now = time.monotonic()
-        if self._keeper is None:
+        if self._reaper is None:
             if now >= self.wake_at:
                 self._start()
         elif self.bury_if_dead():
@@ -102,27 +102,27 @@ class Child:
 
     def stop(self) -> None:
         """Ask it to end in order. Asked again, it is killed without further waiting."""
-        if self._keeper is None:
+        if self._reaper is None:
             return
         if self._stop_limit is None:
-            limit = self._grace + self._timings.keeper_margin
+            limit = self._grace + self._timings.reaper_margin
             self._stop_limit = self.wake_at = time.monotonic() + limit
-        keeper.send(self._keeper.pid, signal.SIGTERM)
-        keeper.send(self._keeper.pid, signal.SIGCONT)
+        reaper.send(self._reaper.pid, signal.SIGTERM)
+        reaper.send(self._reaper.pid, signal.SIGCONT)
 
     def bury_if_dead(self) -> bool:
-        """Return True and clear up if its keeper has ended or is overdue, False if it lives."""
-        if self._keeper is None:
+        """Return True and clear up if its reaper has ended or is overdue, False if it lives."""
+        if self._reaper is None:
             return True
         if self._stop_limit is not None and time.monotonic() >= self._stop_limit:
             self._kill_session()
         # Not collected yet: its id, which is the session's, cannot be given to a stranger.
-        if os.waitid(os.P_PID, self._keeper.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if os.waitid(os.P_PID, self._reaper.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             return False
         self._kill_session()
-        status = self._keeper.wait()
-        if self._keeper.stdin is not None:
-            self._keeper.stdin.close()
+        status = self._reaper.wait()
+        if self._reaper.stdin is not None:
+            self._reaper.stdin.close()
         asked = self._stop_limit is not None
         logger.log(
             logging.INFO if asked else logging.WARNING,
@@ -131,22 +131,22 @@ class Child:
             "stopped" if asked else "died",
             status,
         )
-        self._keeper = None
+        self._reaper = None
         self._stop_limit = None
         return True
 
     def _start(self) -> None:
-        # Not -m: without site-packages and our own imports a keeper costs a few megabytes less.
-        run_keeper = (sys.executable, "-I", "-S", keeper.__file__, str(self._grace))
-        environ, pulse = {**os.environ, **self.spec.environ}, self.spec.pulse
-        if pulse is not None:
-            environ[PULSE_VARIABLE] = str(pulse.descriptor)
-        self._keeper = subprocess.Popen(
-            run_keeper + self.spec.command,
+        # Not -m: without site-packages and our own imports a reaper costs a few megabytes less.
+        run_reaper = (sys.executable, "-I", "-S", reaper.__file__, str(self._grace))
+        environ, liveness = {**os.environ, **self.spec.environ}, self.spec.liveness
+        if liveness is not None:
+            environ[PULSE_VARIABLE] = str(liveness.descriptor)
+        self._reaper = subprocess.Popen(
+            run_reaper + self.spec.command,
             stdin=subprocess.PIPE,  # Closed by the kernel when we die, however we die.
             cwd=self._cwd,
             env=environ,
-            pass_fds=() if pulse is None else (pulse.descriptor,),
+            pass_fds=() if liveness is None else (liveness.descriptor,),
             start_new_session=True,
         )
         self._started_at = self._heard_at = time.monotonic()
@@ -189,7 +189,7 @@ class Child:
         return time.monotonic() - self._heard_at > self.spec.patience
 
     def _kill_session(self) -> None:
-        """Kill what a keeper that was itself killed, or hangs, has left."""
-        if self._keeper is not None:
-            for pid in keeper.session_members(self._keeper.pid):
-                keeper.send(pid, signal.SIGKILL)
+        """Kill what a reaper that was itself killed, or hangs, has left."""
+        if self._reaper is not None:
+            for pid in reaper.session_members(self._reaper.pid):
+                reaper.send(pid, signal.SIGKILL)

@@ -11,30 +11,30 @@ import tempfile
 import time
 from collections.abc import Mapping
 
-VARIABLE = "PULSE_FD"
+VARIABLE = "LIVENESS_FD"
 _MOMENT = struct.Struct("d")
 
 
-class Pulse:
-    """One end of it. `descriptor` is to be passed to the child, its number as `PULSE_FD`."""
+class Liveness:
+    """One end of it. `descriptor` is to be passed to the child, its number as `LIVENESS_FD`."""
 
     def __init__(self, descriptor: int) -> None:
         """Use an open file that holds a moment, or nothing yet."""
         self.descriptor = descriptor
 
     @classmethod
-    def make(cls) -> "Pulse":
+    def make(cls) -> "Liveness":
         """Make one without a sign of life, for a supervisor."""
-        with tempfile.TemporaryFile(prefix="dailies-pulse-") as file:
+        with tempfile.TemporaryFile(prefix="dailies-liveness-") as file:
             return cls(os.dup(file.fileno()))
 
     @classmethod
-    def of_this_process(cls, environ: Mapping[str, str]) -> "Pulse | None":
+    def of_this_process(cls, environ: Mapping[str, str]) -> "Liveness | None":
         """Return what our supervisor has passed; None without one."""
         number = environ.get(VARIABLE, "")
         return cls(int(number)) if number.isdigit() else None
 
-    def beat(self) -> None:
+    def signal(self) -> None:
         """Give a sign of life. Does nothing where the file is no longer ours."""
         with contextlib.suppress(OSError):
             os.pwrite(self.descriptor, _MOMENT.pack(time.monotonic()), 0)

@@ -2,12 +2,12 @@
 
 Run by path as a process of its own, between the supervisor and a child that forks::
 
-    python -I -S keeper.py GRACE_SECONDS COMMAND [ARGUMENT ...]
+    python -I -S reaper.py GRACE_SECONDS COMMAND [ARGUMENT ...]
 
 The supervisor holds the other end of standard input. When that closes, whoever held it is gone,
-even by SIGKILL, and the keeper ends its command. SIGTERM asks for the same; a second SIGTERM
+even by SIGKILL, and the reaper ends its command. SIGTERM asks for the same; a second SIGTERM
 does not wait. Signals go to the master alone, because gunicorn and django-q2 stop cleanly only
-so; after GRACE_SECONDS everything that is left is killed. The keeper is a subreaper: orphans of
+so; after GRACE_SECONDS everything that is left is killed. The reaper is a subreaper: orphans of
 its command become its children, wherever they hid, and none escapes it.
 
 It imports nothing of ours and little else: one runs beside every child, and memory is dear.

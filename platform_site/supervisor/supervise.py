@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from platform_site.supervisor import reaper as keeper
+from platform_site.supervisor import reaper
 from platform_site.supervisor.child import Child, ChildSpec, Timings
 
 logger = logging.getLogger(__name__)
@@ -35,12 +35,12 @@ class Supervisor:
         self._timings = timings or Timings()
         self._children = [Child(spec, cwd=cwd, timings=self._timings) for spec in specs]
         self._health_file = health_file
-        self._signals = keeper.open_signal_pipe(keeper.STOP_SIGNALS | {signal.SIGCHLD})
+        self._signals = reaper.open_signal_pipe(reaper.STOP_SIGNALS | {signal.SIGCHLD})
 
     def run(self) -> None:
         """Keep the children alive until SIGTERM, SIGINT or SIGHUP, then end them in order.
 
-        A second signal ends them at once. When this process is killed instead, the keepers see
+        A second signal ends them at once. When this process is killed instead, the reapers see
         their standard input close and end the children by themselves.
         """
         try:
@@ -83,4 +83,4 @@ class Supervisor:
         timeout = None if moment == math.inf else max(0.0, moment - time.monotonic())
         if not select.select([self._signals], [], [], timeout)[0]:
             return False
-        return any(number in keeper.STOP_SIGNALS for number in os.read(self._signals, 512))
+        return any(number in reaper.STOP_SIGNALS for number in os.read(self._signals, 512))

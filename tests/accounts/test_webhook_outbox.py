@@ -11,14 +11,14 @@ from accounts.errors import RateLimitExceeded
 from accounts.models import (
     TEST_EVENT,
     AuditEvent,
+    HostBackoff,
     Membership,
-    SlowReceiver,
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
     WebhookEvent,
 )
-from accounts.webhooks.delivery import Answer, claim_try, record_try
+from accounts.webhooks.delivery import PostResult, claim_attempt, record_attempt
 from accounts.webhooks.endpoints import (
     add_endpoint,
     choose_events,
@@ -28,7 +28,7 @@ from accounts.webhooks.endpoints import (
 from accounts.webhooks.outbox import (
     KEPT_FOR,
     TESTS_A_MINUTE,
-    is_heard,
+    is_subscribed,
     prune_deliveries,
     publish_event,
     put_test,
@@ -68,8 +68,8 @@ def delivery(endpoint: WebhookEndpoint) -> WebhookDelivery:
 
 
 def attempt(delivery: WebhookDelivery, status: int, now: Any) -> None:
-    assert claim_try(delivery, now=now)
-    record_try(delivery, Answer(status, "", "", 5), now=now, luck=0)
+    assert claim_attempt(delivery, now=now)
+    record_attempt(delivery, PostResult(status, "", "", 5), now=now, jitter=0)
 
 
 def again(delivery: WebhookDelivery, membership: Membership) -> None:
@@ -82,13 +82,13 @@ def test_a_message_sent_again_keeps_its_id_and_starts_another_day(
     tries = delivery.attempts
     again(delivery, alice)
     delivery.refresh_from_db()
-    assert (delivery.state, delivery.attempts, delivery.series_tries) == (PENDING, tries, 0)
+    assert (delivery.state, delivery.attempts, delivery.series_attempts) == (PENDING, tries, 0)
     assert delivery.next_attempt_at is not None
     assert delivery.next_attempt_at <= timezone.now()
     attempt(delivery, 503, timezone.now())
     delivery.refresh_from_db()
     assert (delivery.state, delivery.attempts) == (PENDING, tries + 1)
-    assert [one.number for one in delivery.tries.all()] == list(range(1, tries + 2))
+    assert [one.number for one in delivery.attempt_log.all()] == list(range(1, tries + 2))
     assert AuditEvent.objects.get(action="webhook.sent_again").data == {"event": "wallet.low"}
 
 
@@ -194,9 +194,9 @@ def test_a_person_who_presses_wakes_a_host_that_is_left_alone(
     now = timezone.now()
     later = now + timedelta(minutes=9)
     for team in (alice.team,):
-        SlowReceiver.objects.create(team=team, host="hooks.example:443", rests_until=later)
+        HostBackoff.objects.create(team=team, host="hooks.example:443", ends_at=later)
     put_test(endpoint, membership=alice, by=SYSTEM, now=now)
-    assert SlowReceiver.objects.get().rests_until == now
+    assert HostBackoff.objects.get().ends_at == now
 
 
 def test_events_are_chosen_anew(alice: Membership, endpoint: WebhookEndpoint) -> None:
@@ -204,8 +204,8 @@ def test_events_are_chosen_anew(alice: Membership, endpoint: WebhookEndpoint) ->
         endpoint, membership=alice, events=["approval.asked", "generation.kept"], by=SYSTEM
     )
     assert WebhookEndpoint.objects.get().events == ["approval.asked", "generation.kept"]
-    assert is_heard(team_id=alice.team_id, event=WebhookEvent.GENERATION_KEPT)
-    assert not is_heard(team_id=alice.team_id, event=LOW)
+    assert is_subscribed(team_id=alice.team_id, event=WebhookEvent.GENERATION_KEPT)
+    assert not is_subscribed(team_id=alice.team_id, event=LOW)
     for wrong in ([], [TEST_EVENT], ["task.completed"]):
         with pytest.raises(InvalidRequest):
             choose_events(endpoint, membership=alice, events=wrong, by=SYSTEM)

@@ -17,10 +17,10 @@ from django_q.signing import SignedPackage
 from accounts.models import (
     ApiKey,
     AuditEvent,
+    HostBackoff,
     Membership,
     Notice,
     Project,
-    SlowReceiver,
     Team,
     User,
     WebhookAttempt,
@@ -62,7 +62,7 @@ from generations.task_object import film_url
 from generations.transitions import remark
 from generations.uploads.links import upload_url
 from generations.uploads.service import store_upload
-from platform_site.models import Beat, Cluster, Lease
+from platform_site.models import Cluster, Heartbeat, Lease
 from tests.factories import (
     SYSTEM,
     fund,
@@ -137,7 +137,7 @@ def world(team: Team, alice: Membership) -> World:
         reference=str(generation.pk),
         body=f'{{"output": {{"urls": ["{film_url(film)}"]}}}}',
     )
-    _plant_tries(team, f"{SECRET} and {film_url(film)}")
+    _plant_attempts(team, f"{SECRET} and {film_url(film)}")
     webhook_secret(team)
     _plant_archive(team, film)
     _plant_budgets(alice, provider_key, generation, text=f"{SECRET} and {film_url(film)}")
@@ -174,7 +174,7 @@ _MODELS: tuple[type[Model], ...] = (
     Approval,
     ApprovalThreshold,
     AuditEvent,
-    Beat,
+    Heartbeat,
     CallbackReceipt,
     Cluster,
     Drift,
@@ -196,7 +196,7 @@ _MODELS: tuple[type[Model], ...] = (
     RetentionRule,
     Schedule,
     SendingTurn,
-    SlowReceiver,
+    HostBackoff,
     SpendAlert,
     SpendLimit,
     SpendWindow,
@@ -252,7 +252,7 @@ def grow(world: World, times: int = 3) -> None:
             body="{}",
             state="given_up",
         )
-        _plant_tries(other, "again")
+        _plant_attempts(other, "again")
         _plant_budgets(member, world.rows[ProviderKey], generation, text="again")
         make_generation(member)  # waits for approval: there is a rule over the member now
         make_limit(
@@ -260,7 +260,7 @@ def grow(world: World, times: int = 3) -> None:
         )
         Group.objects.create(name=f"Group {number}")
         Schedule.objects.create(name=f"again {number}", func="generations.ops.steps.sweep")
-        Beat.objects.create(name=f"beat {number}", beaten_at=timezone.now())
+        Heartbeat.objects.create(name=f"beat {number}", heartbeat_at=timezone.now())
         _plant_background(f"again {number}", code=f"{number:x}")
 
 
@@ -279,7 +279,7 @@ def make_drift(provider_key: ProviderKey, *, detail: str, candidates: list[str])
     )
 
 
-def _plant_tries(team: Team, text: str) -> None:
+def _plant_attempts(team: Team, text: str) -> None:
     WebhookAttempt.objects.create(
         delivery=WebhookDelivery.objects.filter(team=team)[0],
         number=1,
@@ -290,7 +290,7 @@ def _plant_tries(team: Team, text: str) -> None:
         snippet=text,
         problem=text,
     )
-    SlowReceiver.objects.create(team=team, host="client.example:443", rests_until=timezone.now())
+    HostBackoff.objects.create(team=team, host="client.example:443", ends_at=timezone.now())
 
 
 def _plant_budgets(
@@ -375,8 +375,8 @@ def _plant_background(text: str, code: str = "f") -> None:
     }
     OrmQ.objects.create(key="dailies", payload=SignedPackage.dumps(task), lock=now)
     Schedule.objects.create(name="sweep", func="generations.ops.steps.sweep", args=text)
-    Beat.objects.update_or_create(name="cluster", defaults={"beaten_at": now})
+    Heartbeat.objects.update_or_create(name="cluster", defaults={"heartbeat_at": now})
     Cluster.objects.create(
-        id=uuid4(), queue="dailies", host="desk", pid=7, started_at=now, beaten_at=now
+        id=uuid4(), queue="dailies", host="desk", pid=7, started_at=now, heartbeat_at=now
     )
     Lease.objects.create(name=f"sweep {code}", holder="h", expires_at=now + timedelta(minutes=1))

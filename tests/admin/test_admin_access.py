@@ -10,10 +10,10 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 from accounts.models import (
     ApiKey,
     AuditEvent,
+    HostBackoff,
     Membership,
     Notice,
     Project,
-    SlowReceiver,
     Team,
     User,
     WebhookAttempt,
@@ -34,7 +34,7 @@ from generations.models import (
     Upload,
     VideoModel,
 )
-from platform_site.models import Beat, Cluster, Lease
+from platform_site.models import Cluster, Heartbeat, Lease
 from tests.admin.conftest import World
 from tests.admin.test_admin_pages import by_label, path_of
 from tests.factories import make_user
@@ -43,7 +43,7 @@ READ_ONLY = (
     Account,
     Approval,
     AuditEvent,
-    Beat,
+    Heartbeat,
     CallbackReceipt,
     Cluster,
     Drift,
@@ -59,7 +59,7 @@ READ_ONLY = (
     OrmQ,
     Project,
     Schedule,
-    SlowReceiver,
+    HostBackoff,
     SpendAlert,
     SpendWindow,
     StoredFile,

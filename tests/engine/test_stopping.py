@@ -64,7 +64,7 @@ def test_p21_p23_a_stop_finishes_what_is_paid_and_hands_back_the_rest(
         until(lambda prompt=prompt: stage.sent(prompt))  # type: ignore[misc]
     jobs["queued"] = parts.submit("queued")
 
-    stopping = {role: parts.ask_to_stop(role) for role in ("films", "worker")}
+    stopping = {role: parts.request_shutdown(role) for role in ("films", "worker")}
     assert stopping["films"].wait(60) == 0, "it goes although the download has not ended"
     assert stopping["worker"].poll() is None, "it waits for the posts"
     post.open()

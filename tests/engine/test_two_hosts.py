@@ -55,17 +55,17 @@ def installation(
 
 def start(host: Host) -> None:
     """Start a host as two containers would run it, and wait until all its clusters work."""
-    at_work = len(beating(host.installation))
+    live_clusters = len(beating(host.installation))
     host.start("all", "web", "worker", "films", patience=PATIENCE)
     host.start("more", "worker", patience=PATIENCE)
-    until(lambda: len(beating(host.installation)) == at_work + CLUSTERS, seconds=120)
+    until(lambda: len(beating(host.installation)) == live_clusters + CLUSTERS, seconds=120)
     until(lambda: answers(f"{host.url}/healthz"))
 
 
 def beating(installation: Installation) -> list[dict[str, Any]]:
     return installation.sql(
-        "SELECT id::text, queue, pid, beaten_at FROM platform_site_cluster"
-        " WHERE beaten_at IS NOT NULL"
+        "SELECT id::text, queue, pid, heartbeat_at FROM platform_site_cluster"
+        " WHERE heartbeat_at IS NOT NULL"
     )
 
 
@@ -92,13 +92,13 @@ def kill_idle_worker(host: Host, cluster: str) -> None:
     """Kill a worker that waits with its queue's read lock: no successor will ever get that."""
     [worker, _monitor, _pusher] = host.workers(cluster)
 
-    def last_beat() -> Any:
-        [at] = [row["beaten_at"] for row in beating(host.installation) if row["id"] == cluster]
+    def last_heartbeat() -> Any:
+        [at] = [row["heartbeat_at"] for row in beating(host.installation) if row["id"] == cluster]
         return at
 
     # Right after a beat: it has nothing to do until the next one.
-    earlier = last_beat()
-    until(lambda: last_beat() > earlier)
+    earlier = last_heartbeat()
+    until(lambda: last_heartbeat() > earlier)
     os.kill(worker, signal.SIGKILL)
 
 

@@ -189,7 +189,7 @@ def test_a_film_that_breaks_off_midway_breaks_the_line(film: Film, bucket: Bucke
 def test_p39_bytes_removed_while_they_are_kept_anew_are_stored_anew(
     alice: Membership, charlie: Membership, vendor: Vendor, bucket: Bucket
 ) -> None:
-    # The worst moment: the keeper has seen the shared file, and then its last user lets it go.
+    # The worst moment: the reaper has seen the shared file, and then its last user lets it go.
     first = kept(completed(alice, vendor, film_bytes()))
     second = completed(charlie, vendor, film_bytes())
     shared = first.file_name
@@ -219,7 +219,7 @@ def test_p39_bytes_removed_while_they_are_kept_anew_are_stored_anew(
 def test_p39_files_that_are_being_deleted_are_not_used_again(
     alice: Membership, charlie: Membership, vendor: Vendor, bucket: Bucket
 ) -> None:
-    # As above, but the one who deletes is only halfway when the keeper comes to say that it uses
+    # As above, but the one who deletes is only halfway when the reaper comes to say that it uses
     # them: the film is gone, its row is not.
     first = kept(completed(alice, vendor, film_bytes()))
     second = completed(charlie, vendor, film_bytes())

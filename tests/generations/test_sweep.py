@@ -40,11 +40,11 @@ from generations.polling.loop import Poller
 from generations.polling.pool import QUICK_ASKERS
 from generations.provider_keys.service import pause_provider_key
 from generations.reports.audit import audit
-from platform_site.clusters.heartbeats import beat_age_seconds
+from platform_site.clusters.heartbeats import heartbeat_age_seconds
 from platform_site.clusters.leases import acquire
 from platform_site.clusters.queues import MAIN_QUEUE
-from platform_site.clusters.registry import announce, beat
-from platform_site.clusters.shutdown import ask_to_stop, take_up_work
+from platform_site.clusters.registry import note_heartbeat, register
+from platform_site.clusters.shutdown import clear_shutdown, request_shutdown
 from platform_site.clusters.steps import ENQUEUE_AGAIN
 from platform_site.models import Cluster, Lease
 from tests.factories import SYSTEM, fund, make_generation, make_provider_key
@@ -84,7 +84,7 @@ def test_a_sweep_polls_beats_and_hands_over(alice: Membership, vendor: Vendor) -
     assert run_sweep(run_seconds=0.3) is True
     job.refresh_from_db()
     assert job.state == State.FAILED
-    age = beat_age_seconds()
+    age = heartbeat_age_seconds()
     assert age is not None
     assert age < 5
     assert names() == ["sweep"]
@@ -165,8 +165,8 @@ def let_clusters_work(count: int) -> None:
     Cluster.objects.all().delete()
     for _ in range(count):
         cluster = uuid4()
-        announce(cluster, queue=MAIN_QUEUE)
-        beat(cluster)
+        register(cluster, queue=MAIN_QUEUE)
+        note_heartbeat(cluster)
 
 
 def test_a_second_sweep_helps_only_while_rows_wait_and_another_cluster_works(
@@ -255,12 +255,12 @@ def test_a_sweep_that_is_told_to_stop_hands_back_and_hands_over(
     sweeping = threading.Thread(target=sweep)
     sweeping.start()
     gate.wait()
-    ask_to_stop()
+    request_shutdown()
     try:
         sweeping.join(30)
         assert not sweeping.is_alive()
     finally:
-        take_up_work()
+        clear_shutdown()
         gate.open()
     assert "sweep" in names()
     assert set(Generation.objects.values_list("poll_holder", flat=True)) == {""}

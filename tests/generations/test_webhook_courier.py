@@ -14,21 +14,21 @@ from pytest_django import Settings
 
 from accounts.models import (
     AuditEvent,
+    HostBackoff,
     Membership,
     Notice,
-    SlowReceiver,
     Team,
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
     WebhookEvent,
 )
-from accounts.webhooks.delivery import CLAIM, Answer, claim_try, record_try
+from accounts.webhooks.delivery import CLAIM, PostResult, claim_attempt, record_attempt
 from accounts.webhooks.endpoints import add_endpoint, remove_endpoint, set_endpoint_enabled
 from accounts.webhooks.health import FAILING_LIFE
 from accounts.webhooks.schedule import RETRIES, SERIES
-from accounts.webhooks.steps import call_courier
-from accounts.webhooks.worker import HOST_POSTS, TEAM_POSTS, carry_due
+from accounts.webhooks.steps import claim_wakeup
+from accounts.webhooks.worker import HOST_POSTS, TEAM_POSTS, deliver_due
 from platform_site.clusters.leases import acquire
 from tests.factories import SYSTEM
 from tests.support.races import race
@@ -92,8 +92,8 @@ def carried(delivery: WebhookDelivery) -> WebhookDelivery:
     WebhookDelivery.objects.filter(pk=delivery.pk, next_attempt_at__isnull=False).update(
         next_attempt_at=timezone.now()
     )
-    SlowReceiver.objects.update(rests_until=timezone.now())
-    assert carry_due()
+    HostBackoff.objects.update(ends_at=timezone.now())
+    assert deliver_due()
     delivery.refresh_from_db()
     return delivery
 
@@ -104,7 +104,7 @@ def carrying(**options: Any) -> Iterator[threading.Thread]:
 
     def work() -> None:
         try:
-            carry_due(**options)
+            deliver_due(**options)
         finally:
             connections.close_all()
 
@@ -170,43 +170,43 @@ class TestSharing:
         gate = vendor.gate()
         vendor.always(HOOK, gate.before(lambda exchange: exchange.send(204, b"")))
         put(alice.team, hook, 10)
-        assert carry_due()
+        assert deliver_due()
         assert len(vendor.wait_for(HOOK, HOST_POSTS)) == HOST_POSTS
-        slow = SlowReceiver.objects.get()
-        assert (slow.team, slow.hangs) == (alice.team, 1)
+        slow = HostBackoff.objects.get()
+        assert (slow.team, slow.timeouts) == (alice.team, 1)
         waiting = WebhookDelivery.objects.filter(attempts=0)
-        assert {one.next_attempt_at for one in waiting} == {slow.rests_until}
+        assert {one.next_attempt_at for one in waiting} == {slow.ends_at}
         # Nothing is due: nobody is called, and nobody asks.
-        assert not call_courier(now=timezone.now())
-        assert carry_due()
+        assert not claim_wakeup(now=timezone.now())
+        assert deliver_due()
         assert len(vendor.calls_to(HOOK)) == HOST_POSTS
         # The rest is over: one probes. It hangs, and the rest is longer.
         now = timezone.now()
-        SlowReceiver.objects.update(rests_until=now)
+        HostBackoff.objects.update(ends_at=now)
         waiting.update(next_attempt_at=now)
-        assert carry_due()
+        assert deliver_due()
         assert len(vendor.wait_for(HOOK, HOST_POSTS + 1)) == HOST_POSTS + 1
         slow.refresh_from_db()
-        assert slow.hangs == 2
-        assert slow.rests_until > timezone.now() + timedelta(seconds=25)
+        assert slow.timeouts == 2
+        assert slow.ends_at > timezone.now() + timedelta(seconds=25)
         # It answers again: everything goes out, however long this machine takes to say so.
         gate.open()
         monkeypatch.undo()
-        SlowReceiver.objects.update(rests_until=timezone.now())
+        HostBackoff.objects.update(ends_at=timezone.now())
         WebhookDelivery.objects.update(next_attempt_at=timezone.now())
-        assert carry_due()
+        assert deliver_due()
         assert not WebhookDelivery.objects.exclude(state=DELIVERED).exists()
-        assert not SlowReceiver.objects.exists()
+        assert not HostBackoff.objects.exists()
 
     def test_another_team_is_not_left_alone_for_it(
         self, alice: Membership, charlie: Membership, vendor: Vendor, hook: str
     ) -> None:
         later = timezone.now() + timedelta(minutes=5)
         host = hook.removeprefix("http://").removesuffix(HOOK)
-        SlowReceiver.objects.create(team=alice.team, host=host, hangs=3, rests_until=later)
+        HostBackoff.objects.create(team=alice.team, host=host, timeouts=3, ends_at=later)
         (mine,) = put(alice.team, hook)
         (theirs,) = put(charlie.team, hook)
-        assert carry_due()
+        assert deliver_due()
         mine.refresh_from_db()
         theirs.refresh_from_db()
         assert (mine.state, mine.next_attempt_at) == (PENDING, later)
@@ -217,12 +217,12 @@ class TestSharing:
     ) -> None:
         now = timezone.now()
         host = hook.removeprefix("http://").removesuffix(HOOK)
-        SlowReceiver.objects.create(
-            team=alice.team, host=host, hangs=9, rests_until=now + timedelta(minutes=5)
+        HostBackoff.objects.create(
+            team=alice.team, host=host, timeouts=9, ends_at=now + timedelta(minutes=5)
         )
         (old,) = put(alice.team, hook, series_since=now - SERIES)
         (young,) = put(alice.team, hook, series_since=now - SERIES + timedelta(minutes=5))
-        assert carry_due()
+        assert deliver_due()
         old.refresh_from_db()
         young.refresh_from_db()
         assert (old.state, young.state) == (GIVEN_UP, PENDING)
@@ -240,11 +240,11 @@ class TestRivals:
 
         def work(_number: int) -> bool:
             mine = WebhookDelivery.objects.select_related("team").get(pk=delivery.pk)
-            return claim_try(mine, now=timezone.now()) is not None
+            return claim_attempt(mine, now=timezone.now()) is not None
 
         assert sorted(map(str, race(5, work))) == ["False"] * 4 + ["True"]
         delivery.refresh_from_db()
-        assert (delivery.attempts, delivery.tries.count()) == (1, 1)
+        assert (delivery.attempts, delivery.attempt_log.count()) == (1, 1)
 
     @pytest.mark.both_databases
     @pytest.mark.django_db(transaction=True)
@@ -252,7 +252,7 @@ class TestRivals:
         self, alice: Membership, vendor: Vendor, hook: str
     ) -> None:
         put(alice.team, hook, 40)
-        results = race(5, lambda _number: carry_due())
+        results = race(5, lambda _number: deliver_due())
         assert set(map(type, results)) == {bool}
         assert len({call.headers["webhook-id"] for call in vendor.calls_to(HOOK)}) == 40
         assert len(vendor.calls_to(HOOK)) == 40
@@ -263,9 +263,9 @@ class TestRivals:
         put(alice.team, hook)
         now = timezone.now()
         assert acquire("webhooks", "another", now=now, life=timedelta(seconds=15))
-        assert not carry_due()
-        assert not call_courier(now=now)
-        assert call_courier(now=now + timedelta(seconds=16)), "it died"
+        assert not deliver_due()
+        assert not claim_wakeup(now=now)
+        assert claim_wakeup(now=now + timedelta(seconds=16)), "it died"
 
     def test_p22_what_was_posted_and_not_noted_is_posted_again_under_its_id(
         self, alice: Membership, vendor: Vendor, hook: str
@@ -273,17 +273,17 @@ class TestRivals:
         (delivery,) = put(alice.team, hook)
         table = WebhookAttempt._meta.db_table
         with Trap(table, "UPDATE"), pytest.raises(Exception, match="trapped"):
-            carry_due()
+            deliver_due()
         delivery.refresh_from_db()
         assert (delivery.state, delivery.attempts) == (PENDING, 1)
-        assert carry_due()
+        assert deliver_due()
         assert len(vendor.calls_to(HOOK)) == 1, "the claim has not run out"
         assert delivery.claimed_until is not None
         WebhookDelivery.objects.update(claimed_until=timezone.now(), next_attempt_at=timezone.now())
-        assert carry_due()
+        assert deliver_due()
         first, second = vendor.calls_to(HOOK)
         assert first.headers["webhook-id"] == second.headers["webhook-id"]
-        assert [one.duration_ms is None for one in delivery.tries.all()] == [True, False]
+        assert [one.duration_ms is None for one in delivery.attempt_log.all()] == [True, False]
 
     @pytest.mark.parametrize(
         ("status", "state"), [(500, PENDING), (410, GIVEN_UP), (204, DELIVERED)]
@@ -293,22 +293,22 @@ class TestRivals:
     ) -> None:
         """Unless it says that the message arrived, or never will."""
         (first,) = put(alice.team, "https://a.example/")
-        assert claim_try(first, now=timezone.now())
+        assert claim_attempt(first, now=timezone.now())
         later = timezone.now() + CLAIM
         second = WebhookDelivery.objects.get()
-        assert claim_try(second, now=later)
-        record_try(first, Answer(status, "", "", 5), now=later, luck=0)
+        assert claim_attempt(second, now=later)
+        record_attempt(first, PostResult(status, "", "", 5), now=later, jitter=0)
         row = WebhookDelivery.objects.get()
         assert (row.state, row.attempts) == (state, 2)
         if state == PENDING:
             assert row.claimed_until == later + CLAIM
-        assert [one.status for one in row.tries.all()] == [status, None]
+        assert [one.status for one in row.attempt_log.all()] == [status, None]
 
     def test_a_url_that_nobody_can_post_to_is_a_failed_try(
         self, alice: Membership, vendor: Vendor, hook: str
     ) -> None:
         broken, fine = put(alice.team, "http://[::1", 1)[0], put(alice.team, hook)[0]
-        carry_due()
+        deliver_due()
         broken.refresh_from_db()
         fine.refresh_from_db()
         assert (broken.state, broken.attempts) == (PENDING, 1)
@@ -341,7 +341,7 @@ class TestAnswers:
         (delivery,) = put(alice.team, hook)
         carried(delivery)
         stop.set()
-        attempt = delivery.tries.get()
+        attempt = delivery.attempt_log.get()
         assert (delivery.state, attempt.status) == (PENDING, None)
         assert "Timeout" in attempt.problem
         assert attempt.duration_ms is not None
@@ -363,7 +363,7 @@ class TestAnswers:
         (delivery,) = put(alice.team, hook)
         carried(delivery)
         stop.set()
-        attempt = delivery.tries.get()
+        attempt = delivery.attempt_log.get()
         assert (delivery.state, attempt.status) == (DELIVERED, 200)
         assert set(attempt.snippet) == {"z"}
 
@@ -380,7 +380,7 @@ class TestAnswers:
         vendor.next(HOOK, flood)
         (delivery,) = put(alice.team, hook)
         carried(delivery)
-        assert delivery.tries.get().snippet == "x" * 1000
+        assert delivery.attempt_log.get().snippet == "x" * 1000
         assert sent[0] < size // 10
 
     def test_p33_what_is_stored_of_an_answer_is_short_clean_and_without_keys(
@@ -390,7 +390,7 @@ class TestAnswers:
         vendor.next(HOOK, say(500, said))
         (delivery,) = put(alice.team, hook)
         carried(delivery)
-        snippet = delivery.tries.get().snippet
+        snippet = delivery.attempt_log.get().snippet
         assert len(snippet.encode()) <= 1024
         for text in (snippet, delivery.response_note):
             assert "\0" not in text
@@ -406,7 +406,7 @@ class TestAnswers:
         vendor.next(HOOK, say(500, b"busy"), say(302, b"", Location="http://127.0.0.1/"))
         for _ in range(3):
             carried(delivery)
-        first, second, third = delivery.tries.all()
+        first, second, third = delivery.attempt_log.all()
         assert [one.number for one in (first, second, third)] == [1, 2, 3]
         assert (first.status, first.snippet) == (500, "busy")
         assert (second.status, second.problem) == (302, "Redirects are not followed.")
@@ -440,7 +440,7 @@ class TestAnswers:
         (delivery,) = put(alice.team, f"http://{name}:{vendor.url.rpartition(':')[2]}{HOOK}")
         carried(delivery)
         assert (delivery.state, delivery.response_status) == (PENDING, None)
-        assert delivery.tries.get().problem
+        assert delivery.attempt_log.get().problem
         assert vendor.calls == []
 
 
@@ -475,7 +475,7 @@ class TestEndpoints:
     ) -> None:
         vendor.always(HOOK, say(410, b""))
         for_endpoint(endpoint, 4)
-        assert carry_due()
+        assert deliver_due()
         assert Notice.objects.count() == 1
         assert not WebhookDelivery.objects.exclude(state=GIVEN_UP).exists()
 
@@ -557,7 +557,7 @@ class TestEndpoints:
             for_endpoint(endpoint, next_attempt_at=timezone.now() + timedelta(hours=1))
             remove_endpoint(endpoint, membership=alice, by=SYSTEM, now=timezone.now())
             gate.open()
-        assert carry_due()
+        assert deliver_due()
         assert len(vendor.calls_to(HOOK)) == 1
         first, second = WebhookDelivery.objects.order_by("created_at")
         assert (first.state, second.state) == (state, GIVEN_UP)

@@ -10,10 +10,10 @@ from django.utils import timezone
 from pytest_django import Settings
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from accounts.models import Membership, SlowReceiver, Team, WebhookDelivery
+from accounts.models import HostBackoff, Membership, Team, WebhookDelivery
 from accounts.webhooks.schedule import JITTER, RETRIES
 from accounts.webhooks.secrets import rotate_webhook_seals, webhook_secret
-from accounts.webhooks.worker import carry_due
+from accounts.webhooks.worker import deliver_due
 from billing.models import Transfer
 from generations.archive.keep import keep_film
 from generations.lifecycle import Money, State
@@ -50,8 +50,8 @@ def sent(delivery: WebhookDelivery) -> WebhookDelivery:
     """Let the next try be due, if there is one, and have it made."""
     waiting = WebhookDelivery.objects.filter(pk=delivery.pk, next_attempt_at__isnull=False)
     waiting.update(next_attempt_at=timezone.now())
-    SlowReceiver.objects.update(rests_until=timezone.now())
-    assert carry_due()
+    HostBackoff.objects.update(ends_at=timezone.now())
+    assert deliver_due()
     delivery.refresh_from_db()
     return delivery
 
@@ -202,7 +202,7 @@ def test_p26_of_steps_that_run_at_once_one_sends(
             gate.wait()
             gate.open()
         else:
-            carry_due()
+            deliver_due()
 
     assert race(5, work) == [None] * 5
     assert len(vendor.calls_to(HOOK)) == 1

@@ -1,4 +1,4 @@
-"""The broker: tasks in order, a pulse for each cluster, and nothing that kills the pusher."""
+"""The broker: tasks in order, a liveness for each cluster, and nothing that kills the pusher."""
 
 import os
 from collections.abc import Iterator
@@ -15,26 +15,26 @@ from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 from pytest_django import Settings
 
-from platform_site.clusters.broker import UNREADABLE, PulsingBroker
+from platform_site.clusters.broker import UNREADABLE, HeartbeatBroker
 from platform_site.clusters.queues import FILM_QUEUE, MAIN_QUEUE
 from platform_site.clusters.registry import (
     ForeignSecrets,
-    announce,
-    at_work,
-    beat,
+    deregister,
     forget_silent,
-    leave,
+    live_clusters,
+    note_heartbeat,
+    register,
 )
-from platform_site.clusters.shutdown import ask_to_stop, take_up_work
+from platform_site.clusters.shutdown import clear_shutdown, request_shutdown
 from platform_site.models import Cluster
-from platform_site.supervisor.liveness import Pulse
+from platform_site.supervisor.liveness import Liveness
 from tests.support.races import race
 from tests.support.steps import Trap
 
 Delivered = tuple[int | str, str]
 
 
-class ACluster(PulsingBroker):
+class ACluster(HeartbeatBroker):
     """The broker of one cluster of many in this process."""
 
 
@@ -42,7 +42,7 @@ class ACluster(PulsingBroker):
 def cluster(db: None) -> Iterator[UUID]:
     """A cluster that serves the main queue with `ACluster`."""
     ACluster.serving = uuid4()
-    announce(ACluster.serving, queue=MAIN_QUEUE)
+    register(ACluster.serving, queue=MAIN_QUEUE)
     yield ACluster.serving
     ACluster.serving = None
 
@@ -56,7 +56,7 @@ def enqueue(*names: str, queue: str = MAIN_QUEUE) -> None:
         async_task("generations.ops.steps.clean_up", task_name=name, cluster=queue)
 
 
-def taken(broker: PulsingBroker) -> Delivered | None:
+def taken(broker: HeartbeatBroker) -> Delivered | None:
     tasks = broker.dequeue()
     return tasks[0] if tasks else None
 
@@ -68,9 +68,9 @@ def name_of(delivered: Delivered | None) -> str | None:
 def test_tasks_come_in_the_order_in_which_they_were_put_in(db: None) -> None:
     enqueue("first", "second", "third")
     enqueue("film", queue=FILM_QUEUE)
-    broker = PulsingBroker(MAIN_QUEUE)
+    broker = HeartbeatBroker(MAIN_QUEUE)
     assert [name_of(taken(broker)) for _ in range(4)] == ["first", "second", "third", None]
-    assert name_of(taken(PulsingBroker(FILM_QUEUE))) == "film"
+    assert name_of(taken(HeartbeatBroker(FILM_QUEUE))) == "film"
 
 
 @pytest.mark.both_databases
@@ -79,7 +79,7 @@ def test_p26_of_many_clusters_one_takes_each_task() -> None:
     enqueue(*map(str, range(20)))
 
     def take_all(_: int) -> list[str | None]:
-        broker, names = PulsingBroker(MAIN_QUEUE), []
+        broker, names = HeartbeatBroker(MAIN_QUEUE), []
         while (delivered := taken(broker)) is not None or OrmQ.objects.filter(
             lock__lt=timezone.now()
         ).exists():
@@ -93,7 +93,7 @@ def test_p26_of_many_clusters_one_takes_each_task() -> None:
 
 def test_a_task_that_is_not_acknowledged_comes_again_after_its_time(db: None) -> None:
     enqueue("lost")
-    broker = PulsingBroker(MAIN_QUEUE)
+    broker = HeartbeatBroker(MAIN_QUEUE)
     assert name_of(taken(broker)) == "lost"
     assert taken(broker) is None
     OrmQ.objects.update(lock=timezone.now() - timedelta(seconds=1))
@@ -109,39 +109,39 @@ def test_what_cannot_be_read_is_set_aside_and_holds_up_nobody(db: None, payload:
     foreign = SignedPackage.dumps({"id": "x", "name": "x"})
     OrmQ.objects.create(key=MAIN_QUEUE, payload=f"{foreign}x", lock=timezone.now())
     enqueue("next")
-    assert name_of(taken(PulsingBroker(MAIN_QUEUE))) == "next"
+    assert name_of(taken(HeartbeatBroker(MAIN_QUEUE))) == "next"
     assert OrmQ.objects.filter(key=UNREADABLE).count() == 2
 
 
 def test_a_cluster_is_given_its_own_pulse_before_any_task(cluster: UUID) -> None:
     enqueue("task")
-    broker, other = ACluster(MAIN_QUEUE), PulsingBroker(MAIN_QUEUE)
+    broker, other = ACluster(MAIN_QUEUE), HeartbeatBroker(MAIN_QUEUE)
     assert silence_seconds(cluster) is None
-    pulse = taken(broker)
-    assert name_of(pulse) == "beat"
+    liveness = taken(broker)
+    assert name_of(liveness) == "beat"
     assert OrmQ.objects.count() == 1, "no row that another cluster could take"
     assert name_of(taken(other)) == "task"
-    assert pulse is not None
-    broker.acknowledge(pulse[0])
+    assert liveness is not None
+    broker.acknowledge(liveness[0])
     assert (silence_seconds(cluster) or 0) < 5
-    assert at_work(MAIN_QUEUE, now=timezone.now()).count() == 1
+    assert live_clusters(MAIN_QUEUE, now=timezone.now()).count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_supervisor_hears_of_a_cluster_whose_database_is_away() -> None:
-    ACluster.serving, ACluster.pulse = uuid4(), Pulse.make()
+    ACluster.serving, ACluster.liveness = uuid4(), Liveness.make()
     try:
         broker = ACluster(MAIN_QUEUE)
-        pulse = taken(broker)
-        assert pulse is not None
-        assert ACluster.pulse.silence_seconds() is None
+        liveness = taken(broker)
+        assert liveness is not None
+        assert ACluster.liveness.silence_seconds() is None
         with Trap("platform_site_cluster", "UPDATE"):
-            broker.acknowledge(pulse[0])
-        assert (ACluster.pulse.silence_seconds() or 0) < 5
-        assert SignedPackage.loads(pulse[1])["ack_failure"], "though the worker's query failed"
+            broker.acknowledge(liveness[0])
+        assert (ACluster.liveness.silence_seconds() or 0) < 5
+        assert SignedPackage.loads(liveness[1])["ack_failure"], "though the worker's query failed"
     finally:
-        os.close(ACluster.pulse.descriptor)
-        ACluster.serving = ACluster.pulse = None
+        os.close(ACluster.liveness.descriptor)
+        ACluster.serving = ACluster.liveness = None
 
 
 def test_a_busy_cluster_needs_no_pulse(cluster: UUID) -> None:
@@ -156,11 +156,11 @@ def test_a_busy_cluster_needs_no_pulse(cluster: UUID) -> None:
 
 def test_nothing_is_taken_once_a_cluster_was_told_to_stop(cluster: UUID) -> None:
     enqueue("task")
-    ask_to_stop()
+    request_shutdown()
     try:
         assert taken(ACluster(MAIN_QUEUE)) is None
     finally:
-        take_up_work()
+        clear_shutdown()
     assert OrmQ.objects.filter(lock__lte=timezone.now()).count() == 1
 
 
@@ -169,7 +169,7 @@ def test_nothing_is_taken_once_a_cluster_was_told_to_stop(cluster: UUID) -> None
 def test_a_database_that_is_away_does_not_end_the_pusher(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform_site.clusters.broker._DATABASE_PAUSE", 0.0)
     enqueue("task")
-    broker = PulsingBroker(MAIN_QUEUE)
+    broker = HeartbeatBroker(MAIN_QUEUE)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE django_q_ormq RENAME TO gone")
         assert taken(broker) is None
@@ -193,19 +193,19 @@ def test_p26_a_step_goes_to_its_own_queue_whatever_this_process_serves(
 def test_hosts_that_do_not_share_their_secret_refuse_to_work(
     cluster: UUID, settings: Settings
 ) -> None:
-    beat(cluster)
+    note_heartbeat(cluster)
     settings.SECRET_KEY = "another host's"
     with pytest.raises(ForeignSecrets, match="SECRET_KEY"):
-        announce(uuid4(), queue=MAIN_QUEUE)
-    leave(cluster)
-    announce(uuid4(), queue=MAIN_QUEUE)  # Changed everywhere, while all workers were stopped.
+        register(uuid4(), queue=MAIN_QUEUE)
+    deregister(cluster)
+    register(uuid4(), queue=MAIN_QUEUE)  # Changed everywhere, while all workers were stopped.
 
 
 def test_clusters_that_died_are_forgotten_after_a_day(cluster: UUID) -> None:
-    beat(cluster)
+    note_heartbeat(cluster)
     long_ago = timezone.now() - timedelta(days=2)
     Cluster.objects.create(
-        id=uuid4(), queue=MAIN_QUEUE, host="gone", pid=1, started_at=long_ago, beaten_at=long_ago
+        id=uuid4(), queue=MAIN_QUEUE, host="gone", pid=1, started_at=long_ago, heartbeat_at=long_ago
     )
     Cluster.objects.create(id=uuid4(), queue=MAIN_QUEUE, host="never", pid=1, started_at=long_ago)
     assert forget_silent(now=timezone.now()) == 2

@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Each worker of this cluster keeps the seat that it gets until it is killed.
 CLUSTER = """
 import os, signal
-from platform_site.clusters.slots import seat
+from platform_site.clusters.slots import slot
 
 children = []
 
@@ -16,7 +16,7 @@ def sit_down(among):
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:
-        with seat(among=among) as free:
+        with slot(among=among) as free:
             os.write(write_end, b"free" if free else b"full")
             signal.pause()
     children.append(pid)
@@ -43,12 +43,12 @@ def test_p27_there_are_so_many_seats_and_the_dead_leave_theirs() -> None:
 def test_a_seat_is_free_again_after_the_block() -> None:
     code = """
 import os
-from platform_site.clusters.slots import seat
+from platform_site.clusters.slots import slot
 for _ in range(2):
-    with seat(among=1) as free:
+    with slot(among=1) as free:
         print(free)
 if os.fork() == 0:
-    with seat(among=1) as free:
+    with slot(among=1) as free:
         print(free)
 else:
     os.wait()

@@ -274,7 +274,7 @@ def test_a_killed_child_is_restarted_and_its_orphans_are_ended(start: Start) -> 
 def test_a_killed_keeper_takes_its_child_along_and_is_replaced(start: Start) -> None:
     started = start(web="plain")
     master, worker, stray = started.wait_for_all_roles("web")
-    os.kill(stray, signal.SIGKILL)  # Only the keeper could have found it.
+    os.kill(stray, signal.SIGKILL)  # Only the reaper could have found it.
 
     os.kill(os.getsid(master), signal.SIGKILL)
     started.wait_for_all_roles("web", count=2)
@@ -407,7 +407,7 @@ def test_the_site_leaves_nothing_behind_when_it_is_killed(
     site: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     wait_until_ready(site)
-    assert len(alive(tmp_path)) > 6, "web, worker and sandbox fork and have keepers"
+    assert len(alive(tmp_path)) > 6, "web, worker and sandbox fork and have reapers"
 
     site.kill()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from platform_site.management.commands.up import ROLES
-from platform_site.supervisor import reaper as keeper
+from platform_site.supervisor import reaper
 
 ROOT = Path(__file__).resolve().parents[2]
 _START_SECONDS = 120.0
@@ -33,25 +33,25 @@ class Process:
 
 
 class Runner:
-    """A command under a keeper, so that nothing outlives the soak even when that is killed."""
+    """A command under a reaper, so that nothing outlives the soak even when that is killed."""
 
     def __init__(self, command: tuple[str, ...], environment: Mapping[str, str], log: Path) -> None:
         """Prepare; start nothing yet."""
         self._command = command
         self._environment = dict(environment)
         self._log = log
-        self._keeper: subprocess.Popen[bytes] | None = None
+        self._reaper: subprocess.Popen[bytes] | None = None
 
     @property
     def is_running(self) -> bool:
-        """Tell whether its keeper lives."""
-        return self._keeper is not None and self._keeper.poll() is None
+        """Tell whether its reaper lives."""
+        return self._reaper is not None and self._reaper.poll() is None
 
     def start(self) -> None:
         """Start it."""
         with self._log.open("ab") as log:
-            self._keeper = subprocess.Popen(
-                [sys.executable, "-I", "-S", keeper.__file__, str(_STOP_SECONDS), *self._command],
+            self._reaper = subprocess.Popen(
+                [sys.executable, "-I", "-S", reaper.__file__, str(_STOP_SECONDS), *self._command],
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.PIPE,
@@ -62,24 +62,24 @@ class Runner:
 
     def stop(self) -> int:
         """Ask it to end in order, and wait; return its exit status."""
-        if self._keeper is None:
+        if self._reaper is None:
             return 0
-        self._keeper.terminate()
+        self._reaper.terminate()
         try:
-            return self._keeper.wait(_STOP_SECONDS + 30)
+            return self._reaper.wait(_STOP_SECONDS + 30)
         finally:
             self.kill()
 
     def kill(self) -> None:
         """End it at once, with all that it has started."""
-        if self._keeper is not None:
+        if self._reaper is not None:
             for _ in range(2):
-                self._keeper.terminate()
+                self._reaper.terminate()
                 time.sleep(0.1)
-            self._keeper.wait(30)
-            if self._keeper.stdin is not None:
-                self._keeper.stdin.close()
-            self._keeper = None
+            self._reaper.wait(30)
+            if self._reaper.stdin is not None:
+                self._reaper.stdin.close()
+            self._reaper = None
 
 
 class Host:
@@ -139,9 +139,9 @@ class Host:
     # Its processes. Each cluster and each web server is a process group of its own.
 
     def processes(self) -> list[Process]:
-        """Return the living processes of the host, keepers left out."""
+        """Return the living processes of the host, reapers left out."""
         mark = f"\0DATA_DIR={self.folder}\0".encode()
-        return [one for one in _all_processes(mark) if b"keeper.py" not in one.command]
+        return [one for one in _all_processes(mark) if b"reaper.py" not in one.command]
 
     def supervisors(self) -> list[Process]:
         """Return `manage.py up`."""
@@ -217,7 +217,7 @@ def memory_of(hosts: list[Host]) -> int:
 def signal_all(processes: list[Process], number: signal.Signals) -> None:
     """Send a signal to processes, of which some may be gone."""
     for process in processes:
-        keeper.send(process.pid, number)
+        reaper.send(process.pid, number)
 
 
 def wait_for(url: str) -> None:

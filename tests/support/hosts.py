@@ -19,7 +19,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from platform_site.secrets.cipher import generate_key
-from platform_site.supervisor import reaper as keeper
+from platform_site.supervisor import reaper
 from tests.support.api import GENERATIONS, generation_body
 from tests.support.site import CHEAP, ROOT
 from tests.support.waiting import until
@@ -37,14 +37,14 @@ print(json.dumps(set_up_demo()))
 
 
 class Tree:
-    """A command under the supervisor's keeper, known by its log file."""
+    """A command under the supervisor's reaper, known by its log file."""
 
     def __init__(self, command: tuple[str, ...], *, environ: Mapping[str, str], log: Path) -> None:
         """Start it."""
         self.log = log
         with log.open("ab") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", keeper.__file__, "120", *command],
+                [sys.executable, "-I", "-S", reaper.__file__, "120", *command],
                 cwd=ROOT,
                 env=dict(environ),
                 stdin=subprocess.PIPE,
@@ -55,7 +55,7 @@ class Tree:
 
     @property
     def pid(self) -> int:
-        """The keeper's id."""
+        """The reaper's id."""
         return self._process.pid
 
     def stop(self) -> int:
@@ -213,7 +213,7 @@ class Host:
     def workers(self, cluster: str) -> list[int]:
         """Return what a cluster's sentinel has started, oldest first: workers, monitor, pusher."""
         everything = set(self.processes("manage.py\0worker", cluster))
-        everything -= set(self.processes("keeper.py"))
+        everything -= set(self.processes("reaper.py"))
         masters = {pid for pid in everything if _parent(pid) not in everything}
         sentinels = {pid for pid in everything if _parent(pid) in masters}
         return sorted(pid for pid in everything if _parent(pid) in sentinels)
@@ -222,7 +222,7 @@ class Host:
         """Kill -9 every process of the host, as a power cut does."""
         while pids := list(self.processes()):
             for pid in pids:
-                keeper.send(pid, signal.SIGKILL)
+                reaper.send(pid, signal.SIGKILL)
             time.sleep(0.01)
 
 

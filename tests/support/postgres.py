@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from platform_site.supervisor import reaper as keeper
+from platform_site.supervisor import reaper
 
 PROGRAMS = Path("/usr/lib/postgresql")
 USER = "dailies"
@@ -151,9 +151,9 @@ def _start(
     server = [f"{programs}/postgres", "-D", str(data)]
     server += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     with (data / "log").open("ab") as log:
-        # The keeper ends the server even when we are killed.
+        # The reaper ends the server even when we are killed.
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", keeper.__file__, str(STOP_SECONDS), *run_as, *server],
+            [sys.executable, "-I", "-S", reaper.__file__, str(STOP_SECONDS), *run_as, *server],
             cwd=data.parent,
             stdin=subprocess.PIPE,
             stdout=log,

@@ -1,7 +1,7 @@
 """The real site in processes of its own: web, worker and sandbox, which can be killed and revived.
 
 Each site has a folder, a database, free ports and a demo team of its own. Every process runs under
-the supervisor's keeper, so that nothing outlives the tests even when those are killed.
+the supervisor's reaper, so that nothing outlives the tests even when those are killed.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ from uuid import UUID
 import httpx
 
 from platform_site.management.commands.up import web_command
-from platform_site.supervisor import reaper as keeper
+from platform_site.supervisor import reaper
 from tests.environment import ROOT_VARIABLE as TEST_ROOT
 from tests.support.api import GENERATIONS, generation_body
 from tests.support.waiting import until
@@ -122,7 +122,7 @@ class Site:
         }[role]
         with self._log_file(role).open("ab") as log:
             self._running[role] = subprocess.Popen(
-                [sys.executable, "-I", "-S", keeper.__file__, "90", *command],
+                [sys.executable, "-I", "-S", reaper.__file__, "90", *command],
                 cwd=ROOT,
                 env=self._environ,
                 stdin=subprocess.PIPE,
@@ -138,14 +138,14 @@ class Site:
         """Kill -9 every process of a role at once; what is above it may start it again."""
         while pids := list(self._processes(role)):
             for pid in pids:
-                keeper.send(pid, signal.SIGKILL)
+                reaper.send(pid, signal.SIGKILL)
             time.sleep(0.01)
         process = self._running.pop(role, None)
         if process is not None:
             process.wait(30)
 
-    def ask_to_stop(self, role: str) -> subprocess.Popen[bytes]:
-        """Send SIGTERM to a role's master, as a supervisor does; return its keeper."""
+    def request_shutdown(self, role: str) -> subprocess.Popen[bytes]:
+        """Send SIGTERM to a role's master, as a supervisor does; return its reaper."""
         process = self._running.pop(role)
         process.terminate()
         return process
@@ -276,12 +276,12 @@ class Site:
         return self.folder / f"{role}.log"
 
     def _processes(self, role: str) -> Iterator[int]:
-        """Yield the living processes of a role, keepers left out."""
+        """Yield the living processes of a role, reapers left out."""
         ours = f"\0DATA_DIR={self.folder}\0".encode()
         for entry in Path("/proc").iterdir():
             try:
                 command = (entry / "cmdline").read_bytes()
-                if _MARKS[role] in command and b"keeper.py" not in command:
+                if _MARKS[role] in command and b"reaper.py" not in command:
                     environ = b"\0" + (entry / "environ").read_bytes() + b"\0"
                     if ours in environ:
                         yield int(entry.name)

@@ -117,7 +117,7 @@ def _context(delivery: WebhookDelivery) -> dict[str, Any]:
     under_way = delivery.claimed_until is not None and delivery.claimed_until > now
     return {
         "delivery": delivery,
-        "tries": delivery.tries.order_by("-number"),
+        "tries": delivery.attempt_log.order_by("-number"),
         "body": _readable(delivery.body),
         "about_task": delivery.event.startswith(("task.", "generation.", "approval.")),
         "under_way": under_way,

@@ -91,7 +91,7 @@ def _child(role: str, options: dict[str, Any]) -> dict[str, Any]:
         "stage": STAGES[role],
         "probe": None,
         "ready": None,
-        "has_pulse": False,
+        "has_liveness": False,
     }
     if role == "web":
         command = web_command(
@@ -108,7 +108,7 @@ def _child(role: str, options: dict[str, Any]) -> dict[str, Any]:
             "command": worker_command(queue, uuid4()),
             # django-q2 reads it while it is imported, before any option is.
             "environ": {"Q_CLUSTER_NAME": queue},
-            "has_pulse": True,
+            "has_liveness": True,
             "patience": options["patience"] or patience_of(queue),
             "replace_when_silent": True,
             "grace": GRACE_SECONDS,

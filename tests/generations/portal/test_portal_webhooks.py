@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Membership, WebhookDelivery, WebhookEndpoint, WebhookEvent
-from accounts.webhooks.delivery import Answer, claim_try, record_try
+from accounts.webhooks.delivery import PostResult, claim_attempt, record_attempt
 from accounts.webhooks.endpoints import add_endpoint, set_endpoint_enabled
 from accounts.webhooks.secrets import webhook_secret
 from generations.lifecycle import State
@@ -87,8 +87,8 @@ def test_a_message_is_sent_again_under_its_id(
     (delivery,) = put(endpoint)
     client, path = sign_in(manager), f"/webhooks/deliveries/{delivery.pk}/"
     hour_ago = timezone.now() - timedelta(hours=1)
-    assert claim_try(delivery, now=hour_ago)
-    record_try(delivery, Answer(500, "busy", "", 12), now=hour_ago, luck=0)
+    assert claim_attempt(delivery, now=hour_ago)
+    record_attempt(delivery, PostResult(500, "busy", "", 12), now=hour_ago, jitter=0)
     assert "Try at once" in page(client, path)
     assert client.post(f"{path}again/").status_code == 302
     run_queue("deliver")
@@ -106,7 +106,7 @@ def test_a_try_that_nobody_wrote_down_is_told_as_such(
     manager: Membership, endpoint: WebhookEndpoint, sign_in: SignIn
 ) -> None:
     (delivery,) = put(endpoint)
-    assert claim_try(delivery, now=timezone.now() - timedelta(hours=1))
+    assert claim_attempt(delivery, now=timezone.now() - timedelta(hours=1))
     shown = page(sign_in(manager), f"/webhooks/deliveries/{delivery.pk}/")
     assert "Nobody knows whether it arrived" in shown
     assert "&lt;b&gt;" in shown

@@ -64,7 +64,7 @@ def test_a_stop_answers_what_has_come_and_drops_what_has_not(site: Site) -> None
         opened(address, Holder(request)) as client,
     ):
         with site.writes_blocked():
-            web = site.ask_to_stop("web")
+            web = site.request_shutdown("web")
             until(lambda: not accepts(address))
             assert web.poll() is None, "it waits for the request"
         client.settimeout(60)
