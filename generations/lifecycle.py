@@ -67,9 +67,9 @@ LIVE = frozenset({State.AWAITING_APPROVAL, State.QUEUED, State.SUBMITTING, State
 TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
 IN_FLIGHT = frozenset({State.SUBMITTING, State.PROCESSING, State.NEEDS_REVIEW})
 # What counts against a provider key's cap: one in review may be stuck for ever, and must not.
-HOLDS_A_PLACE = frozenset({State.SUBMITTING, State.PROCESSING})
+COUNTS_IN_FLIGHT = frozenset({State.SUBMITTING, State.PROCESSING})
 
-MOVES: dict[State, frozenset[State]] = {
+TRANSITIONS: dict[State, frozenset[State]] = {
     State.AWAITING_APPROVAL: frozenset({State.QUEUED, State.CANCELLED}),
     State.QUEUED: frozenset({State.SUBMITTING, State.CANCELLED}),
     State.SUBMITTING: frozenset({State.QUEUED, State.PROCESSING, State.NEEDS_REVIEW, State.FAILED}),
@@ -81,14 +81,14 @@ MOVES: dict[State, frozenset[State]] = {
 }
 
 
-class IllegalMove(ValueError):
+class IllegalTransition(ValueError):
     """Code asked for a move that the life cycle does not have."""
 
 
-def check_move(start: State, end: State) -> None:
-    """Raise `IllegalMove` unless the life cycle has a move from `start` to `end`."""
-    if end not in MOVES[start]:
-        raise IllegalMove(f"{start} does not lead to {end}.")
+def check_transition(start: State, end: State) -> None:
+    """Raise `IllegalTransition` unless the life cycle has a move from `start` to `end`."""
+    if end not in TRANSITIONS[start]:
+        raise IllegalTransition(f"{start} does not lead to {end}.")
 
 
 class ApiStatus(StrEnum):

@@ -9,7 +9,14 @@ from django.utils import timezone
 
 from accounts.authority import By
 from billing.ledger import release_hold, settle_hold
-from generations.lifecycle import HOLDS_A_PLACE, TERMINAL, EventKind, Money, State, check_move
+from generations.lifecycle import (
+    COUNTS_IN_FLIGHT,
+    TERMINAL,
+    EventKind,
+    Money,
+    State,
+    check_transition,
+)
 from generations.models import Generation, GenerationEvent
 from generations.notifications.generation_events import notify_ended
 from generations.provider_keys.load import anything_due
@@ -18,7 +25,7 @@ from generations.provider_keys.wakeup import wake_dispatch
 log = structlog.get_logger(__name__)
 
 
-def move(
+def transition(
     generation: Generation,
     to_state: State,
     *,
@@ -33,7 +40,7 @@ def move(
     """
     if to_state in TERMINAL:
         raise ValueError("A generation ends through end_generation only.")
-    return _move(generation, to_state, by=by, message=message, changes=changes)
+    return _transition(generation, to_state, by=by, message=message, changes=changes)
 
 
 def end_generation(
@@ -63,7 +70,7 @@ def end_generation(
     }
     close = settle_hold if money == Money.SETTLE else release_hold
     with transaction.atomic():
-        if not _move(generation, to_state, by=by, message=message, changes=changes):
+        if not _transition(generation, to_state, by=by, message=message, changes=changes):
             return False
         close(hold_id=generation.hold_id, by=by, reason=message or to_state, now=now)
         notify_ended(generation, now=now)
@@ -78,16 +85,16 @@ def end_generation(
     return True
 
 
-def remark(generation: Generation, kind: EventKind, *, by: By, message: str = "") -> None:
+def record_event(generation: Generation, kind: EventKind, *, by: By, message: str = "") -> None:
     """Write an event that is not a move."""
     _write_event(generation, kind, by=by, message=message)
 
 
-def _move(
+def _transition(
     generation: Generation, to_state: State, *, by: By, message: str, changes: dict[str, Any]
 ) -> bool:
     from_state = State(generation.state)
-    check_move(from_state, to_state)
+    check_transition(from_state, to_state)
     if to_state != State.NEEDS_REVIEW:
         changes = {"review_reason": "", **changes}
     with transaction.atomic():
@@ -101,12 +108,12 @@ def _move(
         _write_event(
             generation, EventKind.MOVED, by=by, message=message, from_=from_state, to=to_state
         )
-        if from_state in HOLDS_A_PLACE and to_state not in HOLDS_A_PLACE:
-            _fill_place(generation)
+        if from_state in COUNTS_IN_FLIGHT and to_state not in COUNTS_IN_FLIGHT:
+            _fill_slot(generation)
     return True
 
 
-def _fill_place(generation: Generation) -> None:
+def _fill_slot(generation: Generation) -> None:
     """Let the place that a generation leaves be taken by the key's next one, if one waits."""
     if anything_due(generation.provider_key_id, now=timezone.now()):
         wake_dispatch()

@@ -27,7 +27,7 @@ from generations.models import Film, Generation, ProviderKey
 from generations.ordering.request import GenerationRequest, validate_request
 from generations.ordering.submit import submit_generation
 from generations.provider_keys.service import vault_provider_key
-from generations.transitions import end_generation, move
+from generations.transitions import end_generation, transition
 from tests.support.api import generation_body
 
 SYSTEM = By("test", acts_everywhere=True)
@@ -147,10 +147,12 @@ def make_generation(
     if state == State.CANCELLED:
         _end(generation, State.CANCELLED, now, "cancelled", "Cancelled.")
         return generation
-    assert move(generation, State.SUBMITTING, by=SYSTEM, submitted_at=now, next_submit_at=None)
+    assert transition(
+        generation, State.SUBMITTING, by=SYSTEM, submitted_at=now, next_submit_at=None
+    )
     if state == State.SUBMITTING:
         return generation
-    assert move(
+    assert transition(
         generation,
         State.PROCESSING,
         by=SYSTEM,
@@ -159,7 +161,9 @@ def make_generation(
         next_poll_at=now,
     )
     if state == State.NEEDS_REVIEW:
-        assert move(generation, State.NEEDS_REVIEW, by=SYSTEM, review_reason=ReviewReason.SILENT)
+        assert transition(
+            generation, State.NEEDS_REVIEW, by=SYSTEM, review_reason=ReviewReason.SILENT
+        )
     if state in TERMINAL:
         _end(generation, State(state), now, error_code, error_message)
     if state == State.COMPLETED:

@@ -164,7 +164,7 @@ def _again(film: Film, request: HttpRequest) -> str:
 
 @admin.register(GenerationEvent)
 class GenerationEventAdmin(ActorNames, ReadOnlyAdmin):
-    """Every move and remark, of all generations."""
+    """Every move and record_event, of all generations."""
 
     list_display = (
         moment("at"),

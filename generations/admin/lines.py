@@ -13,7 +13,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.admin.acting import by_of
-from generations.dispatch.queue_position import places_of
+from generations.dispatch.queue_position import positions_of
 from generations.models import Generation, Priority
 from generations.ordering.priorities import WAITING, change_priority
 from platform_site.admin.services import show_outcome, show_outcomes
@@ -43,7 +43,7 @@ class LinePages:
     @display(description="place in line")
     def shown_place(self, generation: Generation) -> str:
         """Return its place and when it may start, while it is queued."""
-        place = places_of([generation], now=timezone.now()).get(generation.pk)
+        place = positions_of([generation], now=timezone.now()).get(generation.pk)
         return f"{place.words}." if place else EMPTY
 
     @admin.action(description="Let the selected go first in their teams", permissions=["operate"])

@@ -285,7 +285,7 @@ class ProviderKeyAdmin(ServiceAdmin):
         return self.answer(request, object_id)
 
     @action(
-        description="Pace",
+        description="CongestionWindow",
         icon="speed",
         permissions=["operate"],
         dialog={

@@ -2,18 +2,18 @@
 
 from django.contrib import admin
 
-from generations.models import SendingTurn
+from generations.models import LastServed
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.shown import linked, moment
 
 
-@admin.register(SendingTurn)
-class SendingTurnAdmin(ReadOnlyAdmin):
+@admin.register(LastServed)
+class LastServedAdmin(ReadOnlyAdmin):
     """When a job of each person was last sent, in each of their teams."""
 
-    list_display = ("__str__", linked("team"), linked("user"), moment("taken_at"))
+    list_display = ("__str__", linked("team"), linked("user"), moment("served_at"))
     list_filter = ("team",)
     list_select_related = ("team", "user")
     search_fields = ("team__name", "team__slug", "user__email")
-    date_hierarchy = "taken_at"
-    fields = ("team", "user", "taken_at")
+    date_hierarchy = "served_at"
+    fields = ("team", "user", "served_at")

@@ -17,7 +17,7 @@ from generations.approvals.steps import ask
 from generations.lifecycle import Money, State
 from generations.models import Approval, ApprovalThreshold, Generation
 from generations.provider_keys.wakeup import wake_dispatch
-from generations.transitions import end_generation, move
+from generations.transitions import end_generation, transition
 from platform_site.errors import Conflict, InvalidRequest
 
 LIFE = timedelta(days=3)
@@ -227,7 +227,7 @@ def _announce(generation: Generation, event: WebhookEvent, *, now: datetime, **d
 
 
 def _send(generation: Generation, reason: str, by: By, now: datetime) -> None:
-    moved = move(
+    moved = transition(
         generation,
         State.QUEUED,
         by=by,

@@ -26,7 +26,7 @@ from generations.archive.store import Files, keep_files
 from generations.lifecycle import EventKind
 from generations.models import Film, Generation
 from generations.notifications.generation_events import notify_ended
-from generations.transitions import remark
+from generations.transitions import record_event
 from platform_site.clusters.steps import ENQUEUE_AGAIN
 from platform_site.errors import Conflict
 from platform_site.http import (
@@ -101,7 +101,7 @@ def keep_again(film: Film, *, by: By, now: datetime) -> None:
         )
         if not revived:
             raise Conflict("This film is not lost.")
-        remark(film.generation, EventKind.FILM_TRIED_AGAIN, by=by)
+        record_event(film.generation, EventKind.FILM_TRIED_AGAIN, by=by)
         keep.enqueue(film.pk)
     film.refresh_from_db()
 
@@ -273,6 +273,6 @@ def _give_up(film: Film, problem: str) -> None:
 
 
 def _announce(generation: Generation, kind: EventKind, message: str, now: datetime) -> None:
-    remark(generation, kind, by=SYSTEM, message=message)
+    record_event(generation, kind, by=SYSTEM, message=message)
     fresh = Generation.objects.select_related("film").get(pk=generation.pk)
     notify_ended(fresh, now=now)

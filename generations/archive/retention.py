@@ -19,7 +19,7 @@ from generations.archive.reads import FILM_GRACE, outliving_films
 from generations.archive.store import let_go
 from generations.lifecycle import EventKind
 from generations.models import Film, Generation, RetentionRule
-from generations.transitions import remark
+from generations.transitions import record_event
 from platform_site.errors import InvalidRequest
 
 log = structlog.get_logger(__name__)
@@ -108,7 +108,7 @@ def _remove(film: Film, rule: RetentionRule, *, now: datetime) -> bool:
     )
     if removed:
         let_go(film)
-        remark(film.generation, EventKind.FILM_REMOVED, by=SYSTEM, message=words)
+        record_event(film.generation, EventKind.FILM_REMOVED, by=SYSTEM, message=words)
     return bool(removed)
 
 

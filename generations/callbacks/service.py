@@ -24,7 +24,7 @@ from generations.review.adopt import (
     may_still_come,
     why_not_ours,
 )
-from generations.transitions import remark
+from generations.transitions import record_event
 from generations.vendors.aivideoapi.wire import TaskReport, usable_task_id
 from generations.vendors.base import ProviderError, ProviderRefused
 from platform_site.errors import NotFound
@@ -144,7 +144,9 @@ def _note(receipt: CallbackReceipt, by: By) -> bool:
     if receipt.generation.callbacks.count() >= MAX_RECEIPTS:
         return False
     receipt.save(force_insert=True)
-    remark(receipt.generation, EventKind.CALLBACK, by=by, message=f"It called: {receipt.event}.")
+    record_event(
+        receipt.generation, EventKind.CALLBACK, by=by, message=f"It called: {receipt.event}."
+    )
     return True
 
 

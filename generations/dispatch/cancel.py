@@ -15,7 +15,7 @@ from accounts.roles import Permission, role_allows
 from generations.approvals.service import withdraw_question
 from generations.lifecycle import CANCELLED_BY_A_PERSON, IN_FLIGHT, EventKind, Money, State
 from generations.models import Generation
-from generations.transitions import end_generation, remark
+from generations.transitions import end_generation, record_event
 from platform_site.errors import Conflict, PermissionDenied
 
 WAITING = (State.AWAITING_APPROVAL, State.QUEUED)
@@ -149,7 +149,7 @@ def _wish(generation: Generation, *, by: By, now: datetime, reason: str) -> bool
             cancel_asked_at=now, cancel_asked_by=by.name[:200]
         )
         if wished:
-            remark(generation, EventKind.CANCEL_ASKED, by=by, message=reason)
+            record_event(generation, EventKind.CANCEL_ASKED, by=by, message=reason)
             _record(generation, "generation.cancel_asked", by, reason)
     generation.refresh_from_db()
     return bool(wished) or generation.state in IN_FLIGHT

@@ -1,9 +1,10 @@
 """Decide which queued generation goes out next, and let the queue decide how many at once.
 
-The queue carries no generations, only "send the next one": whoever runs that claims the job whose
-turn it is by then (`generations.dispatch.fair_queue`). So one person's five hundred jobs are five
-hundred rows and a few steps, and nobody waits behind them. A step that is lost strands nothing:
-others send its job, and the sweep adds steps while there is anything to send.
+The queue carries no generations, only "send the next one": whoever runs that claims the generation
+whose turn it is by then (`generations.dispatch.fair_queue`). So one person's five hundred
+generations are five hundred rows and a few steps, and nobody waits behind them. A step that is lost
+strands nothing: others send its generation, and the sweep adds steps while there is anything to
+send.
 """
 
 from datetime import datetime
@@ -14,14 +15,14 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.authority import By
-from generations.dispatch.fair_queue import Turn, next_turns
+from generations.dispatch.fair_queue import Candidate, next_candidates
 from generations.dispatch.send import post_generation
 from generations.dispatch.steps import refill_sends, send
 from generations.lifecycle import State
-from generations.models import Generation, ProviderKey, SendingTurn
+from generations.models import Generation, LastServed, ProviderKey
 from generations.provider_keys.load import anything_due, in_flight
 from generations.provider_keys.send_rate import next_send_at
-from generations.transitions import move
+from generations.transitions import transition
 from platform_site.clusters.queues import MAIN_QUEUE, settings_of
 from platform_site.clusters.slots import slot
 
@@ -53,10 +54,10 @@ def send_next() -> bool:
 def claim_next(*, now: datetime) -> Generation | None:
     """Move the generation whose turn it is to `submitting`; None when none can be sent (P26)."""
     for _ in range(_LOOKS):
-        turns = next_turns(now=now, most=2)
-        if not turns:
+        candidates = next_candidates(now=now, most=2)
+        if not candidates:
             return None
-        claimed = _claim(turns[0], others_wait=len(turns) > 1, now=now)
+        claimed = _claim(candidates[0], others_wait=len(candidates) > 1, now=now)
         if claimed is not None:
             return claimed
     log.info("claim_left_to_others")
@@ -69,26 +70,28 @@ def _senders() -> int:
 
 
 @transaction.atomic(durable=True)
-def _claim(turn: Turn, *, others_wait: bool, now: datetime) -> Generation | None:
-    """Claim the job of this turn, or the next one of its key, if the key may send and has room.
+def _claim(candidate: Candidate, *, others_wait: bool, now: datetime) -> Generation | None:
+    """Claim this candidate, or the next one of its key, if the key may send and has room.
 
     The key's row is taken first, so claims with one key come one after another and each counts
     what the others took: its cap and its rate hold exactly, whoever races.
     """
-    key_id = turn.provider_key_id
+    key_id = candidate.provider_key_id
     if not _take_key(key_id, now=now):
         return None
-    generation = _still_queued(turn)
+    generation = _still_queued(candidate)
     if generation is None:
         # Somebody took it since we looked; nobody can take what we see from here on.
-        turns = next_turns(now=now, provider_key_id=key_id)
-        generation = _still_queued(turns[0]) if turns else None
+        candidates = next_candidates(now=now, provider_key_id=key_id)
+        generation = _still_queued(candidates[0]) if candidates else None
     if generation is None or in_flight(key_id) >= generation.provider_key.max_in_flight:
         return None
-    claimed = move(generation, State.SUBMITTING, by=SYSTEM, submitted_at=now, next_submit_at=None)
+    claimed = transition(
+        generation, State.SUBMITTING, by=SYSTEM, submitted_at=now, next_submit_at=None
+    )
     if not claimed:
         return None
-    _note_turn(generation, now=now)
+    _note_served(generation, now=now)
     _note_send(generation.provider_key, now=now)
     if others_wait or anything_due(key_id, now=now):
         # Before the POST, however long that takes: a free worker goes on meanwhile.
@@ -96,8 +99,8 @@ def _claim(turn: Turn, *, others_wait: bool, now: datetime) -> Generation | None
     return generation
 
 
-def _still_queued(turn: Turn) -> Generation | None:
-    queued = Generation.objects.filter(pk=turn.job_id, state=State.QUEUED)
+def _still_queued(candidate: Candidate) -> Generation | None:
+    queued = Generation.objects.filter(pk=candidate.generation_id, state=State.QUEUED)
     return queued.select_related("provider_key", "team").first()
 
 
@@ -118,11 +121,11 @@ def _note_send(key: ProviderKey, *, now: datetime) -> None:
         ProviderKey.objects.filter(pk=key.pk).update(next_send_at=moved_on)
 
 
-def _note_turn(generation: Generation, *, now: datetime) -> None:
-    turn = SendingTurn(team=generation.team, user_id=generation.user_id, taken_at=now)
-    SendingTurn.objects.bulk_create(
-        [turn],
+def _note_served(generation: Generation, *, now: datetime) -> None:
+    served = LastServed(team=generation.team, user_id=generation.user_id, served_at=now)
+    LastServed.objects.bulk_create(
+        [served],
         update_conflicts=True,
         unique_fields=["team", "user"],
-        update_fields=["taken_at"],
+        update_fields=["served_at"],
     )

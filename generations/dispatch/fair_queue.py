@@ -6,7 +6,8 @@ the highest priority, of these the person's with the least in flight (again the 
 of that person's the oldest. Jobs of keys that are paused, full or waiting are passed over.
 
 One static statement, the same on SQLite and PostgreSQL, reads it: it hops through the index
-`generation_lane` from lane to lane, so its cost grows with the lanes and not with the jobs.
+`generation_fair_queue` from lane to lane, so its cost grows with the lanes and not with the
+generations.
 """
 
 from collections.abc import Sequence
@@ -56,13 +57,13 @@ WHERE pkey.state <> 'paused' AND (pkey.next_send_at IS NULL OR pkey.next_send_at
     < pkey.max_in_flight
 ORDER BY
   (SELECT coalesce(sum(jobs), 0) FROM busy WHERE busy.team_id = heads.team_id),
-  (SELECT max(taken_at) FROM generations_sendingturn AS turn
+  (SELECT max(served_at) FROM generations_lastserved AS turn
     WHERE turn.team_id = heads.team_id) NULLS FIRST,
   heads.team_id,
   heads.priority DESC,
   (SELECT coalesce(sum(jobs), 0) FROM busy
     WHERE busy.team_id = heads.team_id AND busy.user_id = heads.user_id),
-  (SELECT taken_at FROM generations_sendingturn AS turn
+  (SELECT served_at FROM generations_lastserved AS turn
     WHERE turn.team_id = heads.team_id AND turn.user_id = heads.user_id) NULLS FIRST,
   heads.created_at, heads.id
 LIMIT %(most)s
@@ -71,16 +72,16 @@ _ANY_KEY = (0, 2**63 - 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Candidate:
     """A job that may go out now, at the head of its lane."""
 
-    job_id: UUID
+    generation_id: UUID
     provider_key_id: int
 
 
-def next_turns(
+def next_candidates(
     *, now: datetime, provider_key_id: int | None = None, most: int = 1
-) -> Sequence[Turn]:
+) -> Sequence[Candidate]:
     """Return whose turn it is, then whose it would be, up to `most` lanes; empty when nobody's.
 
     With `provider_key_id` only that key's jobs are looked at. Nothing is taken: another worker may
@@ -92,4 +93,4 @@ def next_turns(
         cursor.execute(_NEXT, {"now": at, "first_key": first, "last_key": last, "most": most})
         rows = cursor.fetchall()
     # SQLite knows no UUIDs, and hands out their digits.
-    return [Turn(job if isinstance(job, UUID) else UUID(job), key) for job, key in rows]
+    return [Candidate(job if isinstance(job, UUID) else UUID(job), key) for job, key in rows]

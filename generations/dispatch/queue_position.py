@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from generations.lifecycle import HOLDS_A_PLACE, State
+from generations.lifecycle import COUNTS_IN_FLIGHT, State
 from generations.models import Generation, ProviderKey
 from generations.polling.render_times import Expectation, Kind, expectations_of_site, kind_of
 
@@ -28,7 +28,7 @@ Queue = Mapping[tuple[int, int], int]  # jobs by (person, priority)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class QueuePosition:
     """The `number`th of its key's line, from 1; `seconds` until it starts, None when unknown."""
 
     number: int
@@ -47,7 +47,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class KeyQueue:
     """What one provider key has in line and at the vendor."""
 
     queued: Queue
@@ -57,7 +57,7 @@ class Line:
     remaining: Sequence[float] | None
 
 
-def places_of(generations: Iterable[Generation], *, now: datetime) -> dict[UUID, Place]:
+def positions_of(generations: Iterable[Generation], *, now: datetime) -> dict[UUID, QueuePosition]:
     """Return the places of those of `generations` that are queued, by their ids.
 
     Costs five queries a provider key, however long its line is. A paused key's jobs have no time.
@@ -69,18 +69,20 @@ def places_of(generations: Iterable[Generation], *, now: datetime) -> dict[UUID,
     if not by_key:
         return {}
     expected = expectations_of_site()
-    places: dict[UUID, Place] = {}
+    places: dict[UUID, QueuePosition] = {}
     for key in ProviderKey.objects.filter(pk__in=by_key).defer("secret_token"):
-        line = _line_of(key, expected, now=now)
+        line = _key_queue_of(key, expected, now=now)
         for job, older in _with_older(by_key[key.pk]):
-            number = jobs_before(line, person=job.user_id, priority=job.priority, older=older) + 1
+            number = (
+                generations_before(line, person=job.user_id, priority=job.priority, older=older) + 1
+            )
             usual = expected.get(kind_of(job))
             seconds = seconds_to_start(line, key, number=number, usual=usual, now=now)
-            places[job.pk] = Place(number, seconds)
+            places[job.pk] = QueuePosition(number, seconds)
     return places
 
 
-def jobs_before(line: Line, *, person: int, priority: int, older: int) -> int:
+def generations_before(line: KeyQueue, *, person: int, priority: int, older: int) -> int:
     """Return how many of a key's jobs go out before one that has `older` of its own lane before it.
 
     Pure. Higher priorities go out first, each level person by person, the one with least in flight
@@ -105,7 +107,7 @@ def jobs_before(line: Line, *, person: int, priority: int, older: int) -> int:
 
 
 def seconds_to_start(
-    line: Line, key: ProviderKey, *, number: int, usual: Expectation | None, now: datetime
+    line: KeyQueue, key: ProviderKey, *, number: int, usual: Expectation | None, now: datetime
 ) -> float | None:
     """Return in how many seconds the `number`th in line may start, None when nobody can know.
 
@@ -128,9 +130,13 @@ def seconds_to_start(
     return None if math.isinf(first) else max(wait, first + rounds * usual.p50)
 
 
-def _line_of(key: ProviderKey, expected: Mapping[Kind, Expectation], *, now: datetime) -> Line:
+def _key_queue_of(
+    key: ProviderKey, expected: Mapping[Kind, Expectation], *, now: datetime
+) -> KeyQueue:
     queued = Generation.objects.filter(provider_key=key, state=State.QUEUED).order_by()
-    flying = Generation.objects.filter(provider_key=key, state__in=sorted(HOLDS_A_PLACE)).order_by()
+    flying = Generation.objects.filter(
+        provider_key=key, state__in=sorted(COUNTS_IN_FLIGHT)
+    ).order_by()
     in_flight: dict[int, int] = defaultdict(int)
     left: list[float | None] = []
     for user_id, accepted_at, model, resolution, duration in flying.values_list(
@@ -142,7 +148,7 @@ def _line_of(key: ProviderKey, expected: Mapping[Kind, Expectation], *, now: dat
         left.append(_still_needed(usual, elapsed) if usual else None)
     known = [one for one in left if one is not None]
     lanes = queued.values_list("user", "priority").annotate(count=Count("pk"))
-    return Line(
+    return KeyQueue(
         queued={(user, priority): count for user, priority, count in lanes},
         in_flight=in_flight,
         remaining=sorted(known) if len(known) == len(left) else None,

@@ -26,7 +26,7 @@ from generations.provider_keys.service import (
 )
 from generations.reconciliation.sampling import SOON, sample_by
 from generations.review.adopt import adopt_upstream
-from generations.transitions import end_generation, move
+from generations.transitions import end_generation, transition
 from generations.vendors.aivideoapi.client import SUBMIT_SECONDS
 from generations.vendors.base import ProviderRefused, ProviderUnavailable, ProviderUnclear
 
@@ -98,7 +98,7 @@ def record_acceptance(generation: Generation, upstream_id: str, *, now: datetime
         "poll_failures": 0,
     }
     try:
-        done = move(generation, State.PROCESSING, by=SYSTEM, **changes)
+        done = transition(generation, State.PROCESSING, by=SYSTEM, **changes)
         if not done:
             # The sweep thought us dead and asked for a review, which a person may have decided: the
             # vendor's own answer goes beyond both.
@@ -119,7 +119,7 @@ def _shout(generation: Generation, upstream_id: str) -> None:
 
 def doubt(generation: Generation, *, message: str, by: By) -> bool:
     """Park a generation that may have been accepted, with its hold, until there is evidence."""
-    doubted = move(
+    doubted = transition(
         generation,
         State.NEEDS_REVIEW,
         by=by,
@@ -186,7 +186,7 @@ def _requeue(
     """
     now = timezone.now()
     with transaction.atomic():
-        requeued = move(
+        requeued = transition(
             generation,
             State.QUEUED,
             by=SYSTEM,

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from generations.dispatch.fair_queue import next_turns
+from generations.dispatch.fair_queue import next_candidates
 from platform_site.clusters.queues import MAIN_QUEUE
 from platform_site.clusters.steps import Step
 
@@ -22,7 +22,7 @@ def refill_sends(*, now: datetime, most: int = SENDS_WAITING) -> int:
 
     Meant for whoever cannot know whether a step was lost or what became due by time alone.
     """
-    return send.enqueue_up_to(most) if next_turns(now=now) else 0
+    return send.enqueue_up_to(most) if next_candidates(now=now) else 0
 
 
 @send.when_due

@@ -85,11 +85,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='generation',
-            index=models.Index(condition=models.Q(('state', 'queued')), fields=['provider_key', 'team', 'user', '-priority', 'created_at'], name='generation_lane'),
+            index=models.Index(condition=models.Q(('state', 'queued')), fields=['provider_key', 'team', 'user', '-priority', 'created_at'], name='generation_fair_queue'),
         ),
         migrations.AddIndex(
             model_name='generation',
-            index=models.Index(condition=models.Q(('state__in', ['processing', 'submitting'])), fields=['provider_key', 'team', 'user'], name='generation_holds_a_place'),
+            index=models.Index(condition=models.Q(('state__in', ['processing', 'submitting'])), fields=['provider_key', 'team', 'user'], name='generation_counts_in_flight'),
         ),
         migrations.AddIndex(
             model_name='generation',

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.CreateModel(
-            name="SendingTurn",
+            name="LastServed",
             fields=[
                 (
                     "id",
@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.AddConstraint(
-            model_name="sendingturn",
+            model_name="lastserved",
             constraint=models.UniqueConstraint(
                 fields=["team", "user"], name="sending_turn_one_a_person"
             ),

@@ -8,7 +8,7 @@ from generations.models.generation import Generation, Priority
 from generations.models.meter import Drift, MeterSample
 from generations.models.provider_key import ProviderKey
 from generations.models.retention import RetentionRule
-from generations.models.turn import SendingTurn
+from generations.models.turn import LastServed
 from generations.models.upload import Upload
 from generations.models.video_model import VideoModel
 
@@ -20,11 +20,11 @@ __all__ = [
     "Film",
     "Generation",
     "GenerationEvent",
+    "LastServed",
     "MeterSample",
     "Priority",
     "ProviderKey",
     "RetentionRule",
-    "SendingTurn",
     "StoredFile",
     "Upload",
     "VideoModel",

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, Project, Team
 from billing.models import Hold, Rate
-from generations.lifecycle import HOLDS_A_PLACE, LIVE, TERMINAL, ReviewReason, State
+from generations.lifecycle import COUNTS_IN_FLIGHT, LIVE, TERMINAL, ReviewReason, State
 from generations.models.provider_key import ProviderKey
 
 
@@ -165,13 +165,13 @@ class Generation(models.Model):
             # The queue as the dispatcher reads it: by key, then lane by lane.
             models.Index(
                 fields=["provider_key", "team", "user", "-priority", "created_at"],
-                name="generation_lane",
+                name="generation_fair_queue",
                 condition=Q(state=State.QUEUED),
             ),
             models.Index(
                 fields=["provider_key", "team", "user"],
-                name="generation_holds_a_place",
-                condition=Q(state__in=sorted(HOLDS_A_PLACE)),
+                name="generation_counts_in_flight",
+                condition=Q(state__in=sorted(COUNTS_IN_FLIGHT)),
             ),
             models.Index(
                 fields=["-ended_at"],

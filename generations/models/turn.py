@@ -6,7 +6,7 @@ from django.db import models
 from accounts.models import Team
 
 
-class SendingTurn(models.Model):
+class LastServed(models.Model):
     """When a job of this person in this team was last sent; a team's turn is its people's latest.
 
     What is in flight alone cannot say whose turn it is: quick jobs are gone before the next look.
@@ -14,7 +14,7 @@ class SendingTurn(models.Model):
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    taken_at = models.DateTimeField()
+    served_at = models.DateTimeField()
 
     class Meta:
         constraints = [

@@ -8,7 +8,7 @@ from accounts.roles import Permission, role_allows
 from accounts.selectors import require_in
 from generations.lifecycle import EventKind, State
 from generations.models import Generation, Priority
-from generations.transitions import remark
+from generations.transitions import record_event
 from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
 
 WAITING = (State.AWAITING_APPROVAL, State.QUEUED)
@@ -86,4 +86,4 @@ def change_priority(generation: Generation, *, priority: int | str, by: By) -> N
         raise Conflict("It does not wait any more, so nothing can go before it or after it.")
     if generation.priority != wanted:
         generation.priority = wanted
-        remark(generation, EventKind.PRIORITY_SET, by=by, message=f"{wanted.label}.")
+        record_event(generation, EventKind.PRIORITY_SET, by=by, message=f"{wanted.label}.")

@@ -26,7 +26,7 @@ from generations.ordering.priorities import require_priority
 from generations.ordering.request import GenerationRequest
 from generations.provider_keys.wakeup import wake_dispatch
 from generations.selectors import provider_key_for
-from generations.transitions import remark
+from generations.transitions import record_event
 from generations.uploads.service import keep_uploads_alive
 from platform_site.errors import Conflict, DailiesError, NotFound
 
@@ -216,7 +216,9 @@ def _admit(generation: Generation, item: int, *, by: By, now: datetime) -> None:
     except (SpendLimitExceeded, InsufficientCredits) as refusal:
         raise _Refused(item, refusal) from refusal
     generation.save(force_insert=True)
-    remark(generation, EventKind.ADMITTED, by=by, message=f"{generation.credits} credits held.")
+    record_event(
+        generation, EventKind.ADMITTED, by=by, message=f"{generation.credits} credits held."
+    )
     keep_uploads_alive(generation, now=now)
     if threshold is not None and waits:
         ask_for_approval(generation, threshold, by=by, now=now)

@@ -30,7 +30,7 @@ from generations.lifecycle import State
 from generations.models import Generation
 from generations.polling.render_times import Kind
 
-# Longer than any question lasts, its wait for a thread included.
+# Longer than any request lasts, its wait for a thread included.
 CLAIM = timedelta(seconds=60)
 
 _RUNNING = (State.PROCESSING, State.NEEDS_REVIEW)

@@ -11,8 +11,8 @@ _RECOVERY = 0.95
 
 
 @dataclass(slots=True)
-class Pace:
-    """The questions at once, and the rest after the vendor's last "too many requests" (429).
+class CongestionWindow:
+    """The requests at once, and the rest after the vendor's last "too many requests" (429).
 
     Times are of one clock, in seconds. Additive increase, multiplicative decrease, as in TCP.
     """
@@ -23,7 +23,7 @@ class Pace:
 
     @property
     def most(self) -> int:
-        """Return how many questions may be under way at once."""
+        """Return how many requests may be under way at once."""
         return int(self.at_once)
 
     @property
@@ -35,7 +35,7 @@ class Pace:
         """Tell whether nothing may be asked yet."""
         return now < self.rests_until
 
-    def turned_away(self, *, asked_at: float, now: float) -> bool:
+    def throttled(self, *, asked_at: float, now: float) -> bool:
         """Rest, and ask more slowly after it. False for one of a burst that was seen before."""
         if asked_at < self.rests_until:
             return False

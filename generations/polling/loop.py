@@ -17,15 +17,15 @@ from generations.polling.claims import (
     is_anything_due,
     put_off,
 )
-from generations.polling.key_clients import KeysInUse
+from generations.polling.key_clients import KeyClients
 from generations.polling.outcome import (
-    Answer,
+    PollOutcome,
     apply_answer,
     count_unrecorded,
-    needs_a_move,
+    needs_transition,
     wait_before_look,
 )
-from generations.polling.pool import GROUP, MOST_IN_TROUBLE, Askers, Question, Told
+from generations.polling.pool import GROUP, MOST_IN_TROUBLE, PollPool, PollRequest, PollResult
 from generations.polling.render_times import Expectation, Kind, expectations_of_site
 from generations.vendors.aivideoapi.wire import TaskReport
 from generations.vendors.base import ProviderError, ProviderRefused, ProviderUnclear
@@ -42,46 +42,46 @@ Outcome = tuple[Due, TaskReport | None]
 
 class Poller:
     """Polls under a holder's name of its own. Call it from one thread: the database is that one's,
-    and the vendor the threads' of its `Askers`.
+    and the vendor the threads' of its `PollPool`.
     """
 
     def __init__(self) -> None:
-        """Start without questions."""
+        """Start without requests."""
         self._holder = uuid4().hex
-        self._askers = Askers()
-        self._keys = KeysInUse()
+        self._pool = PollPool()
+        self._keys = KeyClients()
         self._expected: dict[Kind, Expectation] = {}
         self._learn_at = 0.0
 
     def step(self, *, pause: float, take_more: bool = True) -> None:
         """Ask about what is due, then act on what was told within `pause` seconds."""
-        if take_more and self._askers.waiting < GROUP:
+        if take_more and self._pool.waiting < GROUP:
             self._take()
-        self._hear(self._askers.collect(seconds=pause))
+        self._handle(self._pool.collect(seconds=pause))
 
     def finish(self, *, seconds: float) -> None:
         """Give back what was not asked about, and hear the answers for at most `seconds`.
 
         What hangs for longer counts as an unclear answer; another sweep asks again.
         """
-        self._give_back(self._askers.withdraw(), at=timezone.now())
+        self._give_back(self._pool.withdraw(), at=timezone.now())
         ends = time.monotonic() + seconds
         while self.busy and time.monotonic() < ends:
             self.step(pause=0.1, take_more=False)
-        hanging = self._askers.end()
-        self._hear([Told(one, None, ProviderUnclear("It hung.")) for one in hanging])
+        hanging = self._pool.end()
+        self._handle([PollResult(one, None, ProviderUnclear("It hung.")) for one in hanging])
 
     @property
     def busy(self) -> bool:
         """Tell whether anything was taken and not acted on yet."""
-        return self._askers.busy
+        return self._pool.busy
 
     def _take(self) -> None:
         """Claim due rows for which there is room, and have them asked about."""
         now = timezone.now()
         if not is_anything_due(now):
             return
-        load = self._askers.load()
+        load = self._pool.load()
         rows = due_rows(
             now,
             limit=MOST_WAITING,
@@ -101,35 +101,35 @@ class Poller:
                 chosen.append(row)
         claimed = claim_rows(chosen, holder=self._holder, now=now)
         clients = [(row, self._keys.client(row.provider_key_id)) for row in claimed]
-        self._askers.hand_in(Question(row, client, now) for row, client in clients if client)
+        self._pool.submit(PollRequest(row, client, now) for row, client in clients if client)
         self._settle([(row, None) for row, client in clients if not client], claimed_at=now)
 
-    def _hear(self, told: Sequence[Told]) -> None:
+    def _handle(self, told: Sequence[PollResult]) -> None:
         """Act on answers, and learn from them how fast each key may be asked."""
         for one in told:
             if one.error is None:
-                self._keys.answered(one.question.due.provider_key_id)
+                self._keys.answered(one.request.due.provider_key_id)
             else:
-                self._hear_trouble(one.question, one.error)
+                self._handle_error(one.request, one.error)
         if told:
             self._settle(
-                [(one.question.due, one.report) for one in told],
-                claimed_at=min(one.question.claimed_at for one in told),
+                [(one.request.due, one.report) for one in told],
+                claimed_at=min(one.request.claimed_at for one in told),
             )
 
-    def _hear_trouble(self, question: Question, error: ProviderError) -> None:
-        due = question.due
+    def _handle_error(self, request: PollRequest, error: ProviderError) -> None:
+        due = request.due
         log.warning("poll_unclear", generation_id=str(due.id), problem=error.message)
         if not isinstance(error, ProviderRefused | ProviderUnclear):
             return
         if error.status != _TOO_MANY_REQUESTS:
             return
-        rest = self._keys.turned_away(
-            due.provider_key_id, asked_ago=time.monotonic() - question.asked_at
+        rest = self._keys.throttled(
+            due.provider_key_id, asked_ago=time.monotonic() - request.asked_at
         )
         if rest is not None:
             at = timezone.now() + timedelta(seconds=rest)
-            self._give_back(self._askers.withdraw(due.provider_key_id), at=at)
+            self._give_back(self._pool.withdraw(due.provider_key_id), at=at)
 
     def _settle(self, outcomes: Sequence[Outcome], *, claimed_at: datetime) -> None:
         """End what ended, one by one, and put off the rest, together."""
@@ -137,7 +137,7 @@ class Poller:
         moving: dict[UUID, TaskReport | None] = {}
         later: list[Outcome] = []
         for due, report in outcomes:
-            if needs_a_move(report, state=due.state, since=due.since, now=now):
+            if needs_transition(report, state=due.state, since=due.since, now=now):
                 moving[due.id] = report
             else:
                 later.append((due, report))
@@ -152,7 +152,7 @@ class Poller:
             return
         rows = Generation.objects.select_related("team", "film").in_bulk(list(reports))
         for pk, generation in rows.items():
-            answer = Answer(generation, reports[pk])
+            answer = PollOutcome(generation, reports[pk])
             try:
                 apply_answer(answer, now=timezone.now())
             except Exception:
@@ -160,7 +160,7 @@ class Poller:
                 log.exception("poll_not_applied", generation_id=str(pk))
                 self._count_unrecorded(answer)
 
-    def _count_unrecorded(self, answer: Answer) -> None:
+    def _count_unrecorded(self, answer: PollOutcome) -> None:
         try:
             count_unrecorded(answer, now=timezone.now())
         except Exception:
@@ -185,12 +185,12 @@ class Poller:
             expected=self._expected.get(due.kind),
         )
 
-    def _give_back(self, questions: Sequence[Question], *, at: datetime) -> None:
-        if questions:
+    def _give_back(self, requests: Sequence[PollRequest], *, at: datetime) -> None:
+        if requests:
             give_back(
-                [question.due.id for question in questions],
+                [request.due.id for request in requests],
                 holder=self._holder,
-                claimed_at=min(question.claimed_at for question in questions),
+                claimed_at=min(request.claimed_at for request in requests),
                 at=at,
             )
 

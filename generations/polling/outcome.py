@@ -19,7 +19,7 @@ from generations.polling.render_times import (
     seconds_to_next_look,
 )
 from generations.review.corrections import apply_late_truth, watch_again_at
-from generations.transitions import end_generation, move, remark
+from generations.transitions import end_generation, record_event, transition
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ _STEP = math.log(1.1)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PollOutcome:
     """What came of one poll: a report, or None when there was none that is clear.
 
     `unrecorded` when there was one that says how it ended and could not be written here.
@@ -66,7 +66,9 @@ def wait_before_look(
     return timedelta(seconds=math.exp(_STEP * math.floor(math.log(seconds) / _STEP + 1e-9)))
 
 
-def needs_a_move(report: TaskReport | None, *, state: str, since: datetime, now: datetime) -> bool:
+def needs_transition(
+    report: TaskReport | None, *, state: str, since: datetime, now: datetime
+) -> bool:
     """Tell whether an answer may change more than when to look again, for a job that the vendor
     has had `since` then.
     """
@@ -77,7 +79,7 @@ def needs_a_move(report: TaskReport | None, *, state: str, since: datetime, now:
     return state != State.NEEDS_REVIEW
 
 
-def apply_answer(answer: Answer, *, now: datetime) -> None:
+def apply_answer(answer: PollOutcome, *, now: datetime) -> None:
     """Act on one poll. Only the vendor's clear word ends anything (P13, P28); the deadline passes
     whether it says that it still works or says nothing that we understand.
     """
@@ -88,7 +90,7 @@ def apply_answer(answer: Answer, *, now: datetime) -> None:
         complete(generation, report, now=now)
     elif report is not None and report.status == TaskStatus.FAILED:
         _fail(generation, report, now)
-    elif not generation.is_terminal and needs_a_move(
+    elif not generation.is_terminal and needs_transition(
         report, state=generation.state, since=_since(generation), now=now
     ):
         _ask_for_review(answer, now)
@@ -96,7 +98,7 @@ def apply_answer(answer: Answer, *, now: datetime) -> None:
         _look_again(generation, report, now)
 
 
-def count_unrecorded(answer: Answer, *, now: datetime) -> None:
+def count_unrecorded(answer: PollOutcome, *, now: datetime) -> None:
     """Count an answer that could not be acted on as an unclear one, so that it has a deadline too:
     else it would be asked for again and again, forever. In review, say that this is the reason.
     """
@@ -104,10 +106,10 @@ def count_unrecorded(answer: Answer, *, now: datetime) -> None:
     generation = Generation.objects.select_related("team", "film").get(pk=answer.generation.pk)
     has_ended = answer.report is not None and answer.report.has_ended
     with transaction.atomic():
-        apply_answer(Answer(generation, None, unrecorded=has_ended), now=now)
+        apply_answer(PollOutcome(generation, None, unrecorded=has_ended), now=now)
         silent = Generation.objects.filter(pk=generation.pk, review_reason=ReviewReason.SILENT)
         if has_ended and silent.update(review_reason=ReviewReason.UNRECORDED):
-            remark(generation, EventKind.UNRECORDED, by=SYSTEM, message=_UNRECORDED)
+            record_event(generation, EventKind.UNRECORDED, by=SYSTEM, message=_UNRECORDED)
 
 
 def complete(generation: Generation, report: TaskReport, *, now: datetime) -> bool:
@@ -161,9 +163,9 @@ def _fail(generation: Generation, report: TaskReport, now: datetime) -> None:
     )
 
 
-def _ask_for_review(answer: Answer, now: datetime) -> None:
+def _ask_for_review(answer: PollOutcome, now: datetime) -> None:
     generation = answer.generation
-    move(
+    transition(
         generation,
         State.NEEDS_REVIEW,
         by=SYSTEM,

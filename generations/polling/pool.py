@@ -1,8 +1,8 @@
 """Threads that ask the vendor, many at once, so that whoever hangs delays nobody (P27).
 
-They only speak HTTP: the database belongs to the thread that hands in questions and collects what
-was told. Questions of different keys take turns. Those that hang for long give their place to
-others and wait beside them; how many may wait is bounded by the key and the endpoint.
+They only speak HTTP: the database belongs to the thread that submits requests and collects results.
+Requests of different keys take turns. Those that hang for long give their slot to others and wait
+beside them; how many may wait is bounded by the key and the endpoint.
 """
 
 import threading
@@ -21,22 +21,22 @@ from generations.vendors.base import ProviderError, ProviderUnclear
 
 log = structlog.get_logger(__name__)
 
-QUICK_ASKERS = 16
-# A question that takes longer gives its place to another one.
+QUICK_THREADS = 16
+# A request that takes longer gives its slot to another one.
 SLOW_AFTER = 0.25  # seconds
 MOST_ASKED = 192
 # Of those, as many as one endpoint or the rows that gave trouble before may have; see `pacing` for
 # one key.
 MOST_OF_ENDPOINT = 160
 MOST_IN_TROUBLE = 32
-# Told in groups: each takes a few statements, however many it is about.
+# Collected in groups: each takes a few statements, however many it is about.
 GROUP = 96
 
 _ENDS = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED})
 
 
 @dataclass(slots=True, eq=False)
-class Question:
+class PollRequest:
     """One poll; `asked_at` is of the monotonic clock, 0 before it is asked."""
 
     due: Due
@@ -46,144 +46,145 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What came of one question: a report, or the error that there is instead."""
+class PollResult:
+    """What came of one request: a report, or the error that there is instead."""
 
-    question: Question
+    request: PollRequest
     report: TaskReport | None
     error: ProviderError | None = None
 
 
-class Askers:
+class PollPool:
     """A few threads, started as they are needed. Call it from one thread."""
 
     def __init__(self) -> None:
-        """Start without questions and without threads."""
-        self._turn = threading.Condition()
-        self._waiting: OrderedDict[int, deque[Question]] = OrderedDict()  # by key, next one first
-        self._asked: dict[Question, None] = {}  # the longest asked first
-        self._told: list[Told] = []
-        self._heard = threading.Event()
+        """Start without requests and without threads."""
+        self._lock = threading.Condition()
+        # By key, the next one first.
+        self._waiting: OrderedDict[int, deque[PollRequest]] = OrderedDict()
+        self._asked: dict[PollRequest, None] = {}  # the longest asked first
+        self._results: list[PollResult] = []
+        self._ready = threading.Event()
         self._threads = 0
         self._ended = False
 
-    def hand_in(self, questions: Iterable[Question]) -> None:
+    def submit(self, requests: Iterable[PollRequest]) -> None:
         """Have these asked, the keys in turn."""
-        with self._turn:
-            for question in questions:
-                lane = self._waiting.setdefault(question.due.provider_key_id, deque())
-                lane.append(question)
-            self._staff()
+        with self._lock:
+            for request in requests:
+                waiting = self._waiting.setdefault(request.due.provider_key_id, deque())
+                waiting.append(request)
+            self._start_threads()
 
-    def collect(self, *, seconds: float) -> list[Told]:
-        """Return what was told: at once when it ends a generation, or is a group, or is all; what
+    def collect(self, *, seconds: float) -> list[PollResult]:
+        """Return results: at once when one ends a generation, or they are a group, or are all; what
         there is after `seconds` otherwise.
         """
-        self._heard.wait(seconds)
-        with self._turn:
-            self._heard.clear()
-            told, self._told = self._told, []
-            self._staff()
-        return told
+        self._ready.wait(seconds)
+        with self._lock:
+            self._ready.clear()
+            results, self._results = self._results, []
+            self._start_threads()
+        return results
 
-    def withdraw(self, provider_key_id: int | None = None) -> list[Question]:
+    def withdraw(self, provider_key_id: int | None = None) -> list[PollRequest]:
         """Take back what was not asked yet, of one key or of all."""
-        with self._turn:
+        with self._lock:
             keys = list(self._waiting) if provider_key_id is None else [provider_key_id]
-            return [question for key in keys for question in self._waiting.pop(key, ())]
+            return [request for key in keys for request in self._waiting.pop(key, ())]
 
-    def end(self) -> list[Question]:
-        """Begin nothing more; return what is still asked, whose answers nobody will hear."""
-        with self._turn:
+    def end(self) -> list[PollRequest]:
+        """Begin nothing more; return what is still asked, whose results nobody will collect."""
+        with self._lock:
             self._ended = True
-            self._turn.notify_all()
+            self._lock.notify_all()
             return list(self._asked)
 
     @property
     def waiting(self) -> int:
-        """Return how many were handed in and not asked yet."""
-        with self._turn:
+        """Return how many were submitted and not asked yet."""
+        with self._lock:
             return self._count_waiting()
 
     @property
     def busy(self) -> bool:
-        """Tell whether anything waits, is asked, or was told and not collected."""
-        with self._turn:
-            return bool(self._waiting or self._asked or self._told)
+        """Tell whether anything waits, is asked, or came back and was not collected."""
+        with self._lock:
+            return bool(self._waiting or self._asked or self._results)
 
     def load(self) -> "Load":
-        """Return whom the questions belong to that wait or are asked."""
+        """Return whom the requests belong to that wait or are asked."""
         load = Load()
-        with self._turn:
-            for question in self._asked:
-                load.add(question.due, question.client.endpoint)
-            for lane in self._waiting.values():
-                for question in lane:
-                    load.add(question.due, question.client.endpoint)
+        with self._lock:
+            for request in self._asked:
+                load.add(request.due, request.client.endpoint)
+            for waiting in self._waiting.values():
+                for request in waiting:
+                    load.add(request.due, request.client.endpoint)
         return load
 
     # In every thread
 
     def _work(self) -> None:
-        question = self._next(None)
-        while question is not None:
-            question = self._next(_ask(question))
+        request = self._next(None)
+        while request is not None:
+            request = self._next(_ask(request))
 
-    def _next(self, told: Told | None) -> Question | None:
-        """Note what was told, and wait for the next question; None when there will be none."""
-        with self._turn:
-            if told is not None:
-                self._note(told)
+    def _next(self, result: PollResult | None) -> PollRequest | None:
+        """Note a result, and wait for the next request; None when there will be none."""
+        with self._lock:
+            if result is not None:
+                self._note(result)
             while not self._ended:
-                if self._waiting and self._places() > 0:
+                if self._waiting and self._free_slots() > 0:
                     return self._pick()
-                self._turn.wait()
+                self._lock.wait()
         return None
 
     # With the lock held
 
-    def _note(self, told: Told) -> None:
-        del self._asked[told.question]
-        self._told.append(told)
-        ends = told.report is not None and told.report.status in _ENDS
-        all_told = not self._waiting and not self._asked
-        if ends or all_told or len(self._told) >= GROUP:
-            self._heard.set()
+    def _note(self, result: PollResult) -> None:
+        del self._asked[result.request]
+        self._results.append(result)
+        ends = result.report is not None and result.report.status in _ENDS
+        is_all = not self._waiting and not self._asked
+        if ends or is_all or len(self._results) >= GROUP:
+            self._ready.set()
 
-    def _pick(self) -> Question:
-        key, lane = self._waiting.popitem(last=False)
-        question = lane.popleft()
-        if lane:
-            self._waiting[key] = lane  # at the end: the other keys come first
-        question.asked_at = time.monotonic()
-        self._asked[question] = None
-        return question
+    def _pick(self) -> PollRequest:
+        key, waiting = self._waiting.popitem(last=False)
+        request = waiting.popleft()
+        if waiting:
+            self._waiting[key] = waiting  # at the end: the other keys come first
+        request.asked_at = time.monotonic()
+        self._asked[request] = None
+        return request
 
-    def _places(self) -> int:
+    def _free_slots(self) -> int:
         """Return how many more may be asked at this moment."""
         lately = time.monotonic() - SLOW_AFTER
         slow = 0
-        for question in self._asked:
-            if question.asked_at > lately:
+        for request in self._asked:
+            if request.asked_at > lately:
                 break
             slow += 1
         asked = len(self._asked)
-        return min(QUICK_ASKERS - (asked - slow), MOST_ASKED - asked)
+        return min(QUICK_THREADS - (asked - slow), MOST_ASKED - asked)
 
-    def _staff(self) -> None:
+    def _start_threads(self) -> None:
         """Wake as many threads as can ask now, and start those that are missing."""
-        wanted = min(self._count_waiting(), self._places())
+        wanted = min(self._count_waiting(), self._free_slots())
         if wanted <= 0:
             return
         free = self._threads - len(self._asked)
         for _ in range(wanted - free):
             self._threads += 1
             # Nobody waits for them at the end: what they still ask changes nothing.
-            threading.Thread(target=self._work, name="asker", daemon=True).start()
-        self._turn.notify(wanted)
+            threading.Thread(target=self._work, name="poll", daemon=True).start()
+        self._lock.notify(wanted)
 
     def _count_waiting(self) -> int:
-        return sum(len(lane) for lane in self._waiting.values())
+        return sum(len(waiting) for waiting in self._waiting.values())
 
 
 class Load:
@@ -210,12 +211,12 @@ class Load:
         )
 
 
-def _ask(question: Question) -> Told:
+def _ask(request: PollRequest) -> PollResult:
     try:
-        return Told(question, question.client.get_task(question.due.upstream_id))
+        return PollResult(request, request.client.get_task(request.due.upstream_id))
     except ProviderError as error:
-        return Told(question, None, error)
+        return PollResult(request, None, error)
     except Exception as error:
-        # A thread that died would keep its place for ever.
-        log.exception("poll_broke", generation_id=str(question.due.id))
-        return Told(question, None, ProviderUnclear(f"Not asked: {type(error).__name__}."))
+        # A thread that died would keep its slot for ever.
+        log.exception("poll_broke", generation_id=str(request.due.id))
+        return PollResult(request, None, ProviderUnclear(f"Not asked: {type(error).__name__}."))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from accounts.people.names import names_of
-from generations.dispatch.queue_position import Place
+from generations.dispatch.queue_position import QueuePosition
 from generations.lifecycle import EventKind, ReviewReason, State
 from generations.models import Film, Generation, GenerationEvent, Priority, ProviderKey
 
@@ -61,7 +61,7 @@ def for_people(message: str) -> str:
     return _QUOTED.sub(lambda found: _LABELS.get(found[1], f"“{found[1]}”"), message)
 
 
-def status_of(generation: Generation, place: Place | None = None) -> Status:
+def status_of(generation: Generation, place: QueuePosition | None = None) -> Status:
     """Say where a generation stands and what that means for its credits.
 
     `place` is where a queued one stands in line, where that is known.
@@ -160,7 +160,7 @@ def _keeping(film: Film | None) -> Status:
     return Status("Keeping the film", note, "live")
 
 
-def _queued(generation: Generation, place: Place | None) -> Status:
+def _queued(generation: Generation, place: QueuePosition | None) -> Status:
     key = generation.provider_key
     if key.state == ProviderKey.State.PAUSED:
         note = f"The provider key “{key.label}” is paused. It goes out once the key works again."

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from generations.lifecycle import HOLDS_A_PLACE, State
+from generations.lifecycle import COUNTS_IN_FLIGHT, State
 from generations.models import Generation
 
 
 def in_flight(provider_key_id: int) -> int:
     """Return how many jobs a key has at the vendor, of those that count against its cap."""
-    states = sorted(HOLDS_A_PLACE)
+    states = sorted(COUNTS_IN_FLIGHT)
     return Generation.objects.filter(provider_key=provider_key_id, state__in=states).count()
 
 

@@ -36,7 +36,7 @@ from generations.reconciliation.reads import (
     sums_of,
     suspects_between,
 )
-from generations.transitions import remark
+from generations.transitions import record_event
 from generations.vendors.aivideoapi.wire import CreditsReport
 from generations.vendors.base import ProviderError
 
@@ -189,7 +189,7 @@ def _act(
     for generation in doubts:
         if str(generation.pk) in moved:
             words = f"The vendor's meter moved by {step.drift} credits {span}"
-            _remark_once(
+            _record_once(
                 generation, EventKind.METER_MOVED, f"{words}{_shared(generation, step, moved)}."
             )
     sizes = [Job(id=str(one.pk), credits=one.credits) for one in doubts]
@@ -197,7 +197,7 @@ def _act(
     for generation in doubts:
         if str(generation.pk) in still:
             words = f"The vendor's meter did not move by its {generation.credits} credits {span}."
-            _remark_once(generation, EventKind.METER_STILL, words)
+            _record_once(generation, EventKind.METER_STILL, words)
 
 
 def _shared(generation: Generation, step: Step, moved: tuple[str, ...]) -> str:
@@ -209,6 +209,6 @@ def _shared(generation: Generation, step: Step, moved: tuple[str, ...]) -> str:
     return f", as this and {len(moved) - 1} more would together"
 
 
-def _remark_once(generation: Generation, kind: EventKind, message: str) -> None:
+def _record_once(generation: Generation, kind: EventKind, message: str) -> None:
     if not GenerationEvent.objects.filter(generation=generation, kind=kind).exists():
-        remark(generation, kind, by=SYSTEM, message=message)
+        record_event(generation, kind, by=SYSTEM, message=message)

@@ -13,7 +13,7 @@ from generations.lifecycle import DECIDED_IN_REVIEW, EventKind, ReviewReason, St
 from generations.models import Generation, ProviderKey
 from generations.provider_keys.service import client_for
 from generations.review.corrections import awaits_late_id
-from generations.transitions import move, remark
+from generations.transitions import record_event, transition
 from generations.vendors.aivideoapi.wire import TaskReport, usable_task_id
 from generations.vendors.base import ProviderError, ProviderRefused
 from platform_site.errors import Conflict, InvalidRequest
@@ -144,7 +144,7 @@ def _bind(generation: Generation, upstream_id: str, *, by: By, now: datetime, re
         "poll_failures": 0,
     }
     if generation.review_reason == ReviewReason.SUBMIT_UNKNOWN:
-        return move(generation, State.PROCESSING, by=by, message=message, **changes)
+        return transition(generation, State.PROCESSING, by=by, message=message, **changes)
     if not _was_decided(generation):
         return False
     ended = Generation.objects.filter(
@@ -153,7 +153,7 @@ def _bind(generation: Generation, upstream_id: str, *, by: By, now: datetime, re
     if not ended.update(**changes):
         return False
     generation.upstream_id = upstream_id
-    remark(generation, EventKind.ID_ADOPTED, by=by, message=message)
+    record_event(generation, EventKind.ID_ADOPTED, by=by, message=message)
     return True
 
 

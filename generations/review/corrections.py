@@ -13,7 +13,7 @@ from billing.ledger import adjust_hold
 from generations.archive.start import begin_keeping
 from generations.lifecycle import DECIDED_IN_REVIEW, LATE_WATCH, EventKind, Money, State
 from generations.models import Generation
-from generations.transitions import end_generation, remark
+from generations.transitions import end_generation, record_event
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.errors import Conflict, DailiesError, InvalidRequest
 
@@ -49,7 +49,7 @@ def adjust(generation: Generation, *, spent: bool, by: By, reason: str, now: dat
         adjust_hold(hold_id=generation.hold_id, spent=spent, by=by, reason=reason, now=now)
         words = "spent after all" if spent else "given back after all"
         message = f"{generation.credits} credits {words}: {reason}"
-        remark(generation, EventKind.ADJUSTED, by=by, message=message)
+        record_event(generation, EventKind.ADJUSTED, by=by, message=message)
         _record(generation, "generation.adjusted", by, reason, spent=spent)
 
 

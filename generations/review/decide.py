@@ -21,7 +21,7 @@ from generations.reconciliation.sampling import sample_by
 from generations.review.adopt import adopt_found_id
 from generations.review.corrections import release_doubt, settle_doubt
 from generations.review.evidence import Review, reviews_of, untold_since
-from generations.transitions import remark
+from generations.transitions import record_event
 from platform_site.clusters.steps import step_at
 from platform_site.errors import Conflict, InvalidRequest
 
@@ -73,7 +73,7 @@ def look_now(generation: Generation, *, by: By, now: datetime) -> None:
     if generation.state != State.NEEDS_REVIEW:
         raise Conflict("This generation is not in review.")
     with transaction.atomic():
-        remark(generation, EventKind.LOOKED, by=by, message="The vendor is asked at once.")
+        record_event(generation, EventKind.LOOKED, by=by, message="The vendor is asked at once.")
         if generation.upstream_id is not None:
             polled = Generation.objects.filter(pk=generation.pk, next_poll_at__gt=now)
             polled.update(next_poll_at=now)
@@ -118,7 +118,7 @@ def _tell(team: Team, late: list[Generation], *, now: datetime) -> int:
     if mine is None:
         return 0
     for review in reviews:
-        remark(review.generation, EventKind.REVIEW_TOLD, by=By.system("review"))
+        record_event(review.generation, EventKind.REVIEW_TOLD, by=By.system("review"))
         _announce(review, now=now)
     log.warning("review_waits", team=team.slug, count=len(late), credits=credits)
     return len(late)

@@ -60,7 +60,7 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("Webhook tries", "outgoing_mail", "accounts", "webhookattempt"),
         Entry("Webhook endpoints", "hub", "accounts", "webhookendpoint"),
         Entry("Slow receivers", "hourglass_empty", "accounts", "hostbackoff"),
-        Entry("Turns", "format_list_numbered", "generations", "sendingturn"),
+        Entry("Turns", "format_list_numbered", "generations", "lastserved"),
         Entry("Waiting tasks", "pending_actions", "django_q", "ormq"),
         Entry("Failed tasks", "error", "django_q", "failure"),
         Entry("Schedules", "schedule", "django_q", "schedule"),

@@ -50,16 +50,16 @@ from generations.models import (
     Film,
     Generation,
     GenerationEvent,
+    LastServed,
     MeterSample,
     ProviderKey,
     RetentionRule,
-    SendingTurn,
     StoredFile,
     Upload,
     VideoModel,
 )
 from generations.task_object import film_url
-from generations.transitions import remark
+from generations.transitions import record_event
 from generations.uploads.links import upload_url
 from generations.uploads.service import store_upload
 from platform_site.models import Cluster, Heartbeat, Lease
@@ -121,7 +121,7 @@ def world(team: Team, alice: Membership) -> World:
         image_urls=[upload_url(upload)],
         submission={"api_key": issued.key},
     )
-    SendingTurn.objects.create(team=team, user=alice.user, taken_at=now)
+    LastServed.objects.create(team=team, user=alice.user, served_at=now)
     Generation.objects.filter(pk=generation.pk).update(
         callback_url=f"https://client.example/hook?token={CLIENT_SECRET}"
     )
@@ -195,7 +195,7 @@ _MODELS: tuple[type[Model], ...] = (
     Rate,
     RetentionRule,
     Schedule,
-    SendingTurn,
+    LastServed,
     HostBackoff,
     SpendAlert,
     SpendLimit,
@@ -231,7 +231,7 @@ def grow(world: World, times: int = 3) -> None:
         generation = make_generation(member, State.COMPLETED, submission={"api_key": key})
         _plant_archive(other, generation.film)
         make_generation(member, State.NEEDS_REVIEW)
-        SendingTurn.objects.create(team=team, user=member.user, taken_at=timezone.now())
+        LastServed.objects.create(team=team, user=member.user, served_at=timezone.now())
         Upload.objects.create(
             team=team,
             user=member.user,
@@ -243,7 +243,7 @@ def grow(world: World, times: int = 3) -> None:
         )
         CallbackReceipt.objects.create(generation=generation, proposed_id="t", verdict="noted")
         CallbackReceipt.objects.create(generation=first, proposed_id="t", verdict="noted")
-        remark(first, EventKind.CALLBACK, by=SYSTEM, message="Again.")
+        record_event(first, EventKind.CALLBACK, by=SYSTEM, message="Again.")
         WebhookDelivery.objects.create(
             team=other,
             url="https://client.example/",

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 
-import platform_site.urls  # noqa: F401 (registers the pages)
+import platform_site.urls
 from tests.admin.conftest import World, grow
 
 OURS = ("platform_site", "accounts", "billing", "generations")

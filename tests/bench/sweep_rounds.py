@@ -16,7 +16,7 @@ from django.utils import timezone
 from generations.ops.sweep import POLL_PAUSE
 from generations.polling.claims import is_anything_due
 from generations.polling.loop import Poller
-from generations.polling.pool import QUICK_ASKERS
+from generations.polling.pool import QUICK_THREADS
 from generations.provider_keys.vault import reveal
 from tests.bench.bench_site import jobs_in_flight, make_due, make_site
 
@@ -38,7 +38,7 @@ def main(vendor_url: str) -> None:
         ours = _measured(_sweep)
         if number:
             rounds.append({"ours": ours, "floor": floor})
-    sys.stdout.write(json.dumps({"jobs": JOBS, "askers": QUICK_ASKERS, "rounds": rounds}))
+    sys.stdout.write(json.dumps({"jobs": JOBS, "askers": QUICK_THREADS, "rounds": rounds}))
 
 
 def _measured(work: Callable[[], None]) -> dict[str, float]:
@@ -76,7 +76,7 @@ def _bare_loop(jobs: list[Any], vendor_url: str) -> None:
                 assert reply.status_code == 200
                 assert reply.json()["status"] == "processing"
 
-    threads = [threading.Thread(target=ask) for _ in range(QUICK_ASKERS)]
+    threads = [threading.Thread(target=ask) for _ in range(QUICK_THREADS)]
     for thread in threads:
         thread.start()
     for thread in threads:

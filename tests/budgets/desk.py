@@ -11,7 +11,7 @@ from generations.dispatch.send import record_acceptance
 from generations.limits.service import Target, cap, cap_as
 from generations.models import Generation, ProviderKey
 from generations.ordering.submit import Order, submit_generation
-from generations.polling.outcome import Answer, apply_answer
+from generations.polling.outcome import PollOutcome, apply_answer
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from tests.factories import SYSTEM, make_request
 from tests.support.submits import claim
@@ -96,7 +96,7 @@ def hear(
             status=word,
             urls=urls if word == TaskStatus.COMPLETED else (),
         )
-    apply_answer(Answer(fresh(generation), report), now=now or datetime.now(UTC))
+    apply_answer(PollOutcome(fresh(generation), report), now=now or datetime.now(UTC))
     return fresh(generation)
 
 

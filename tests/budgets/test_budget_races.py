@@ -20,7 +20,7 @@ from generations.lifecycle import TERMINAL
 from generations.limits.service import cap
 from generations.models import CallbackReceipt, Film, Generation
 from generations.ordering.submit import Order, submit_batch, submit_generation
-from generations.polling.outcome import Answer, apply_answer
+from generations.polling.outcome import PollOutcome, apply_answer
 from generations.reports.audit import audit
 from generations.review.corrections import release_doubt
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
@@ -235,8 +235,8 @@ def attack(generation: Generation, number: int) -> None:
             report = TaskReport(
                 upstream_id, TaskStatus.COMPLETED, urls=("https://f.example/1.mp4",)
             )
-            apply_answer(Answer(fresh(generation), report), now=now())
+            apply_answer(PollOutcome(fresh(generation), report), now=now())
         case 2:
-            apply_answer(Answer(fresh(generation), None), now=now())
+            apply_answer(PollOutcome(fresh(generation), None), now=now())
         case _:
             release_doubt(fresh(generation), by=SYSTEM, reason="Not taken.", now=now())

@@ -15,7 +15,7 @@ from billing.selectors import Books, books_of
 from generations.dispatch.send import doubt
 from generations.lifecycle import LATE_WATCH, State
 from generations.models import Film, Generation, ProviderKey
-from generations.polling.outcome import Answer, apply_answer
+from generations.polling.outcome import PollOutcome, apply_answer
 from generations.provider_keys.service import delete_provider_key, wipe_sealed_keys
 from generations.reports.audit import audit
 from generations.review.corrections import adjust, release_doubt, settle_doubt
@@ -281,7 +281,7 @@ def test_p14_a_word_that_comes_twice_counts_once(
     slow = fresh(doubtful)
     report = TaskReport(claimed.upstream_id, word, urls=("https://file.example/1.mp4",))
     for _ in range(3):  # a sweep that hung gives its question's answer again
-        apply_answer(Answer(slow, report), now=now())
+        apply_answer(PollOutcome(slow, report), now=now())
     books = books_of(desk.team)
     assert books.spent == (70 if word == TaskStatus.COMPLETED else 0)
     assert books.held == 0
@@ -293,7 +293,7 @@ def test_p14_an_unclear_answer_after_the_truth_has_nobody_look_again(doubtful: G
     release_doubt(doubtful, **ANY, now=now())
     slow = fresh(doubtful)
     hear(doubtful, TaskStatus.COMPLETED)
-    apply_answer(Answer(slow, None), now=now())
+    apply_answer(PollOutcome(slow, None), now=now())
     assert fresh(doubtful).next_poll_at is None
 
 

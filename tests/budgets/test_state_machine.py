@@ -35,7 +35,7 @@ from generations.lifecycle import TERMINAL, Money, State
 from generations.limits.service import Target, cap, cap_as
 from generations.models import Generation, GenerationEvent
 from generations.ordering.submit import Order, submit_batch
-from generations.polling.outcome import Answer, apply_answer
+from generations.polling.outcome import PollOutcome, apply_answer
 from generations.reports.audit import audit
 from generations.review.adopt import adopt_upstream
 from generations.review.corrections import adjust, release_doubt, settle_doubt
@@ -380,7 +380,7 @@ class Story(Bookkeeper, RuleBasedStateMachine):
         if word is not None:
             links = ("https://file.example/1.mp4",) if word == TaskStatus.COMPLETED else ()
             report = TaskReport(row.upstream_id or "", word, urls=links)
-        apply_answer(Answer(row, report), now=self.now)
+        apply_answer(PollOutcome(row, report), now=self.now)
 
     # What must hold after every step
 

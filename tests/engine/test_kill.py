@@ -155,7 +155,7 @@ def test_p05_p23_a_worker_killed_while_it_waits_for_others(
     # Polled: its look hangs in the sweep.
     jobs["polled"] = parts.submit("polled")
     reach(parts, jobs["polled"], "processing")
-    # Told: kept, and its client does not answer.
+    # PollResult: kept, and its client does not answer.
     wire.next(HOOK, gates["hook"].before(lambda exchange: exchange.send(204, b"")))
     jobs["told"] = parts.submit("told", callback_url=f"{wire.url}{HOOK}")
     reach(parts, jobs["told"], "processing")

@@ -23,7 +23,7 @@ from generations.lifecycle import State
 from generations.models import Approval, Film, Generation, ProviderKey
 from generations.reports.audit import audit
 from generations.review.corrections import release_doubt
-from generations.transitions import move
+from generations.transitions import transition
 from platform_site.errors import Conflict, PermissionDenied
 from tests.factories import SYSTEM, make_generation, make_member
 from tests.support.films import film_bytes
@@ -199,7 +199,7 @@ def test_p16_what_was_wished_and_provably_not_sent_is_cancelled(
     assert claimed is not None
     stop(fresh(job))
     with transaction.atomic():
-        assert move(claimed, State.QUEUED, by=SYSTEM, next_submit_at=timezone.now())
+        assert transition(claimed, State.QUEUED, by=SYSTEM, next_submit_at=timezone.now())
         assert cancel_if_wished(claimed, now=timezone.now())
     assert (fresh(job).state, books_of(alice.team).held) == (State.CANCELLED, 0)
     run_queue("send")

@@ -14,18 +14,18 @@ from generations.lifecycle import (
     API_STATUS,
     IN_FLIGHT,
     LIVE,
-    MOVES,
     TERMINAL,
-    IllegalMove,
+    TRANSITIONS,
+    IllegalTransition,
     Money,
     State,
-    check_move,
+    check_transition,
 )
 from generations.models import Generation, GenerationEvent
 from generations.ordering.submit import submit_generation
 from generations.reports.audit import audit
 from generations.task_object import task_object
-from generations.transitions import end_generation, move
+from generations.transitions import end_generation, transition
 from tests.factories import SYSTEM, make_generation, make_request
 from tests.support.api import Api
 from tests.support.races import race
@@ -46,22 +46,22 @@ WORDS = {
 
 def test_every_state_has_a_word_of_the_vendors_and_moves_of_its_own() -> None:
     assert WORDS == API_STATUS
-    assert set(MOVES) == set(State)
+    assert set(TRANSITIONS) == set(State)
     assert LIVE | TERMINAL | {State.NEEDS_REVIEW} == set(State)
     assert not LIVE & TERMINAL
 
 
 def test_nothing_leads_out_of_an_end() -> None:
-    assert all(not MOVES[state] for state in TERMINAL)
+    assert all(not TRANSITIONS[state] for state in TERMINAL)
 
 
 def test_p13_nothing_that_may_be_paid_is_cancelled_without_a_review() -> None:
     for state in IN_FLIGHT - {State.NEEDS_REVIEW}:
-        assert State.CANCELLED not in MOVES[state]
+        assert State.CANCELLED not in TRANSITIONS[state]
 
 
 def test_p23_nothing_that_was_accepted_goes_back_to_the_queue() -> None:
-    assert [state for state in State if State.QUEUED in MOVES[state]] == [
+    assert [state for state in State if State.QUEUED in TRANSITIONS[state]] == [
         State.AWAITING_APPROVAL,
         State.SUBMITTING,
     ]
@@ -70,11 +70,11 @@ def test_p23_nothing_that_was_accepted_goes_back_to_the_queue() -> None:
 @pytest.mark.parametrize("start", list(State))
 @pytest.mark.parametrize("end", list(State))
 def test_a_move_that_the_life_cycle_does_not_have_is_refused(start: State, end: State) -> None:
-    if end in MOVES[start]:
-        check_move(start, end)
+    if end in TRANSITIONS[start]:
+        check_transition(start, end)
     else:
-        with pytest.raises(IllegalMove):
-            check_move(start, end)
+        with pytest.raises(IllegalTransition):
+            check_transition(start, end)
 
 
 def test_p11_there_is_no_end_without_a_word_about_the_money() -> None:
@@ -91,14 +91,14 @@ class TestMoves:
         job = make_generation(alice)
         for state in TERMINAL:
             with pytest.raises(ValueError, match="end_generation"):
-                move(job, state, by=SYSTEM)
+                transition(job, state, by=SYSTEM)
 
     def test_somebody_who_was_overtaken_changes_nothing(self, alice: Membership) -> None:
         job = make_generation(alice)
         stale = Generation.objects.get(pk=job.pk)
-        assert move(job, State.SUBMITTING, by=SYSTEM, submitted_at=timezone.now())
+        assert transition(job, State.SUBMITTING, by=SYSTEM, submitted_at=timezone.now())
         events = GenerationEvent.objects.count()
-        assert not move(stale, State.SUBMITTING, by=SYSTEM)
+        assert not transition(stale, State.SUBMITTING, by=SYSTEM)
         assert not end_generation(
             stale, State.CANCELLED, money=Money.RELEASE, by=SYSTEM, now=timezone.now()
         )
@@ -151,7 +151,7 @@ class TestMoves:
         make_generation(alice, State.PROCESSING, upstream_id="one")
         second = make_generation(alice, State.SUBMITTING)
         with pytest.raises(IntegrityError):
-            move(second, State.PROCESSING, by=SYSTEM, upstream_id="one")
+            transition(second, State.PROCESSING, by=SYSTEM, upstream_id="one")
 
     def test_p15_a_retry_is_a_generation_of_its_own(
         self, alice: Membership, vendor: Vendor
@@ -228,7 +228,7 @@ def test_p09_of_many_ends_at_once_one_counts(alice: Membership, team: Team) -> N
 
     outcomes = race(6, end)
     # Who reads late sees an ended one, from which nothing leads on.
-    assert all(isinstance(outcome, bool | IllegalMove) for outcome in outcomes), outcomes
+    assert all(isinstance(outcome, bool | IllegalTransition) for outcome in outcomes), outcomes
     assert sum(outcome is True for outcome in outcomes) == 1
     assert Transfer.objects.filter(hold=job.hold).exclude(kind="hold").count() == 1
     assert list(audit()) == []

@@ -1,19 +1,19 @@
 """Pacing: the vendor's 429 slows a key's polling down, and its answers speed it up again."""
 
-from generations.polling.congestion import MOST_AT_ONCE, Pace
+from generations.polling.congestion import MOST_AT_ONCE, CongestionWindow
 
 
 def test_at_first_nothing_holds_it_back() -> None:
-    pace = Pace()
+    pace = CongestionWindow()
     assert (pace.most, pace.is_slowed, pace.rests(0.0)) == (MOST_AT_ONCE, False, False)
     pace.answered()
-    assert pace == Pace()
+    assert pace == CongestionWindow()
 
 
 def test_p28_each_429_halves_it_and_doubles_its_rest() -> None:
-    pace, now, rests, most = Pace(), 1000.0, [], []
+    pace, now, rests, most = CongestionWindow(), 1000.0, [], []
     for _ in range(9):
-        assert pace.turned_away(asked_at=now, now=now)
+        assert pace.throttled(asked_at=now, now=now)
         rests.append(pace.rest)
         most.append(pace.most)
         assert pace.rests(now + pace.rest - 0.01)
@@ -24,16 +24,16 @@ def test_p28_each_429_halves_it_and_doubles_its_rest() -> None:
 
 
 def test_p28_a_burst_of_429s_counts_once() -> None:
-    pace = Pace()
-    assert pace.turned_away(asked_at=999.9, now=1000.0)
-    assert not pace.turned_away(asked_at=999.95, now=1000.1)
+    pace = CongestionWindow()
+    assert pace.throttled(asked_at=999.9, now=1000.0)
+    assert not pace.throttled(asked_at=999.95, now=1000.1)
     assert (pace.most, pace.rest) == (8, 1)
 
 
 def test_answers_speed_it_up_until_it_is_as_before() -> None:
-    pace = Pace()
+    pace = CongestionWindow()
     for now in (0.0, 10.0, 20.0):
-        pace.turned_away(asked_at=now, now=now)
+        pace.throttled(asked_at=now, now=now)
     fastest = []
     for _ in range(1000):
         pace.answered()
@@ -44,7 +44,7 @@ def test_answers_speed_it_up_until_it_is_as_before() -> None:
 
 def test_a_vendor_that_allows_few_is_asked_about_as_often_as_it_allows() -> None:
     """One a second, saved up for a minute at most; each question takes no time."""
-    pace, allowed, turned_away, answered, now = Pace(), 10.0, 0, 0, 0.0
+    pace, allowed, throttled, answered, now = CongestionWindow(), 10.0, 0, 0, 0.0
     while now < 3600:
         now += 0.05
         allowed = min(60.0, allowed + 0.05)
@@ -56,7 +56,7 @@ def test_a_vendor_that_allows_few_is_asked_about_as_often_as_it_allows() -> None
                 answered += 1
                 pace.answered()
             else:
-                turned_away += 1
-                pace.turned_away(asked_at=now, now=now)
+                throttled += 1
+                pace.throttled(asked_at=now, now=now)
     assert answered > 0.7 * 3600
-    assert turned_away < 0.2 * answered
+    assert throttled < 0.2 * answered

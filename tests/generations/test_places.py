@@ -10,11 +10,11 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import Membership
 from generations.dispatch.claim import claim_next
 from generations.dispatch.queue_position import (
-    Line,
-    Place,
+    KeyQueue,
     Queue,
-    jobs_before,
-    places_of,
+    QueuePosition,
+    generations_before,
+    positions_of,
     seconds_to_start,
 )
 from generations.lifecycle import State
@@ -31,8 +31,8 @@ A, B, C = 1, 2, 3  # people
 
 def line(
     queued: Queue, flying: dict[int, int] | None = None, remaining: Sequence[float] | None = ()
-) -> Line:
-    return Line(queued=queued, in_flight=flying or {}, remaining=remaining)
+) -> KeyQueue:
+    return KeyQueue(queued=queued, in_flight=flying or {}, remaining=remaining)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,8 @@ def test_a_place_counts_those_whose_turn_comes_first(
     queued: Queue, flying: dict[int, int], person: int, priority: int, older: int, before: int
 ) -> None:
     assert (
-        jobs_before(line(queued, flying), person=person, priority=priority, older=older) == before
+        generations_before(line(queued, flying), person=person, priority=priority, older=older)
+        == before
     )
 
 
@@ -87,15 +88,15 @@ def test_a_start_waits_for_the_keys_rate_and_its_back_off() -> None:
 @pytest.mark.parametrize(
     ("place", "words"),
     [
-        (Place(1, 0), "Next in line, starts in a moment"),
-        (Place(2, 41), "2nd in line, starts in about 50 s"),
-        (Place(2, 51), "2nd in line, starts in about 1 min"),
-        (Place(3, 230), "3rd in line, starts in about 4 min"),
-        (Place(11, None), "11th in line"),
-        (Place(1021, 9000), "1,021st in line, starts in about 3 hours"),
+        (QueuePosition(1, 0), "Next in line, starts in a moment"),
+        (QueuePosition(2, 41), "2nd in line, starts in about 50 s"),
+        (QueuePosition(2, 51), "2nd in line, starts in about 1 min"),
+        (QueuePosition(3, 230), "3rd in line, starts in about 4 min"),
+        (QueuePosition(11, None), "11th in line"),
+        (QueuePosition(1021, 9000), "1,021st in line, starts in about 3 hours"),
     ],
 )
-def test_words_are_no_more_exact_than_what_is_known(place: Place, words: str) -> None:
+def test_words_are_no_more_exact_than_what_is_known(place: QueuePosition, words: str) -> None:
     assert place.words.replace("\N{NO-BREAK SPACE}", " ") == words
 
 
@@ -108,7 +109,7 @@ def test_places_are_those_in_which_jobs_really_go_out(
     Generation.objects.filter(pk__in=[jobs[5].pk, jobs[9].pk]).update(priority=Priority.HIGH)
     Generation.objects.filter(pk=jobs[0].pk).update(priority=Priority.LOW)
     rows = list(Generation.objects.filter(state=State.QUEUED))
-    forecast = places_of(rows, now=timezone.now())
+    forecast = positions_of(rows, now=timezone.now())
     order: list[Generation] = []
     while one := claim_next(now=timezone.now()):
         order.append(one)
@@ -125,9 +126,9 @@ def test_a_list_costs_the_same_however_long_the_line_is(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     jobs = make_crowd(alice, 300)
-    places_of(jobs[:1], now=timezone.now())
+    positions_of(jobs[:1], now=timezone.now())
     with django_assert_max_num_queries(5):
-        places = places_of(jobs[-50:], now=timezone.now())
+        places = positions_of(jobs[-50:], now=timezone.now())
     assert [places[one.pk].number for one in jobs[-50:]] == list(range(251, 301))
 
 
@@ -138,7 +139,7 @@ def test_without_a_history_there_is_a_place_and_no_time(
     set_key_pace(provider_key, max_in_flight=1, per_minute=None, by=SYSTEM)
     make_generation(alice, State.PROCESSING)
     job = make_generation(alice)
-    assert places_of([job], now=timezone.now())[job.pk] == Place(1, None)
+    assert positions_of([job], now=timezone.now())[job.pk] == QueuePosition(1, None)
     pause_provider_key(provider_key, reason="x", by=SYSTEM)
-    assert places_of([job], now=timezone.now())[job.pk].seconds is None
-    assert places_of([make_generation(alice, State.PROCESSING)], now=timezone.now()) == {}
+    assert positions_of([job], now=timezone.now())[job.pk].seconds is None
+    assert positions_of([make_generation(alice, State.PROCESSING)], now=timezone.now()) == {}

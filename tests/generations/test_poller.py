@@ -119,8 +119,8 @@ def test_p28_too_many_requests_slow_down_that_key_only(
 ) -> None:
     # As long as the longest rest, so that it outlasts this test on any machine.
     monkeypatch.setattr("generations.polling.congestion._FIRST_REST", 60.0)
-    turned_away = long_due(60, alice, vendor)
-    for one in turned_away:
+    throttled = long_due(60, alice, vendor)
+    for one in throttled:
         vendor.always(f"{TASKS}{one.upstream_id}", refuse(429, "rate_limit_exceeded"))
     others = long_due(20, charlie, vendor)
     for one in others:
@@ -132,14 +132,14 @@ def test_p28_too_many_requests_slow_down_that_key_only(
         why="one key's trouble keeps another waiting",
     )
     poller.finish(seconds=20)
-    asked = [one for one in turned_away if vendor.looks_at(one.upstream_id or "")]
-    assert 0 < len(asked) < len(turned_away), "the key was asked on and on"
-    left = Generation.objects.filter(pk__in=[job.pk for job in turned_away], polls=0)
+    asked = [one for one in throttled if vendor.looks_at(one.upstream_id or "")]
+    assert 0 < len(asked) < len(throttled), "the key was asked on and on"
+    left = Generation.objects.filter(pk__in=[job.pk for job in throttled], polls=0)
     assert {one.poll_failures for one in left} == {0}
     again = Poller()
     again.step(pause=0.1)
     again.finish(seconds=20)
-    times = [len(vendor.looks_at(one.upstream_id or "")) for one in turned_away]
+    times = [len(vendor.looks_at(one.upstream_id or "")) for one in throttled]
     assert sum(times) == len(asked), "another sweep asked while the key rests"
 
 

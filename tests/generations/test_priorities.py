@@ -13,12 +13,12 @@ from generations.ordering.submit import submit_generation
 from platform_site.errors import Conflict, DailiesError, InvalidRequest, PermissionDenied
 from tests.admin.steps import button
 from tests.factories import SYSTEM, make_generation, make_member, make_request, make_user
-from tests.generations.portal.conftest import SignIn, sign_in  # noqa: F401  # a fixture
+from tests.generations.portal.conftest import SignIn, sign_in  # a fixture
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
 
 
-def move(job: Generation, by: Membership, priority: int | str) -> int:
+def transition(job: Generation, by: Membership, priority: int | str) -> int:
     set_priority(job, membership=by, priority=priority, by=SYSTEM)
     job.refresh_from_db()
     return job.priority
@@ -26,20 +26,20 @@ def move(job: Generation, by: Membership, priority: int | str) -> int:
 
 def test_people_put_off_their_own_and_take_it_back(alice: Membership, bob: Membership) -> None:
     job = make_generation(bob)
-    assert move(job, bob, Priority.LOW) == Priority.LOW
-    assert move(job, bob, Priority.NORMAL) == Priority.NORMAL
+    assert transition(job, bob, Priority.LOW) == Priority.LOW
+    assert transition(job, bob, Priority.NORMAL) == Priority.NORMAL
     events = job.events.filter(kind="priority_set").values_list("message", flat=True)
     assert list(events) == ["When there is room.", "In turn."]
     with pytest.raises(PermissionDenied):
-        move(job, bob, Priority.HIGH)
+        transition(job, bob, Priority.HIGH)
 
 
 def test_only_managers_move_other_peoples(alice: Membership, bob: Membership) -> None:
     hers, his = make_generation(alice), make_generation(bob)
     for priority in Priority:
         with pytest.raises(PermissionDenied):
-            move(hers, bob, priority)
-        assert move(his, alice, priority) == priority
+            transition(hers, bob, priority)
+        assert transition(his, alice, priority) == priority
 
 
 def test_strangers_and_viewers_move_nothing(
@@ -50,19 +50,19 @@ def test_strangers_and_viewers_move_nothing(
     for who in (charlie, viewer):
         assert priorities_for(who, job) == []
         with pytest.raises(PermissionDenied):
-            move(job, who, Priority.LOW)
+            transition(job, who, Priority.LOW)
 
 
 @pytest.mark.parametrize("state", [State.SUBMITTING, State.PROCESSING, State.FAILED])
 def test_what_was_sent_cannot_be_moved(alice: Membership, state: State) -> None:
     with pytest.raises(Conflict):
-        move(make_generation(alice, state), alice, Priority.HIGH)
+        transition(make_generation(alice, state), alice, Priority.HIGH)
 
 
 @pytest.mark.parametrize("wrong", [2, "first", "", "1.0"])
 def test_a_priority_is_one_of_three(alice: Membership, wrong: int | str) -> None:
     with pytest.raises(InvalidRequest):
-        move(make_generation(alice), alice, wrong)
+        transition(make_generation(alice), alice, wrong)
 
 
 @pytest.mark.parametrize(

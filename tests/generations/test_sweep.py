@@ -37,7 +37,7 @@ from generations.ops.sweep import (
 )
 from generations.polling.claims import CLAIM, is_behind
 from generations.polling.loop import Poller
-from generations.polling.pool import QUICK_ASKERS
+from generations.polling.pool import QUICK_THREADS
 from generations.provider_keys.service import pause_provider_key
 from generations.reports.audit import audit
 from platform_site.clusters.heartbeats import heartbeat_age_seconds
@@ -194,7 +194,7 @@ def test_a_sweep_that_falls_behind_calls_for_help_and_has_a_successor(
     alice: Membership, vendor: Vendor
 ) -> None:
     gate = vendor.gate()
-    for job in long_due(QUICK_ASKERS * 4, alice, vendor):
+    for job in long_due(QUICK_THREADS * 4, alice, vendor):
         vendor.always(f"{TASKS}{job.upstream_id}", gate.before(drop))
     let_clusters_work(2)
     empty_queue()

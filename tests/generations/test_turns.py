@@ -13,7 +13,7 @@ from accounts.models import Membership
 from accounts.roles import Role
 from generations.dispatch import fair_queue as lanes
 from generations.dispatch.claim import claim_next, send_next
-from generations.dispatch.fair_queue import next_turns
+from generations.dispatch.fair_queue import next_candidates
 from generations.dispatch.send import post_generation
 from generations.dispatch.steps import SENDS_WAITING, refill_sends
 from generations.lifecycle import Money, ReviewReason, State
@@ -26,7 +26,7 @@ from generations.provider_keys.service import (
     resume_provider_key,
     set_key_pace,
 )
-from generations.transitions import end_generation, move
+from generations.transitions import end_generation, transition
 from tests.factories import (
     SYSTEM,
     fund,
@@ -284,7 +284,7 @@ def test_whatever_frees_a_place_calls_the_next(
     if leaves == "ended":
         assert end_generation(first, State.FAILED, money=Money.RELEASE, by=SYSTEM, now=now)
     elif leaves == "review":
-        assert move(first, State.NEEDS_REVIEW, by=SYSTEM, review_reason=ReviewReason.SILENT)
+        assert transition(first, State.NEEDS_REVIEW, by=SYSTEM, review_reason=ReviewReason.SILENT)
     elif leaves == "resumed":
         resume_provider_key(provider_key, by=SYSTEM, now=now)
     else:
@@ -406,7 +406,7 @@ def _work_of_a_look() -> float:
     connection.ensure_connection()
     connection.connection.set_progress_handler(count, 10)
     try:
-        assert next_turns(now=timezone.now())
+        assert next_candidates(now=timezone.now())
     finally:
         connection.connection.set_progress_handler(None, 0)
     return steps

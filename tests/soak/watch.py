@@ -9,7 +9,7 @@ from django.db import Error, connections
 from django.db.models import Count, Exists, F, OuterRef, Q, Sum
 
 from billing.models import Account, SpendWindow
-from generations.lifecycle import HOLDS_A_PLACE, TERMINAL, State
+from generations.lifecycle import COUNTS_IN_FLIGHT, TERMINAL, State
 from generations.models import Generation, GenerationEvent
 from tests.soak.hosts import Host, memory_of
 
@@ -100,7 +100,7 @@ def _beyond_their_limits() -> list[str]:
     came_back = GenerationEvent.objects.filter(
         generation=OuterRef("pk"), from_state=State.NEEDS_REVIEW, to_state=State.PROCESSING
     )
-    in_flight = Generation.objects.filter(~Exists(came_back), state__in=sorted(HOLDS_A_PLACE))
+    in_flight = Generation.objects.filter(~Exists(came_back), state__in=sorted(COUNTS_IN_FLIGHT))
     by_provider_key = in_flight.order_by().values("provider_key", "provider_key__max_in_flight")
     problems += [
         f"provider key {row['provider_key']} has {row['sent']} in flight"

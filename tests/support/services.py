@@ -318,7 +318,7 @@ STEPS = {
     "generations.approvals.service.withdraw_question",
     "generations.transitions.end_generation",
     "generations.transitions.move",
-    "generations.transitions.remark",
+    "generations.transitions.record_event",
     "generations.dispatch.send.doubt",
     "billing.services.api_keys.issue_api_key",
     "generations.limits.service.cap_as",

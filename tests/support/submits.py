@@ -8,7 +8,6 @@ from accounts.authority import By
 from generations.dispatch.send import post_generation
 from generations.lifecycle import State
 from generations.models import Generation
-from generations.transitions import move
 
 
 def claim(generation: Generation, *, now: datetime | None = None) -> Generation | None:
@@ -16,7 +15,7 @@ def claim(generation: Generation, *, now: datetime | None = None) -> Generation 
     found = Generation.objects.select_related("provider_key", "team").get(pk=generation.pk)
     if found.state != State.QUEUED:
         return None
-    claimed = move(
+    claimed = transition(
         found,
         State.SUBMITTING,
         by=By.system("submit"),

@@ -35,7 +35,7 @@ def priority_buttons(membership: Membership, generation: Generation) -> list[Pri
 
 @require_POST
 @generation_required(Permission.SUBMIT)
-def set_place(request: MemberRequest, generation: Generation) -> HttpResponse:
+def set_priority_to(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Move a film in line and show its page."""
     set_priority(
         generation,

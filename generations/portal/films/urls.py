@@ -11,7 +11,11 @@ urlpatterns = [
     path("generations/<str:generation_id>/extend/", views.extend, name="film_extend"),
     path("generations/<str:generation_id>/favourite/", views.favourite, name="film_favourite"),
     path("generations/<str:generation_id>/cancel/", cancelling.cancel, name="film_cancel"),
-    path("generations/<str:generation_id>/priority/", priorities.set_place, name="film_priority"),
+    path(
+        "generations/<str:generation_id>/priority/",
+        priorities.set_priority_to,
+        name="film_priority",
+    ),
     path("generations/<str:generation_id>/receipt/", receipt.receipt, name="receipt"),
     path("generations/<str:generation_id>/receipt.json", receipt.receipt_json, name="receipt_json"),
 ]

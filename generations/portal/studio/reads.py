@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import Membership, Team
 from generations.dispatch.cancel import WAITING
-from generations.dispatch.queue_position import Place, places_of
+from generations.dispatch.queue_position import QueuePosition, positions_of
 from generations.lifecycle import TERMINAL, State
 from generations.models import Film, Generation
 from generations.polling.render_times import Expectation, Kind, expectations_of, kind_of
@@ -88,7 +88,7 @@ def active_jobs(team: Team, *, now: datetime) -> list[Job]:
     rows = generations_of(team).filter(_OPEN | _BEING_KEPT).select_related("provider_key", "hold")
     expectations, shown = expectations_of(team), list(rows[:MOST_ACTIVE])
     name_askers(shown)
-    places = places_of(shown, now=now)
+    places = positions_of(shown, now=now)
     return [_job(row, expectations, now, places.get(row.pk)) for row in shown]
 
 
@@ -102,7 +102,9 @@ def job_of(generation: Generation, *, now: datetime) -> Job:
     """Return a generation with its words and, while the vendor renders, its clock."""
     is_rendering = generation.state == State.PROCESSING
     expectations = expectations_of(generation.team) if is_rendering else {}
-    return _job(generation, expectations, now, places_of([generation], now=now).get(generation.pk))
+    return _job(
+        generation, expectations, now, positions_of([generation], now=now).get(generation.pk)
+    )
 
 
 def past_jobs(team: Team, *, before: str = "", now: datetime) -> tuple[list[Job], str]:
@@ -133,7 +135,7 @@ def _job(
     generation: Generation,
     expectations: dict[Kind, Expectation],
     now: datetime,
-    place: Place | None = None,
+    place: QueuePosition | None = None,
 ) -> Job:
     clock = None
     if generation.state == State.PROCESSING and generation.accepted_at:
