@@ -51,5 +51,5 @@ def permissions_of(role: str) -> frozenset[Permission]:
 
 
 def role_allows(role: str, permission: Permission) -> bool:
-    """Tell whether `role` carries `permission`; an unknown role carries none."""
+    """Return whether `role` carries `permission`; an unknown role carries none."""
     return permission in permissions_of(role)

@@ -1,5 +1,6 @@
 """The admin's pages about people: users, memberships, projects, notices and the audit trail."""
 
-from accounts.admin import audit, memberships, notices, projects, users, webhook_endpoints
+from accounts.admin import audit, memberships, notices, projects, users
+from accounts.webhooks import admin as webhooks
 
-__all__ = ["audit", "memberships", "notices", "projects", "users", "webhook_endpoints"]
+__all__ = ["audit", "memberships", "notices", "projects", "users", "webhooks"]

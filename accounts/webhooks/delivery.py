@@ -46,12 +46,12 @@ class PostResult:
 
     @property
     def is_delivered(self) -> bool:
-        """Tell whether the receiver has it."""
+        """Return whether the receiver has it."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
     def timed_out(self) -> bool:
-        """Tell whether a thread was kept waiting for nothing."""
+        """Return whether a thread was kept waiting for nothing."""
         return self.status is None and self.duration_ms >= TIMEOUT_SECONDS * 500
 
 

@@ -36,7 +36,7 @@ _PRUNED_AT_ONCE = 2000
 
 
 def is_subscribed(*, team_id: int, event: WebhookEvent) -> bool:
-    """Tell whether any of a team's endpoints wants an event: asked before its facts are read."""
+    """Return whether any of a team's endpoints wants an event: asked before its facts are read."""
     chosen = WebhookEndpoint.objects.filter(team_id=team_id, enabled=True)
     return any(event in events for events in chosen.values_list("events", flat=True))
 

@@ -29,7 +29,7 @@ def _deliver_due(now: datetime) -> None:
 
 
 def claim_wakeup(*, now: datetime) -> bool:
-    """Tell whether to enqueue a worker: something is due, nobody carries, and nobody has called.
+    """Return whether to enqueue a worker: something is due, nobody carries, and nobody has called.
 
     A call is answered by the worker that it brings, or forgotten when that one got lost.
     """

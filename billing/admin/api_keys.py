@@ -139,7 +139,7 @@ class ApiKeyAdmin(ServiceAdmin):
 
     @display(description="standing")
     def shown_standing(self, key: ApiKey) -> SafeString:
-        """Tell whether it opens anything."""
+        """Return whether it opens anything."""
         is_over = key.expires_at is not None and key.expires_at <= timezone.now()
         if key.deleted_at is not None:
             standing = "deleted"

@@ -125,7 +125,7 @@ class TeamAdmin(ServiceAdmin):
         return False
 
     def has_grant_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
-        """Tell whether the person may add to the ledger."""
+        """Return whether the person may add to the ledger."""
         return request.user.has_perm("billing.add_transfer")
 
     def save_model(self, request: HttpRequest, obj: Team, form: Any, change: bool) -> None:

@@ -60,7 +60,7 @@ class Hold(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """Tell whether the credits are still set aside."""
+        """Return whether the credits are still set aside."""
         return self.closed_at is None
 
 

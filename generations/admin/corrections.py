@@ -12,7 +12,7 @@ from accounts.authority import By
 from generations.admin.choosing import ReasonForm
 from generations.lifecycle import State
 from generations.models import Generation
-from generations.review.corrections import adjust, release_doubt, settle_doubt
+from generations.review.corrections import adjust, release_reviewed, settle_reviewed
 from platform_site.admin.services import show_outcome
 from platform_site.admin.typed import ActionVariant, action
 
@@ -69,7 +69,7 @@ class CorrectionButtons:
     )
     def release(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """End a doubt for the team."""
-        return self._correct(request, form, object_id, release_doubt, "are given back")
+        return self._correct(request, form, object_id, release_reviewed, "are given back")
 
     @action(
         description="Spend credits",
@@ -86,7 +86,7 @@ class CorrectionButtons:
     )
     def settle(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """End a doubt for the vendor."""
-        return self._correct(request, form, object_id, settle_doubt, "are spent")
+        return self._correct(request, form, object_id, settle_reviewed, "are spent")
 
     @action(
         description="Spend after all",

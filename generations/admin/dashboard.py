@@ -14,8 +14,8 @@ from accounts.models import WebhookDelivery
 from billing.models import Account
 from billing.overview import books_of_all, spent_by_day, wallets_below_mark
 from generations.lifecycle import State
-from generations.models import Approval, Drift, Film, Generation, ProviderKey
-from generations.reconciliation.reads import open_drifts
+from generations.models import Approval, Discrepancy, Film, Generation, ProviderKey
+from generations.reconciliation.reads import open_discrepancies
 from generations.reports import overview
 from platform_site.admin.shown import address, clean, link_to, link_to_reference, seconds_ago
 
@@ -50,7 +50,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         ("generations.view_approval", _waiting),
         ("billing.view_account", _low),
         ("generations.view_providerkey", _paused),
-        ("generations.view_drift", _drifts),
+        ("generations.view_discrepancy", _discrepancies),
         ("generations.view_film", _at_risk),
         ("accounts.view_webhookdelivery", _failing),
     )
@@ -174,17 +174,17 @@ def _low(_now: datetime) -> dict[str, Any]:
     )
 
 
-def _drifts(now: datetime) -> dict[str, Any]:
-    def row(drift: Drift) -> Sequence[Any]:
-        age = seconds_ago((now - drift.opened_at).total_seconds())
-        return link_to(drift), drift.provider_key, drift.provider_key.team, age
+def _discrepancies(now: datetime) -> dict[str, Any]:
+    def row(discrepancy: Discrepancy) -> Sequence[Any]:
+        age = seconds_ago((now - discrepancy.opened_at).total_seconds())
+        return link_to(discrepancy), discrepancy.provider_key, discrepancy.provider_key.team, age
 
     return _panel(
-        "Open drifts",
-        ("Drift", "Key", "Team", "Opened"),
-        open_drifts(),
+        "Open discrepancies",
+        ("Discrepancy", "Key", "Team", "Opened"),
+        open_discrepancies(),
         row,
-        f"{_list('generations_drift')}?closed_at__isempty=1",
+        f"{_list('generations_discrepancy')}?closed_at__isempty=1",
         "The vendor's meters agree with our books.",
     )
 

@@ -12,7 +12,7 @@ from accounts.admin.actors import actor_column
 from accounts.people.names import names_of
 from billing.models import Transfer
 from generations.admin.films import FILM_LABELS, VERDICT_LABELS, megabytes
-from generations.admin.lines import LinePages
+from generations.admin.queue import LinePages
 from generations.admin.reviews import INBOX_COLUMNS, ReviewPages, is_inbox, read_reviews
 from generations.lifecycle import IN_FLIGHT, State
 from generations.models import Approval, CallbackReceipt, Film, Generation, GenerationEvent
@@ -191,7 +191,7 @@ class GenerationAdmin(LinePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
                     "shown_trouble",
                     "priority",
                     "shown_place",
-                    "shown_wish",
+                    "shown_pending_cancel",
                     "team",
                     "user",
                     "api_key",

@@ -40,7 +40,7 @@ class RateAdmin(ServiceAdmin):
 
     @display(description="standing")
     def shown_standing(self, rate: Rate) -> SafeString:
-        """Tell whether it can still be taken back."""
+        """Return whether it can still be taken back."""
         is_coming = rate.effective_from > timezone.now()
         return badge("announced", "info") if is_coming else badge("in force or past", "default")
 

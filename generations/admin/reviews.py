@@ -62,7 +62,7 @@ class ReasonedActionForm(ActionForm):  # type: ignore[misc]  # the theme is unty
 
 
 def is_inbox(request: HttpRequest) -> bool:
-    """Tell whether the list shows what is in review and nothing else."""
+    """Return whether the list shows what is in review and nothing else."""
     return request.GET.get("state__exact") == State.NEEDS_REVIEW
 
 
@@ -112,17 +112,17 @@ class ReviewPages(CorrectionButtons):
         """Return the evidence as a story; it may quote the vendor."""
         rows = [
             (to_the_second(fact.at), fact.what, clean(fact.detail))
-            for fact in _review_of(generation).story
+            for fact in _review_of(generation).timeline
         ]
         return table(("At", "What", "How we know"), rows)
 
     @display(description="wish to cancel")
-    def shown_wish(self, generation: Generation) -> str | SafeString:
+    def shown_pending_cancel(self, generation: Generation) -> str | SafeString:
         """Return who wished to cancel it, and when."""
         if generation.cancel_asked_at is None:
             return EMPTY
         at = to_the_second(generation.cancel_asked_at)
-        return format_html("{} by {}", at, clean(name_of(generation.cancel_asked_by)))
+        return format_html("{} by {}", at, clean(name_of(generation.cancel_requested_by)))
 
     # One at a time
 

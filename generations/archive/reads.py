@@ -69,5 +69,5 @@ def troubled_films() -> QuerySet[Film]:
 
 
 def may_be_tried_again(film: Film) -> bool:
-    """Tell whether the key that could ask the vendor for a lost film's link is still there."""
+    """Return whether the key that could ask the vendor for a lost film's link is still there."""
     return film.state == Film.State.GIVEN_UP and bool(film.generation.provider_key.secret_token)

@@ -36,7 +36,7 @@ def cancel_generation(
 
 
 def may_cancel(membership: Membership, generation: Generation) -> bool:
-    """Tell whether the member may cancel this generation of their team."""
+    """Return whether the member may cancel this generation of their team."""
     if membership.team_id != generation.team_id:
         return False
     is_own = generation.user_id == membership.user_id
@@ -63,7 +63,7 @@ def cancel(generation: Generation, *, by: By, now: datetime, reason: str = "") -
         if state in WAITING:
             done = _cancel_now(generation, by=by, now=now, reason=reason)
         elif state in IN_FLIGHT:
-            done = _wish(generation, by=by, now=now, reason=reason)
+            done = _request_cancel(generation, by=by, now=now, reason=reason)
         else:
             raise Conflict(
                 f"This generation is {state.label.lower()} already; there is nothing to cancel.",
@@ -89,7 +89,7 @@ def cancel_waiting(membership: Membership, *, by: By, now: datetime) -> int:
     )
 
 
-def cancel_if_wished(generation: Generation, *, now: datetime) -> bool:
+def cancel_if_requested(generation: Generation, *, now: datetime) -> bool:
     """Cancel a generation that came back to the queue, if a person wished that meanwhile.
 
     To be called in the transaction that moved it to `queued`, after the move: a wish that comes
@@ -97,11 +97,11 @@ def cancel_if_wished(generation: Generation, *, now: datetime) -> bool:
     wished away is sent again. Returns whether it was cancelled.
     """
     wish = Generation.objects.filter(pk=generation.pk, cancel_asked_at__isnull=False)
-    wished = wish.order_by().values_list("cancel_asked_at", "cancel_asked_by").first()
+    wished = wish.order_by().values_list("cancel_asked_at", "cancel_requested_by").first()
     if wished is None:
         return False
-    generation.cancel_asked_at, generation.cancel_asked_by = wished
-    by = By(generation.cancel_asked_by)
+    generation.cancel_asked_at, generation.cancel_requested_by = wished
+    by = By(generation.cancel_requested_by)
     message = "Cancelled as asked: the vendor has not taken it, so it is not sent again."
     _end(generation, by=by, now=now, message=message)
     _record(generation, "generation.cancelled", by, "")
@@ -140,13 +140,13 @@ def _end(generation: Generation, *, by: By, now: datetime, message: str) -> None
         raise Conflict
 
 
-def _wish(generation: Generation, *, by: By, now: datetime, reason: str) -> bool:
+def _request_cancel(generation: Generation, *, by: By, now: datetime, reason: str) -> bool:
     """Note the first wish; False when the generation left the vendor meanwhile."""
     in_flight = Generation.objects.filter(pk=generation.pk, state__in=sorted(IN_FLIGHT))
     with transaction.atomic():
         # The row count decides between two wishes, and between a wish and the vendor's end.
         wished = in_flight.filter(cancel_asked_at=None).update(
-            cancel_asked_at=now, cancel_asked_by=by.name[:200]
+            cancel_asked_at=now, cancel_requested_by=by.name[:200]
         )
         if wished:
             record_event(generation, EventKind.CANCEL_ASKED, by=by, message=reason)

@@ -42,7 +42,7 @@ class QueuePosition:
 
     @property
     def is_at_once(self) -> bool:
-        """Tell whether nothing but a worker's next free moment stands between it and the vendor."""
+        """Return whether only a worker's next free moment stands between it and the vendor."""
         return self.seconds is not None and self.seconds < SOON_SECONDS
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.authority import By
 from generations.callbacks.steps import check_callback
-from generations.dispatch.cancel import cancel_if_wished
+from generations.dispatch.cancel import cancel_if_requested
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation, ProviderKey
 from generations.polling.outcome import first_poll_at
@@ -73,7 +73,7 @@ def post_generation(generation: Generation) -> None:
             _shout(generation, error.named_task)
         # Or a vendor that is ill would turn a whole queue into doubts, one by one.
         hold_back_key(key, reason=error.message, now=timezone.now())
-        doubt(generation, message=error.message, by=SYSTEM)
+        mark_submit_unknown(generation, message=error.message, by=SYSTEM)
     else:
         record_acceptance(generation, upstream_id, now=timezone.now())
         note_key_works(key, now=timezone.now())
@@ -117,7 +117,7 @@ def _shout(generation: Generation, upstream_id: str) -> None:
     log.critical("upstream_id_not_saved", generation_id=str(generation.id), upstream_id=upstream_id)
 
 
-def doubt(generation: Generation, *, message: str, by: By) -> bool:
+def mark_submit_unknown(generation: Generation, *, message: str, by: By) -> bool:
     """Park a generation that may have been accepted, with its hold, until there is evidence."""
     doubted = transition(
         generation,
@@ -134,17 +134,17 @@ def doubt(generation: Generation, *, message: str, by: By) -> bool:
     return doubted
 
 
-def doubt_stale_submits(*, now: datetime) -> int:
+def mark_stale_submits_unknown(*, now: datetime) -> int:
     """Park every generation whose worker died around its POST; return how many."""
     stale = Generation.objects.filter(state=State.SUBMITTING, submitted_at__lt=now - STALE_AFTER)
-    return sum(_doubt_stale(one) for one in stale[:500])
+    return sum(_mark_stale(one) for one in stale[:500])
 
 
-def _doubt_stale(generation: Generation) -> bool:
+def _mark_stale(generation: Generation) -> bool:
     message = "The worker stopped while submitting; the vendor may have accepted it."
     try:
         with transaction.atomic():
-            return doubt(generation, message=message, by=By.system("sweep"))
+            return mark_submit_unknown(generation, message=message, by=By.system("sweep"))
     except Exception:
         # One row that cannot be written must not keep the others from being parked.
         log.exception("stale_submit_not_parked", generation_id=str(generation.id))
@@ -196,7 +196,7 @@ def _requeue(
             **changes,
         )
         if requeued:
-            cancel_if_wished(generation, now=now)
+            cancel_if_requested(generation, now=now)
 
 
 def _fail(generation: Generation, refusal: ProviderRefused, reason: str) -> None:

@@ -5,27 +5,27 @@ from generations.models.callback import CallbackReceipt
 from generations.models.event import GenerationEvent
 from generations.models.film import Film, StoredFile
 from generations.models.generation import Generation, Priority
-from generations.models.meter import Drift, MeterSample
+from generations.models.last_served import LastServed
 from generations.models.provider_key import ProviderKey
 from generations.models.retention import RetentionRule
-from generations.models.turn import LastServed
 from generations.models.upload import Upload
+from generations.models.usage_sample import Discrepancy, UsageSample
 from generations.models.video_model import VideoModel
 
 __all__ = [
     "Approval",
     "ApprovalThreshold",
     "CallbackReceipt",
-    "Drift",
+    "Discrepancy",
     "Film",
     "Generation",
     "GenerationEvent",
     "LastServed",
-    "MeterSample",
     "Priority",
     "ProviderKey",
     "RetentionRule",
     "StoredFile",
     "Upload",
+    "UsageSample",
     "VideoModel",
 ]

@@ -93,7 +93,7 @@ class Generation(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     # A wish once the vendor may be working (P16): the hold waits for the vendor's word.
     cancel_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
-    cancel_asked_by = models.CharField(max_length=200, blank=True, editable=False)
+    cancel_requested_by = models.CharField(max_length=200, blank=True, editable=False)
 
     # What the vendor says.
     upstream_id = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001
@@ -201,5 +201,5 @@ class Generation(models.Model):
 
     @property
     def is_terminal(self) -> bool:
-        """Tell whether nothing more will happen to its state."""
+        """Return whether nothing more will happen to its state."""
         return self.state in TERMINAL

@@ -81,5 +81,5 @@ class ProviderKey(models.Model):
 
     @property
     def is_shared(self) -> bool:
-        """Tell whether the whole team sends with it."""
+        """Return whether the whole team sends with it."""
         return self.owner_id is None

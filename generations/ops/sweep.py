@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from generations.approvals.service import expire_approvals
 from generations.archive.alarms import raise_alarms
-from generations.dispatch.send import doubt_stale_submits
+from generations.dispatch.send import mark_stale_submits_unknown
 from generations.limits.alerts import raise_spend_alerts
 from generations.ops import steps
 from generations.ops.steps import STEPS
@@ -119,7 +119,7 @@ def _call_for_help(now: datetime) -> bool:
 
 # What crashes and time leave behind, then what each step finds due.
 _LOOKS: tuple[Callable[[datetime], object], ...] = (
-    lambda now: doubt_stale_submits(now=now),
+    lambda now: mark_stale_submits_unknown(now=now),
     lambda now: expire_approvals(now=now),
     *(step.enqueue_due for step in STEPS),
 )

@@ -168,7 +168,7 @@ def _prompt(inputs: Mapping[str, Any]) -> str:
 
 
 def is_clean(text: str) -> bool:
-    """Tell whether `text` can be stored and sent: no NUL, nothing UTF-8 cannot say."""
+    """Return whether `text` can be stored and sent: no NUL, nothing UTF-8 cannot say."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 

@@ -57,7 +57,7 @@ class Due(NamedTuple):
 
     @property
     def in_trouble(self) -> bool:
-        """Tell whether the last answer was unclear."""
+        """Return whether the last answer was unclear."""
         return self.poll_failures > 0
 
     @property
@@ -67,7 +67,7 @@ class Due(NamedTuple):
 
 
 def is_anything_due(now: datetime) -> bool:
-    """Tell whether there is a row to ask about; cheap, for a loop that has nothing to do."""
+    """Return whether there is a row to ask about; cheap, for a loop that has nothing to do."""
     return _due(now).exists()
 
 
@@ -139,7 +139,7 @@ def give_back(ids: Collection[UUID], *, holder: str, claimed_at: datetime, at: d
 
 
 def is_behind(now: datetime, *, by: timedelta) -> bool:
-    """Tell whether rows without trouble wait to be asked about for longer than `by`."""
+    """Return whether rows without trouble wait to be asked about for longer than `by`."""
     return _due(now - by).filter(poll_failures=0).exists()
 
 

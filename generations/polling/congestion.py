@@ -28,11 +28,11 @@ class CongestionWindow:
 
     @property
     def is_slowed(self) -> bool:
-        """Tell whether the vendor's 429 still has an effect."""
+        """Return whether the vendor's 429 still has an effect."""
         return self.at_once < MOST_AT_ONCE
 
     def rests(self, now: float) -> bool:
-        """Tell whether nothing may be asked yet."""
+        """Return whether nothing may be asked yet."""
         return now < self.rests_until
 
     def throttled(self, *, asked_at: float, now: float) -> bool:

@@ -73,7 +73,7 @@ class Poller:
 
     @property
     def busy(self) -> bool:
-        """Tell whether anything was taken and not acted on yet."""
+        """Return whether anything was taken and not acted on yet."""
         return self._pool.busy
 
     def _take(self) -> None:

@@ -69,7 +69,7 @@ def wait_before_look(
 def needs_transition(
     report: TaskReport | None, *, state: str, since: datetime, now: datetime
 ) -> bool:
-    """Tell whether an answer may change more than when to look again, for a job that the vendor
+    """Return whether an answer may change more than when to look again, for a job that the vendor
     has had `since` then.
     """
     if report is not None and report.has_ended:
@@ -137,7 +137,7 @@ def complete(generation: Generation, report: TaskReport, *, now: datetime) -> bo
 
 
 def metadata_differs(generation: Generation, report: TaskReport) -> bool:
-    """Tell whether the vendor says it made something else than was ordered and billed (P19)."""
+    """Return whether the vendor says it made something else than was ordered and billed (P19)."""
     ordered = {
         "duration": generation.duration,
         "resolution": generation.resolution,

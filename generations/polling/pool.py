@@ -108,7 +108,7 @@ class PollPool:
 
     @property
     def busy(self) -> bool:
-        """Tell whether anything waits, is asked, or came back and was not collected."""
+        """Return whether anything waits, is asked, or came back and was not collected."""
         with self._lock:
             return bool(self._waiting or self._asked or self._results)
 
@@ -203,7 +203,7 @@ class Load:
         self.in_trouble += due.in_trouble
 
     def has_room(self, due: Due, endpoint: str, *, most_of_key: int) -> bool:
-        """Tell whether this one may be asked too."""
+        """Return whether this one may be asked too."""
         return (
             self.of_key[due.provider_key_id] < most_of_key
             and self.of_endpoint[endpoint] < MOST_OF_ENDPOINT

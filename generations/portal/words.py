@@ -47,7 +47,7 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimelineEntry:
     """One event of a generation as its page tells it."""
 
     event: GenerationEvent
@@ -122,7 +122,7 @@ def cost_of(generation: Generation) -> Status:
     return Status("given back", f"The vendor did not charge for it.{since}", "good")
 
 
-def moments_of(generation: Generation) -> list[Moment]:
+def timeline_of(generation: Generation) -> list[TimelineEntry]:
     """Return a generation's events in words, oldest first."""
     events = list(generation.events.all())
     names = names_of(event.actor for event in events)
@@ -186,14 +186,16 @@ def _in_review(generation: Generation) -> Status:
     return Status("Needs review", note, "warn")
 
 
-def _moment(event: GenerationEvent, generation: Generation, names: Mapping[str, str]) -> Moment:
+def _moment(
+    event: GenerationEvent, generation: Generation, names: Mapping[str, str]
+) -> TimelineEntry:
     by = event.actor
     who = "" if by.startswith(("system:", "vendor:")) else names[by]
     word, note = _told(event, generation)
-    return Moment(event, word, note, who)
+    return TimelineEntry(event, word, note, who)
 
 
-def _wished(reason: str) -> str:
+def _cancel_note(reason: str) -> str:
     return f"{reason} The vendor cannot be stopped; it costs only if it finishes.".strip()
 
 
@@ -219,7 +221,7 @@ def _told(event: GenerationEvent, generation: Generation) -> tuple[str, str]:
             "The vendor called back",
             "We asked it at once how the film is doing.",
         ),
-        EventKind.CANCEL_ASKED: ("Cancelling asked for", _wished(message)),
+        EventKind.CANCEL_ASKED: ("Cancelling asked for", _cancel_note(message)),
         EventKind.LOOKED: ("Asked to look now", message),
         EventKind.UNRECORDED: ("Answer not recorded", message),
         EventKind.ID_ADOPTED: ("The vendor's id came to light", message),

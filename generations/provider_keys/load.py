@@ -18,6 +18,6 @@ def queued_with(provider_key_id: int) -> int:
 
 
 def anything_due(provider_key_id: int, *, now: datetime) -> bool:
-    """Tell whether a job of the key waits for a place, whether or not there is one."""
+    """Return whether a job of the key waits for a place, whether or not there is one."""
     queued = Generation.objects.filter(provider_key=provider_key_id, state=State.QUEUED)
     return queued.filter(next_submit_at__lte=now).exists()

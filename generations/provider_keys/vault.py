@@ -20,7 +20,7 @@ def reveal(provider_key: ProviderKey) -> Secret:
 
 
 def needs_rotation(provider_key: ProviderKey) -> bool:
-    """Tell whether the row is sealed with an older key than the current one."""
+    """Return whether the row is sealed with an older key than the current one."""
     return site_keyring().needs_rotation(provider_key.secret_token)
 
 

@@ -1,19 +1,20 @@
 """Compare the vendor's meter of one provider key with our books. Pure: data in, data out.
 
-A key's samples form a row. Some of them are *levels*: samples from which the later ones are
-measured. Between a level and a later sample the meter moved, our books moved, and what the one did
-beyond the other is the drift, in credits; above zero the vendor charged more than we know of.
+A key's samples form a row. Some of them are *baselines*: samples from which the later ones are
+measured. Between a baseline and a later sample the meter moved, our books moved, and what the one
+did beyond the other is the discrepancy, in credits; above zero the vendor charged more than we know
+of.
 
 Nothing tells whether a refund lowers `total_consumed` (FACTS.md), so both readings are accepted.
 A sample can be off for a moment: a job is just being submitted, or a refund was not polled yet. So
-a drift counts once two quiet samples in a row agree on it.
+a discrepancy counts once two stable samples in a row agree on it.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from generations.models.meter import Reading, Verdict
+from generations.models.usage_sample import Reading, UsageVerdict
 
 # Two samples closer than this prove no more than one.
 APART = timedelta(seconds=30)
@@ -42,7 +43,7 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One sample: the vendor's figures and ours. `quiet`: ours stood still while it was taken."""
+    """One sample: the vendor's figures and ours. `stable`: ours stood still while it was taken."""
 
     taken_at: datetime
     balance: int | None
@@ -52,11 +53,11 @@ class Standing:
     refunded: int
     in_flight: int
     unknown: int
-    quiet: bool
+    stable: bool
 
     @property
     def readable(self) -> bool:
-        """Tell whether the vendor gave any figure that consumption moves."""
+        """Return whether the vendor gave any figure that consumption moves."""
         return self.balance is not None or self.consumed is not None
 
     @property
@@ -67,13 +68,13 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How the meter moved between two samples beyond our books. `drift` None: incomparable.
+    """How the meter moved between two samples beyond our books. `discrepancy` None: incomparable.
 
     `contradicts`: the balance fits our books, total_consumed does not. `fell`: total_consumed is
     lower than before. `restarted`: total_purchased is, which no account of one life does.
     """
 
-    drift: int | None
+    discrepancy: int | None
     reading: Reading = Reading.EITHER
     contradicts: bool = False
     fell: bool = False
@@ -82,19 +83,19 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a sample shows. `is_level`: confirmed, and later samples are measured from it.
+    """What a sample shows. `is_baseline`: confirmed, and later samples are measured from it.
 
-    What a confirmed drift comes from, `explain` says.
+    What a confirmed discrepancy comes from, `explain` says.
     """
 
     step: Step
-    is_level: bool
-    verdict: Verdict
+    is_baseline: bool
+    verdict: UsageVerdict
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """Something that a drift may come from. `group`: what is priced alike; `rate`: credits/s."""
+class Cost:
+    """What a discrepancy may come from. `group`: what is priced alike; `rate`: credits a second."""
 
     id: str
     credits: int
@@ -107,28 +108,29 @@ class Job:
 class Suspects:
     """What happened at our side between two samples, and around them.
 
-    `doubts`: submits without an answer. `failed`: ended, and refunded in our books. `settled`:
+    `unknown`: submits without an answer. `failed`: ended, and refunded in our books. `settled`:
     completed lately. `accepted`: taken by the vendor, not refunded. `siblings`: what other keys at
-    the same endpoint spent. `prices`: what one job can cost. `drifts`: the drifts that are open.
+    the same endpoint spent. `prices`: what one job can cost. `discrepancies`: the discrepancies
+    that are open.
     """
 
-    doubts: Sequence[Job] = ()
-    failed: Sequence[Job] = ()
-    settled: Sequence[Job] = ()
-    accepted: Sequence[Job] = ()
-    siblings: Sequence[Job] = ()
-    drifts: Sequence[Job] = ()
+    unknown: Sequence[Cost] = ()
+    failed: Sequence[Cost] = ()
+    settled: Sequence[Cost] = ()
+    accepted: Sequence[Cost] = ()
+    siblings: Sequence[Cost] = ()
+    discrepancies: Sequence[Cost] = ()
     prices: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The likeliest cause of a drift, and the ids of the jobs that it may come from.
+    """The likeliest cause of a discrepancy, and the ids of the jobs that it may come from.
 
-    Of `MADE_GOOD` the ids are those of the open drifts.
+    Of `MADE_GOOD` the ids are those of the open discrepancies.
     """
 
-    verdict: Verdict
+    verdict: UsageVerdict
     detail: str
     candidates: tuple[str, ...] = ()
 
@@ -139,15 +141,15 @@ def compare(earlier: Standing, later: Standing) -> Step:
     The balance, corrected by purchases, is trusted before `total_consumed`: it is what is paid
     with. Each may be null; a balance without purchases that rose was topped up and tells nothing.
     """
-    consumption = _drift_of_consumption(earlier, later)
-    balance = _drift_of_balance(earlier, later)
+    consumption = _discrepancy_of_consumption(earlier, later)
+    balance = _discrepancy_of_balance(earlier, later)
     if consumption is None and balance is None:
         return Step(None)
     by_consumption, reading = consumption or (None, Reading.EITHER)
     if by_consumption:
         reading = Reading.EITHER  # neither fits
     return Step(
-        drift=balance or by_consumption or 0,
+        discrepancy=balance or by_consumption or 0,
         reading=reading,
         contradicts=balance == 0 and bool(by_consumption),
         fell=(_change(earlier.consumed, later.consumed) or 0) < 0,
@@ -155,48 +157,50 @@ def compare(earlier: Standing, later: Standing) -> Step:
     )
 
 
-def judge(level: Standing | None, previous: Standing | None, latest: Standing) -> Judgement:
-    """Judge `latest` by the last level and the sample before it (which may be the level).
+def judge(baseline: Standing | None, previous: Standing | None, latest: Standing) -> Judgement:
+    """Judge `latest` by the last baseline and the sample before it (which may be the baseline).
 
-    Confirmed is what two quiet samples in a row agree on, with no submit between them.
+    Confirmed is what two stable samples in a row agree on, with no submit between them.
     """
     if not latest.readable:
-        return Judgement(Step(None), is_level=False, verdict=Verdict.UNREADABLE)
-    step = compare(level, latest) if level else Step(None)
-    if level is None or previous is None or step.drift is None:
+        return Judgement(Step(None), is_baseline=False, verdict=UsageVerdict.UNREADABLE)
+    step = compare(baseline, latest) if baseline else Step(None)
+    if baseline is None or previous is None or step.discrepancy is None:
         # In flight may be a job that the vendor has refunded already, which would look charged.
-        first = latest.quiet and latest.in_flight == 0
-        return Judgement(step, is_level=first, verdict=Verdict.STARTS)
-    verdict = Verdict.WAITING if step.drift else Verdict.AGREES
-    return Judgement(step, _persists(level, previous, latest, step), verdict)
+        first = latest.stable and latest.in_flight == 0
+        return Judgement(step, is_baseline=first, verdict=UsageVerdict.STARTS)
+    verdict = UsageVerdict.WAITING if step.discrepancy else UsageVerdict.AGREES
+    return Judgement(step, _persists(baseline, previous, latest, step), verdict)
 
 
 def explain(step: Step, suspects: Suspects) -> Explanation:
-    """Return the likeliest cause of a confirmed drift other than zero."""
-    drift = step.drift or 0
+    """Return the likeliest cause of a confirmed discrepancy other than zero."""
+    discrepancy = step.discrepancy or 0
     if step.restarted or (step.contradicts and step.fell):
-        return Explanation(Verdict.WENT_BACK, "The meter's totals began anew.")
-    undone = _undone(drift, suspects.drifts)
+        return Explanation(UsageVerdict.WENT_BACK, "The meter's totals began anew.")
+    undone = _undone(discrepancy, suspects.discrepancies)
     if undone:
-        return Explanation(Verdict.MADE_GOOD, "The meter and the books agree again.", undone)
+        return Explanation(UsageVerdict.MADE_GOOD, "The meter and the books agree again.", undone)
     if step.contradicts:
-        detail = f"total_consumed moved by {drift:+} credits more than the balance paid."
-        return Explanation(Verdict.CONTRADICTS, detail)
-    return _explain_more(drift, suspects) if drift > 0 else _explain_less(step, suspects)
+        detail = f"total_consumed moved by {discrepancy:+} credits more than the balance paid."
+        return Explanation(UsageVerdict.CONTRADICTS, detail)
+    return (
+        _explain_more(discrepancy, suspects) if discrepancy > 0 else _explain_less(step, suspects)
+    )
 
 
-def still_doubts(step: Step, latest: Standing, doubts: Sequence[Job]) -> list[Job]:
-    """Return the doubts for which the meter provably did not move by their credits.
+def still_unknown(step: Step, latest: Standing, unknown: Sequence[Cost]) -> list[Cost]:
+    """Return the unknown for which the meter provably did not move by their credits.
 
     Refunds of jobs in flight may hide a charge of as much.
     """
-    if step.drift is None or step.drift < 0:
+    if step.discrepancy is None or step.discrepancy < 0:
         return []
-    most = step.drift + latest.in_flight
-    return [job for job in doubts if job.credits > most]
+    most = step.discrepancy + latest.in_flight
+    return [job for job in unknown if job.credits > most]
 
 
-def jobs_that_sum_to(total: int, jobs: Iterable[Job]) -> list[Job]:
+def costs_that_sum_to(total: int, jobs: Iterable[Cost]) -> list[Cost]:
     """Return every job of exactly `total` credits, else the fewest that sum to it, else nothing.
 
     Several of one size are alternatives of each other: any one of them explains the total.
@@ -205,7 +209,7 @@ def jobs_that_sum_to(total: int, jobs: Iterable[Job]) -> list[Job]:
     alone = [job for job in parts if job.credits == total]
     if alone:
         return alone
-    fewest: dict[int, list[Job]] = {0: []}
+    fewest: dict[int, list[Cost]] = {0: []}
     for job in parts[:_MOST_PARTS]:
         for partly, chosen in list(fewest.items()):
             more = partly + job.credits
@@ -215,18 +219,18 @@ def jobs_that_sum_to(total: int, jobs: Iterable[Job]) -> list[Job]:
     return fewest.get(total, [])
 
 
-def _persists(level: Standing, previous: Standing, latest: Standing, step: Step) -> bool:
-    if not (previous.quiet and latest.quiet) or latest.taken_at - previous.taken_at < APART:
+def _persists(baseline: Standing, previous: Standing, latest: Standing, step: Step) -> bool:
+    if not (previous.stable and latest.stable) or latest.taken_at - previous.taken_at < APART:
         return False
     if (previous.charged, previous.unknown) != (latest.charged, latest.unknown):
         return False
-    drift = step.drift or 0
-    if -latest.in_flight <= drift < 0:
+    discrepancy = step.discrepancy or 0
+    if -latest.in_flight <= discrepancy < 0:
         return False  # the vendor may have refunded what polling has not seen yet
-    return compare(level, previous).drift == drift
+    return compare(baseline, previous).discrepancy == discrepancy
 
 
-def _drift_of_consumption(earlier: Standing, later: Standing) -> tuple[int, Reading] | None:
+def _discrepancy_of_consumption(earlier: Standing, later: Standing) -> tuple[int, Reading] | None:
     consumed = _change(earlier.consumed, later.consumed)
     if consumed is None:
         return None
@@ -237,7 +241,7 @@ def _drift_of_consumption(earlier: Standing, later: Standing) -> tuple[int, Read
     return (net, Reading.NET) if abs(net) <= abs(gross) else (gross, Reading.GROSS)
 
 
-def _drift_of_balance(earlier: Standing, later: Standing) -> int | None:
+def _discrepancy_of_balance(earlier: Standing, later: Standing) -> int | None:
     balance = _change(earlier.balance, later.balance)
     if balance is None:
         return None
@@ -247,83 +251,86 @@ def _drift_of_balance(earlier: Standing, later: Standing) -> int | None:
         if _change(earlier.consumed, later.consumed) is not None:
             return None
         return max(0, -balance - net)
-    drift = purchased - balance - net
+    discrepancy = purchased - balance - net
     refunds = later.refunded - earlier.refunded
-    if drift == purchased == refunds:
+    if discrepancy == purchased == refunds:
         return 0  # the vendor books a refund as a purchase
-    return drift
+    return discrepancy
 
 
 def _change(earlier: int | None, later: int | None) -> int | None:
     return None if earlier is None or later is None else later - earlier
 
 
-def _undone(drift: int, drifts: Sequence[Job]) -> tuple[str, ...]:
-    """Return the open drifts that this one takes back: the oldest of its size, or several."""
-    sign = -1 if drift > 0 else 1
-    sizes = [replace(job, credits=job.credits * sign) for job in drifts if job.credits * sign > 0]
-    found = jobs_that_sum_to(abs(drift), sizes)
-    return _ids(found[:1] if found and found[0].credits == abs(drift) else found)
+def _undone(discrepancy: int, discrepancies: Sequence[Cost]) -> tuple[str, ...]:
+    """Return the open ones that this one takes back: the oldest of its size, or several."""
+    sign = -1 if discrepancy > 0 else 1
+    sizes = [
+        replace(job, credits=job.credits * sign) for job in discrepancies if job.credits * sign > 0
+    ]
+    found = costs_that_sum_to(abs(discrepancy), sizes)
+    return _ids(found[:1] if found and found[0].credits == abs(discrepancy) else found)
 
 
-def _explain_more(drift: int, suspects: Suspects) -> Explanation:
+def _explain_more(discrepancy: int, suspects: Suspects) -> Explanation:
     """Explain why the vendor charged more than we know of."""
-    charged = jobs_that_sum_to(drift, suspects.doubts)
+    charged = costs_that_sum_to(discrepancy, suspects.unknown)
     if charged:
-        detail = f"The meter moved by exactly the {drift} credits of what nobody confirmed."
-        return Explanation(Verdict.UNKNOWN_SUBMIT, detail, _ids(charged))
-    kept = jobs_that_sum_to(drift, suspects.failed)
+        detail = f"The meter moved by exactly the {discrepancy} credits of what nobody confirmed."
+        return Explanation(UsageVerdict.UNKNOWN_SUBMIT, detail, _ids(charged))
+    kept = costs_that_sum_to(discrepancy, suspects.failed)
     if kept:
-        detail = f"The vendor says failed, and its meter did not give {drift} credits back."
-        return Explanation(Verdict.REFUND_NOT_SEEN, detail, _ids(kept))
-    siblings = jobs_that_sum_to(drift, suspects.siblings)
+        detail = f"The vendor says failed, and its meter did not give {discrepancy} credits back."
+        return Explanation(UsageVerdict.REFUND_NOT_SEEN, detail, _ids(kept))
+    siblings = costs_that_sum_to(discrepancy, suspects.siblings)
     if siblings:
-        detail = f"Other keys here spent exactly {drift} credits; they may share the account."
-        return Explanation(Verdict.SHARED_ACCOUNT, detail)
-    change = _price_change(drift, suspects.accepted)
+        detail = f"Other keys here spent exactly {discrepancy} credits; they may share the account."
+        return Explanation(UsageVerdict.SHARED_ACCOUNT, detail)
+    change = _price_change(discrepancy, suspects.accepted)
     # One more job at a known price is likelier than a new price.
-    if change and drift not in suspects.prices:
+    if change and discrepancy not in suspects.prices:
         return change
-    detail = f"The meter moved by {drift} credits that no generation here accounts for."
+    detail = f"The meter moved by {discrepancy} credits that no generation here accounts for."
     if change:
         detail = f"{detail} Or else: {change.detail}"
-    return Explanation(Verdict.USED_OUTSIDE, detail)
+    return Explanation(UsageVerdict.USED_OUTSIDE, detail)
 
 
 def _explain_less(step: Step, suspects: Suspects) -> Explanation:
     """Explain why the vendor charged less than we know of."""
-    missing = -(step.drift or 0)
+    missing = -(step.discrepancy or 0)
     refunded = [job for job in suspects.settled if job.credits == missing]
     if refunded:
         detail = f"The meter gave back the {missing} credits of a completed generation."
-        return Explanation(Verdict.LATE_REFUND, detail, _ids(refunded))
+        return Explanation(UsageVerdict.LATE_REFUND, detail, _ids(refunded))
     change = _price_change(-missing, suspects.accepted)
     if change:
         return change
     if step.fell:
         detail = f"The meter fell by {missing} credits beyond refunds."
-        return Explanation(Verdict.WENT_BACK, detail)
+        return Explanation(UsageVerdict.WENT_BACK, detail)
     detail = f"The meter moved by {missing} credits less than the generations here account for."
-    return Explanation(Verdict.CHARGED_LESS, detail)
+    return Explanation(UsageVerdict.CHARGED_LESS, detail)
 
 
-def _price_change(drift: int, accepted: Sequence[Job]) -> Explanation | None:
-    """Return the new price that explains `drift` exactly: whole credits a second for one group.
+def _price_change(discrepancy: int, accepted: Sequence[Cost]) -> Explanation | None:
+    """Return the new price that explains `discrepancy` exactly: whole credits a second for one
+    group.
 
     The group of most seconds wins, because the least chance divides by it.
     """
-    groups: dict[str, list[Job]] = {}
+    groups: dict[str, list[Cost]] = {}
     for job in accepted:
         groups.setdefault(job.group, []).append(job)
     seconds = {name: sum(job.seconds for job in jobs) for name, jobs in groups.items()}
     for name in sorted(groups, key=lambda name: (-seconds[name], name)):
-        change, rest = divmod(drift, seconds[name]) if seconds[name] else (0, 1)
+        change, rest = divmod(discrepancy, seconds[name]) if seconds[name] else (0, 1)
         rates = [job.rate for job in groups[name]]
         if rest == 0 and min(rates) + change > 0 and max(rates) + change <= max(rates) * _DEAREST:
             detail = f"The vendor charged {change:+} credits a second for {name}."
-            return Explanation(Verdict.PRICE_DIFFERS, detail, _ids(groups[name]))
+            return Explanation(UsageVerdict.PRICE_DIFFERS, detail, _ids(groups[name]))
     return None
 
 
-def _ids(jobs: Iterable[Job]) -> tuple[str, ...]:
+def _ids(jobs: Iterable[Cost]) -> tuple[str, ...]:
     return tuple(job.id for job in jobs)

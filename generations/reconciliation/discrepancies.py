@@ -1,4 +1,4 @@
-"""Open, grow and close drifts: where a key's meter and our books came apart.
+"""Open, grow and close discrepancies: where a key's meter and our books came apart.
 
 Nothing here moves money: only the vendor's word or an audited person does.
 """
@@ -10,8 +10,8 @@ from django.db import transaction
 
 from accounts.audit import record
 from accounts.authority import By
-from generations.models import Drift, MeterSample
-from generations.models.meter import GROWING
+from generations.models import Discrepancy, UsageSample
+from generations.models.usage_sample import GROWING
 from generations.reconciliation.compare import Explanation
 from generations.selectors import require_provider_key
 from platform_site.errors import Conflict, InvalidRequest
@@ -20,72 +20,74 @@ log = structlog.get_logger(__name__)
 SYSTEM = By.system("meter")
 
 
-def close_made_good(sample: MeterSample, explanation: Explanation) -> None:
-    """Close the open drifts that a move of the meter the other way took back."""
-    drifts = Drift.objects.filter(provider_key=sample.provider_key, closed_at=None)
-    for drift in drifts.filter(pk__in=explanation.candidates):
-        _close(drift, explanation.detail, SYSTEM, sample.taken_at)
-        log.info("drift_closed", drift=drift.pk, credits=drift.credits)
+def close_made_good(sample: UsageSample, explanation: Explanation) -> None:
+    """Close the open discrepancies that a move of the meter the other way took back."""
+    discrepancies = Discrepancy.objects.filter(provider_key=sample.provider_key, closed_at=None)
+    for discrepancy in discrepancies.filter(pk__in=explanation.candidates):
+        _close(discrepancy, explanation.detail, SYSTEM, sample.taken_at)
+        log.info("discrepancy_closed", discrepancy=discrepancy.pk, credits=discrepancy.credits)
 
 
-def open_drift(
-    sample: MeterSample, level: MeterSample, explanation: Explanation, credits: int
-) -> Drift:
-    """Open a drift for a confirmed step, or let the open one of its kind grow."""
+def open_discrepancy(
+    sample: UsageSample, baseline: UsageSample, explanation: Explanation, credits: int
+) -> Discrepancy:
+    """Open a discrepancy for a confirmed step, or let the open one of its kind grow."""
     key = sample.provider_key
-    drift = None
+    discrepancy = None
     if explanation.verdict in GROWING:
-        same = Drift.objects.filter(provider_key=key, closed_at=None, verdict=explanation.verdict)
-        drift = same.first()
-    if drift is None:
-        drift = Drift(
+        same = Discrepancy.objects.filter(
+            provider_key=key, closed_at=None, verdict=explanation.verdict
+        )
+        discrepancy = same.first()
+    if discrepancy is None:
+        discrepancy = Discrepancy(
             provider_key=key,
-            since=level.taken_at,
+            since=baseline.taken_at,
             opened_at=sample.taken_at,
             credits=0,
             verdict=explanation.verdict,
         )
-    drift.credits += credits
-    drift.seen_at = sample.taken_at
-    drift.detail = explanation.detail[:500]
-    drift.candidates = list(explanation.candidates)
-    drift.save()
+    discrepancy.credits += credits
+    discrepancy.seen_at = sample.taken_at
+    discrepancy.detail = explanation.detail[:500]
+    discrepancy.candidates = list(explanation.candidates)
+    discrepancy.save()
     log.error(
-        "meter_drift",
+        "meter_discrepancy",
         provider_key=key.pk,
-        credits=drift.credits,
-        verdict=drift.verdict,
-        candidates=drift.candidates,
+        credits=discrepancy.credits,
+        verdict=discrepancy.verdict,
+        candidates=discrepancy.candidates,
     )
-    return drift
+    return discrepancy
 
 
 @transaction.atomic
-def accept_drift(drift: Drift, *, by: By, reason: str, now: datetime) -> None:
-    """Close a drift that a person has looked into. Later drifts count from here.
+def accept_discrepancy(discrepancy: Discrepancy, *, by: By, reason: str, now: datetime) -> None:
+    """Close a discrepancy that a person has looked into. Later discrepancies count from here.
 
     Raises `PermissionDenied` for who may not manage its key, `InvalidRequest` without a reason and
     `Conflict` when it is closed already.
     """
-    require_provider_key(by, drift.provider_key)
+    require_provider_key(by, discrepancy.provider_key)
     if not reason.strip():
-        raise InvalidRequest("Accepting a drift needs a reason.", field="reason")
-    if not _close(drift, reason.strip()[:500], by, now):
-        raise Conflict("This drift is closed already.")
+        raise InvalidRequest("Accepting a discrepancy needs a reason.", field="reason")
+    if not _close(discrepancy, reason.strip()[:500], by, now):
+        raise Conflict("This discrepancy is closed already.")
     record(
         by=by,
-        action="drift.accepted",
-        team=drift.provider_key.team,
-        subject=f"drift:{drift.pk}",
+        action="discrepancy.accepted",
+        team=discrepancy.provider_key.team,
+        subject=f"discrepancy:{discrepancy.pk}",
         reason=reason,
-        credits=drift.credits,
-        verdict=drift.verdict,
+        credits=discrepancy.credits,
+        verdict=discrepancy.verdict,
     )
 
 
-def _close(drift: Drift, closing: str, by: By, now: datetime) -> bool:
-    closed = Drift.objects.filter(pk=drift.pk, closed_at=None).update(
+def _close(discrepancy: Discrepancy, closing: str, by: By, now: datetime) -> bool:
+    closed = Discrepancy.objects.filter(pk=discrepancy.pk, closed_at=None).update(
         closed_at=now, closed_by=by.name, closing=closing
     )
-    drift.refresh_from_db()
+    discrepancy.refresh_from_db()
     return bool(closed)

@@ -1,4 +1,4 @@
-"""Reads for comparing the vendor's meter with our books: sums, suspects, samples, drifts."""
+"""Reads for comparing the vendor's meter with our books: sums, suspects, samples, discrepancies."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from django.db.models import Count, F, Max, Q, QuerySet, Sum
 from accounts.models import Team
 from billing.models import Rate
 from generations.lifecycle import DECIDED_IN_REVIEW, IN_FLIGHT, TERMINAL, ReviewReason, State
-from generations.models import Drift, Generation, MeterSample, ProviderKey, VideoModel
-from generations.reconciliation.compare import Job, Standing, Sums, Suspects
+from generations.models import Discrepancy, Generation, ProviderKey, UsageSample, VideoModel
+from generations.reconciliation.compare import Cost, Standing, Sums, Suspects
 
 # Goodwill comes late: a completed generation may still be refunded for so long.
 _REFUND_AFTER = timedelta(days=30)
@@ -24,8 +24,8 @@ class KeyStanding:
 
     provider_key: ProviderKey
     samples: int
-    sample: MeterSample | None
-    drifts: list[Drift]
+    sample: UsageSample | None
+    discrepancies: list[Discrepancy]
 
 
 _HAS_ID = Q(upstream_id__isnull=False)
@@ -51,24 +51,28 @@ def sums_of(provider_key: ProviderKey) -> Sums:
 
 
 def suspects_between(provider_key: ProviderKey, since: datetime, until: datetime) -> Suspects:
-    """Return what a drift of the key between two samples may come from."""
+    """Return what a discrepancy of the key between two samples may come from."""
     during = (since, until)
     jobs = Generation.objects.filter(provider_key=provider_key)
     doubted = Q(state=State.NEEDS_REVIEW, review_reason=ReviewReason.SUBMIT_UNKNOWN) | (
         _FREE & Q(error_code=DECIDED_IN_REVIEW)
     )
     return Suspects(
-        doubts=_jobs(jobs.filter(doubted, upstream_id=None, submitted_at__range=during)),
-        failed=_jobs(jobs.filter(_HAS_ID & _FREE, ended_at__range=during)),
-        settled=_jobs(jobs.filter(_HAS_ID & _PAID, ended_at__range=(until - _REFUND_AFTER, until))),
-        accepted=_jobs(jobs.filter(_HAS_ID & ~_FREE, accepted_at__range=during)),
+        unknown=_costs(jobs.filter(doubted, upstream_id=None, submitted_at__range=during)),
+        failed=_costs(jobs.filter(_HAS_ID & _FREE, ended_at__range=during)),
+        settled=_costs(
+            jobs.filter(_HAS_ID & _PAID, ended_at__range=(until - _REFUND_AFTER, until))
+        ),
+        accepted=_costs(jobs.filter(_HAS_ID & ~_FREE, accepted_at__range=during)),
         siblings=_siblings(provider_key, during),
-        drifts=_open_of(provider_key),
+        discrepancies=_open_of(provider_key),
         prices=_prices(until),
     )
 
 
-def doubts_between(provider_key: ProviderKey, since: datetime, until: datetime) -> list[Generation]:
+def unknown_submits_between(
+    provider_key: ProviderKey, since: datetime, until: datetime
+) -> list[Generation]:
     """Return the key's generations in review whose submit, in that time, nobody confirmed."""
     return list(
         Generation.objects.filter(
@@ -82,13 +86,13 @@ def doubts_between(provider_key: ProviderKey, since: datetime, until: datetime) 
 
 
 def is_busy(provider_key: ProviderKey, since: datetime) -> bool:
-    """Tell whether the key has work in flight, or had some after `since`."""
+    """Return whether the key has work in flight, or had some after `since`."""
     lately = Q(accepted_at__gte=since) | Q(submitted_at__gte=since) | Q(ended_at__gte=since)
     own = Generation.objects.filter(provider_key=provider_key)
     return own.filter(Q(state__in=IN_FLIGHT) | lately).exists()
 
 
-def standing_of(sample: MeterSample) -> Standing:
+def standing_of(sample: UsageSample) -> Standing:
     """Return a sample's figures to be compared."""
     return Standing(
         taken_at=sample.taken_at,
@@ -99,24 +103,24 @@ def standing_of(sample: MeterSample) -> Standing:
         refunded=sample.refunded,
         in_flight=sample.in_flight,
         unknown=sample.unknown,
-        quiet=sample.quiet,
+        stable=sample.stable,
     )
 
 
-def last_sample(provider_key: ProviderKey) -> MeterSample | None:
+def last_sample(provider_key: ProviderKey) -> UsageSample | None:
     """Return the key's newest sample."""
-    return MeterSample.objects.filter(provider_key=provider_key).first()
+    return UsageSample.objects.filter(provider_key=provider_key).first()
 
 
-def last_level(provider_key: ProviderKey) -> MeterSample | None:
+def last_baseline(provider_key: ProviderKey) -> UsageSample | None:
     """Return the sample that the key's next one is measured from."""
-    return MeterSample.objects.filter(provider_key=provider_key, is_level=True).first()
+    return UsageSample.objects.filter(provider_key=provider_key, is_baseline=True).first()
 
 
-def open_drifts(team: Team | None = None) -> QuerySet[Drift]:
-    """Return the drifts that nobody explained yet, newest first, of one team or of all."""
-    drifts = Drift.objects.filter(closed_at=None).select_related("provider_key__team")
-    return drifts if team is None else drifts.filter(provider_key__team=team)
+def open_discrepancies(team: Team | None = None) -> QuerySet[Discrepancy]:
+    """Return the discrepancies that nobody explained yet, newest first, of one team or of all."""
+    discrepancies = Discrepancy.objects.filter(closed_at=None).select_related("provider_key__team")
+    return discrepancies if team is None else discrepancies.filter(provider_key__team=team)
 
 
 def standings(team: Team | None = None) -> list[KeyStanding]:
@@ -124,22 +128,24 @@ def standings(team: Team | None = None) -> list[KeyStanding]:
 
     A deleted key is left out once nothing about it is unexplained.
     """
-    drifts: defaultdict[int, list[Drift]] = defaultdict(list)
-    for drift in open_drifts(team):
-        drifts[drift.provider_key_id].append(drift)
+    discrepancies: defaultdict[int, list[Discrepancy]] = defaultdict(list)
+    for discrepancy in open_discrepancies(team):
+        discrepancies[discrepancy.provider_key_id].append(discrepancy)
     keys = ProviderKey.objects.exclude(
-        ~Q(pk__in=list(drifts)), state=ProviderKey.State.SEALED
+        ~Q(pk__in=list(discrepancies)), state=ProviderKey.State.SEALED
     ).select_related("team")
     if team is not None:
         keys = keys.filter(team=team)
     found = list(keys.annotate(count=Count("samples"), newest=Max("samples__pk")))
-    samples = MeterSample.objects.in_bulk([key.newest for key in found if key.newest])
-    return [KeyStanding(key, key.count, samples.get(key.newest), drifts[key.pk]) for key in found]
-
-
-def _jobs(generations: QuerySet[Generation]) -> list[Job]:
+    samples = UsageSample.objects.in_bulk([key.newest for key in found if key.newest])
     return [
-        Job(
+        KeyStanding(key, key.count, samples.get(key.newest), discrepancies[key.pk]) for key in found
+    ]
+
+
+def _costs(generations: QuerySet[Generation]) -> list[Cost]:
+    return [
+        Cost(
             id=str(one.pk),
             credits=one.credits,
             seconds=one.duration,
@@ -150,7 +156,7 @@ def _jobs(generations: QuerySet[Generation]) -> list[Job]:
     ]
 
 
-def _siblings(provider_key: ProviderKey, during: tuple[datetime, datetime]) -> list[Job]:
+def _siblings(provider_key: ProviderKey, during: tuple[datetime, datetime]) -> list[Cost]:
     """Return what each other key at the same endpoint spent; a vendor's account may have many."""
     others = Generation.objects.filter(_HAS_ID, provider_key__endpoint=provider_key.endpoint)
     rows = (
@@ -163,15 +169,17 @@ def _siblings(provider_key: ProviderKey, during: tuple[datetime, datetime]) -> l
         )
     )
     return [
-        Job(id=str(row["provider_key"]), credits=row["charged"] - row["refunded"])
+        Cost(id=str(row["provider_key"]), credits=row["charged"] - row["refunded"])
         for row in rows
         if row["charged"] > row["refunded"]
     ]
 
 
-def _open_of(provider_key: ProviderKey) -> list[Job]:
-    drifts = Drift.objects.filter(provider_key=provider_key, closed_at=None).order_by("id")
-    return [Job(id=str(one.pk), credits=one.credits) for one in drifts]
+def _open_of(provider_key: ProviderKey) -> list[Cost]:
+    discrepancies = Discrepancy.objects.filter(provider_key=provider_key, closed_at=None).order_by(
+        "id"
+    )
+    return [Cost(id=str(one.pk), credits=one.credits) for one in discrepancies]
 
 
 def _prices(at: datetime) -> frozenset[int]:

@@ -1,6 +1,6 @@
 """Sample the vendor's meter of each provider key and say where it and our books come apart (P20).
 
-A sample is evidence, never a decision: it opens a drift and leaves remarks on generations in
+A sample is evidence, never a decision: it opens a discrepancy and leaves remarks on generations in
 doubt, and the money stays where it is.
 """
 
@@ -12,29 +12,29 @@ from django.utils import timezone
 
 from accounts.authority import By
 from generations.lifecycle import EventKind
-from generations.models import Generation, GenerationEvent, MeterSample, ProviderKey
-from generations.models.meter import Verdict
+from generations.models import Generation, GenerationEvent, ProviderKey, UsageSample
+from generations.models.usage_sample import UsageVerdict
 from generations.provider_keys.service import client_for
 from generations.reconciliation.compare import (
+    Cost,
     Explanation,
-    Job,
     Judgement,
     Standing,
     Step,
     Sums,
     explain,
     judge,
-    still_doubts,
+    still_unknown,
 )
-from generations.reconciliation.discrepancies import close_made_good, open_drift
+from generations.reconciliation.discrepancies import close_made_good, open_discrepancy
 from generations.reconciliation.reads import (
-    doubts_between,
     is_busy,
-    last_level,
+    last_baseline,
     last_sample,
     standing_of,
     sums_of,
     suspects_between,
+    unknown_submits_between,
 )
 from generations.transitions import record_event
 from generations.vendors.aivideoapi.wire import CreditsReport
@@ -57,21 +57,21 @@ def sample_by(provider_key_id: int, *, at: datetime) -> None:
     later.exclude(secret_token="").update(next_sample_at=at)
 
 
-def sample_meter(provider_key_id: int) -> None:
+def sample_usage(provider_key_id: int) -> None:
     """Sample one key's meter, unless its secret was wiped meanwhile."""
     key = ProviderKey.objects.filter(pk=provider_key_id).exclude(secret_token="").first()
     if key is not None:
         take_sample(key, now=timezone.now())
 
 
-def take_sample(provider_key: ProviderKey, *, now: datetime) -> MeterSample | None:
+def take_sample(provider_key: ProviderKey, *, now: datetime) -> UsageSample | None:
     """Read the meter, freeze our sums beside it, and judge both.
 
     None when the vendor gave no clear answer, or a sum that is none, which changes only when to
     look again, or when another sample of the key was taken meanwhile.
     """
     before = sums_of(provider_key)
-    report, problem = _read_meter(provider_key)
+    report, problem = _read_usage(provider_key)
     if report is None:
         log.warning("meter_not_read", provider_key=provider_key.pk, problem=problem)
         _look_again(provider_key, now + _pause(provider_key, now))
@@ -83,20 +83,20 @@ def take_sample(provider_key: ProviderKey, *, now: datetime) -> MeterSample | No
         if not _look_again(provider_key, now + OFTEN):
             return None
         sample = _record(provider_key, report, before, after, now)
-        if sample.verdict != Verdict.WAITING:
+        if sample.verdict != UsageVerdict.WAITING:
             _look_again(provider_key, now + _pause(provider_key, now))
     return sample
 
 
 def prune_samples(*, now: datetime) -> int:
-    """Delete old samples but each key's last level; return how many."""
-    old = MeterSample.objects.filter(taken_at__lt=now - KEEP_SAMPLES)
+    """Delete old samples but each key's last baseline; return how many."""
+    old = UsageSample.objects.filter(taken_at__lt=now - KEEP_SAMPLES)
     keys = ProviderKey.objects.filter(samples__in=old).distinct()
-    kept = [level.pk for key in keys if (level := last_level(key))]
+    kept = [baseline.pk for key in keys if (baseline := last_baseline(key))]
     return old.exclude(pk__in=kept).delete()[0]
 
 
-def _read_meter(provider_key: ProviderKey) -> tuple[CreditsReport | None, str]:
+def _read_usage(provider_key: ProviderKey) -> tuple[CreditsReport | None, str]:
     """Return what the meter says, or None and why that is nothing to compare."""
     try:
         report = client_for(provider_key).get_credits()
@@ -121,7 +121,7 @@ def _look_again(provider_key: ProviderKey, at: datetime) -> bool:
 
 def _record(
     key: ProviderKey, report: CreditsReport, before: Sums, after: Sums, now: datetime
-) -> MeterSample:
+) -> UsageSample:
     latest = Standing(
         taken_at=now,
         balance=report.balance,
@@ -131,14 +131,16 @@ def _record(
         refunded=after.refunded,
         in_flight=after.in_flight,
         unknown=after.unknown,
-        quiet=before == after and not after.submitting,
+        stable=before == after and not after.submitting,
     )
-    level, previous = last_level(key), last_sample(key)
+    baseline, previous = last_baseline(key), last_sample(key)
     judgement = judge(
-        standing_of(level) if level else None, standing_of(previous) if previous else None, latest
+        standing_of(baseline) if baseline else None,
+        standing_of(previous) if previous else None,
+        latest,
     )
-    explanation = _explanation(key, judgement, level, latest)
-    sample = MeterSample.objects.create(
+    explanation = _explanation(key, judgement, baseline, latest)
+    sample = UsageSample.objects.create(
         provider_key=key,
         taken_at=now,
         balance=latest.balance,
@@ -148,53 +150,53 @@ def _record(
         refunded=latest.refunded,
         in_flight=latest.in_flight,
         unknown=latest.unknown,
-        quiet=latest.quiet,
-        is_level=judgement.is_level,
-        drift=judgement.step.drift,
+        stable=latest.stable,
+        is_baseline=judgement.is_baseline,
+        discrepancy=judgement.step.discrepancy,
         reading=judgement.step.reading,
         verdict=explanation.verdict if explanation else judgement.verdict,
     )
-    if level is not None and judgement.is_level:
-        _act(sample, level, judgement.step, explanation)
+    if baseline is not None and judgement.is_baseline:
+        _act(sample, baseline, judgement.step, explanation)
     return sample
 
 
 def _explanation(
-    key: ProviderKey, judgement: Judgement, level: MeterSample | None, latest: Standing
+    key: ProviderKey, judgement: Judgement, baseline: UsageSample | None, latest: Standing
 ) -> Explanation | None:
-    if level is None or not judgement.is_level or not judgement.step.drift:
+    if baseline is None or not judgement.is_baseline or not judgement.step.discrepancy:
         return None
-    return explain(judgement.step, suspects_between(key, level.taken_at, latest.taken_at))
+    return explain(judgement.step, suspects_between(key, baseline.taken_at, latest.taken_at))
 
 
 def _act(
-    sample: MeterSample, level: MeterSample, step: Step, explanation: Explanation | None
+    sample: UsageSample, baseline: UsageSample, step: Step, explanation: Explanation | None
 ) -> None:
-    """Show a confirmed step: drifts, and remarks on the generations in doubt."""
-    doubts = doubts_between(sample.provider_key, level.taken_at, sample.taken_at)
-    span = f"between {level.taken_at:%H:%M:%S} and {sample.taken_at:%Y-%m-%d %H:%M:%S} UTC"
+    """Show a confirmed step: discrepancies, and remarks on the generations in doubt."""
+    unknown = unknown_submits_between(sample.provider_key, baseline.taken_at, sample.taken_at)
+    span = f"between {baseline.taken_at:%H:%M:%S} and {sample.taken_at:%Y-%m-%d %H:%M:%S} UTC"
     moved: tuple[str, ...] = ()
     if explanation is not None:
         match explanation.verdict:
-            case Verdict.WENT_BACK:
+            case UsageVerdict.WENT_BACK:
                 log.warning("meter_went_back", provider_key=sample.provider_key_id)
                 return
-            case Verdict.MADE_GOOD:
+            case UsageVerdict.MADE_GOOD:
                 close_made_good(sample, explanation)
-            case Verdict.UNKNOWN_SUBMIT:
+            case UsageVerdict.UNKNOWN_SUBMIT:
                 moved = explanation.candidates
-                open_drift(sample, level, explanation, step.drift or 0)
+                open_discrepancy(sample, baseline, explanation, step.discrepancy or 0)
             case _:
-                open_drift(sample, level, explanation, step.drift or 0)
-    for generation in doubts:
+                open_discrepancy(sample, baseline, explanation, step.discrepancy or 0)
+    for generation in unknown:
         if str(generation.pk) in moved:
-            words = f"The vendor's meter moved by {step.drift} credits {span}"
+            words = f"The vendor's meter moved by {step.discrepancy} credits {span}"
             _record_once(
                 generation, EventKind.METER_MOVED, f"{words}{_shared(generation, step, moved)}."
             )
-    sizes = [Job(id=str(one.pk), credits=one.credits) for one in doubts]
-    still = {job.id for job in still_doubts(step, standing_of(sample), sizes)}
-    for generation in doubts:
+    sizes = [Cost(id=str(one.pk), credits=one.credits) for one in unknown]
+    still = {job.id for job in still_unknown(step, standing_of(sample), sizes)}
+    for generation in unknown:
         if str(generation.pk) in still:
             words = f"The vendor's meter did not move by its {generation.credits} credits {span}."
             _record_once(generation, EventKind.METER_STILL, words)
@@ -204,7 +206,7 @@ def _shared(generation: Generation, step: Step, moved: tuple[str, ...]) -> str:
     """Say with which others a generation explains a step; candidates of its size are rivals."""
     if len(moved) < 2:
         return ""
-    if step.drift == generation.credits:
+    if step.discrepancy == generation.credits:
         return f", as this or another of {len(moved)} would"
     return f", as this and {len(moved) - 1} more would together"
 

@@ -8,7 +8,7 @@ from platform_site.clusters.steps import Step, take_due
 
 sample = Step(
     "generations.reconciliation.steps.sample",
-    runs="generations.reconciliation.sampling.sample_meter",
+    runs="generations.reconciliation.sampling.sample_usage",
     queue=MAIN_QUEUE,
     takes=(int,),
 )

@@ -36,12 +36,12 @@ class Background:
 
     @property
     def is_sweep_late(self) -> bool:
-        """Tell whether nothing has been polled for too long."""
+        """Return whether nothing has been polled for too long."""
         return self.sweep_age is None or self.sweep_age > BEAT_IS_LATE_SECONDS
 
     @property
     def is_short_of_clusters(self) -> bool:
-        """Tell whether a cluster owes its proof, or a queue has no cluster that works."""
+        """Return whether a cluster owes its proof, or a queue has no cluster that works."""
         live_clusters = {cluster.queue for cluster in self.clusters if cluster not in self.silent}
         return bool(self.silent) or not live_clusters.issuperset(QUEUES)
 

@@ -58,7 +58,7 @@ def adopt_found_id(
 
 
 def lacks_id(generation: Generation) -> bool:
-    """Tell whether the vendor's id of this generation is sought: in doubt, or ended without it."""
+    """Return whether the vendor's id is sought: of one in doubt, or ended without it."""
     in_doubt = generation.review_reason == ReviewReason.SUBMIT_UNKNOWN
     return generation.upstream_id is None and (in_doubt or _was_decided(generation))
 
@@ -158,6 +158,6 @@ def _bind(generation: Generation, upstream_id: str, *, by: By, now: datetime, re
 
 
 def may_still_come(generation: Generation, *, now: datetime) -> bool:
-    """Tell whether a callback may still bring this generation its id."""
+    """Return whether a callback may still bring this generation its id."""
     waits = generation.state in {State.SUBMITTING, State.NEEDS_REVIEW}
     return generation.upstream_id is None and (waits or awaits_late_id(generation, now=now))

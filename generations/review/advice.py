@@ -14,7 +14,7 @@ from generations.lifecycle import ReviewReason
 LONG_SILENCE = timedelta(hours=24)
 
 
-class Deed(StrEnum):
+class Action(StrEnum):
     """What a person had better do."""
 
     WAIT = "wait"
@@ -36,7 +36,7 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
-class MeterLook:
+class UsageReading:
     """One sample of the vendor's meter beside our books, in credits."""
 
     taken_at: datetime
@@ -77,8 +77,8 @@ class Evidence:
     still: str = ""
     alternatives: int = 1
     together: int = 1
-    before: MeterLook | None = None
-    after: MeterLook | None = None
+    before: UsageReading | None = None
+    after: UsageReading | None = None
     next_sample_at: datetime | None = None
     polls: int = 0
     unclear: int = 0
@@ -89,13 +89,13 @@ class Evidence:
 class Advice:
     """What to do, why, and when there will be more evidence; None: never by itself."""
 
-    deed: Deed
+    action: Action
     words: str
     next_look: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class TimelineFact:
     """One piece of evidence: when, what, and how we know."""
 
     at: datetime
@@ -113,12 +113,12 @@ def advise(evidence: Evidence, *, now: datetime) -> Advice:
             "here. An administrator finds the cause in the log. It is asked again; its word ends "
             "this."
         )
-        return Advice(Deed.WAIT, words, evidence.next_poll_at)
+        return Advice(Action.WAIT, words, evidence.next_poll_at)
     asked = next((one for one in evidence.proposals if one.is_open), None)
     if asked is not None:
         tries = f" The vendor gave no clear answer {asked.checks}×." if asked.checks else ""
         words = f"A callback proposes the id {asked.upstream_id}: it is being checked.{tries}"
-        return Advice(Deed.WAIT, words, asked.next_check_at)
+        return Advice(Action.WAIT, words, asked.next_check_at)
     if evidence.moved:
         return _about_a_move(evidence)
     if evidence.still:
@@ -126,30 +126,34 @@ def advise(evidence: Evidence, *, now: datetime) -> Advice:
             f"The meter did not move by its {evidence.credits:,} credits: most likely the vendor "
             "never accepted it. Give the credits back."
         )
-        return Advice(Deed.RELEASE, words)
+        return Advice(Action.RELEASE, words)
     return _without_evidence(evidence)
 
 
-def story_of(evidence: Evidence) -> list[Fact]:
+def evidence_timeline(evidence: Evidence) -> list[TimelineFact]:
     """Return the evidence as a story, oldest first."""
     facts = []
     if evidence.sent_at is not None:
         sent = f"With the key {evidence.key}, for {evidence.credits:,} credits."
-        facts.append(Fact(evidence.sent_at, "Sent to the vendor", sent))
+        facts.append(TimelineFact(evidence.sent_at, "Sent to the vendor", sent))
     what = "Answer lost" if evidence.reason == ReviewReason.SUBMIT_UNKNOWN else "Deadline passed"
-    facts.append(Fact(evidence.since, what, _cause(evidence.cause)))
+    facts.append(TimelineFact(evidence.since, what, _cause(evidence.cause)))
     facts += [_told_by_callback(one) for one in evidence.proposals]
     for look, when in ((evidence.before, "before"), (evidence.after, "after")):
         if look is not None:
             verdict = f" {look.verdict}." if look.verdict and when == "after" else ""
             facts.append(
-                Fact(look.taken_at, f"Meter {when}", f"The vendor says {look.words}.{verdict}")
+                TimelineFact(
+                    look.taken_at, f"Meter {when}", f"The vendor says {look.words}.{verdict}"
+                )
             )
     facts.sort(key=lambda fact: fact.at)
     last = facts[-1].at
-    facts += [Fact(last, "What it means", one) for one in (evidence.moved, evidence.still) if one]
+    facts += [
+        TimelineFact(last, "What it means", one) for one in (evidence.moved, evidence.still) if one
+    ]
     if evidence.reason != ReviewReason.SUBMIT_UNKNOWN:
-        facts.append(Fact(last, "Asked", _polled(evidence)))
+        facts.append(TimelineFact(last, "Asked", _polled(evidence)))
     return facts
 
 
@@ -159,7 +163,7 @@ def _about_silence(evidence: Evidence, now: datetime) -> Advice:
             f"Silent for {(now - evidence.since).days} days, and tasks take minutes. Ask the "
             f"vendor's support about the task {evidence.upstream_id}, and decide by their answer."
         )
-        return Advice(Deed.DECIDE, words, evidence.next_poll_at)
+        return Advice(Action.DECIDE, words, evidence.next_poll_at)
     if evidence.unclear:
         words = (
             f"The vendor's last {evidence.unclear} answers about it were unclear. It is asked "
@@ -167,7 +171,7 @@ def _about_silence(evidence: Evidence, now: datetime) -> Advice:
         )
     else:
         words = "The vendor says that it still works. It is asked again; its word ends this."
-    return Advice(Deed.WAIT, words, evidence.next_poll_at)
+    return Advice(Action.WAIT, words, evidence.next_poll_at)
 
 
 def _about_a_move(evidence: Evidence) -> Advice:
@@ -177,7 +181,7 @@ def _about_a_move(evidence: Evidence) -> Advice:
             "was most likely accepted. Look for their tasks in the vendor's console, and adopt "
             "the ids that you find."
         )
-        return Advice(Deed.ADOPT, words)
+        return Advice(Action.ADOPT, words)
     size = f"exactly its {evidence.credits:,} credits"
     if evidence.together > 1:
         size = f"exactly what {evidence.together} lost ones cost, this among them"
@@ -185,7 +189,7 @@ def _about_a_move(evidence: Evidence) -> Advice:
         f"The meter moved by {size}: most likely the vendor accepted and charged it. Find its "
         "task in the vendor's console and adopt the id; without one, count the credits as spent."
     )
-    return Advice(Deed.ADOPT, words)
+    return Advice(Action.ADOPT, words)
 
 
 def _without_evidence(evidence: Evidence) -> Advice:
@@ -194,24 +198,24 @@ def _without_evidence(evidence: Evidence) -> Advice:
             "No evidence, and the key's meter is not read. Look in the vendor's console for a "
             "task of that moment."
         )
-        return Advice(Deed.DECIDE, words)
+        return Advice(Action.DECIDE, words)
     if evidence.after is not None and evidence.after.consumed is evidence.after.balance is None:
         words = (
             "The vendor's meter says nothing about this key. Look in the vendor's console for a "
             "task of that moment."
         )
-        return Advice(Deed.DECIDE, words)
+        return Advice(Action.DECIDE, words)
     if evidence.before is None:
         words = (
             "Nobody read the meter before it was sent, so no sample can prove anything. Look in "
             "the vendor's console for a task of that moment."
         )
-        return Advice(Deed.DECIDE, words, evidence.next_sample_at)
+        return Advice(Action.DECIDE, words, evidence.next_sample_at)
     words = "No evidence yet. The next sample of the vendor's meter may bring some."
-    return Advice(Deed.WAIT, words, evidence.next_sample_at)
+    return Advice(Action.WAIT, words, evidence.next_sample_at)
 
 
-def _told_by_callback(proposal: Proposal) -> Fact:
+def _told_by_callback(proposal: Proposal) -> TimelineFact:
     where = f" from {proposal.sent_from}" if proposal.sent_from else ""
     if not proposal.is_open:
         verdict = "It is not this generation's."
@@ -219,7 +223,7 @@ def _told_by_callback(proposal: Proposal) -> Fact:
         verdict = f"Being checked; {proposal.checks}× no clear answer."
     else:
         verdict = "Being checked."
-    return Fact(
+    return TimelineFact(
         proposal.received_at, f"Callback{where}", f"Proposes {proposal.upstream_id}. {verdict}"
     )
 

@@ -22,21 +22,21 @@ log = structlog.get_logger(__name__)
 _WATCH_EVERY = timedelta(minutes=5)
 
 
-def release_doubt(generation: Generation, *, by: By, reason: str, now: datetime) -> None:
+def release_reviewed(generation: Generation, *, by: By, reason: str, now: datetime) -> None:
     """Give the credits of a `needs_review` generation back: the vendor did not take the job.
 
     Raises `PermissionDenied` for who does not decide in its team, `InvalidRequest` without a
     reason, `Conflict` when it is not in review.
     """
-    _end_doubt(generation, Money.RELEASE, by=by, reason=reason, now=now)
+    _end_reviewed(generation, Money.RELEASE, by=by, reason=reason, now=now)
 
 
-def settle_doubt(generation: Generation, *, by: By, reason: str, now: datetime) -> None:
+def settle_reviewed(generation: Generation, *, by: By, reason: str, now: datetime) -> None:
     """Spend the credits of a `needs_review` generation: the vendor charged for it.
 
-    Without a film of the vendor it counts as failed. Raises as `release_doubt` does.
+    Without a film of the vendor it counts as failed. Raises as `release_reviewed` does.
     """
-    _end_doubt(generation, Money.SETTLE, by=by, reason=reason, now=now)
+    _end_reviewed(generation, Money.SETTLE, by=by, reason=reason, now=now)
 
 
 def adjust(generation: Generation, *, spent: bool, by: By, reason: str, now: datetime) -> None:
@@ -77,8 +77,8 @@ def apply_late_truth(generation: Generation, report: TaskReport, *, now: datetim
 
 
 def awaits_late_id(generation: Generation, *, now: datetime) -> bool:
-    """Tell whether a person ended it without knowing the vendor's id, and so lately that a callback
-    may still bring the id to light.
+    """Return whether a person ended it without knowing the vendor's id, and so lately that a
+    callback may still bring the id to light.
     """
     return (
         generation.error_code == DECIDED_IN_REVIEW
@@ -113,7 +113,9 @@ def _log_unbooked(generation: Generation, error: DailiesError) -> None:
     log.error("late_truth_not_booked", generation_id=str(generation.id), problem=error.message)
 
 
-def _end_doubt(generation: Generation, money: Money, *, by: By, reason: str, now: datetime) -> None:
+def _end_reviewed(
+    generation: Generation, money: Money, *, by: By, reason: str, now: datetime
+) -> None:
     by.require(Permission.APPROVE, team_id=generation.team_id)
     if not reason.strip():
         raise InvalidRequest("A correction needs a reason.", field="reason")

@@ -19,7 +19,7 @@ from generations.lifecycle import EventKind, State
 from generations.models import CallbackReceipt, Generation
 from generations.reconciliation.sampling import sample_by
 from generations.review.adopt import adopt_found_id
-from generations.review.corrections import release_doubt, settle_doubt
+from generations.review.corrections import release_reviewed, settle_reviewed
 from generations.review.evidence import Review, reviews_of, untold_since
 from generations.transitions import record_event
 from platform_site.clusters.steps import step_at
@@ -49,9 +49,9 @@ def decide_review(
     reason = " ".join(reason.replace("\0", "").split())[:_MAX_REASON]
     match decision:
         case "release":
-            release_doubt(generation, by=by, reason=reason, now=now)
+            release_reviewed(generation, by=by, reason=reason, now=now)
         case "settle":
-            settle_doubt(generation, by=by, reason=reason, now=now)
+            settle_reviewed(generation, by=by, reason=reason, now=now)
         case "adopt":
             adopt_found_id(generation, upstream_id, by=by, reason=reason, now=now)
         case _:

@@ -11,9 +11,23 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from accounts.models import Membership, Team
 from accounts.roles import Permission, role_allows
 from generations.lifecycle import DECIDED_IN_REVIEW, EventKind, ReviewReason, State
-from generations.models import CallbackReceipt, Drift, Generation, GenerationEvent, MeterSample
-from generations.models.meter import Verdict
-from generations.review.advice import Advice, Evidence, Fact, MeterLook, Proposal, advise, story_of
+from generations.models import (
+    CallbackReceipt,
+    Discrepancy,
+    Generation,
+    GenerationEvent,
+    UsageSample,
+)
+from generations.models.usage_sample import UsageVerdict
+from generations.review.advice import (
+    Advice,
+    Evidence,
+    Proposal,
+    TimelineFact,
+    UsageReading,
+    advise,
+    evidence_timeline,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +37,7 @@ class Review:
     generation: Generation
     evidence: Evidence
     advice: Advice
-    story: list[Fact]
+    timeline: list[TimelineFact]
 
 
 def in_review(team: Team | None = None) -> QuerySet[Generation]:
@@ -41,7 +55,7 @@ def in_review_for(membership: Membership) -> QuerySet[Generation]:
 
 
 def decides_reviews(membership: Membership) -> bool:
-    """Tell whether the member decides about the team's generations in review."""
+    """Return whether the member decides about the team's generations in review."""
     return role_allows(membership.role, Permission.APPROVE)
 
 
@@ -69,7 +83,7 @@ def reviews_of(generations: Sequence[Generation], *, now: datetime) -> list[Revi
     """Return each generation with its evidence, in a fixed number of queries."""
     found = evidence_of(generations)
     return [
-        Review(one, found[one.pk], advise(found[one.pk], now=now), story_of(found[one.pk]))
+        Review(one, found[one.pk], advise(found[one.pk], now=now), evidence_timeline(found[one.pk]))
         for one in generations
     ]
 
@@ -144,34 +158,38 @@ def _proposals(ids: Sequence[UUID]) -> defaultdict[UUID, list[Proposal]]:
 
 
 def _causes(generations: Sequence[Generation]) -> dict[UUID, tuple[int, int]]:
-    """Return of how many generations each one may be the cause, alone or together, of a drift."""
-    drifts = Drift.objects.filter(
+    """Return of how many generations each one may be the cause, alone or together, of a
+    discrepancy.
+    """
+    discrepancies = Discrepancy.objects.filter(
         provider_key__in={one.provider_key_id for one in generations},
-        verdict=Verdict.UNKNOWN_SUBMIT,
+        verdict=UsageVerdict.UNKNOWN_SUBMIT,
         closed_at=None,
     ).order_by("id")
-    named = {text: drift for drift in drifts for text in drift.candidates}
+    named = {text: discrepancy for discrepancy in discrepancies for text in discrepancy.candidates}
     return {
-        # A drift of just its size is one candidate's; any other is that of all together.
-        one.pk: (count, 1) if drift.credits == one.credits else (1, count)
+        # A discrepancy of just its size is one candidate's; any other is that of all together.
+        one.pk: (count, 1) if discrepancy.credits == one.credits else (1, count)
         for one in generations
-        if (drift := named.get(str(one.pk))) and (count := len(drift.candidates))
+        if (discrepancy := named.get(str(one.pk))) and (count := len(discrepancy.candidates))
     }
 
 
-def _looks(ids: Sequence[UUID]) -> dict[UUID, tuple[MeterLook | None, MeterLook | None]]:
+def _looks(ids: Sequence[UUID]) -> dict[UUID, tuple[UsageReading | None, UsageReading | None]]:
     """Return the last sample that counted before each submit, and the newest one after it."""
-    samples = MeterSample.objects.filter(provider_key=OuterRef("provider_key"))
-    before = samples.filter(taken_at__lte=OuterRef("submitted_at"), is_level=True).order_by("-id")
+    samples = UsageSample.objects.filter(provider_key=OuterRef("provider_key"))
+    before = samples.filter(taken_at__lte=OuterRef("submitted_at"), is_baseline=True).order_by(
+        "-id"
+    )
     after = samples.filter(taken_at__gt=OuterRef("submitted_at")).order_by("-id")
     rows = list(
         Generation.objects.filter(pk__in=ids)
         .order_by()
         .values_list("pk", Subquery(before.values("pk")[:1]), Subquery(after.values("pk")[:1]))
     )
-    known = MeterSample.objects.in_bulk({pk for row in rows for pk in row[1:] if pk})
+    known = UsageSample.objects.in_bulk({pk for row in rows for pk in row[1:] if pk})
     shown = {
-        pk: MeterLook(one.taken_at, one.total_consumed, one.balance, one.get_verdict_display())
+        pk: UsageReading(one.taken_at, one.total_consumed, one.balance, one.get_verdict_display())
         for pk, one in known.items()
     }
     return {pk: (shown.get(first), shown.get(last)) for pk, first, last in rows}

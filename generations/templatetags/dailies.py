@@ -12,7 +12,7 @@ from accounts.models import Membership, Notice
 from accounts.roles import Permission, role_allows
 from billing.selectors import site_zone
 from generations.models import Generation, ProviderKey
-from generations.portal.films.cancel_words import CancelQuestion, question_of, wish_of
+from generations.portal.films.pending_cancel import CancelQuestion, pending_cancel_of, question_of
 from generations.portal.studio.reads import Job, own_waiting_count
 from generations.portal.words import pause_of
 
@@ -23,7 +23,7 @@ _RATIOS = {"16:9", "4:3", "1:1", "3:4", "9:16", "21:9"}
 
 @register.filter
 def may(membership: Membership | None, permission: str) -> bool:
-    """Tell whether the role carries the permission of that name, such as `"SUBMIT"`."""
+    """Return whether the role carries the permission of that name, such as `"SUBMIT"`."""
     return membership is not None and role_allows(membership.role, Permission[permission])
 
 
@@ -89,7 +89,7 @@ def megabytes(size: int) -> str:
 
 @register.filter
 def is_unread(notice: Notice, membership: Membership) -> bool:
-    """Tell whether the member has not seen a notice yet, of those since they joined."""
+    """Return whether the member has not seen a notice yet, of those since they joined."""
     is_later = notice.created_at >= membership.created_at
     return is_later and notice.pk > membership.notices_read_to
 
@@ -101,9 +101,9 @@ def pause_words(key: ProviderKey) -> str:
 
 
 @register.filter
-def wish(generation: Generation) -> str:
+def pending_cancel(generation: Generation) -> str:
     """Say what becomes of the wish to cancel a generation, if there is one."""
-    return wish_of(generation)
+    return pending_cancel_of(generation)
 
 
 @register.filter
@@ -120,7 +120,7 @@ def own_waiting(membership: Membership) -> int:
 
 @register.filter
 def any_quick(jobs: Iterable[Job]) -> bool:
-    """Tell whether any of the jobs may change within seconds."""
+    """Return whether any of the jobs may change within seconds."""
     return any(not job.is_slow for job in jobs)
 
 

@@ -48,7 +48,7 @@ class SiteAdmin(ModelAdmin):  # type: ignore[misc]  # the theme is untyped
         return bool(super().lookup_allowed(lookup, value, request))
 
     def has_operate_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
-        """Tell whether the person may run this model's actions: Django's `change` decides."""
+        """Return whether the person may run this model's actions: Django's `change` decides."""
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
 

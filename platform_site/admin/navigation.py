@@ -38,8 +38,8 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("Spend alerts", "campaign", "billing", "spendalert"),
         Entry("Approval rules", "rule", "generations", "approvalthreshold"),
         Entry("Rates", "sell", "billing", "rate"),
-        Entry("Drifts", "balance", "generations", "drift"),
-        Entry("Meter samples", "monitoring", "generations", "metersample"),
+        Entry("Discrepancys", "balance", "generations", "discrepancy"),
+        Entry("Meter samples", "monitoring", "generations", "usagesample"),
     ),
     "Films": (
         Entry("Generations", "movie", "generations", "generation"),

@@ -23,6 +23,6 @@ def release(name: str, holder: str, *, now: datetime) -> None:
 
 
 def is_free(names: Collection[str], *, now: datetime) -> bool:
-    """Tell whether one of the leases `names` could be taken."""
+    """Return whether one of the leases `names` could be taken."""
     held = Lease.objects.filter(name__in=names, expires_at__gt=now).exclude(holder="")
     return held.count() < len(names)

@@ -139,7 +139,7 @@ def address_kind(ip: str | Address) -> str | None:
 
 
 def is_public(ip: str | Address) -> bool:
-    """Tell whether an address is one the public internet routes; see `address_kind`.
+    """Return whether an address is one the public internet routes; see `address_kind`.
 
     Raises:
         ValueError: ``ip`` is text that is no address.
@@ -158,7 +158,7 @@ def parse_networks(cidrs: Iterable[str]) -> tuple[Network, ...]:
 
 
 def in_networks(ip: str | Address | None, networks: Sequence[Network]) -> bool:
-    """Tell whether an address lies in one of the networks. None and junk lie in none.
+    """Return whether an address lies in one of the networks. None and junk lie in none.
 
     An IPv4-mapped IPv6 address counts as its IPv4 address.
     """

@@ -244,7 +244,7 @@ class _Download:
             self._on_begin(validator)
 
     def _continues(self, response: httpx.Response) -> bool:
-        """Tell whether a 206 is the rest of what we have, and if so hash what we have."""
+        """Return whether a 206 is the rest of what we have, and if so hash what we have."""
         match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
         etag = response.headers.get("etag")
         changed = etag is not None and self._validator != etag and '"' in (self._validator or "")

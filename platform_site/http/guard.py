@@ -52,7 +52,7 @@ class AddressRefused(httpx.ConnectError):
 
 
 def provably_unsent(error: BaseException) -> bool:
-    """Tell whether an error proves that no byte of the request left this machine.
+    """Return whether an error proves that no byte of the request left this machine.
 
     True for a malformed URL, a refused address, a name that did not resolve, a failed or
     timed-out connection or TLS handshake, and no free connection in the pool. Any other error

@@ -185,7 +185,7 @@ def _requested_part(
 
 
 def _if_range_passes(request: HttpRequest, etag: str, modified: int | None) -> bool:
-    """Tell whether If-Range lets Range count: strong comparison, exact date (§13.1.5)."""
+    """Return whether If-Range lets Range count: strong comparison, exact date (§13.1.5)."""
     condition = request.headers.get("If-Range", "").strip()
     if not condition:
         return True

@@ -177,7 +177,7 @@ class Keyring:
             raise Undecryptable("The token was altered or belongs to something else.") from None
 
     def needs_rotation(self, token: str) -> bool:
-        """Tell whether a token is under any key but the first.
+        """Return whether a token is under any key but the first.
 
         Raises:
             Undecryptable: The token is malformed.

@@ -51,7 +51,7 @@ class BucketStore(S3Storage):  # type: ignore[misc]  # the library is untyped
             raise OSError(f"The store holds {stored} bytes of {source.stat().st_size}.")
 
     def exists(self, name: str) -> bool:
-        """Tell whether there is such an object. Raises `OSError` when the store does not say."""
+        """Return whether there is such an object. Raises `OSError` when the store does not say."""
         try:
             with _as_os_errors(name):
                 self._head(name)

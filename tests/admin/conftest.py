@@ -46,16 +46,16 @@ from generations.models import (
     Approval,
     ApprovalThreshold,
     CallbackReceipt,
-    Drift,
+    Discrepancy,
     Film,
     Generation,
     GenerationEvent,
     LastServed,
-    MeterSample,
     ProviderKey,
     RetentionRule,
     StoredFile,
     Upload,
+    UsageSample,
     VideoModel,
 )
 from generations.task_object import film_url
@@ -177,7 +177,7 @@ _MODELS: tuple[type[Model], ...] = (
     Heartbeat,
     CallbackReceipt,
     Cluster,
-    Drift,
+    Discrepancy,
     Failure,
     Film,
     Generation,
@@ -187,7 +187,7 @@ _MODELS: tuple[type[Model], ...] = (
     HoldWindow,
     Lease,
     Membership,
-    MeterSample,
+    UsageSample,
     Notice,
     OrmQ,
     Project,
@@ -264,10 +264,12 @@ def grow(world: World, times: int = 3) -> None:
         _plant_background(f"again {number}", code=f"{number:x}")
 
 
-def make_drift(provider_key: ProviderKey, *, detail: str, candidates: list[str]) -> Drift:
-    """Open a drift that does not grow."""
+def make_discrepancy(
+    provider_key: ProviderKey, *, detail: str, candidates: list[str]
+) -> Discrepancy:
+    """Open a discrepancy that does not grow."""
     now = timezone.now()
-    return Drift.objects.create(
+    return Discrepancy.objects.create(
         provider_key=provider_key,
         since=now - timedelta(hours=1),
         opened_at=now,
@@ -326,7 +328,7 @@ def _plant_budgets(
         events=["wallet.low"],
     )
     SpendAlert.objects.create(window=_a_window(), threshold=member.pk % 100 + 1)
-    MeterSample.objects.create(
+    UsageSample.objects.create(
         provider_key=provider_key,
         taken_at=now,
         balance=1000,
@@ -334,11 +336,11 @@ def _plant_budgets(
         refunded=0,
         in_flight=0,
         unknown=0,
-        quiet=True,
-        is_level=True,
+        stable=True,
+        is_baseline=True,
         verdict="agrees",
     )
-    make_drift(provider_key, detail=text, candidates=[str(generation.pk)])
+    make_discrepancy(provider_key, detail=text, candidates=[str(generation.pk)])
 
 
 def _plant_archive(team: Team, film: Film) -> None:

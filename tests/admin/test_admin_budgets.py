@@ -27,7 +27,7 @@ from generations.approvals.service import set_threshold
 from generations.lifecycle import State
 from generations.models import Approval, ApprovalThreshold, Generation, ProviderKey
 from generations.reports.audit import audit
-from tests.admin.conftest import make_drift
+from tests.admin.conftest import make_discrepancy
 from tests.admin.steps import assert_recorded, button, errors_of, management
 from tests.admin.test_admin_corrections import press
 from tests.admin.test_admin_pages import path_of
@@ -291,9 +291,9 @@ class TestDashboard:
     def test_what_waits_for_somebody_is_on_the_first_page(
         self, browser: Client, waiting: Approval, provider_key: ProviderKey
     ) -> None:
-        drift = make_drift(provider_key, detail="70 more", candidates=[])
+        discrepancy = make_discrepancy(provider_key, detail="70 more", candidates=[])
         page = browser.get(reverse("admin:index")).content.decode()
-        for row in (waiting, drift, waiting.generation.team):
+        for row in (waiting, discrepancy, waiting.generation.team):
             assert path_of(type(row), "change", row.pk) in page
 
     def test_what_is_well_is_not(self, browser: Client, waiting: Approval) -> None:

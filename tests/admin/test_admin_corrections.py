@@ -11,9 +11,9 @@ from accounts.models import AuditEvent, Membership, User
 from billing.models import Transfer
 from billing.selectors import books_of
 from generations.lifecycle import State
-from generations.models import Drift, Generation, ProviderKey
+from generations.models import Discrepancy, Generation, ProviderKey
 from generations.reports.audit import audit
-from tests.admin.conftest import make_drift
+from tests.admin.conftest import make_discrepancy
 from tests.admin.steps import assert_recorded, button
 from tests.admin.test_admin_pages import path_of
 from tests.factories import make_generation, make_user
@@ -124,30 +124,32 @@ def test_who_may_only_look_corrects_nothing(client: Client, alice: Membership) -
     assert books_of(alice.team).held == 70
 
 
-class TestDrifts:
-    def test_a_drift_is_accepted_with_a_reason_and_moves_nothing(
+class TestDiscrepancies:
+    def test_a_discrepancy_is_accepted_with_a_reason_and_moves_nothing(
         self, browser: Client, root: User, alice: Membership, provider_key: ProviderKey
     ) -> None:
-        drift = make_drift(provider_key, detail="70 more", candidates=[])
+        discrepancy = make_discrepancy(provider_key, detail="70 more", candidates=[])
         before = books_of(alice.team)
-        assert press(browser, drift, "accept", reason="  ").status_code == 200
-        drift.refresh_from_db()
-        assert drift.is_open
+        assert press(browser, discrepancy, "accept", reason="  ").status_code == 200
+        discrepancy.refresh_from_db()
+        assert discrepancy.is_open
         for _ in range(2):
-            press(browser, drift, "accept", reason="A colleague tried the key")
-        drift.refresh_from_db()
-        assert drift.closing == "A colleague tried the key"
-        assert drift.closed_by == f"user:{root.pk}/admin"
-        assert AuditEvent.objects.filter(action="drift.accepted").count() == 1
-        assert_recorded("drift.accepted", root, subject=f"drift:{drift.pk}")
+            press(browser, discrepancy, "accept", reason="A colleague tried the key")
+        discrepancy.refresh_from_db()
+        assert discrepancy.closing == "A colleague tried the key"
+        assert discrepancy.closed_by == f"user:{root.pk}/admin"
+        assert AuditEvent.objects.filter(action="discrepancy.accepted").count() == 1
+        assert_recorded("discrepancy.accepted", root, subject=f"discrepancy:{discrepancy.pk}")
         assert books_of(alice.team) == before
-        page = browser.get(path_of(Drift, "change", drift.pk)).content.decode()
-        assert button(Drift, "accept", drift.pk) not in page
+        page = browser.get(path_of(Discrepancy, "change", discrepancy.pk)).content.decode()
+        assert button(Discrepancy, "accept", discrepancy.pk) not in page
 
-    def test_a_drift_links_to_what_it_may_come_from(
+    def test_a_discrepancy_links_to_what_it_may_come_from(
         self, browser: Client, alice: Membership, provider_key: ProviderKey
     ) -> None:
         generation = make_generation(alice)
-        drift = make_drift(provider_key, detail="70 more", candidates=[str(generation.pk), "7"])
-        page = browser.get(path_of(Drift, "change", drift.pk)).content.decode()
+        discrepancy = make_discrepancy(
+            provider_key, detail="70 more", candidates=[str(generation.pk), "7"]
+        )
+        page = browser.get(path_of(Discrepancy, "change", discrepancy.pk)).content.decode()
         assert path_of(Generation, "change", generation.pk) in page

@@ -144,7 +144,7 @@ def test_p16_an_administrator_cancels_what_waits_and_wishes_for_what_does_not(
             press(browser, one, "cancel", reason="Wrong take")
     assert fresh(waiting).state == State.CANCELLED
     assert fresh(sent).state == State.PROCESSING
-    assert fresh(sent).cancel_asked_by == f"user:{root.pk}/admin"
+    assert fresh(sent).cancel_requested_by == f"user:{root.pk}/admin"
     assert books_of(alice.team).held == 70
     assert_recorded("generation.cancelled", root, reason="Wrong take")
     assert_recorded("generation.cancel_asked", root, reason="Wrong take")

@@ -106,7 +106,7 @@ class Bookkeeper:
         ]
 
     def asks(self, person: Person, project: int | None, credits: int) -> bool:
-        """Tell whether so many credits need somebody's approval."""
+        """Return whether so many credits need somebody's approval."""
         over = [("team", 0), ("member", person.membership.user.pk)]
         over += [("project", project)] if project is not None else []
         return any(credits > self.thresholds[one] for one in over if one in self.thresholds)

@@ -22,7 +22,7 @@ from generations.models import CallbackReceipt, Film, Generation
 from generations.ordering.submit import Order, submit_batch, submit_generation
 from generations.polling.outcome import PollOutcome, apply_answer
 from generations.reports.audit import audit
-from generations.review.corrections import release_doubt
+from generations.review.corrections import release_reviewed
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.errors import Conflict
 from tests.budgets.desk import Desk, fresh, hear, send
@@ -239,4 +239,4 @@ def attack(generation: Generation, number: int) -> None:
         case 2:
             apply_answer(PollOutcome(fresh(generation), None), now=now())
         case _:
-            release_doubt(fresh(generation), by=SYSTEM, reason="Not taken.", now=now())
+            release_reviewed(fresh(generation), by=SYSTEM, reason="Not taken.", now=now())

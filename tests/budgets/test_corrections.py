@@ -12,13 +12,13 @@ from accounts.models import AuditEvent, Membership
 from billing.errors import InsufficientCredits, LedgerConflict
 from billing.models import Account, Hold, Transfer
 from billing.selectors import Books, books_of
-from generations.dispatch.send import doubt
+from generations.dispatch.send import mark_submit_unknown
 from generations.lifecycle import LATE_WATCH, State
 from generations.models import Film, Generation, ProviderKey
 from generations.polling.outcome import PollOutcome, apply_answer
 from generations.provider_keys.service import delete_provider_key, wipe_sealed_keys
 from generations.reports.audit import audit
-from generations.review.corrections import adjust, release_doubt, settle_doubt
+from generations.review.corrections import adjust, release_reviewed, settle_reviewed
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.errors import Conflict, InvalidRequest
 from tests.budgets.desk import Desk, complete, fail, fresh, hear, send
@@ -77,7 +77,7 @@ def closings(generation: Generation) -> list[tuple[str, str, str, int]]:
 
 def test_p13_a_released_doubt_is_one_audited_entry(desk: Desk, doubtful: Generation) -> None:
     assert doubtful.state == State.NEEDS_REVIEW
-    release_doubt(doubtful, **ANY, now=now())
+    release_reviewed(doubtful, **ANY, now=now())
     assert closings(doubtful) == [("release", "held", "wallet", 70)]
     ended = fresh(doubtful)
     assert (ended.state, ended.error_code) == ("failed", "decided_in_review")
@@ -88,13 +88,13 @@ def test_p13_a_released_doubt_is_one_audited_entry(desk: Desk, doubtful: Generat
 
 
 def test_p13_a_settled_doubt_is_one_audited_entry(desk: Desk, doubtful: Generation) -> None:
-    settle_doubt(doubtful, **ANY, now=now())
+    settle_reviewed(doubtful, **ANY, now=now())
     assert closings(doubtful) == [("settle", "held", "spent", 70)]
     assert books_of(desk.team) == Books(granted=1_000, available=930, spent=70)
     assert AuditEvent.objects.get(action="generation.review_settle").reason == ANY["reason"]
 
 
-@pytest.mark.parametrize("end", [release_doubt, settle_doubt])
+@pytest.mark.parametrize("end", [release_reviewed, settle_reviewed])
 @pytest.mark.parametrize("reason", ["", " \n"])
 def test_a_doubt_does_not_end_without_a_reason(
     doubtful: Generation, end: EndDoubt, reason: str
@@ -104,7 +104,7 @@ def test_a_doubt_does_not_end_without_a_reason(
     assert closings(doubtful) == []
 
 
-@pytest.mark.parametrize("end", [release_doubt, settle_doubt])
+@pytest.mark.parametrize("end", [release_reviewed, settle_reviewed])
 def test_p16_what_the_vendor_works_at_cannot_be_ended_by_a_person(
     desk: Desk, end: EndDoubt
 ) -> None:
@@ -114,8 +114,8 @@ def test_p16_what_the_vendor_works_at_cannot_be_ended_by_a_person(
     assert books_of(desk.team).held == 140
 
 
-@pytest.mark.parametrize("second", [release_doubt, settle_doubt])
-@pytest.mark.parametrize("first", [release_doubt, settle_doubt])
+@pytest.mark.parametrize("second", [release_reviewed, settle_reviewed])
+@pytest.mark.parametrize("first", [release_reviewed, settle_reviewed])
 def test_p09_a_doubt_ends_once(doubtful: Generation, first: EndDoubt, second: EndDoubt) -> None:
     stale = fresh(doubtful)
     first(doubtful, **ANY, now=now())
@@ -208,7 +208,7 @@ def test_p14_completed_after_a_release_is_spent_and_the_film_kept(
     at_vendor: Generation, vendor: Vendor, api: Api
 ) -> None:
     job = at_vendor
-    release_doubt(job, **ANY, now=now())
+    release_reviewed(job, **ANY, now=now())
     assert api.task(job.pk).json()["status"] == "failed"
     vendor.finish(job.upstream_id or "", film_bytes())
     make_due(job)
@@ -232,7 +232,7 @@ def test_p14_completed_after_a_release_is_spent_and_the_film_kept(
 
 
 def test_p14_failed_after_a_settlement_is_given_back(at_vendor: Generation, vendor: Vendor) -> None:
-    settle_doubt(at_vendor, **ANY, now=now())
+    settle_reviewed(at_vendor, **ANY, now=now())
     vendor.fail(at_vendor.upstream_id or "")
     make_due(at_vendor)
     poll_due()
@@ -243,7 +243,7 @@ def test_p14_failed_after_a_settlement_is_given_back(at_vendor: Generation, vend
 
 @pytest.mark.parametrize(
     ("end", "word"),
-    [(release_doubt, TaskStatus.FAILED), (settle_doubt, TaskStatus.COMPLETED)],
+    [(release_reviewed, TaskStatus.FAILED), (settle_reviewed, TaskStatus.COMPLETED)],
 )
 def test_p14_a_word_that_agrees_changes_no_credit(
     desk: Desk, doubtful: Generation, end: EndDoubt, word: TaskStatus
@@ -261,7 +261,7 @@ def test_p14_a_word_that_agrees_changes_no_credit(
 def test_p28_a_word_that_says_nothing_is_asked_for_again(
     doubtful: Generation, word: TaskStatus | None
 ) -> None:
-    release_doubt(doubtful, **ANY, now=now())
+    release_reviewed(doubtful, **ANY, now=now())
     moment = now()
     after = hear(doubtful, word, now=moment)
     assert after.next_poll_at == moment + timedelta(minutes=5)
@@ -272,7 +272,7 @@ def test_p28_a_word_that_says_nothing_is_asked_for_again(
 
 
 @pytest.mark.parametrize("word", [TaskStatus.COMPLETED, TaskStatus.FAILED])
-@pytest.mark.parametrize("end", [release_doubt, settle_doubt])
+@pytest.mark.parametrize("end", [release_reviewed, settle_reviewed])
 def test_p14_a_word_that_comes_twice_counts_once(
     desk: Desk, doubtful: Generation, end: EndDoubt, word: TaskStatus
 ) -> None:
@@ -290,7 +290,7 @@ def test_p14_a_word_that_comes_twice_counts_once(
 
 
 def test_p14_an_unclear_answer_after_the_truth_has_nobody_look_again(doubtful: Generation) -> None:
-    release_doubt(doubtful, **ANY, now=now())
+    release_reviewed(doubtful, **ANY, now=now())
     slow = fresh(doubtful)
     hear(doubtful, TaskStatus.COMPLETED)
     apply_answer(PollOutcome(slow, None), now=now())
@@ -300,7 +300,7 @@ def test_p14_an_unclear_answer_after_the_truth_has_nobody_look_again(doubtful: G
 def test_p14_a_truth_that_the_wallet_cannot_pay_is_tried_until_it_can(
     desk: Desk, doubtful: Generation
 ) -> None:
-    release_doubt(doubtful, **ANY, now=now())
+    release_reviewed(doubtful, **ANY, now=now())
     for _ in range(14):
         desk.submit()
     ended_at = fresh(doubtful).ended_at
@@ -324,7 +324,7 @@ def test_p14_a_truth_that_the_wallet_cannot_pay_is_tried_until_it_can(
 def test_p14_a_truth_after_a_persons_correction_leaves_it_to_people(
     desk: Desk, doubtful: Generation
 ) -> None:
-    release_doubt(doubtful, **ANY, now=now())
+    release_reviewed(doubtful, **ANY, now=now())
     adjust(doubtful, spent=True, **ANY, now=now())
     hear(doubtful, TaskStatus.FAILED)
     assert len(closings(doubtful)) == 2
@@ -336,7 +336,7 @@ def test_p14_a_truth_after_a_persons_correction_leaves_it_to_people(
 def test_p25_a_deleted_key_is_kept_while_the_vendors_word_is_awaited(
     at_vendor: Generation, vendor: Vendor
 ) -> None:
-    release_doubt(at_vendor, **ANY, now=now())
+    release_reviewed(at_vendor, **ANY, now=now())
     delete_provider_key(at_vendor.provider_key, by=SYSTEM)
     vendor.finish(at_vendor.upstream_id or "", urls=[])
     make_due(at_vendor)
@@ -348,7 +348,7 @@ def test_p25_a_deleted_key_is_kept_while_the_vendors_word_is_awaited(
 def test_p13_a_vendor_that_lost_the_task_proves_nothing(
     at_vendor: Generation, vendor: Vendor
 ) -> None:
-    settle_doubt(at_vendor, **ANY, now=now())
+    settle_reviewed(at_vendor, **ANY, now=now())
     vendor.always(f"{TASKS}{at_vendor.upstream_id}", refuse(404, "task_not_found"))
     make_due(at_vendor)
     poll_due()
@@ -359,8 +359,8 @@ def test_p13_a_vendor_that_lost_the_task_proves_nothing(
 def test_a_doubt_without_an_upstream_id_is_ended_and_watched_by_nobody(desk: Desk) -> None:
     generation = fresh(desk.submit())
     Generation.objects.filter(pk=generation.pk).update(state="submitting", submitted_at=now())
-    assert doubt(fresh(generation), message="No answer.", by=SYSTEM)
-    release_doubt(fresh(generation), **ANY, now=now())
+    assert mark_submit_unknown(fresh(generation), message="No answer.", by=SYSTEM)
+    release_reviewed(fresh(generation), **ANY, now=now())
     assert fresh(generation).next_poll_at is None
 
 

@@ -17,7 +17,7 @@ from billing.models import Hold, Rate, Transfer
 from generations.approvals.service import approve, set_threshold
 from generations.lifecycle import State
 from generations.models import Film, Generation
-from generations.review.corrections import release_doubt
+from generations.review.corrections import release_reviewed
 from tests.budgets.desk import Desk, fresh
 from tests.factories import (
     SYSTEM,
@@ -194,7 +194,7 @@ def test_p14_the_receipt_shows_a_correction_beside_what_it_corrects(
     job = make_generation(alice, State.NEEDS_REVIEW, upstream_id=vendor.add_task(), **SMALL)
     root = make_user("root@dailies.example", admin=True)
     by = By.operator(root, request_id="req-9")
-    release_doubt(job, by=by, reason="Support said so", now=datetime.now(UTC))
+    release_reviewed(job, by=by, reason="Support said so", now=datetime.now(UTC))
     vendor.finish(job.upstream_id or "", urls=[])
     make_due(job)
     poll_due()

@@ -30,7 +30,7 @@ from billing.models import Rate, SpendLimit, Transfer
 from billing.selectors import Books, books_of, use_of
 from billing.windows import Window
 from generations.approvals.service import approve, deny, expire_approvals, set_threshold
-from generations.dispatch.send import doubt, record_acceptance
+from generations.dispatch.send import mark_submit_unknown, record_acceptance
 from generations.lifecycle import TERMINAL, Money, State
 from generations.limits.service import Target, cap, cap_as
 from generations.models import Generation, GenerationEvent
@@ -38,7 +38,7 @@ from generations.ordering.submit import Order, submit_batch
 from generations.polling.outcome import PollOutcome, apply_answer
 from generations.reports.audit import audit
 from generations.review.adopt import adopt_upstream
-from generations.review.corrections import adjust, release_doubt, settle_doubt
+from generations.review.corrections import adjust, release_reviewed, settle_reviewed
 from generations.transitions import end_generation
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.errors import Conflict, PermissionDenied
@@ -295,7 +295,7 @@ class Story(Bookkeeper, RuleBasedStateMachine):
         job.stale = fresh(claimed)
 
     def lose_the_answer(self, job: Job) -> None:
-        assert doubt(self.claimed(job), message="No answer.", by=SYSTEM)
+        assert mark_submit_unknown(self.claimed(job), message="No answer.", by=SYSTEM)
 
     def refuse(self, job: Job) -> None:
         end: dict[str, Any] = {"money": Money.RELEASE, "by": SYSTEM, "now": self.now}
@@ -331,11 +331,11 @@ class Story(Bookkeeper, RuleBasedStateMachine):
         return fresh(job.row)
 
     def release(self, job: Job) -> None:
-        release_doubt(job.row, by=SYSTEM, reason="Not taken.", now=self.now)
+        release_reviewed(job.row, by=SYSTEM, reason="Not taken.", now=self.now)
         job.money = "free"
 
     def settle(self, job: Job) -> None:
-        settle_doubt(job.row, by=SYSTEM, reason="On the bill.", now=self.now)
+        settle_reviewed(job.row, by=SYSTEM, reason="On the bill.", now=self.now)
         job.money = "spent"
 
     def hear_completed_late(self, job: Job) -> None:

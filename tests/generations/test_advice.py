@@ -6,12 +6,19 @@ from typing import Any
 import pytest
 
 from generations.lifecycle import ReviewReason
-from generations.review.advice import Deed, Evidence, MeterLook, Proposal, advise, story_of
+from generations.review.advice import (
+    Action,
+    Evidence,
+    Proposal,
+    UsageReading,
+    advise,
+    evidence_timeline,
+)
 
 SENT = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
 SOON = SENT + timedelta(minutes=3)
-BEFORE = MeterLook(SENT - timedelta(minutes=2), 100, 900, "Agrees")
-AFTER = MeterLook(SENT + timedelta(minutes=2), 170, 830, "Waiting for a second quiet sample")
+BEFORE = UsageReading(SENT - timedelta(minutes=2), 100, 900, "Agrees")
+AFTER = UsageReading(SENT + timedelta(minutes=2), 170, 830, "Waiting for a second quiet sample")
 
 
 def evidence(**more: Any) -> Evidence:
@@ -34,69 +41,69 @@ def proposal(**more: Any) -> Proposal:
 
 
 @pytest.mark.parametrize(
-    ("more", "deed", "words"),
+    ("more", "action", "words"),
     [
-        ({}, Deed.WAIT, "No evidence yet"),
-        ({"after": AFTER}, Deed.WAIT, "No evidence yet"),
-        ({"proposals": [proposal()]}, Deed.WAIT, "the id task-7: it is being checked"),
-        ({"proposals": [proposal(checks=3)]}, Deed.WAIT, "no clear answer 3×"),
-        ({"proposals": [proposal(is_open=False)]}, Deed.WAIT, "No evidence yet"),
-        ({"moved": "It moved."}, Deed.ADOPT, "by exactly its 70 credits"),
-        ({"moved": "It moved.", "alternatives": 3}, Deed.ADOPT, "this or another of 3"),
-        ({"moved": "It moved.", "together": 2}, Deed.ADOPT, "what 2 lost ones cost"),
-        ({"still": "It stood."}, Deed.RELEASE, "did not move by its 70 credits"),
-        ({"moved": "It moved.", "still": "It stood."}, Deed.ADOPT, "by exactly its 70 credits"),
-        ({"next_sample_at": None}, Deed.DECIDE, "the key's meter is not read"),
-        ({"before": None}, Deed.DECIDE, "Nobody read the meter before"),
+        ({}, Action.WAIT, "No evidence yet"),
+        ({"after": AFTER}, Action.WAIT, "No evidence yet"),
+        ({"proposals": [proposal()]}, Action.WAIT, "the id task-7: it is being checked"),
+        ({"proposals": [proposal(checks=3)]}, Action.WAIT, "no clear answer 3×"),
+        ({"proposals": [proposal(is_open=False)]}, Action.WAIT, "No evidence yet"),
+        ({"moved": "It moved."}, Action.ADOPT, "by exactly its 70 credits"),
+        ({"moved": "It moved.", "alternatives": 3}, Action.ADOPT, "this or another of 3"),
+        ({"moved": "It moved.", "together": 2}, Action.ADOPT, "what 2 lost ones cost"),
+        ({"still": "It stood."}, Action.RELEASE, "did not move by its 70 credits"),
+        ({"moved": "It moved.", "still": "It stood."}, Action.ADOPT, "by exactly its 70 credits"),
+        ({"next_sample_at": None}, Action.DECIDE, "the key's meter is not read"),
+        ({"before": None}, Action.DECIDE, "Nobody read the meter before"),
         (
-            {"after": MeterLook(SOON, None, None)},
-            Deed.DECIDE,
+            {"after": UsageReading(SOON, None, None)},
+            Action.DECIDE,
             "meter says nothing about this key",
         ),
-        ({"moved": "It moved.", "proposals": [proposal()]}, Deed.WAIT, "being checked"),
+        ({"moved": "It moved.", "proposals": [proposal()]}, Action.WAIT, "being checked"),
     ],
 )
 def test_p13_a_lost_submit_is_advised_by_its_evidence(
-    more: dict[str, Any], deed: Deed, words: str
+    more: dict[str, Any], action: Action, words: str
 ) -> None:
     advice = advise(evidence(**more), now=SOON)
-    assert (advice.deed, words in advice.words) == (deed, True), advice
+    assert (advice.action, words in advice.words) == (action, True), advice
 
 
 @pytest.mark.parametrize(
-    ("hours", "unclear", "deed", "words"),
+    ("hours", "unclear", "action", "words"),
     [
-        (1, 0, Deed.WAIT, "says that it still works"),
-        (1, 4, Deed.WAIT, "last 4 answers about it were unclear"),
-        (49, 0, Deed.DECIDE, "Silent for 2 days"),
+        (1, 0, Action.WAIT, "says that it still works"),
+        (1, 4, Action.WAIT, "last 4 answers about it were unclear"),
+        (49, 0, Action.DECIDE, "Silent for 2 days"),
     ],
 )
 def test_p13_a_silent_one_waits_for_the_vendors_word(
-    hours: int, unclear: int, deed: Deed, words: str
+    hours: int, unclear: int, action: Action, words: str
 ) -> None:
     silent = evidence(
         reason=ReviewReason.SILENT, upstream_id="task-7", unclear=unclear, next_poll_at=SOON
     )
     advice = advise(silent, now=silent.since + timedelta(hours=hours))
-    assert (advice.deed, advice.next_look, words in advice.words) == (deed, SOON, True), advice
+    assert (advice.action, advice.next_look, words in advice.words) == (action, SOON, True), advice
 
 
 def test_f17_p13_what_could_not_be_recorded_waits_however_long() -> None:
     stuck = evidence(reason=ReviewReason.UNRECORDED, upstream_id="task-7", next_poll_at=SOON)
     for days in (0, 9):
         advice = advise(stuck, now=stuck.since + timedelta(days=days))
-        assert (advice.deed, advice.next_look) == (Deed.WAIT, SOON)
-    assert story_of(stuck)[-1].what == "Asked"
+        assert (advice.action, advice.next_look) == (Action.WAIT, SOON)
+    assert evidence_timeline(stuck)[-1].what == "Asked"
 
 
 def test_p13_nothing_but_a_still_meter_advises_to_give_credits_back() -> None:
     for more in ({}, {"proposals": [proposal(is_open=False)] * 50}, {"after": AFTER}):
         for reason in ReviewReason:
-            assert advise(evidence(reason=reason, **more), now=SOON).deed != Deed.RELEASE
+            assert advise(evidence(reason=reason, **more), now=SOON).action != Action.RELEASE
 
 
 def test_the_story_is_told_in_its_order() -> None:
-    facts = story_of(
+    facts = evidence_timeline(
         evidence(
             proposals=[proposal(sent_from="10.0.0.1"), proposal(is_open=False)],
             after=AFTER,
@@ -130,12 +137,12 @@ def test_the_story_is_told_in_its_order() -> None:
     ],
 )
 def test_the_story_says_how_it_was_lost(cause: str, words: str) -> None:
-    assert story_of(evidence(cause=cause, before=None))[1].detail == words
+    assert evidence_timeline(evidence(cause=cause, before=None))[1].detail == words
 
 
 def test_the_story_of_a_silent_one_says_how_often_it_was_asked() -> None:
     silent = evidence(reason=ReviewReason.SILENT, upstream_id="task-7", polls=1234, unclear=2)
-    last = story_of(silent)[-1]
+    last = evidence_timeline(silent)[-1]
     assert (last.what, last.detail) == (
         "Asked",
         "1,234× about its task task-7, the last 2× without a clear answer.",

@@ -20,7 +20,7 @@ from generations.models import Film, Generation, ProviderKey
 from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys.service import delete_provider_key, wipe_sealed_keys
 from generations.reports.audit import audit
-from generations.review.corrections import release_doubt, settle_doubt
+from generations.review.corrections import release_reviewed, settle_reviewed
 from tests.factories import SYSTEM, make_generation
 from tests.support.films import film_bytes
 from tests.support.races import race
@@ -235,10 +235,10 @@ def post(job: Generation, body: bytes, *, headers: dict[str, str]) -> Any:
 @pytest.mark.parametrize(
     ("end", "word", "entries", "spent"),
     [
-        (release_doubt, "completed", ["release", "adjust"], 12),
-        (release_doubt, "failed", ["release"], 0),
-        (settle_doubt, "completed", ["settle"], 12),
-        (settle_doubt, "failed", ["settle", "adjust"], 0),
+        (release_reviewed, "completed", ["release", "adjust"], 12),
+        (release_reviewed, "failed", ["release"], 0),
+        (settle_reviewed, "completed", ["settle"], 12),
+        (settle_reviewed, "failed", ["settle", "adjust"], 0),
     ],
 )
 def test_p14_a_callback_after_the_decision_lets_the_vendors_word_correct_it(
@@ -268,7 +268,7 @@ def test_p14_a_callback_after_the_decision_lets_the_vendors_word_correct_it(
 def test_p30_a_forged_callback_after_the_decision_changes_nothing(
     lost: Generation, vendor: Vendor
 ) -> None:
-    release_doubt(lost, by=SYSTEM, reason="x", now=timezone.now())
+    release_reviewed(lost, by=SYSTEM, reason="x", now=timezone.now())
     vendor.add_task("older", created_at=1)
     for name in ("forged", "older"):
         assert call(lost, name) == 204
@@ -279,7 +279,7 @@ def test_p30_a_forged_callback_after_the_decision_changes_nothing(
 
 
 def test_p14_past_the_watch_a_late_callback_is_a_404(lost: Generation, vendor: Vendor) -> None:
-    release_doubt(lost, by=SYSTEM, reason="x", now=timezone.now() - LATE_WATCH)
+    release_reviewed(lost, by=SYSTEM, reason="x", now=timezone.now() - LATE_WATCH)
     assert call(lost, vendor.only_task) == 404
 
 
@@ -290,7 +290,7 @@ def test_p14_a_proposal_that_waited_for_the_vendor_outlives_the_decision(
     vendor.next(f"{TASKS}{task}", html(502))
     call(lost, task)
     run_queue("check_callback")
-    release_doubt(fresh(lost), by=SYSTEM, reason="x", now=timezone.now())
+    release_reviewed(fresh(lost), by=SYSTEM, reason="x", now=timezone.now())
     vendor.finish(task, film_bytes())
     enqueue_due_steps(timezone.now() + timedelta(minutes=1))
     run_queue("check_callback")
@@ -308,7 +308,7 @@ def test_p14_a_decision_while_the_vendor_is_asked_loses_no_id(
     def decide_then_answer(exchange: Exchange) -> None:
         race(
             1,
-            lambda _n: release_doubt(fresh(lost), by=SYSTEM, reason="x", now=timezone.now()),
+            lambda _n: release_reviewed(fresh(lost), by=SYSTEM, reason="x", now=timezone.now()),
         )
         say(200, vendor.tasks[task])(exchange)
 
@@ -325,7 +325,7 @@ def test_p14_a_decision_while_the_vendor_is_asked_loses_no_id(
 def test_p25_a_deleted_key_is_kept_while_a_late_id_is_awaited(
     lost: Generation, vendor: Vendor
 ) -> None:
-    release_doubt(lost, by=SYSTEM, reason="x", now=timezone.now())
+    release_reviewed(lost, by=SYSTEM, reason="x", now=timezone.now())
     key = ProviderKey.objects.get(pk=lost.provider_key_id)
     delete_provider_key(key, by=SYSTEM)
     vendor.finish(vendor.only_task, urls=[])
@@ -337,6 +337,6 @@ def test_p25_a_deleted_key_is_kept_while_a_late_id_is_awaited(
 
 
 def test_p25_past_the_watch_a_deleted_key_is_wiped(lost: Generation) -> None:
-    release_doubt(lost, by=SYSTEM, reason="x", now=timezone.now() - LATE_WATCH)
+    release_reviewed(lost, by=SYSTEM, reason="x", now=timezone.now() - LATE_WATCH)
     delete_provider_key(ProviderKey.objects.get(pk=lost.provider_key_id), by=SYSTEM)
     assert ProviderKey.objects.get(pk=lost.provider_key_id).secret_token == ""

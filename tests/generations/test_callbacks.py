@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Membership, Team
 from generations.callbacks.service import MAX_RECEIPTS, check_callback
-from generations.dispatch.send import STALE_AFTER, doubt_stale_submits
+from generations.dispatch.send import STALE_AFTER, mark_stale_submits_unknown
 from generations.lifecycle import ReviewReason, State
 from generations.models import CallbackReceipt, Film, Generation, ProviderKey
 from generations.ops.sweep import enqueue_due_steps
@@ -308,7 +308,7 @@ def test_p30_what_overtook_a_reply_that_never_comes_is_checked_after_all(
     task_id = vendor.add_task()
     call_about(job, task_id)
     empty_queue()
-    doubt_stale_submits(now=timezone.now() + STALE_AFTER * 2)
+    mark_stale_submits_unknown(now=timezone.now() + STALE_AFTER * 2)
     assert [name for name, _ in queued()] == ["check_callback"]
     run_queue("check_callback")
     job.refresh_from_db()

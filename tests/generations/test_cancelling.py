@@ -15,14 +15,14 @@ from generations.approvals.service import approve, deny, set_threshold
 from generations.dispatch.cancel import (
     cancel,
     cancel_generation,
-    cancel_if_wished,
+    cancel_if_requested,
     cancel_waiting,
 )
-from generations.dispatch.send import doubt, record_acceptance
+from generations.dispatch.send import mark_submit_unknown, record_acceptance
 from generations.lifecycle import State
 from generations.models import Approval, Film, Generation, ProviderKey
 from generations.reports.audit import audit
-from generations.review.corrections import release_doubt
+from generations.review.corrections import release_reviewed
 from generations.transitions import transition
 from platform_site.errors import Conflict, PermissionDenied
 from tests.factories import SYSTEM, make_generation, make_member
@@ -121,7 +121,7 @@ def test_p16_what_was_sent_bears_the_wish_and_stays_held(alice: Membership, stat
     now = stop(job)
     assert now.state == state
     assert now.cancel_asked_at is not None
-    assert now.cancel_asked_by == SYSTEM.name
+    assert now.cancel_requested_by == SYSTEM.name
     assert "cancel_asked" in kinds(now)
     assert books_of(alice.team).held == 70
     assert AuditEvent.objects.get(action="generation.cancel_asked").subject == (
@@ -177,11 +177,11 @@ def test_p16_what_was_wished_while_being_sent_is_not_sent_again(
 ) -> None:
     job = make_generation(alice)
 
-    def wish_then_refuse(exchange: Exchange) -> None:
+    def request_then_refuse(exchange: Exchange) -> None:
         race(1, lambda _n: stop(fresh(job)))
         reply(exchange)
 
-    vendor.next(CREATE, wish_then_refuse)
+    vendor.next(CREATE, request_then_refuse)
     submit(job)
     ended = fresh(job)
     assert (ended.state, ended.error_code) == (State.CANCELLED, "cancelled")
@@ -200,7 +200,7 @@ def test_p16_what_was_wished_and_provably_not_sent_is_cancelled(
     stop(fresh(job))
     with transaction.atomic():
         assert transition(claimed, State.QUEUED, by=SYSTEM, next_submit_at=timezone.now())
-        assert cancel_if_wished(claimed, now=timezone.now())
+        assert cancel_if_requested(claimed, now=timezone.now())
     assert (fresh(job).state, books_of(alice.team).held) == (State.CANCELLED, 0)
     run_queue("send")
     assert vendor.creates == []
@@ -208,7 +208,7 @@ def test_p16_what_was_wished_and_provably_not_sent_is_cancelled(
 
 def test_p16_what_nobody_wished_away_stays_queued(alice: Membership) -> None:
     job = make_generation(alice)
-    assert not cancel_if_wished(job, now=timezone.now())
+    assert not cancel_if_requested(job, now=timezone.now())
     assert fresh(job).state == State.QUEUED
 
 
@@ -219,17 +219,17 @@ def test_p16_a_wish_about_what_may_have_been_accepted_releases_nothing(
 ) -> None:
     job = make_generation(alice)
 
-    def wish_then_break(exchange: Exchange) -> None:
+    def request_then_break(exchange: Exchange) -> None:
         race(1, lambda _n: stop(fresh(job)))
         reply(exchange)
 
-    vendor.next(CREATE, vendor.accepts_then(wish_then_break))
+    vendor.next(CREATE, vendor.accepts_then(request_then_break))
     submit(job)
     doubted = fresh(job)
     assert doubted.state == State.NEEDS_REVIEW
     assert doubted.cancel_asked_at is not None
     assert books_of(alice.team).held == 70
-    release_doubt(doubted, by=SYSTEM, reason="Support says no", now=timezone.now())
+    release_reviewed(doubted, by=SYSTEM, reason="Support says no", now=timezone.now())
     assert books_of(alice.team).held == 0
 
 
@@ -244,7 +244,7 @@ def test_a_wish_does_not_stop_a_retry_or_a_remix(alice: Membership) -> None:
 def test_a_doubted_one_bears_the_wish_through_its_review(alice: Membership) -> None:
     job = make_generation(alice, State.SUBMITTING)
     stop(job)
-    doubt(fresh(job), message="No answer.", by=SYSTEM)
+    mark_submit_unknown(fresh(job), message="No answer.", by=SYSTEM)
     assert fresh(job).cancel_asked_at is not None
 
 

@@ -8,13 +8,18 @@ from django.utils import timezone
 from accounts.models import AuditEvent, Membership, Team
 from billing.models import Transfer
 from generations.lifecycle import Money, State
-from generations.models import Drift, Generation, MeterSample, ProviderKey
-from generations.models.meter import Verdict
+from generations.models import Discrepancy, Generation, ProviderKey, UsageSample
+from generations.models.usage_sample import UsageVerdict
 from generations.reconciliation.compare import Sums
-from generations.reconciliation.discrepancies import accept_drift
-from generations.reconciliation.reads import doubts_between, open_drifts, standings, sums_of
+from generations.reconciliation.discrepancies import accept_discrepancy
+from generations.reconciliation.reads import (
+    open_discrepancies,
+    standings,
+    sums_of,
+    unknown_submits_between,
+)
 from generations.review.adopt import adopt_upstream
-from generations.review.corrections import release_doubt, settle_doubt
+from generations.review.corrections import release_reviewed, settle_reviewed
 from generations.transitions import end_generation
 from platform_site.errors import Conflict, InvalidRequest
 from tests.factories import SYSTEM, make_generation, make_provider_key
@@ -38,7 +43,7 @@ def meter(vendor: Vendor) -> Meter:
 def clock(provider_key: ProviderKey, meter: Meter) -> Clock:
     """Samples the team's key, of which one was taken ten minutes ago."""
     clock = Clock(provider_key)
-    assert clock.sample(-10).is_level
+    assert clock.sample(-10).is_baseline
     return clock
 
 
@@ -86,7 +91,7 @@ def test_the_vendors_figures_and_ours_stand_in_one_row(
     sample = clock.sample(5)
     assert (sample.balance, sample.total_purchased, sample.total_consumed) == (9930, 10_000, 70)
     assert (sample.charged, sample.refunded, sample.in_flight, sample.unknown) == (70, 0, 70, 0)
-    assert (sample.quiet, sample.drift, sample.verdict) == (True, 0, Verdict.AGREES)
+    assert (sample.stable, sample.discrepancy, sample.verdict) == (True, 0, UsageVerdict.AGREES)
 
 
 @pytest.mark.parametrize("net", [True, False])
@@ -101,29 +106,33 @@ def test_p20_success_and_failure_agree_under_both_readings_of_a_refund(
     meter.refund(35)
     clock.sample(5)
     sample = clock.sample(10)
-    assert (sample.drift, sample.is_level) == (0, True)
+    assert (sample.discrepancy, sample.is_baseline) == (0, True)
     assert sample.reading == ("net" if net else "gross")
-    assert not Drift.objects.exists()
+    assert not Discrepancy.objects.exists()
 
 
 def test_p20_use_outside_dailies_is_shown_once_and_grows(
     team: Team, clock: Clock, meter: Meter
 ) -> None:
     meter.charge(84)
-    assert clock.sample(3).verdict == Verdict.WAITING
-    assert not Drift.objects.exists()
-    assert clock.sample(6).verdict == Verdict.USED_OUTSIDE
+    assert clock.sample(3).verdict == UsageVerdict.WAITING
+    assert not Discrepancy.objects.exists()
+    assert clock.sample(6).verdict == UsageVerdict.USED_OUTSIDE
     for minutes in (9, 12):
         clock.sample(minutes)
-    drift = Drift.objects.get()
-    assert (drift.credits, drift.verdict, drift.candidates) == (84, Verdict.USED_OUTSIDE, [])
+    discrepancy = Discrepancy.objects.get()
+    assert (discrepancy.credits, discrepancy.verdict, discrepancy.candidates) == (
+        84,
+        UsageVerdict.USED_OUTSIDE,
+        [],
+    )
     meter.charge(16)
     clock.sample(15)
     clock.sample(18)
-    drift.refresh_from_db()
-    assert drift.credits == 100
-    assert (drift.since, drift.seen_at) == (clock.at(-10), clock.at(18))
-    assert list(open_drifts(team)) == [drift]
+    discrepancy.refresh_from_db()
+    assert discrepancy.credits == 100
+    assert (discrepancy.since, discrepancy.seen_at) == (clock.at(-10), clock.at(18))
+    assert list(open_discrepancies(team)) == [discrepancy]
 
 
 def test_p20_a_lost_reply_that_was_charged_names_its_generation_and_moves_no_money(
@@ -134,9 +143,9 @@ def test_p20_a_lost_reply_that_was_charged_names_its_generation_and_moves_no_mon
     meter.charge(70)
     clock.sample(3)
     clock.sample(6)
-    drift = Drift.objects.get()
-    assert (drift.credits, drift.verdict) == (70, Verdict.UNKNOWN_SUBMIT)
-    assert drift.candidates == [str(doubted.pk)]
+    discrepancy = Discrepancy.objects.get()
+    assert (discrepancy.credits, discrepancy.verdict) == (70, UsageVerdict.UNKNOWN_SUBMIT)
+    assert discrepancy.candidates == [str(doubted.pk)]
     assert kinds_of(doubted) == ["meter_moved"]
     doubted.refresh_from_db()
     assert (doubted.state, doubted.hold.is_open) == (State.NEEDS_REVIEW, True)
@@ -156,7 +165,7 @@ def test_p13_a_meter_that_stood_still_is_evidence_and_no_decision(
     assert kinds_of(doubted) == ["meter_still"]
     doubted.refresh_from_db()
     assert (doubted.state, doubted.hold.is_open) == (State.NEEDS_REVIEW, True)
-    assert not Drift.objects.exists()
+    assert not Discrepancy.objects.exists()
 
 
 def test_a_refund_on_its_way_could_hide_a_charge_so_nothing_is_proven(
@@ -177,13 +186,13 @@ def test_two_doubts_of_one_price_are_both_candidates(
     meter.charge(70)
     clock.sample(3)
     clock.sample(6)
-    assert set(Drift.objects.get().candidates) == {str(first.pk), str(second.pk)}
+    assert set(Discrepancy.objects.get().candidates) == {str(first.pk), str(second.pk)}
     assert kinds_of(first) == kinds_of(second) == ["meter_moved"]
     [event] = first.events.filter(kind="meter_moved")
     assert "another of 2" in event.message
 
 
-def test_adopting_the_lost_task_closes_its_drift(
+def test_adopting_the_lost_task_closes_its_discrepancy(
     clock: Clock, meter: Meter, in_doubt: Callable[[], Generation]
 ) -> None:
     doubted = in_doubt()
@@ -194,31 +203,31 @@ def test_adopting_the_lost_task_closes_its_drift(
     _end(doubted, State.COMPLETED, Money.SETTLE)
     clock.sample(9)
     clock.sample(12)
-    drift = Drift.objects.get()
-    assert not drift.is_open
-    assert drift.closing == "The meter and the books agree again."
+    discrepancy = Discrepancy.objects.get()
+    assert not discrepancy.is_open
+    assert discrepancy.closing == "The meter and the books agree again."
 
 
-def test_p14_a_person_who_settles_the_doubt_closes_its_drift_and_one_who_releases_does_not(
+def test_p14_a_person_who_settles_the_doubt_closes_its_discrepancy_and_one_who_releases_does_not(
     clock: Clock, meter: Meter, in_doubt: Callable[[], Generation]
 ) -> None:
     first = in_doubt()
     meter.charge(70)
     clock.sample(3)
     clock.sample(6)
-    release_doubt(first, by=SYSTEM, reason="They told us no.", now=clock.at(7))
+    release_reviewed(first, by=SYSTEM, reason="They told us no.", now=clock.at(7))
     clock.sample(9)
     clock.sample(12)
-    assert Drift.objects.get().is_open
+    assert Discrepancy.objects.get().is_open
     second = in_doubt()
     meter.charge(70)
     clock.sample(15)
     clock.sample(18)
-    assert Drift.objects.filter(closed_at=None).count() == 2
-    settle_doubt(second, by=SYSTEM, reason="The meter says so.", now=clock.at(19))
+    assert Discrepancy.objects.filter(closed_at=None).count() == 2
+    settle_reviewed(second, by=SYSTEM, reason="The meter says so.", now=clock.at(19))
     clock.sample(21)
     clock.sample(24)
-    assert Drift.objects.filter(closed_at=None).count() == 1
+    assert Discrepancy.objects.filter(closed_at=None).count() == 1
 
 
 def test_a_failure_that_was_not_given_back_is_a_refund_not_seen_until_it_comes(
@@ -228,13 +237,16 @@ def test_a_failure_that_was_not_given_back_is_a_refund_not_seen_until_it_comes(
     meter.charge(70)
     clock.sample(3)
     clock.sample(6)
-    drift = Drift.objects.get()
-    assert (drift.verdict, drift.candidates) == (Verdict.REFUND_NOT_SEEN, [str(failed.pk)])
+    discrepancy = Discrepancy.objects.get()
+    assert (discrepancy.verdict, discrepancy.candidates) == (
+        UsageVerdict.REFUND_NOT_SEEN,
+        [str(failed.pk)],
+    )
     meter.refund(70)
     clock.sample(9)
     clock.sample(12)
-    drift.refresh_from_db()
-    assert not drift.is_open
+    discrepancy.refresh_from_db()
+    assert not discrepancy.is_open
 
 
 def test_a_price_that_the_vendor_changed_names_the_generations(
@@ -244,10 +256,10 @@ def test_a_price_that_the_vendor_changed_names_the_generations(
     meter.charge(13 * 16)
     clock.sample(3)
     clock.sample(6)
-    drift = Drift.objects.get()
-    assert (drift.credits, drift.verdict) == (26, Verdict.PRICE_DIFFERS)
-    assert set(drift.candidates) == {str(one.pk) for one in made}
-    assert "+2 credits a second" in drift.detail
+    discrepancy = Discrepancy.objects.get()
+    assert (discrepancy.credits, discrepancy.verdict) == (26, UsageVerdict.PRICE_DIFFERS)
+    assert set(discrepancy.candidates) == {str(one.pk) for one in made}
+    assert "+2 credits a second" in discrepancy.detail
 
 
 def test_a_job_that_is_submitted_just_then_makes_the_sample_unquiet(
@@ -256,9 +268,9 @@ def test_a_job_that_is_submitted_just_then_makes_the_sample_unquiet(
     make_generation(alice, State.SUBMITTING)
     meter.charge(70)
     first, second = clock.sample(3), clock.sample(6)
-    assert not first.quiet
-    assert not second.is_level
-    assert not Drift.objects.exists()
+    assert not first.stable
+    assert not second.is_baseline
+    assert not Discrepancy.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -269,7 +281,7 @@ def test_a_job_that_is_accepted_while_the_meter_is_read_makes_the_sample_unquiet
     gate = vendor.gate()
     vendor.next(CREDITS, gate.before(meter))
 
-    def work(number: int) -> MeterSample | None:
+    def work(number: int) -> UsageSample | None:
         if number == 0:
             return clock.sample(3)
         gate.wait()
@@ -279,8 +291,8 @@ def test_a_job_that_is_accepted_while_the_meter_is_read_makes_the_sample_unquiet
         return None
 
     [sample, _] = race(2, work)
-    assert isinstance(sample, MeterSample)
-    assert (sample.quiet, sample.drift) == (False, 0)
+    assert isinstance(sample, UsageSample)
+    assert (sample.stable, sample.discrepancy) == (False, 0)
 
 
 @pytest.mark.parametrize(
@@ -297,11 +309,11 @@ def test_figures_that_the_vendor_leaves_out_are_done_without(
     make_generation(alice, State.COMPLETED)
     meter.charge(70)
     clock.sample(3)
-    assert (clock.sample(6).drift, Drift.objects.count()) == (0, 0)
+    assert (clock.sample(6).discrepancy, Discrepancy.objects.count()) == (0, 0)
     meter.charge(16)
     clock.sample(9)
-    assert clock.sample(12).drift == 16
-    assert Drift.objects.get().credits == 16
+    assert clock.sample(12).discrepancy == 16
+    assert Discrepancy.objects.get().credits == 16
 
 
 def test_a_vendor_that_says_nothing_opens_nothing(
@@ -310,8 +322,8 @@ def test_a_vendor_that_says_nothing_opens_nothing(
     vendor.always(CREDITS, say(200, {"code": 200, "data": {}}))
     clock = Clock(provider_key)
     for minutes in (0, 3, 6):
-        assert clock.sample(minutes).verdict == Verdict.UNREADABLE
-    assert not MeterSample.objects.filter(is_level=True).exists()
+        assert clock.sample(minutes).verdict == UsageVerdict.UNREADABLE
+    assert not UsageSample.objects.filter(is_baseline=True).exists()
 
 
 def test_the_shape_that_one_public_client_reads_is_read_too(
@@ -323,21 +335,21 @@ def test_the_shape_that_one_public_client_reads_is_read_too(
     vendor.always(CREDITS, say(200, {"code": 200, "data": {"credits": 450}}))
     clock.sample(3)
     clock.sample(6)
-    assert Drift.objects.get().credits == 50
+    assert Discrepancy.objects.get().credits == 50
 
 
 def test_a_meter_that_goes_back_is_a_new_beginning(clock: Clock, meter: Meter) -> None:
     meter.charge(900)
     clock.sample(3)
     clock.sample(6)
-    assert Drift.objects.get().credits == 900
+    assert Discrepancy.objects.get().credits == 900
     meter.balance, meter.purchased, meter.consumed = 5000, 5000, 0
     clock.sample(9)
-    assert clock.sample(12).verdict == Verdict.WENT_BACK
+    assert clock.sample(12).verdict == UsageVerdict.WENT_BACK
     meter.charge(30)
     clock.sample(15)
     clock.sample(18)
-    assert [one.credits for one in Drift.objects.all()] == [930]
+    assert [one.credits for one in Discrepancy.objects.all()] == [930]
 
 
 def test_another_key_that_spent_exactly_as_much_is_named(
@@ -347,26 +359,26 @@ def test_another_key_that_spent_exactly_as_much_is_named(
     make_generation(bob, State.COMPLETED)
     meter.charge(70)
     clock.sample(3)
-    assert clock.sample(6).verdict == Verdict.SHARED_ACCOUNT
-    assert Drift.objects.get().candidates == []
+    assert clock.sample(6).verdict == UsageVerdict.SHARED_ACCOUNT
+    assert Discrepancy.objects.get().candidates == []
 
 
-def test_a_person_accepts_a_drift_with_a_reason_once(clock: Clock, meter: Meter) -> None:
+def test_a_person_accepts_a_discrepancy_with_a_reason_once(clock: Clock, meter: Meter) -> None:
     meter.charge(84)
     clock.sample(3)
     clock.sample(6)
-    drift = Drift.objects.get()
+    discrepancy = Discrepancy.objects.get()
     with pytest.raises(InvalidRequest):
-        accept_drift(drift, by=SYSTEM, reason=" ", now=clock.at(7))
-    accept_drift(drift, by=SYSTEM, reason="A trial by hand.", now=clock.at(7))
-    assert (drift.closed_by, drift.closing) == (SYSTEM.name, "A trial by hand.")
-    assert AuditEvent.objects.get(action="drift.accepted").data["credits"] == 84
+        accept_discrepancy(discrepancy, by=SYSTEM, reason=" ", now=clock.at(7))
+    accept_discrepancy(discrepancy, by=SYSTEM, reason="A trial by hand.", now=clock.at(7))
+    assert (discrepancy.closed_by, discrepancy.closing) == (SYSTEM.name, "A trial by hand.")
+    assert AuditEvent.objects.get(action="discrepancy.accepted").data["credits"] == 84
     with pytest.raises(Conflict):
-        accept_drift(drift, by=SYSTEM, reason="Again.", now=clock.at(8))
+        accept_discrepancy(discrepancy, by=SYSTEM, reason="Again.", now=clock.at(8))
     meter.charge(16)
     clock.sample(9)
     clock.sample(12)
-    assert Drift.objects.get(closed_at=None).credits == 16
+    assert Discrepancy.objects.get(closed_at=None).credits == 16
 
 
 def test_p32_drifts_and_standings_are_a_teams_own(
@@ -375,10 +387,10 @@ def test_p32_drifts_and_standings_are_a_teams_own(
     meter.charge(84)
     clock.sample(3)
     clock.sample(6)
-    assert list(open_drifts(charlie.team)) == []
-    assert [one.drifts for one in standings(charlie.team)] == [[]]
+    assert list(open_discrepancies(charlie.team)) == []
+    assert [one.discrepancies for one in standings(charlie.team)] == [[]]
     [mine] = standings(team)
-    assert (mine.samples, [one.credits for one in mine.drifts]) == (3, [84])
+    assert (mine.samples, [one.credits for one in mine.discrepancies]) == (3, [84])
     assert mine.sample is not None
     assert mine.sample.taken_at == clock.at(6)
 
@@ -392,7 +404,7 @@ def test_a_doubt_from_before_the_first_sample_is_judged_by_nothing(
     clock = Clock(provider_key)
     for minutes in (3, 6, 9):
         clock.sample(minutes)
-    assert doubts_between(provider_key, clock.at(3), clock.at(9)) == []
+    assert unknown_submits_between(provider_key, clock.at(3), clock.at(9)) == []
     assert kinds_of(generation) == []
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Membership
 from generations.lifecycle import State
-from generations.models import MeterSample, ProviderKey
+from generations.models import ProviderKey, UsageSample
 from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys.service import (
     delete_provider_key,
@@ -22,7 +22,7 @@ from generations.reconciliation.sampling import (
     OFTEN,
     SELDOM,
     prune_samples,
-    sample_meter,
+    sample_usage,
     take_sample,
 )
 from tests.factories import SYSTEM, make_generation
@@ -45,7 +45,7 @@ def meter(vendor: Vendor) -> Meter:
 def clock(provider_key: ProviderKey, meter: Meter) -> Clock:
     """Samples the team's key, of which one was taken ten minutes ago."""
     clock = Clock(provider_key)
-    assert clock.sample(-10).is_level
+    assert clock.sample(-10).is_baseline
     return clock
 
 
@@ -62,7 +62,7 @@ def test_p28_an_error_changes_only_the_next_time(
     assert take_sample(key, now=clock.at(5)) is None
     after = ProviderKey.objects.values().get(pk=key.pk)
     assert after == {**before, "next_sample_at": clock.at(5) + SELDOM}
-    assert MeterSample.objects.count() == 1
+    assert UsageSample.objects.count() == 1
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_f17_a_sum_that_is_none_is_no_sample_and_changes_only_the_next_time(
     assert take_sample(key, now=clock.at(5)) is None
     key.refresh_from_db()
     assert key.next_sample_at == clock.at(5) + SELDOM
-    assert MeterSample.objects.count() == 1
+    assert UsageSample.objects.count() == 1
 
 
 @pytest.mark.parametrize(("said", "read"), [(-(10**15), -(10**15)), (10**15, 10**15), (89.6, 90)])
@@ -111,7 +111,7 @@ def test_of_two_runs_of_one_sample_the_second_leaves(clock: Clock) -> None:
     second = ProviderKey.objects.get(pk=clock.key.pk)
     assert take_sample(first, now=clock.at(5)) is not None
     assert take_sample(second, now=clock.at(5)) is None
-    assert MeterSample.objects.count() == 2
+    assert UsageSample.objects.count() == 2
 
 
 def test_a_new_key_is_sampled_at_once_then_hourly_and_often_while_it_works(
@@ -128,7 +128,7 @@ def test_a_new_key_is_sampled_at_once_then_hourly_and_often_while_it_works(
     assert _next(provider_key) == clock.at(60) + OFTEN
 
 
-def test_a_drift_to_be_confirmed_is_looked_at_soon(clock: Clock, meter: Meter) -> None:
+def test_a_discrepancy_to_be_confirmed_is_looked_at_soon(clock: Clock, meter: Meter) -> None:
     meter.charge(70)
     clock.sample(60)
     assert _next(clock.key) == clock.at(60) + OFTEN
@@ -154,14 +154,14 @@ def test_a_wiped_key_is_not_sampled(provider_key: ProviderKey, vendor: Vendor) -
     empty_queue()
     enqueue_due_steps(timezone.now())
     assert "sample" not in [name for name, _ in queued()]
-    sample_meter(provider_key.pk)
-    sample_meter(0)
+    sample_usage(provider_key.pk)
+    sample_usage(0)
     assert vendor.calls == []
 
 
 def test_the_task_samples_the_key(provider_key: ProviderKey, meter: Meter) -> None:
-    sample_meter(provider_key.pk)
-    sample = MeterSample.objects.get()
+    sample_usage(provider_key.pk)
+    sample = UsageSample.objects.get()
     assert (sample.provider_key, sample.balance) == (provider_key, 10_000)
 
 
@@ -169,7 +169,7 @@ def test_old_samples_are_pruned_but_the_level_stays(clock: Clock, meter: Meter) 
     clock.sample(-5)
     assert prune_samples(now=clock.at(0)) == 0
     assert prune_samples(now=clock.at(0) + KEEP_SAMPLES) == 1
-    assert MeterSample.objects.get().taken_at == clock.at(-5)
+    assert UsageSample.objects.get().taken_at == clock.at(-5)
 
 
 def _next(provider_key: ProviderKey) -> Any:

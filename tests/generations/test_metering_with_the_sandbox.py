@@ -15,8 +15,8 @@ from pytest_django import Settings
 
 from accounts.models import Membership, Team
 from generations.lifecycle import TERMINAL, State
-from generations.models import Drift, Generation, MeterSample, ProviderKey
-from generations.models.meter import Verdict
+from generations.models import Discrepancy, Generation, ProviderKey, UsageSample
+from generations.models.usage_sample import UsageVerdict
 from generations.reconciliation.sampling import take_sample
 from tests.factories import make_generation, make_provider_key
 from tests.support.api import generation_body
@@ -48,11 +48,11 @@ def key(team: Team, sandbox: Sandbox, settings: Settings, secret: str) -> Provid
     """The team's key at the sandbox, sampled once before anything happens."""
     settings.SANDBOX_URL = sandbox.url
     key = make_provider_key(team, secret=secret)
-    assert sample(key, -10).is_level
+    assert sample(key, -10).is_baseline
     return key
 
 
-def sample(key: ProviderKey, minutes: float) -> MeterSample:
+def sample(key: ProviderKey, minutes: float) -> UsageSample:
     """Take a sample so many minutes from now, as our clock has it."""
     now: datetime = timezone.now() + timedelta(minutes=minutes)
     taken = take_sample(ProviderKey.objects.get(pk=key.pk), now=now)
@@ -60,7 +60,7 @@ def sample(key: ProviderKey, minutes: float) -> MeterSample:
     return taken
 
 
-def confirmed(key: ProviderKey) -> MeterSample:
+def confirmed(key: ProviderKey) -> UsageSample:
     """Take two samples and return the second, which confirms what the first showed."""
     sample(key, 1)
     return sample(key, 2)
@@ -94,10 +94,10 @@ def reconcile(*arguments: str) -> tuple[int, str]:
 def test_p20_successes_and_failures_agree_with_the_sandbox(
     alice: Membership, key: ProviderKey, sandbox: Sandbox
 ) -> None:
-    assert sent(alice, "A quiet lake").state == State.COMPLETED
-    assert sent(alice, "A quiet lake [sandbox:fail]").state == State.FAILED
+    assert sent(alice, "A stable lake").state == State.COMPLETED
+    assert sent(alice, "A stable lake [sandbox:fail]").state == State.FAILED
     seen = confirmed(key)
-    assert (seen.verdict, seen.drift, seen.is_level) == (Verdict.AGREES, 0, True)
+    assert (seen.verdict, seen.discrepancy, seen.is_baseline) == (UsageVerdict.AGREES, 0, True)
     assert (seen.charged, seen.refunded, seen.total_consumed) == (24, 12, 12)
     assert seen.reading == "net"
     mine = [task for task in sandbox.books()["tasks"] if task["key_last4"] == key.last4]
@@ -105,14 +105,14 @@ def test_p20_successes_and_failures_agree_with_the_sandbox(
     assert reconcile()[0] == 0
 
 
-def test_p20_a_lost_reply_is_a_drift_that_names_its_generation(
+def test_p20_a_lost_reply_is_a_discrepancy_that_names_its_generation(
     alice: Membership, key: ProviderKey
 ) -> None:
-    lost = sent(alice, "A quiet lake [sandbox:lost-reply]")
+    lost = sent(alice, "A stable lake [sandbox:lost-reply]")
     assert lost.state == State.NEEDS_REVIEW
-    assert confirmed(key).verdict == Verdict.UNKNOWN_SUBMIT
-    drift = Drift.objects.get()
-    assert (drift.credits, drift.candidates) == (12, [str(lost.pk)])
+    assert confirmed(key).verdict == UsageVerdict.UNKNOWN_SUBMIT
+    discrepancy = Discrepancy.objects.get()
+    assert (discrepancy.credits, discrepancy.candidates) == (12, [str(lost.pk)])
     code, text = reconcile()
     assert code == 1
     assert f"candidate: generation {lost.pk}" in text
@@ -123,27 +123,31 @@ def test_p20_a_lost_reply_is_a_drift_that_names_its_generation(
 def test_p13_a_submit_that_never_arrived_leaves_the_meter_where_it_was(
     alice: Membership, key: ProviderKey
 ) -> None:
-    lost = sent(alice, "A quiet lake [sandbox:500-bare]")
+    lost = sent(alice, "A stable lake [sandbox:500-bare]")
     assert lost.state == State.NEEDS_REVIEW
-    assert confirmed(key).verdict == Verdict.AGREES
+    assert confirmed(key).verdict == UsageVerdict.AGREES
     assert lost.events.filter(kind="meter_still").exists()
-    assert not Drift.objects.exists()
+    assert not Discrepancy.objects.exists()
 
 
-def test_p20_use_outside_dailies_is_a_drift_without_candidates(
+def test_p20_use_outside_dailies_is_a_discrepancy_without_candidates(
     alice: Membership, key: ProviderKey, sandbox: Sandbox, secret: str
 ) -> None:
-    sent(alice, "A quiet lake")
+    sent(alice, "A stable lake")
     assert sandbox.post(secret, generation_body("By hand", duration=6)).status_code == 200
-    assert confirmed(key).verdict == Verdict.USED_OUTSIDE
+    assert confirmed(key).verdict == UsageVerdict.USED_OUTSIDE
     code, text = reconcile("--json")
     report = json.loads(text)
     assert (code, report["ok"]) == (1, False)
     [row] = report["keys"]
     assert row["ours"]["charged"] == 12
     assert row["vendor"]["total_consumed"] == 96
-    [drift] = row["drifts"]
-    assert (drift["credits"], drift["verdict"], drift["candidates"]) == (84, "used_outside", [])
+    [discrepancy] = row["discrepancies"]
+    assert (discrepancy["credits"], discrepancy["verdict"], discrepancy["candidates"]) == (
+        84,
+        "used_outside",
+        [],
+    )
     assert secret not in text
 
 
@@ -152,4 +156,4 @@ def test_a_key_that_was_never_sampled_is_shown_as_such(team: Team) -> None:
     code, text = reconcile()
     assert (code, "never sampled" in text) == (0, True)
     [row] = json.loads(reconcile("--json")[1])["keys"]
-    assert (row["samples"], row["ours"], row["vendor"], row["drifts"]) == (0, None, None, [])
+    assert (row["samples"], row["ours"], row["vendor"], row["discrepancies"]) == (0, None, None, [])

@@ -67,7 +67,7 @@ def ranges(vendor: Vendor, film: Film) -> list[str | None]:
 
 
 def is_whole(film: Film, data: bytes = FILM) -> bool:
-    """Tell whether the film is kept, byte for byte."""
+    """Return whether the film is kept, byte for byte."""
     assert (film.state, film.problem) == (Film.State.KEPT, "")
     digest = hashlib.sha256(data).hexdigest()
     stored = film_storage().open(film.file_name).read()

@@ -19,7 +19,7 @@ from generations.ops.clean_up import clean_up
 from generations.polling.outcome import DEADLINE, complete
 from generations.provider_keys.service import delete_provider_key
 from generations.reports.audit import audit
-from generations.review.corrections import settle_doubt
+from generations.review.corrections import settle_reviewed
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from platform_site.secrets.cipher import generate_key
 from tests.factories import SYSTEM, fund, make_generation, make_provider_key
@@ -223,7 +223,7 @@ def test_p13_one_that_a_person_ended_is_watched_and_stays_nobodys(
 ) -> None:
     overdue(job)
     polled(job)
-    settle_doubt(job, by=SYSTEM, reason="It runs for ever.", now=timezone.now())
+    settle_reviewed(job, by=SYSTEM, reason="It runs for ever.", now=timezone.now())
     make_due(job)
     polled(job)
     assert len(vendor.looks_at(vendor.only_task)) == 2

@@ -9,18 +9,18 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from generations.models.meter import Reading, Verdict
+from generations.models.usage_sample import Reading, UsageVerdict
 from generations.reconciliation.compare import (
     APART,
-    Job,
+    Cost,
     Standing,
     Step,
     Suspects,
     compare,
+    costs_that_sum_to,
     explain,
-    jobs_that_sum_to,
     judge,
-    still_doubts,
+    still_unknown,
 )
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -33,7 +33,7 @@ FRESH = Standing(
     refunded=0,
     in_flight=0,
     unknown=0,
-    quiet=True,
+    stable=True,
 )
 
 
@@ -78,7 +78,7 @@ class World:
             refunded=self.refunded,
             in_flight=self.in_flight,
             unknown=0,
-            quiet=True,
+            stable=True,
         )
         return replace(standing, **changes)
 
@@ -103,14 +103,14 @@ def after(jobs_: list[tuple[int, bool]], *, net: bool, strange: int, top_up: int
 
 
 @given(jobs, st.booleans(), st.integers(0, 500), st.integers(0, 10_000))
-def test_p20_the_drift_is_what_our_books_do_not_explain(
+def test_p20_the_discrepancy_is_what_our_books_do_not_explain(
     jobs_: list[tuple[int, bool]], net: bool, strange: int, top_up: int
 ) -> None:
     world = after(jobs_, net=net, strange=strange, top_up=top_up)
     later = world.look(5)
     # What looks exactly like a refund that is booked as a purchase is taken for one.
     assume(not strange == top_up == later.refunded)
-    assert compare(World().look(0), later).drift == strange
+    assert compare(World().look(0), later).discrepancy == strange
 
 
 @given(jobs, st.booleans())
@@ -119,7 +119,7 @@ def test_p20_consumption_alone_agrees_under_both_readings_of_a_refund(
 ) -> None:
     later = after(jobs_, net=net, strange=0, top_up=0).look(5, balance=None)
     step = compare(World().look(0, balance=None), later)
-    assert step.drift == 0
+    assert step.discrepancy == 0
     if later.refunded:
         assert step.reading == (Reading.NET if net else Reading.GROSS)
     else:
@@ -127,7 +127,7 @@ def test_p20_consumption_alone_agrees_under_both_readings_of_a_refund(
 
 
 @given(jobs, st.integers(0, 500), st.lists(st.booleans(), min_size=6, max_size=6))
-def test_nulls_make_samples_incomparable_or_leave_the_drift_as_it_is(
+def test_nulls_make_samples_incomparable_or_leave_the_discrepancy_as_it_is(
     jobs_: list[tuple[int, bool]], strange: int, missing: list[bool]
 ) -> None:
     names = ("balance", "purchased", "consumed")
@@ -139,9 +139,9 @@ def test_nulls_make_samples_incomparable_or_leave_the_drift_as_it_is(
     has_balance = earlier.balance is not None and later.balance is not None
     has_consumed = earlier.consumed is not None and later.consumed is not None
     if not has_balance and not has_consumed:
-        assert step.drift is None
+        assert step.discrepancy is None
     elif has_balance and not later.refunded:
-        assert step.drift == strange
+        assert step.discrepancy == strange
 
 
 def _nulls(names: tuple[str, ...], missing: list[bool]) -> dict[str, Any]:
@@ -150,8 +150,8 @@ def _nulls(names: tuple[str, ...], missing: list[bool]) -> dict[str, Any]:
 
 @given(st.lists(credits, max_size=8), st.integers(1, 1000))
 def test_jobs_that_sum_to_a_total_are_found_if_there_are_any(sizes: list[int], total: int) -> None:
-    parts = [Job(id=str(number), credits=size) for number, size in enumerate(sizes)]
-    found = jobs_that_sum_to(total, parts)
+    parts = [Cost(id=str(number), credits=size) for number, size in enumerate(sizes)]
+    found = costs_that_sum_to(total, parts)
     possible = [
         len(chosen)
         for count in range(1, len(sizes) + 1)
@@ -174,7 +174,7 @@ def test_a_price_that_changed_by_whole_credits_a_second_is_recognised(
     assume(change)
     made = [_made(str(number), 14, long) for number, long in enumerate(seconds)]
     seen = explain(Step(change * sum(seconds)), Suspects(accepted=made))
-    assert seen.verdict == Verdict.PRICE_DIFFERS
+    assert seen.verdict == UsageVerdict.PRICE_DIFFERS
     assert seen.candidates == tuple(job.id for job in made)
     assert f"{change:+} credits a second" in seen.detail
 
@@ -185,44 +185,48 @@ def test_only_two_quiet_samples_without_a_submit_between_make_a_level(
     second: list[tuple[int, bool]],
     net: bool,
     strange: int,
-    quiet: bool,
+    stable: bool,
     seconds: int,
 ) -> None:
     previous = after(first, net=net, strange=strange, top_up=0).look(5)
-    latest = after([*first, *second], net=net, strange=strange, top_up=0).look(5, quiet=quiet)
+    latest = after([*first, *second], net=net, strange=strange, top_up=0).look(5, stable=stable)
     latest = replace(latest, taken_at=previous.taken_at + timedelta(seconds=seconds))
     judgement = judge(World().look(0), previous, latest)
-    calm = quiet and not second and timedelta(seconds=seconds) >= APART
-    assert judgement.is_level == calm
-    assert judgement.step.drift == strange
-    assert judgement.verdict == (Verdict.WAITING if strange else Verdict.AGREES)
+    calm = stable and not second and timedelta(seconds=seconds) >= APART
+    assert judgement.is_baseline == calm
+    assert judgement.step.discrepancy == strange
+    assert judgement.verdict == (UsageVerdict.WAITING if strange else UsageVerdict.AGREES)
 
 
-def _made(id_: str, rate: int, seconds: int, group: str = "720p with audio") -> Job:
-    return Job(id=id_, credits=rate * seconds, seconds=seconds, rate=rate, group=group)
+def _made(id_: str, rate: int, seconds: int, group: str = "720p with audio") -> Cost:
+    return Cost(id=id_, credits=rate * seconds, seconds=seconds, rate=rate, group=group)
 
 
 def test_the_first_readable_sample_is_the_level() -> None:
     seen = judge(None, None, FRESH)
-    assert (seen.is_level, seen.verdict) == (True, Verdict.STARTS)
+    assert (seen.is_baseline, seen.verdict) == (True, UsageVerdict.STARTS)
 
 
-@pytest.mark.parametrize("change", [{"quiet": False}, {"in_flight": 70}])
+@pytest.mark.parametrize("change", [{"stable": False}, {"in_flight": 70}])
 def test_a_first_sample_that_may_be_off_is_no_level(change: dict[str, Any]) -> None:
-    assert not judge(None, None, replace(FRESH, **change)).is_level
+    assert not judge(None, None, replace(FRESH, **change)).is_baseline
 
 
 def test_a_sample_without_figures_is_no_level() -> None:
     blank = replace(FRESH, balance=None, consumed=None)
     seen = judge(FRESH, FRESH, blank)
-    assert (seen.is_level, seen.verdict, seen.step.drift) == (False, Verdict.UNREADABLE, None)
+    assert (seen.is_baseline, seen.verdict, seen.step.discrepancy) == (
+        False,
+        UsageVerdict.UNREADABLE,
+        None,
+    )
 
 
 def test_a_meter_that_gives_other_figures_than_before_starts_anew() -> None:
     before = replace(FRESH, balance=None)
     after_ = replace(FRESH, consumed=None, taken_at=NOON + APART)
     seen = judge(before, before, after_)
-    assert (seen.is_level, seen.verdict) == (True, Verdict.STARTS)
+    assert (seen.is_baseline, seen.verdict) == (True, UsageVerdict.STARTS)
 
 
 def test_a_refund_that_polling_has_not_seen_yet_is_waited_for() -> None:
@@ -231,20 +235,20 @@ def test_a_refund_that_polling_has_not_seen_yet_is_waited_for() -> None:
     level = world.look(0)
     world.balance, world.consumed = world.balance + 70, 0
     first, second = world.look(5), world.look(10)
-    assert not judge(level, first, second).is_level
+    assert not judge(level, first, second).is_baseline
     world.refunded, world.in_flight = 70, 0
     third, fourth = world.look(15), world.look(20)
     seen = judge(level, third, fourth)
-    assert (seen.is_level, seen.step.drift) == (True, 0)
+    assert (seen.is_baseline, seen.step.discrepancy) == (True, 0)
 
 
-def test_a_drift_that_does_not_persist_is_none() -> None:
+def test_a_discrepancy_that_does_not_persist_is_none() -> None:
     level = World().look(0)
     blip = World().look(5, consumed=500, balance=9_500)
-    assert judge(level, level, blip).verdict == Verdict.WAITING
+    assert judge(level, level, blip).verdict == UsageVerdict.WAITING
     seen = judge(level, blip, World().look(10))
-    assert (seen.is_level, seen.verdict) == (False, Verdict.AGREES)
-    assert judge(level, World().look(10), World().look(15)).is_level
+    assert (seen.is_baseline, seen.verdict) == (False, UsageVerdict.AGREES)
+    assert judge(level, World().look(10), World().look(15)).is_baseline
 
 
 def test_a_refund_that_is_booked_as_a_purchase_agrees() -> None:
@@ -252,63 +256,83 @@ def test_a_refund_that_is_booked_as_a_purchase_agrees() -> None:
     world.accept(70)
     world.fail(70)
     world.purchased += 70
-    assert compare(World().look(0), world.look(5)).drift == 0
+    assert compare(World().look(0), world.look(5)).discrepancy == 0
 
 
 def test_a_balance_alone_that_rose_was_topped_up() -> None:
     blind = {"purchased": None, "consumed": None}
     earlier, later = World().look(0, **blind), World(balance=15_000).look(5, **blind)
-    assert compare(earlier, later).drift == 0
+    assert compare(earlier, later).discrepancy == 0
 
 
-DOUBT = Job(id="doubt", credits=70)
+DOUBT = Cost(id="doubt", credits=70)
 
 
 @pytest.mark.parametrize(
     ("step", "suspects", "verdict", "candidates"),
     [
-        (Step(70), Suspects(doubts=[DOUBT]), Verdict.UNKNOWN_SUBMIT, ("doubt",)),
+        (Step(70), Suspects(unknown=[DOUBT]), UsageVerdict.UNKNOWN_SUBMIT, ("doubt",)),
         (
             Step(190),
-            Suspects(doubts=[DOUBT, Job("other", 120), Job("third", 12)]),
-            Verdict.UNKNOWN_SUBMIT,
+            Suspects(unknown=[DOUBT, Cost("other", 120), Cost("third", 12)]),
+            UsageVerdict.UNKNOWN_SUBMIT,
             ("doubt", "other"),
         ),
-        (Step(70), Suspects(failed=[Job("failed", 70)]), Verdict.REFUND_NOT_SEEN, ("failed",)),
-        (Step(70), Suspects(siblings=[Job("9", 70)]), Verdict.SHARED_ACCOUNT, ()),
-        (Step(70), Suspects(), Verdict.USED_OUTSIDE, ()),
-        (Step(71), Suspects(doubts=[DOUBT]), Verdict.USED_OUTSIDE, ()),
-        (Step(10), Suspects(accepted=[_made("a", 14, 5)]), Verdict.PRICE_DIFFERS, ("a",)),
+        (
+            Step(70),
+            Suspects(failed=[Cost("failed", 70)]),
+            UsageVerdict.REFUND_NOT_SEEN,
+            ("failed",),
+        ),
+        (Step(70), Suspects(siblings=[Cost("9", 70)]), UsageVerdict.SHARED_ACCOUNT, ()),
+        (Step(70), Suspects(), UsageVerdict.USED_OUTSIDE, ()),
+        (Step(71), Suspects(unknown=[DOUBT]), UsageVerdict.USED_OUTSIDE, ()),
+        (Step(10), Suspects(accepted=[_made("a", 14, 5)]), UsageVerdict.PRICE_DIFFERS, ("a",)),
         # One more job at a known price is likelier than a price that doubled.
         (
             Step(70),
             Suspects(accepted=[_made("a", 14, 5)], prices=frozenset({70})),
-            Verdict.USED_OUTSIDE,
+            UsageVerdict.USED_OUTSIDE,
             (),
         ),
         # A thousandfold price is none.
-        (Step(70_000), Suspects(accepted=[_made("a", 14, 5)]), Verdict.USED_OUTSIDE, ()),
+        (Step(70_000), Suspects(accepted=[_made("a", 14, 5)]), UsageVerdict.USED_OUTSIDE, ()),
         (
             Step(30),
             Suspects(
                 accepted=[_made("a", 14, 5), _made("b", 3, 4, "480p"), _made("c", 3, 6, "480p")]
             ),
-            Verdict.PRICE_DIFFERS,
+            UsageVerdict.PRICE_DIFFERS,
             ("b", "c"),
         ),
-        (Step(-10), Suspects(accepted=[_made("a", 14, 5)]), Verdict.PRICE_DIFFERS, ("a",)),
-        (Step(-70), Suspects(drifts=[Job("1", 70), Job("2", 70)]), Verdict.MADE_GOOD, ("1",)),
-        (Step(-82), Suspects(drifts=[Job("1", 70), Job("2", 12)]), Verdict.MADE_GOOD, ("1", "2")),
-        (Step(70), Suspects(drifts=[Job("1", 70), Job("2", -70)]), Verdict.MADE_GOOD, ("2",)),
-        (Step(-70), Suspects(settled=[Job("done", 70)]), Verdict.LATE_REFUND, ("done",)),
-        (Step(-70), Suspects(), Verdict.CHARGED_LESS, ()),
-        (Step(-900, fell=True), Suspects(), Verdict.WENT_BACK, ()),
-        (Step(50, contradicts=True), Suspects(doubts=[DOUBT]), Verdict.CONTRADICTS, ()),
-        (Step(-50, contradicts=True, fell=True), Suspects(), Verdict.WENT_BACK, ()),
+        (Step(-10), Suspects(accepted=[_made("a", 14, 5)]), UsageVerdict.PRICE_DIFFERS, ("a",)),
+        (
+            Step(-70),
+            Suspects(discrepancies=[Cost("1", 70), Cost("2", 70)]),
+            UsageVerdict.MADE_GOOD,
+            ("1",),
+        ),
+        (
+            Step(-82),
+            Suspects(discrepancies=[Cost("1", 70), Cost("2", 12)]),
+            UsageVerdict.MADE_GOOD,
+            ("1", "2"),
+        ),
+        (
+            Step(70),
+            Suspects(discrepancies=[Cost("1", 70), Cost("2", -70)]),
+            UsageVerdict.MADE_GOOD,
+            ("2",),
+        ),
+        (Step(-70), Suspects(settled=[Cost("done", 70)]), UsageVerdict.LATE_REFUND, ("done",)),
+        (Step(-70), Suspects(), UsageVerdict.CHARGED_LESS, ()),
+        (Step(-900, fell=True), Suspects(), UsageVerdict.WENT_BACK, ()),
+        (Step(50, contradicts=True), Suspects(unknown=[DOUBT]), UsageVerdict.CONTRADICTS, ()),
+        (Step(-50, contradicts=True, fell=True), Suspects(), UsageVerdict.WENT_BACK, ()),
     ],
 )
-def test_a_drift_has_its_likeliest_cause(
-    step: Step, suspects: Suspects, verdict: Verdict, candidates: tuple[str, ...]
+def test_a_discrepancy_has_its_likeliest_cause(
+    step: Step, suspects: Suspects, verdict: UsageVerdict, candidates: tuple[str, ...]
 ) -> None:
     seen = explain(step, suspects)
     assert (seen.verdict, seen.candidates) == (verdict, candidates)
@@ -320,16 +344,16 @@ def test_a_meter_that_starts_its_totals_anew_went_back() -> None:
     step = compare(earlier, later)
     assert (step.contradicts, step.fell) == (True, True)
     other_account = compare(World().look(0), World(balance=300, purchased=500).look(5))
-    assert (other_account.drift, other_account.restarted) == (200, True)
-    assert explain(other_account, Suspects()).verdict == Verdict.WENT_BACK
+    assert (other_account.discrepancy, other_account.restarted) == (200, True)
+    assert explain(other_account, Suspects()).verdict == UsageVerdict.WENT_BACK
 
 
 @pytest.mark.parametrize(
-    ("drift", "in_flight", "proven"),
+    ("discrepancy", "in_flight", "proven"),
     [(0, 0, True), (30, 0, True), (0, 69, True), (70, 0, False), (0, 70, False), (-5, 0, False)],
 )
 def test_p13_a_doubt_is_cleared_only_when_nothing_can_hide_its_charge(
-    drift: int, in_flight: int, proven: bool
+    discrepancy: int, in_flight: int, proven: bool
 ) -> None:
     latest = replace(FRESH, in_flight=in_flight)
-    assert still_doubts(Step(drift), latest, [DOUBT]) == ([DOUBT] if proven else [])
+    assert still_unknown(Step(discrepancy), latest, [DOUBT]) == ([DOUBT] if proven else [])

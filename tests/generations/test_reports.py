@@ -28,7 +28,7 @@ from generations.reports.spending import (
     report_of,
     this_month,
 )
-from generations.review.corrections import adjust, settle_doubt
+from generations.review.corrections import adjust, settle_reviewed
 from generations.transitions import end_generation
 from platform_site.errors import InvalidRequest
 from tests.factories import SYSTEM, fund, make_api_key, make_generation, make_member
@@ -82,7 +82,7 @@ class TestFigures:
         given_up = done(alice)
         Film.objects.filter(pk=given_up.pk).update(state=Film.State.GIVEN_UP)
         charged = make_generation(alice, State.NEEDS_REVIEW, now=NOON)
-        settle_doubt(charged, by=SYSTEM, reason="On the invoice", now=NOON)
+        settle_reviewed(charged, by=SYSTEM, reason="On the invoice", now=NOON)
         figures = total(alice.team)
         assert (figures.spent, figures.lost, figures.refunded) == (280, 140, 0)
         assert (figures.completed, figures.failed) == (3, 1)
@@ -272,7 +272,7 @@ def test_p12_any_history_sums_to_what_the_accounts_say(
         )
         later = at + timedelta(minutes=chance.randrange(20 * 24 * 60))
         if job.state == State.NEEDS_REVIEW and chance.random() < 0.7:
-            settle_doubt(job, by=SYSTEM, reason="x", now=later)
+            settle_reviewed(job, by=SYSTEM, reason="x", now=later)
         if job.is_terminal and chance.random() < 0.4:
             job.hold.refresh_from_db()
             was_spent = job.hold.spent > 0

@@ -20,8 +20,8 @@ from generations.polling.outcome import DEADLINE
 from generations.reconciliation.sampling import SOON
 from generations.reports.audit import audit
 from generations.review.adopt import adopt_found_id
-from generations.review.advice import Deed
-from generations.review.corrections import release_doubt, settle_doubt
+from generations.review.advice import Action
+from generations.review.corrections import release_reviewed, settle_reviewed
 from generations.review.decide import PATIENCE, decide_review, look_now, tell_long_reviews
 from generations.review.evidence import in_review, in_review_for, reviews_of
 from platform_site.errors import Conflict, InvalidRequest
@@ -155,10 +155,10 @@ def test_an_adoption_needs_a_reason(lose: Lose, vendor: Vendor) -> None:
 @pytest.mark.parametrize(
     ("end", "word", "entries", "spent"),
     [
-        (release_doubt, "completed", ["release", "adjust"], 12),
-        (release_doubt, "failed", ["release"], 0),
-        (settle_doubt, "completed", ["settle"], 12),
-        (settle_doubt, "failed", ["settle", "adjust"], 0),
+        (release_reviewed, "completed", ["release", "adjust"], 12),
+        (release_reviewed, "failed", ["release"], 0),
+        (settle_reviewed, "completed", ["settle"], 12),
+        (settle_reviewed, "failed", ["settle", "adjust"], 0),
     ],
 )
 def test_p14_an_id_found_after_the_decision_lets_the_vendors_word_correct_it(
@@ -280,9 +280,9 @@ def test_the_evidence_of_a_lost_one_is_its_story(lose: Lose, vendor: Vendor) -> 
     lost.callbacks.create(proposed_id="forged", verdict="rejected")
     lost.callbacks.create(proposed_id="task-9", verdict="proposed", checks=2)
     [review] = reviews_of(list(in_review()), now=timezone.now())
-    assert review.advice.deed == Deed.WAIT
+    assert review.advice.action == Action.WAIT
     assert "task-9" in review.advice.words
-    told = " ".join(f"{fact.what}: {fact.detail}" for fact in review.story)
+    told = " ".join(f"{fact.what}: {fact.detail}" for fact in review.timeline)
     assert "Sent to the vendor: With the key" in told
     assert "Answer lost: The connection broke" in told
     assert "Proposes forged. It is not this generation's." in told
@@ -300,7 +300,7 @@ def test_p22_the_meter_says_whether_a_lost_one_was_charged(
     clock.sample(5)
     clock.sample(6)
     [review] = reviews_of(list(in_review()), now=timezone.now())
-    assert review.advice.deed == Deed.ADOPT
+    assert review.advice.action == Action.ADOPT
     assert review.evidence.before is not None
     assert review.evidence.after is not None
     assert review.evidence.after.consumed == 12
@@ -317,7 +317,7 @@ def test_p22_a_meter_that_stood_still_advises_to_give_it_back(
     clock.sample(5)
     clock.sample(6)
     [review] = reviews_of(list(in_review()), now=timezone.now())
-    assert review.advice.deed == Deed.RELEASE
+    assert review.advice.action == Action.RELEASE
     assert books_of(lost.team).held == 12, "the meter decided"
 
 

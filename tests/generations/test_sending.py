@@ -18,7 +18,7 @@ from generations.dispatch.claim import claim_next, send_next
 from generations.dispatch.send import (
     POST_WITHIN,
     STALE_AFTER,
-    doubt_stale_submits,
+    mark_stale_submits_unknown,
     post_generation,
 )
 from generations.lifecycle import Money, ReviewReason, State
@@ -26,7 +26,7 @@ from generations.models import Generation, ProviderKey
 from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys.service import delete_provider_key, probe_provider_key
 from generations.reports.audit import audit
-from generations.review.corrections import release_doubt
+from generations.review.corrections import release_reviewed
 from generations.transitions import end_generation
 from platform_site.secrets.cipher import generate_key
 from tests.factories import SYSTEM, make_generation
@@ -295,13 +295,13 @@ def test_p05_a_worker_that_died_while_submitting_leaves_a_doubt_not_a_second_try
     now = timezone.now()
     old = make_generation(alice, State.SUBMITTING, now=now - STALE_AFTER - timedelta(seconds=1))
     young = make_generation(alice, State.SUBMITTING, now=now)
-    assert doubt_stale_submits(now=now) == 1
+    assert mark_stale_submits_unknown(now=now) == 1
     old.refresh_from_db()
     young.refresh_from_db()
     assert (old.state, old.review_reason) == (State.NEEDS_REVIEW, ReviewReason.SUBMIT_UNKNOWN)
     assert young.state == State.SUBMITTING
     assert is_held(old)
-    assert doubt_stale_submits(now=now) == 0
+    assert mark_stale_submits_unknown(now=now) == 0
     assert vendor.creates == []
 
 
@@ -314,7 +314,7 @@ def test_p21_an_answer_that_outlives_our_patience_still_counts(
     vendor.next(CREATE, gate.before(vendor._usual))
     with sending():
         gate.wait()
-        doubt_stale_submits(now=timezone.now() + STALE_AFTER * 2)
+        mark_stale_submits_unknown(now=timezone.now() + STALE_AFTER * 2)
         job.refresh_from_db()
         assert job.state == State.NEEDS_REVIEW
         gate.open()
@@ -332,9 +332,9 @@ def test_p21_an_answer_that_outlives_a_persons_decision_corrects_it(
     vendor.next(CREATE, gate.before(vendor._usual))
     with sending():
         gate.wait()
-        doubt_stale_submits(now=timezone.now() + STALE_AFTER * 2)
+        mark_stale_submits_unknown(now=timezone.now() + STALE_AFTER * 2)
         job.refresh_from_db()
-        release_doubt(job, by=SYSTEM, reason="Never sent, it seems.", now=timezone.now())
+        release_reviewed(job, by=SYSTEM, reason="Never sent, it seems.", now=timezone.now())
         gate.open()
     job.refresh_from_db()
     assert (job.state, job.upstream_id) == (State.FAILED, vendor.only_task)
@@ -359,7 +359,7 @@ def test_p22_nor_does_it_touch_what_became_a_doubt_meanwhile(
     job: Generation, vendor: Vendor
 ) -> None:
     claimed = claimed_before(STALE_AFTER)
-    doubt_stale_submits(now=timezone.now())
+    mark_stale_submits_unknown(now=timezone.now())
     post_generation(claimed)
     job.refresh_from_db()
     assert (job.state, vendor.creates) == (State.NEEDS_REVIEW, [])
@@ -383,7 +383,7 @@ def test_p21_an_answer_to_an_ended_generation_leaves_its_id_in_the_log(
     vendor.next(CREATE, gate.before(vendor._usual))
     with sending():
         gate.wait()
-        doubt_stale_submits(now=timezone.now() + STALE_AFTER * 2)
+        mark_stale_submits_unknown(now=timezone.now() + STALE_AFTER * 2)
         job.refresh_from_db()
         end_generation(job, State.FAILED, money=Money.RELEASE, by=SYSTEM, now=timezone.now())
         gate.open()
@@ -402,7 +402,7 @@ def test_p21_an_id_that_cannot_be_saved_is_shouted_and_found_again(
     assert vendor.only_task in shouted(caplog)
     job.refresh_from_db()
     assert (job.state, job.upstream_id) == (State.SUBMITTING, None)
-    doubt_stale_submits(now=timezone.now() + STALE_AFTER * 2)
+    mark_stale_submits_unknown(now=timezone.now() + STALE_AFTER * 2)
     send(job)
     assert (job.state, len(vendor.creates)) == (State.NEEDS_REVIEW, 1)
 

@@ -22,9 +22,9 @@ from generations.models import (
     CallbackReceipt,
     Film,
     Generation,
-    MeterSample,
     ProviderKey,
     Upload,
+    UsageSample,
 )
 from generations.ops.clean_up import clean_up
 from generations.ops.schedules import ensure_schedules
@@ -65,11 +65,11 @@ def provider_key(team: Team, vendor: Vendor) -> ProviderKey:
     """
     set_low_mark(team=team, credits=0, by=SYSTEM)
     key = make_provider_key(team)
-    read_meter_at(timezone.now() + timedelta(hours=1))
+    read_usage_at(timezone.now() + timedelta(hours=1))
     return key
 
 
-def read_meter_at(at: datetime) -> None:
+def read_usage_at(at: datetime) -> None:
     ProviderKey.objects.update(next_sample_at=at)
 
 
@@ -298,15 +298,15 @@ def steps() -> list[tuple[str, tuple[Any, ...]]]:
 
 
 def make_sample(provider_key: ProviderKey, taken_at: datetime) -> None:
-    MeterSample.objects.create(
+    UsageSample.objects.create(
         provider_key=provider_key,
         taken_at=taken_at,
         charged=0,
         refunded=0,
         in_flight=0,
         unknown=0,
-        quiet=True,
-        is_level=False,
+        stable=True,
+        is_baseline=False,
         verdict="waiting",
     )
 
@@ -334,7 +334,7 @@ def one_of_everything(alice: Membership, now: Any) -> dict[str, Any]:
         key="once",
         now=now - timedelta(minutes=2),  # the queue should have mailed it by now
     )
-    read_meter_at(now)
+    read_usage_at(now)
     return rows
 
 

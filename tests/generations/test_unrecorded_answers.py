@@ -10,15 +10,15 @@ from accounts.models import Membership
 from billing.models import Transfer
 from billing.selectors import books_of
 from generations.callbacks.service import check_callback
-from generations.dispatch.send import STALE_AFTER, doubt_stale_submits
+from generations.dispatch.send import STALE_AFTER, mark_stale_submits_unknown
 from generations.lifecycle import LATE_WATCH, ReviewReason, State
 from generations.models import Film, Generation
 from generations.ops.sweep import enqueue_due_steps
 from generations.polling.outcome import DEADLINE
 from generations.portal.words import status_of
 from generations.reports.audit import audit
-from generations.review.advice import Deed
-from generations.review.corrections import settle_doubt
+from generations.review.advice import Action
+from generations.review.corrections import settle_reviewed
 from generations.review.evidence import reviews_of
 from tests.factories import SYSTEM, make_generation
 from tests.support.steps import Trap, make_due, poll_due, run_queue, send_now
@@ -109,7 +109,7 @@ def test_f17_p13_past_its_deadline_it_waits_in_review_with_its_hold(
         assert (job.state, job.poll_failures) == (State.NEEDS_REVIEW, 3)
         assert 290 < seconds_to_next_poll(job) <= 300
     [review] = reviews_of([job], now=timezone.now())
-    assert (review.advice.deed, "in the log" in review.advice.words) == (Deed.WAIT, True)
+    assert (review.advice.action, "in the log" in review.advice.words) == (Action.WAIT, True)
     assert "The vendor has answered" in status_of(job).note
     assert not Film.objects.exists()
     assert list(audit()) == []
@@ -180,7 +180,7 @@ def test_f17_p14_a_late_truth_that_cannot_be_booked_is_looked_for_as_long_as_any
     Generation.objects.filter(pk=job.pk).update(
         state=State.NEEDS_REVIEW, review_reason=ReviewReason.SILENT
     )
-    settle_doubt(fresh(job), by=SYSTEM, reason="It runs forever.", now=timezone.now())
+    settle_reviewed(fresh(job), by=SYSTEM, reason="It runs forever.", now=timezone.now())
     with no_film_of(job):
         job = polled(job)
         assert 250 < seconds_to_next_poll(job) <= 300
@@ -198,12 +198,12 @@ def test_f17_a_stale_submit_that_cannot_be_parked_keeps_no_other_from_it(
     queued = make_generation(alice, **CHEAP)
     condition = f"NEW.id = '{stale[0].pk.hex}' AND NEW.state = 'needs_review'"
     with Trap("generations_generation", "UPDATE", condition):
-        assert doubt_stale_submits(now=timezone.now()) == 2
+        assert mark_stale_submits_unknown(now=timezone.now()) == 2
         enqueue_due_steps(timezone.now())
     run_queue("send")
     assert fresh(queued).state == State.PROCESSING
     assert fresh(stale[0]).state == State.SUBMITTING
-    assert doubt_stale_submits(now=timezone.now()) == 1
+    assert mark_stale_submits_unknown(now=timezone.now()) == 1
 
 
 def test_f17_p30_an_adoption_that_cannot_be_recorded_is_checked_again_later(

@@ -14,7 +14,7 @@ from generations.archive.keep import keep_film
 from generations.lifecycle import State
 from generations.models import Film, Generation
 from generations.notifications.generation_events import notify_ended
-from generations.review.corrections import settle_doubt
+from generations.review.corrections import settle_reviewed
 from tests.factories import SYSTEM, make_generation, make_member, make_team
 from tests.support.api import Api
 from tests.support.films import film_bytes
@@ -147,7 +147,7 @@ def test_p14_a_film_that_came_after_a_person_decided_is_told_as_kept(
         callback_url=f"{vendor.url}/own",
         **CHEAP,
     )
-    settle_doubt(generation, by=SYSTEM, reason="The meter moved.", now=timezone.now())
+    settle_reviewed(generation, by=SYSTEM, reason="The meter moved.", now=timezone.now())
     assert sorted(told()) == [("generation.failed", "/events"), ("task.failed", "/own")]
     vendor.finish(upstream_id, film_bytes(), duration=4)
     Generation.objects.update(next_poll_at=timezone.now() - timedelta(seconds=1))

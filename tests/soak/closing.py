@@ -7,7 +7,7 @@ from django.utils import timezone
 from generations.lifecycle import ReviewReason, State
 from generations.models import Generation
 from generations.review.adopt import adopt_found_id
-from generations.review.corrections import release_doubt, settle_doubt
+from generations.review.corrections import release_reviewed, settle_reviewed
 from tests.soak.books import Books
 from tests.soak.patience import patiently
 from tests.soak.people import SYSTEM
@@ -34,7 +34,7 @@ def _close(generation: Generation, books: Books, *, is_booked_only: bool) -> str
     now = timezone.now()
     if task is None:
         reason = "The vendor's books know of no such task."
-        release_doubt(generation, by=SYSTEM, reason=reason, now=now)
+        release_reviewed(generation, by=SYSTEM, reason=reason, now=now)
         return "released: never accepted"
     lost = generation.review_reason == ReviewReason.SUBMIT_UNKNOWN
     if lost and not is_booked_only:
@@ -44,7 +44,7 @@ def _close(generation: Generation, books: Books, *, is_booked_only: bool) -> str
         return "adopted"
     reason = f"The vendor's books say: task {task.id} {task.status}, {task.charged} credits."
     if task.charged:
-        settle_doubt(generation, by=SYSTEM, reason=reason, now=now)
+        settle_reviewed(generation, by=SYSTEM, reason=reason, now=now)
         return "settled: charged, and no film" if lost else "settled: charged, and never ends"
-    release_doubt(generation, by=SYSTEM, reason=reason, now=now)
+    release_reviewed(generation, by=SYSTEM, reason=reason, now=now)
     return "released: refunded"

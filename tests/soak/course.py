@@ -25,8 +25,8 @@ from tests.soak.reconciling import (
     Check,
     Reconciliation,
     audit_is_clean,
-    meters_are_explained,
     only_reviews_hold,
+    usage_is_explained,
 )
 from tests.soak.report import checks_of, sorted_counts, table_of
 from tests.soak.scene import Scene, set_scene, warm_up
@@ -134,7 +134,7 @@ class Course:
         """Compare all books, stop the hosts in order, and look at what they leave."""
         books = read_books(self._place.vendor_url)
         self._checks.append(audit_is_clean(self._scene.hosts[0]))
-        self._checks.append(meters_are_explained(self._scene.hosts[0]))
+        self._checks.append(usage_is_explained(self._scene.hosts[0]))
         look = Reconciliation(
             self._plan, self._crews, self._callers.answers, books, self._scene.receiver
         )

@@ -44,7 +44,7 @@ class Runner:
 
     @property
     def is_running(self) -> bool:
-        """Tell whether its reaper lives."""
+        """Return whether its reaper lives."""
         return self._reaper is not None and self._reaper.poll() is None
 
     def start(self) -> None:

@@ -119,12 +119,12 @@ class Job:
         return f"{PROMPT} {script}{tag_of(self.number)}"
 
     def meets(self, *names: str) -> bool:
-        """Tell whether the vendor does one of these to it."""
+        """Return whether the vendor does one of these to it."""
         return any(fault.partition("=")[0] in names for fault in self.faults)
 
     @property
     def asks(self) -> bool:
-        """Tell whether it waits for approval."""
+        """Return whether it waits for approval."""
         return self.team == ASKING_TEAM and self.credits > ASKS_ABOVE
 
 
@@ -153,7 +153,7 @@ class Kind(StrEnum):
 
     @property
     def is_kill(self) -> bool:
-        """Tell whether it counts among the kills."""
+        """Return whether it counts among the kills."""
         return self.value.startswith("kill") and self != Kind.VENDOR_DIES
 
 

@@ -236,7 +236,7 @@ def audit_is_clean(host: Host) -> Check:
     return Check("audit", len(report["teams"]), problems)
 
 
-def meters_are_explained(host: Host) -> Check:
+def usage_is_explained(host: Host) -> Check:
     """`manage.py reconcile` after more samples, as far apart as they must be to prove something:
     what was once unexplained is so no more.
     """
@@ -250,9 +250,9 @@ def meters_are_explained(host: Host) -> Check:
     except ValueError:
         return Check("reconcile", 0, [f"status {done.returncode}: {done.stderr[-500:]}"])
     problems = [
-        f"{key['team']}, key {key['provider_key']['id']}: {drift['verdict']}: {drift['detail']}"
+        f"{key['team']}, key {key['provider_key']['id']}: {one['verdict']}: {one['detail']}"
         for key in keys
-        for drift in key["drifts"]
+        for one in key["discrepancies"]
     ]
     return Check("reconcile", len(keys), problems)
 

@@ -21,7 +21,7 @@ from accounts.roles import Role
 from accounts.webhooks.endpoints import add_endpoint
 from generations.approvals.service import set_threshold
 from generations.lifecycle import ReviewReason, State
-from generations.models import Drift, Film, Generation, ProviderKey
+from generations.models import Discrepancy, Film, Generation, ProviderKey
 from tests.factories import (
     SYSTEM,
     fund,
@@ -46,7 +46,7 @@ class Belongings:
     provider_key: ProviderKey
     endpoint: WebhookEndpoint
     delivery: WebhookDelivery
-    drift: Drift
+    discrepancy: Discrepancy
     doubtful: Generation
     waiting: Generation
     queued: Generation
@@ -70,7 +70,7 @@ def make_belongings(name: str = "Next door") -> Belongings:
     delivery = WebhookDelivery.objects.create(
         team=team, endpoint=endpoint, url=endpoint.url, reference=str(uuid4()), event="wallet.low"
     )
-    drift = Drift.objects.create(
+    discrepancy = Discrepancy.objects.create(
         provider_key=provider_key,
         since=timezone.now() - timedelta(hours=1),
         opened_at=timezone.now(),
@@ -100,7 +100,7 @@ def make_belongings(name: str = "Next door") -> Belongings:
         provider_key=provider_key,
         endpoint=endpoint,
         delivery=delivery,
-        drift=drift,
+        discrepancy=discrepancy,
         doubtful=doubtful,
         waiting=waiting,
         queued=queued,

@@ -227,7 +227,7 @@ class Host:
 
 
 def answers(url: str) -> bool:
-    """Tell whether something answers with 200 there."""
+    """Return whether something answers with 200 there."""
     try:
         return httpx.get(url, timeout=2).status_code == 200
     except httpx.HTTPError:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from generations.models import MeterSample, ProviderKey
+from generations.models import ProviderKey, UsageSample
 from generations.reconciliation.sampling import take_sample
 from tests.support.vendor import Exchange, say
 
@@ -55,7 +55,7 @@ class Clock:
         """Return the moment."""
         return self.zero + timedelta(minutes=minutes)
 
-    def sample(self, minutes: float) -> MeterSample:
+    def sample(self, minutes: float) -> UsageSample:
         """Take a sample at that minute."""
         key = ProviderKey.objects.get(pk=self.key.pk)
         sample = take_sample(key, now=self.at(minutes))

@@ -63,9 +63,9 @@ from generations.provider_keys.service import (
     set_key_pace,
     vault_provider_key,
 )
-from generations.reconciliation.discrepancies import accept_drift
+from generations.reconciliation.discrepancies import accept_discrepancy
 from generations.review.adopt import adopt_found_id
-from generations.review.corrections import adjust, release_doubt, settle_doubt
+from generations.review.corrections import adjust, release_reviewed, settle_reviewed
 from generations.review.decide import decide_review, look_now
 from tests.factories import make_request, team_subject
 from tests.support.belongings import Belongings
@@ -112,13 +112,13 @@ SERVICES: dict[str, tuple[Permission, Call]] = {
         MAY.APPROVE,
         lambda t, w: decide_review(t.doubtful, "adopt", by=w.by, now=now(), **_WHY),
     ),
-    "release_doubt": (
+    "release_reviewed": (
         MAY.APPROVE,
-        lambda t, w: release_doubt(t.doubtful, by=w.by, now=now(), **_WHY),
+        lambda t, w: release_reviewed(t.doubtful, by=w.by, now=now(), **_WHY),
     ),
-    "settle_doubt": (
+    "settle_reviewed": (
         MAY.APPROVE,
-        lambda t, w: settle_doubt(t.doubtful, by=w.by, now=now(), **_WHY),
+        lambda t, w: settle_reviewed(t.doubtful, by=w.by, now=now(), **_WHY),
     ),
     "adjust": (
         MAY.APPROVE,
@@ -229,9 +229,9 @@ SERVICES: dict[str, tuple[Permission, Call]] = {
         MAY.TEAM_KEYS,
         by_rights(set_key_pace, "provider_key", max_in_flight=3, per_minute=None),
     ),
-    "accept_drift": (
+    "accept_discrepancy": (
         MAY.TEAM_KEYS,
-        lambda t, w: accept_drift(t.drift, by=w.by, now=now(), **_WHY),
+        lambda t, w: accept_discrepancy(t.discrepancy, by=w.by, now=now(), **_WHY),
     ),
     "delete_provider_key": (MAY.TEAM_KEYS, by_rights(delete_provider_key, "provider_key")),
     # What the admin calls: it knows no membership, and an actor's rights alone decide.

@@ -8,6 +8,7 @@ from accounts.authority import By
 from generations.dispatch.send import post_generation
 from generations.lifecycle import State
 from generations.models import Generation
+from generations.transitions import transition
 
 
 def claim(generation: Generation, *, now: datetime | None = None) -> Generation | None:

@@ -1,4 +1,4 @@
-"""`manage.py reconcile [--json]`: our books beside the vendor's meter; exit 1 on open drift."""
+"""`manage.py reconcile [--json]`: our books beside the vendor's meter; exit 1 on a discrepancy."""
 
 import json
 import sys
@@ -19,16 +19,16 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Print what the samples say; exit 1 when a drift is open."""
+        """Print what the samples say; exit 1 when a discrepancy is open."""
         keys = standings()
-        is_open = any(key.drifts for key in keys)
+        is_open = any(key.discrepancies for key in keys)
         if options["json"]:
             rows = [_as_json(key) for key in keys]
             self.stdout.write(json.dumps({"ok": not is_open, "keys": rows}))
         else:
             for key in keys:
                 self._print(key)
-            self.stdout.write("Drift is open." if is_open else "No drift.")
+            self.stdout.write("Discrepancy is open." if is_open else "No discrepancy.")
         if is_open:
             sys.exit(1)
 
@@ -47,11 +47,10 @@ class Command(BaseCommand):
                 f"  vendor: balance {_figure(sample.balance)}, purchased "
                 f"{_figure(sample.total_purchased)}, consumed {_figure(sample.total_consumed)}"
             )
-        for drift in key.drifts:
-            self.stdout.write(
-                f"  drift since {drift.since:%Y-%m-%d %H:%M}: {drift}: {drift.detail}"
-            )
-            for candidate in drift.candidates:
+        for discrepancy in key.discrepancies:
+            since = f"{discrepancy.since:%Y-%m-%d %H:%M}"
+            self.stdout.write(f"  discrepancy since {since}: {discrepancy}: {discrepancy.detail}")
+            for candidate in discrepancy.candidates:
                 self.stdout.write(f"    candidate: generation {candidate}")
 
 
@@ -77,17 +76,17 @@ def _as_json(key: KeyStanding) -> dict[str, Any]:
             "total_purchased": sample.total_purchased,
             "total_consumed": sample.total_consumed,
         },
-        "drifts": [
+        "discrepancies": [
             {
-                "id": drift.pk,
-                "since": int(drift.since.timestamp()),
-                "opened_at": int(drift.opened_at.timestamp()),
-                "credits": drift.credits,
-                "verdict": drift.verdict,
-                "detail": drift.detail,
-                "candidates": drift.candidates,
+                "id": discrepancy.pk,
+                "since": int(discrepancy.since.timestamp()),
+                "opened_at": int(discrepancy.opened_at.timestamp()),
+                "credits": discrepancy.credits,
+                "verdict": discrepancy.verdict,
+                "detail": discrepancy.detail,
+                "candidates": discrepancy.candidates,
             }
-            for drift in key.drifts
+            for discrepancy in key.discrepancies
         ],
     }
 

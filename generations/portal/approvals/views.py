@@ -114,7 +114,7 @@ def questions_for(membership: Membership) -> QuerySet[Approval]:
 
 
 def is_open(approval: Approval, *, now: datetime) -> bool:
-    """Tell whether the question can still be answered."""
+    """Return whether the question can still be answered."""
     return approval.decision == Approval.Decision.OPEN and approval.expires_at > now
 
 

@@ -83,7 +83,7 @@ def again(request: MemberRequest, generation: Generation) -> HttpResponse:
     return redirect("film", generation.id)
 
 
-def story_of_file(generation: Generation) -> dict[str, Any]:
+def file_timeline(generation: Generation) -> dict[str, Any]:
     """Return what a film's page says of its file beside the file itself."""
     row = film_of(generation)
     is_lost = row is not None and row.state == Film.State.GIVEN_UP

@@ -16,7 +16,7 @@ from generations.portal.access import (
     member_required,
     with_toast,
 )
-from generations.portal.studio.reads import active_jobs, ended_among
+from generations.portal.studio.reads import active_generations, ended_among
 
 
 @require_POST
@@ -50,7 +50,7 @@ def _told(generation: Generation) -> str:
 def _active(request: MemberRequest, was: list[str], words: str) -> HttpResponse:
     now, team = timezone.now(), request.membership.team
     context = {
-        "jobs": active_jobs(team, now=now),
+        "jobs": active_generations(team, now=now),
         "ended": ended_among(team, was, now=now),
         "is_answer": True,
     }

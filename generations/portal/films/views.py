@@ -18,13 +18,13 @@ from generations.models import Approval, Generation
 from generations.ordering.request import validate_request
 from generations.ordering.submit import submit_generation
 from generations.portal.access import MemberRequest, by_of, generation_required
-from generations.portal.archive.views import story_of_file
+from generations.portal.archive.views import file_timeline
 from generations.portal.films.priorities import priority_buttons
 from generations.portal.studio.drafts import fresh_key, slots_of
-from generations.portal.studio.reads import job_of
+from generations.portal.studio.reads import active_generation_of
 from generations.portal.studio.refusals import refusal_of
 from generations.portal.studio.views import STOP_POLLING
-from generations.portal.words import cost_of, moments_of
+from generations.portal.words import cost_of, timeline_of
 from generations.task_object import api_status, film_url
 from generations.uploads.links import upload_url
 from platform_site.errors import DailiesError
@@ -89,8 +89,8 @@ def _context(request: MemberRequest, generation: Generation) -> dict[str, Any]:
         and asked.decision == Approval.Decision.OPEN
         and role_allows(request.membership.role, Permission.APPROVE)
     )
-    job = job_of(generation, now=timezone.now())
-    film, inputs, story = job.film, generation.body["input"], story_of_file(generation)
+    job = active_generation_of(generation, now=timezone.now())
+    film, inputs, story = job.film, generation.body["input"], file_timeline(generation)
     return {
         "generation": generation,
         "inputs": inputs,
@@ -100,7 +100,7 @@ def _context(request: MemberRequest, generation: Generation) -> dict[str, Any]:
         "film_link": film_url(film) if film else "",
         **story,
         "cost": cost_of(generation),
-        "moments": moments_of(generation),
+        "moments": timeline_of(generation),
         "approval": asked,
         "names": names_of([asked.decided_by] if asked else []),
         "decides": decides,

@@ -6,31 +6,31 @@ from uuid import UUID
 from accounts.models import Membership
 from accounts.roles import role_allows
 from accounts.selectors import require
-from generations.models import Drift, Generation, ProviderKey
-from generations.reconciliation.reads import KeyStanding, open_drifts, standings
+from generations.models import Discrepancy, Generation, ProviderKey
+from generations.reconciliation.reads import KeyStanding, open_discrepancies, standings
 from generations.selectors import generations_of, permission_over
 from platform_site.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True)
-class ShownDrift:
-    """An open drift with the films that it may come from."""
+class ShownDiscrepancy:
+    """An open discrepancy with the films that it may come from."""
 
-    drift: Drift
+    discrepancy: Discrepancy
     films: list[Generation]
 
     @property
     def size(self) -> int:
         """Return the credits without their sign."""
-        return abs(self.drift.credits)
+        return abs(self.discrepancy.credits)
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """How one key's meter stands against our books; `may_accept` who may close its drifts."""
+    """How one key's meter stands against our books, and whether its discrepancies may be closed."""
 
     standing: KeyStanding
-    drifts: list[ShownDrift]
+    discrepancies: list[ShownDiscrepancy]
     may_accept: bool
 
     @property
@@ -39,18 +39,22 @@ class Meter:
         return self.standing.provider_key
 
 
-def meters_for(membership: Membership) -> dict[int, Meter]:
+def usage_for(membership: Membership) -> dict[int, Meter]:
     """Return the meters of the keys that the person sees, by the keys' ids."""
     mine = [one for one in standings(membership.team) if _sees(membership, one.provider_key)]
-    named = {text for one in mine for drift in one.drifts for text in drift.candidates}
+    named = {
+        text for one in mine for discrepancy in one.discrepancies for text in discrepancy.candidates
+    }
     films = generations_of(membership.team).filter(pk__in=[*filter(None, map(_uuid, named))])
     by_id = {str(film.pk): film for film in films}
     return {
         one.provider_key.pk: Meter(
             one,
             [
-                ShownDrift(drift, [by_id[text] for text in drift.candidates if text in by_id])
-                for drift in one.drifts
+                ShownDiscrepancy(
+                    discrepancy, [by_id[text] for text in discrepancy.candidates if text in by_id]
+                )
+                for discrepancy in one.discrepancies
             ],
             may_accept=role_allows(membership.role, permission_over(one.provider_key)),
         )
@@ -58,17 +62,17 @@ def meters_for(membership: Membership) -> dict[int, Meter]:
     }
 
 
-def drift_for(membership: Membership, drift_id: int) -> Drift:
-    """Return an open drift that the person may close.
+def discrepancy_for(membership: Membership, discrepancy_id: int) -> Discrepancy:
+    """Return an open discrepancy that the person may close.
 
     Raises `NotFound` alike for unknown ones and strangers' (P32), `PermissionDenied` for a shared
     key's to people who do not manage it.
     """
-    drift = open_drifts(membership.team).filter(pk=drift_id).first()
-    if drift is None or not _sees(membership, drift.provider_key):
+    discrepancy = open_discrepancies(membership.team).filter(pk=discrepancy_id).first()
+    if discrepancy is None or not _sees(membership, discrepancy.provider_key):
         raise NotFound
-    require(membership, permission_over(drift.provider_key))
-    return drift
+    require(membership, permission_over(discrepancy.provider_key))
+    return discrepancy
 
 
 def _sees(membership: Membership, key: ProviderKey) -> bool:
@@ -76,7 +80,7 @@ def _sees(membership: Membership, key: ProviderKey) -> bool:
 
 
 def _uuid(text: str) -> UUID | None:
-    """Return the id of a generation; a drift may also name keys, by number."""
+    """Return the id of a generation; a discrepancy may also name keys, by number."""
     try:
         return UUID(text)
     except ValueError:

@@ -14,5 +14,9 @@ urlpatterns = [
     path("keys/provider/<int:key_id>/pace/", views.pace, name="provider_key_pace"),
     path("keys/provider/<int:key_id>/resume/", views.resume, name="provider_key_resume"),
     path("keys/provider/<int:key_id>/delete/", views.forget, name="provider_key_delete"),
-    path("keys/drifts/<int:drift_id>/accept/", views.accept_difference, name="drift_accept"),
+    path(
+        "keys/discrepancies/<int:discrepancy_id>/accept/",
+        views.accept_difference,
+        name="discrepancy_accept",
+    ),
 ]

@@ -18,7 +18,7 @@ from billing.services.api_keys import issue_api_key
 from generations.models import ProviderKey
 from generations.portal.access import MemberRequest, by_of, member_required
 from generations.portal.keys.forms import ApiKeyForm, KeyPaceForm, ProviderKeyForm, show_error
-from generations.portal.keys.reads import Meter, drift_for, meters_for
+from generations.portal.keys.reads import Meter, discrepancy_for, usage_for
 from generations.provider_keys.load import in_flight, queued_with
 from generations.provider_keys.service import (
     add_provider_key,
@@ -27,7 +27,7 @@ from generations.provider_keys.service import (
     resume_provider_key,
     set_key_pace,
 )
-from generations.reconciliation.discrepancies import accept_drift
+from generations.reconciliation.discrepancies import accept_discrepancy
 from generations.selectors import permission_over, provider_keys_for
 from platform_site.errors import InvalidRequest
 
@@ -163,14 +163,17 @@ def forget(request: MemberRequest, key_id: int) -> HttpResponse:
 
 @require_POST
 @member_required(Permission.OWN_KEYS)
-def accept_difference(request: MemberRequest, drift_id: int) -> HttpResponse:
-    """Close a drift that the person has looked into, with their reason."""
-    drift = drift_for(request.membership, drift_id)
+def accept_difference(request: MemberRequest, discrepancy_id: int) -> HttpResponse:
+    """Close a discrepancy that the person has looked into, with their reason."""
+    discrepancy = discrepancy_for(request.membership, discrepancy_id)
     try:
         reason = request.POST.get("reason", "").replace("\0", "")
-        accept_drift(drift, by=by_of(request), reason=reason, now=timezone.now())
+        accept_discrepancy(discrepancy, by=by_of(request), reason=reason, now=timezone.now())
     except InvalidRequest as error:
-        context = _context(request.membership) | {"drift_error": error, "drift_id": drift.pk}
+        context = _context(request.membership) | {
+            "discrepancy_error": error,
+            "discrepancy_id": discrepancy.pk,
+        }
         return render(request, "keys/index.html", context)
     return redirect("keys")
 
@@ -185,7 +188,7 @@ def _provider_key(membership: Membership, key_id: int) -> ProviderKey:
 def _context(membership: Membership) -> dict[str, Any]:
     keys = api_keys_for(membership)
     provider_keys = list(provider_keys_for(membership)) if _may_see_keys(membership) else []
-    meters = meters_for(membership) if _may_see_keys(membership) else {}
+    meters = usage_for(membership) if _may_see_keys(membership) else {}
     own = next((key for key in provider_keys if not key.is_shared), None)
     shared = next((key for key in provider_keys if key.is_shared), None)
     return {
@@ -218,7 +221,7 @@ def _pace_form(key: ProviderKey | None) -> KeyPaceForm | None:
 
 def _unexplained(meters: dict[int, Meter]) -> list[Meter]:
     """Return the deleted keys about which something is still unexplained."""
-    return [meter for meter in meters.values() if meter.drifts]
+    return [meter for meter in meters.values() if meter.discrepancies]
 
 
 def _may_see_keys(membership: Membership) -> bool:

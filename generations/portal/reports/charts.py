@@ -38,7 +38,7 @@ class Chart:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether nothing was spent on any day."""
+        """Return whether nothing was spent on any day."""
         return not any(bar.spent > 0 for bar in self.bars)
 
 

@@ -16,7 +16,7 @@ from platform_site.errors import InvalidRequest
 
 
 def sees_team(membership: Membership) -> bool:
-    """Tell whether the person sees everybody's spending: who sets limits must."""
+    """Return whether the person sees everybody's spending: who sets limits must."""
     return role_allows(membership.role, Permission.LIMITS)
 
 

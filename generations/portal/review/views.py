@@ -11,7 +11,7 @@ from accounts.roles import Permission
 from generations.errors import VendorNotHeard
 from generations.models import Generation
 from generations.portal.access import MemberRequest, by_of, generation_required, member_required
-from generations.portal.films.cancel_words import name_askers
+from generations.portal.films.pending_cancel import name_askers
 from generations.review.decide import decide_review, look_now
 from generations.review.evidence import decided_lately, decides_reviews, in_review_for, reviews_of
 from platform_site.errors import DailiesError, InvalidRequest

@@ -108,7 +108,7 @@ class Draft:
 
     @property
     def extras_in_use(self) -> bool:
-        """Tell whether the folded part of the form holds anything to see."""
+        """Return whether the folded part of the form holds anything to see."""
         is_moved = self.priority != str(Priority.NORMAL)
         is_wrong = bool({"seed", "priority"} & self.errors.keys())
         return bool(self.seed or self.watermark or self.camera_fixed or is_moved or is_wrong)

@@ -12,7 +12,7 @@ from generations.dispatch.queue_position import QueuePosition, positions_of
 from generations.lifecycle import TERMINAL, State
 from generations.models import Film, Generation
 from generations.polling.render_times import Expectation, Kind, expectations_of, kind_of
-from generations.portal.films.cancel_words import name_askers
+from generations.portal.films.pending_cancel import name_askers
 from generations.portal.words import Status, status_of
 from generations.selectors import generation_for, generations_of
 
@@ -59,7 +59,7 @@ class Clock:
 
     @property
     def is_late(self) -> bool:
-        """Tell whether it takes longer than nine in ten."""
+        """Return whether it takes longer than nine in ten."""
         return self.expectation is not None and self.elapsed > self.expectation.p90
 
 
@@ -79,11 +79,11 @@ class Job:
 
     @property
     def is_slow(self) -> bool:
-        """Tell whether it may stay like this for long."""
+        """Return whether it may stay like this for long."""
         return self.generation.state in _SLOW
 
 
-def active_jobs(team: Team, *, now: datetime) -> list[Job]:
+def active_generations(team: Team, *, now: datetime) -> list[Job]:
     """Return the team's generations that will still change, newest first."""
     rows = generations_of(team).filter(_OPEN | _BEING_KEPT).select_related("provider_key", "hold")
     expectations, shown = expectations_of(team), list(rows[:MOST_ACTIVE])
@@ -98,7 +98,7 @@ def own_waiting_count(membership: Membership) -> int:
     return own.filter(state__in=WAITING).count()
 
 
-def job_of(generation: Generation, *, now: datetime) -> Job:
+def active_generation_of(generation: Generation, *, now: datetime) -> Job:
     """Return a generation with its words and, while the vendor renders, its clock."""
     is_rendering = generation.state == State.PROCESSING
     expectations = expectations_of(generation.team) if is_rendering else {}
@@ -107,7 +107,7 @@ def job_of(generation: Generation, *, now: datetime) -> Job:
     )
 
 
-def past_jobs(team: Team, *, before: str = "", now: datetime) -> tuple[list[Job], str]:
+def past_generations(team: Team, *, before: str = "", now: datetime) -> tuple[list[Job], str]:
     """Return a page of ended generations, newest first, and the id to go on before, if any."""
     rows = _ended(team)
     if before:
@@ -116,7 +116,7 @@ def past_jobs(team: Team, *, before: str = "", now: datetime) -> tuple[list[Job]
             Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=last.id)
         )
     page = list(rows[: PAGE + 1])
-    jobs = [job_of(row, now=now) for row in page[:PAGE]]
+    jobs = [active_generation_of(row, now=now) for row in page[:PAGE]]
     return jobs, str(page[PAGE - 1].id) if len(page) > PAGE else ""
 
 
@@ -128,7 +128,11 @@ def ended_among(team: Team, ids: list[str], *, now: datetime) -> list[Job]:
             known.append(UUID(text))
         except ValueError:
             continue
-    return [job_of(row, now=now) for row in _ended(team).filter(pk__in=known)] if known else []
+    return (
+        [active_generation_of(row, now=now) for row in _ended(team).filter(pk__in=known)]
+        if known
+        else []
+    )
 
 
 def _job(

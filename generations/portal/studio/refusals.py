@@ -49,12 +49,12 @@ class Refusal:
 
     @property
     def is_wallet(self) -> bool:
-        """Tell whether credits are missing, rather than leave to spend them."""
+        """Return whether credits are missing, rather than leave to spend them."""
         return self.scope == "wallet"
 
     @property
     def is_own(self) -> bool:
-        """Tell whether the person has set this limit themself."""
+        """Return whether the person has set this limit themself."""
         return self.scope == "own"
 
     @property

@@ -32,7 +32,7 @@ from generations.portal.studio.drafts import (
     typed_draft,
 )
 from generations.portal.studio.prices import price_of, sending_key
-from generations.portal.studio.reads import active_jobs, ended_among, past_jobs
+from generations.portal.studio.reads import active_generations, ended_among, past_generations
 from generations.portal.studio.refusals import refusal_of
 from generations.selectors import active_models, generation_for
 from generations.uploads.links import upload_url
@@ -117,7 +117,7 @@ def frame(request: MemberRequest, name: str) -> HttpResponse:
 def active(request: MemberRequest) -> HttpResponse:
     """Show what is under way, and hand over what has ended since the page last asked."""
     now = timezone.now()
-    jobs = active_jobs(request.membership.team, now=now)
+    jobs = active_generations(request.membership.team, now=now)
     was = [one for one in request.GET.get("was", "").split(",") if one]
     context = {
         "jobs": jobs,
@@ -133,7 +133,7 @@ def active(request: MemberRequest) -> HttpResponse:
 def films(request: MemberRequest) -> HttpResponse:
     """Show the next page of films, from before the one named."""
     before = request.GET.get("before", "")
-    jobs, more = past_jobs(request.membership.team, before=before, now=timezone.now())
+    jobs, more = past_generations(request.membership.team, before=before, now=timezone.now())
     return render(request, "studio/_films.html", {"past": jobs, "more": more})
 
 
@@ -169,15 +169,15 @@ def _composer(request: MemberRequest, draft: Draft | None, **more: Any) -> HttpR
         return _page(request, draft)
     context = _composer_context(request, draft) | more
     if more.get("is_sent"):
-        context["jobs"] = active_jobs(request.membership.team, now=timezone.now())
+        context["jobs"] = active_generations(request.membership.team, now=timezone.now())
     return render(request, "studio/_composer_answer.html", context)
 
 
 def _page(request: MemberRequest, draft: Draft | None) -> HttpResponse:
     now, team = timezone.now(), request.membership.team
-    past, more = past_jobs(team, now=now)
+    past, more = past_generations(team, now=now)
     context = _composer_context(request, draft)
-    context |= {"jobs": active_jobs(team, now=now), "past": past, "more": more}
+    context |= {"jobs": active_generations(team, now=now), "past": past, "more": more}
     return render(request, "studio/index.html", context)
 
 

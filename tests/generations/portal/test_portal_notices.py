@@ -11,7 +11,7 @@ from accounts.notices.service import notify
 from accounts.roles import Permission
 from accounts.selectors import webhook_endpoints_for
 from accounts.webhooks.secrets import webhook_secret
-from generations.models import Drift, MeterSample, ProviderKey
+from generations.models import Discrepancy, ProviderKey, UsageSample
 from tests.factories import make_generation, make_provider_key
 from tests.generations.portal.conftest import SignIn
 
@@ -160,10 +160,10 @@ def test_webhooks_are_for_who_manages_keys(
     assert WebhookEndpoint.objects.get().enabled
 
 
-def drift_of(key: ProviderKey, credits: int = 70, **more: object) -> Drift:
+def discrepancy_of(key: ProviderKey, credits: int = 70, **more: object) -> Discrepancy:
     now = timezone.now()
     facts = {"verdict": "unknown_submit", "detail": "One submit costs exactly this."} | more
-    return Drift.objects.create(
+    return Discrepancy.objects.create(
         provider_key=key,
         since=now - timedelta(hours=1),
         opened_at=now,
@@ -174,15 +174,15 @@ def drift_of(key: ProviderKey, credits: int = 70, **more: object) -> Drift:
 
 
 def sample_of(key: ProviderKey, verdict: str) -> None:
-    MeterSample.objects.create(
+    UsageSample.objects.create(
         provider_key=key,
         taken_at=timezone.now(),
         charged=0,
         refunded=0,
         in_flight=0,
         unknown=0,
-        quiet=True,
-        is_level=True,
+        stable=True,
+        is_baseline=True,
         verdict=verdict,
     )
 
@@ -196,51 +196,53 @@ def test_a_key_that_agrees_with_the_meter_says_so(
     assert "Agrees with the vendor’s meter" in client.get("/keys/").content.decode()
 
 
-def test_a_drift_is_told_with_its_films_and_accepted_with_a_reason(
+def test_a_discrepancy_is_told_with_its_films_and_accepted_with_a_reason(
     manager: Membership, bob: Membership, provider_key: ProviderKey, sign_in: SignIn
 ) -> None:
     client, member = sign_in(manager), sign_in(bob)
     film = make_generation(bob, prompt="A heron waits")
-    drift = drift_of(provider_key, candidates=[str(film.id), "17", "nonsense"])
+    discrepancy = discrepancy_of(provider_key, candidates=[str(film.id), "17", "nonsense"])
     page = " ".join(client.get("/keys/").content.decode().split())
     assert "shows 70 credits more than we know of" in page
     assert "An unknown submit was likely charged" in page
     assert f'href="/generations/{film.id}/"' in page
-    path = f"/keys/drifts/{drift.pk}/accept/"
+    path = f"/keys/discrepancies/{discrepancy.pk}/accept/"
     assert "more than we know of" in member.get("/keys/").content.decode()
     assert path not in member.get("/keys/").content.decode()
     assert member.post(path, {"reason": "I say so"}).status_code == 403
     assert "needs a reason" in client.post(path, {"reason": " "}).content.decode()
-    assert Drift.objects.get().is_open
+    assert Discrepancy.objects.get().is_open
     client.post(path, {"reason": "Used by hand in their console"})
-    drift.refresh_from_db()
-    assert (drift.is_open, drift.closed_by) == (False, f"user:{manager.user_id}")
+    discrepancy.refresh_from_db()
+    assert (discrepancy.is_open, discrepancy.closed_by) == (False, f"user:{manager.user_id}")
     assert client.post(path, {"reason": "Again"}).status_code == 404
 
 
-def test_a_deleted_keys_drift_stays_until_it_is_explained(
+def test_a_deleted_keys_discrepancy_stays_until_it_is_explained(
     manager: Membership, provider_key: ProviderKey, sign_in: SignIn
 ) -> None:
-    drift_of(provider_key, -30)
+    discrepancy_of(provider_key, -30)
     ProviderKey.objects.filter(pk=provider_key.pk).update(state="sealed")
     page = " ".join(sign_in(manager).get("/keys/").content.decode().split())
     assert "Deleted, and not yet explained." in page
     assert "shows 30 credits less than our books" in page
 
 
-def test_p32_nobody_sees_or_accepts_a_colleagues_or_a_strangers_drift(
+def test_p32_nobody_sees_or_accepts_a_colleagues_or_a_strangers_discrepancy(
     bob: Membership, manager: Membership, charlie: Membership, sign_in: SignIn
 ) -> None:
     client = sign_in(manager)
-    drifts = [
-        drift_of(make_provider_key(bob.team, bob.user)),
-        drift_of(make_provider_key(charlie.team, charlie.user)),
+    discrepancies = [
+        discrepancy_of(make_provider_key(bob.team, bob.user)),
+        discrepancy_of(make_provider_key(charlie.team, charlie.user)),
     ]
     assert "more than we know of" not in client.get("/keys/").content.decode()
-    for pk in (*(one.pk for one in drifts), 987654):
-        reply = client.post(f"/keys/drifts/{pk}/accept/", {"reason": "Mine"})
+    for pk in (*(one.pk for one in discrepancies), 987654):
+        reply = client.post(f"/keys/discrepancies/{pk}/accept/", {"reason": "Mine"})
         assert reply.status_code == 404
-    assert Drift.objects.filter(closed_at=None).count() == 2
+    assert Discrepancy.objects.filter(closed_at=None).count() == 2
     own = sign_in(bob)
-    own.post(f"/keys/drifts/{drifts[0].pk}/accept/", {"reason": "I used it elsewhere"})
-    assert Drift.objects.filter(closed_at=None).count() == 1
+    own.post(
+        f"/keys/discrepancies/{discrepancies[0].pk}/accept/", {"reason": "I used it elsewhere"}
+    )
+    assert Discrepancy.objects.filter(closed_at=None).count() == 1

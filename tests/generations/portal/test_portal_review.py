@@ -15,7 +15,7 @@ from generations.dispatch.cancel import cancel
 from generations.lifecycle import ReviewReason, State
 from generations.models import Generation
 from generations.polling.outcome import complete
-from generations.review.corrections import settle_doubt
+from generations.review.corrections import settle_reviewed
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
 from tests.factories import SYSTEM, make_generation
 from tests.generations.portal.conftest import SignIn
@@ -130,7 +130,7 @@ def test_p32_strangers_and_viewers_review_nothing(
 def test_a_film_that_was_counted_as_spent_says_so(
     bob: Membership, lost: Generation, sign_in: SignIn
 ) -> None:
-    settle_doubt(lost, by=SYSTEM, reason="Invoice 7", now=timezone.now())
+    settle_reviewed(lost, by=SYSTEM, reason="Invoice 7", now=timezone.now())
     page = flat(sign_in(bob).get(f"/generations/{lost.pk}/").content)
     assert "Invoice 7. 70 credits spent." in page
     assert "70 credits given back" not in page

@@ -176,7 +176,9 @@ ATTEMPTS: dict[str, list[Attempt]] = {
     "provider_key_pace": [post(key("provider", "pace"), max_in_flight="1", per_minute="")],
     "provider_key_resume": [post(key("provider", "resume"))],
     "provider_key_delete": [post(key("provider", "delete"))],
-    "drift_accept": [post(lambda theirs: f"/keys/drifts/{theirs.drift.pk}/accept/", **_REASON)],
+    "discrepancy_accept": [
+        post(lambda theirs: f"/keys/discrepancies/{theirs.discrepancy.pk}/accept/", **_REASON)
+    ],
 }
 
 

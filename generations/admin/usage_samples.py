@@ -1,4 +1,4 @@
-"""The vendor's meter beside our books: samples to be read, drifts to be explained."""
+"""The vendor's meter beside our books: samples to be read, discrepancies to be explained."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -11,8 +11,8 @@ from django.utils.safestring import SafeString
 from accounts.admin.acting import by_of
 from accounts.admin.actors import ActorNames, actor_column
 from generations.admin.choosing import ReasonForm
-from generations.models import Drift, MeterSample
-from generations.reconciliation.discrepancies import accept_drift
+from generations.models import Discrepancy, UsageSample
+from generations.reconciliation.discrepancies import accept_discrepancy
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.services import ServiceAdmin, show_outcome
 from platform_site.admin.shown import (
@@ -27,8 +27,8 @@ from platform_site.admin.shown import (
 from platform_site.admin.typed import ActionVariant, action, display
 
 
-@admin.register(MeterSample)
-class MeterSampleAdmin(ReadOnlyAdmin):
+@admin.register(UsageSample)
+class UsageSampleAdmin(ReadOnlyAdmin):
     """One look at a key's meter, with our own sums of that moment."""
 
     list_display = (
@@ -39,10 +39,10 @@ class MeterSampleAdmin(ReadOnlyAdmin):
         "refunded",
         "in_flight",
         "unknown",
-        "drift",
+        "discrepancy",
         "verdict",
     )
-    list_filter = ("verdict", "is_level", "provider_key__team")
+    list_filter = ("verdict", "is_baseline", "provider_key__team")
     search_fields = ("provider_key__label", "provider_key__last4", "provider_key__team__name")
     date_hierarchy = "taken_at"
     fields = (
@@ -50,23 +50,23 @@ class MeterSampleAdmin(ReadOnlyAdmin):
         "taken_at",
         ("balance", "total_purchased", "total_consumed"),
         ("charged", "refunded", "in_flight", "unknown"),
-        "quiet",
-        "is_level",
-        "drift",
+        "stable",
+        "is_baseline",
+        "discrepancy",
         "reading",
         "verdict",
     )
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[MeterSample]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[UsageSample]:
         """Join the keys; leave their tokens in the database."""
-        rows: QuerySet[MeterSample] = super().get_queryset(request)
+        rows: QuerySet[UsageSample] = super().get_queryset(request)
         return rows.select_related("provider_key__team", "provider_key__owner").defer(
             "provider_key__secret_token"
         )
 
 
-@admin.register(Drift)
-class DriftAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
+@admin.register(Discrepancy)
+class DiscrepancyAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
     """Credits by which meter and books came apart. Accepting one moves no credits."""
 
     list_display = (
@@ -102,9 +102,9 @@ class DriftAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
         "shown_closing",
     )
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Drift]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Discrepancy]:
         """Join the keys; leave their tokens in the database."""
-        rows: QuerySet[Drift] = super().get_queryset(request)
+        rows: QuerySet[Discrepancy] = super().get_queryset(request)
         return rows.select_related("provider_key__team", "provider_key__owner").defer(
             "provider_key__secret_token"
         )
@@ -113,34 +113,34 @@ class DriftAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
     shown_closed_by = actor_column("closed_by")
 
     @display(description="credits", ordering="credits")
-    def shown_credits(self, drift: Drift) -> str:
+    def shown_credits(self, discrepancy: Discrepancy) -> str:
         """Return the credits with their sign: above 0 the vendor charged more than we know of."""
-        return f"{drift.credits:+,}"
+        return f"{discrepancy.credits:+,}"
 
     @display(description="standing", ordering="closed_at")
-    def shown_standing(self, drift: Drift) -> SafeString:
-        """Tell whether it is still to be explained."""
-        return badge("open", "warning") if drift.is_open else badge("closed", "default")
+    def shown_standing(self, discrepancy: Discrepancy) -> SafeString:
+        """Return whether it is still to be explained."""
+        return badge("open", "warning") if discrepancy.is_open else badge("closed", "default")
 
     @display(description="detail")
-    def shown_detail(self, drift: Drift) -> SafeString:
+    def shown_detail(self, discrepancy: Discrepancy) -> SafeString:
         """Return what the figures say."""
-        return roomy(clean(drift.detail))
+        return roomy(clean(discrepancy.detail))
 
     @display(description="candidates")
-    def shown_candidates(self, drift: Drift) -> str | SafeString:
+    def shown_candidates(self, discrepancy: Discrepancy) -> str | SafeString:
         """Return links to the generations that it may come from."""
-        links = ((link_to_reference(_reference(one)),) for one in drift.candidates)
+        links = ((link_to_reference(_reference(one)),) for one in discrepancy.candidates)
         return format_html_join(" · ", "{}", links) or EMPTY
 
     @display(description="closed because")
-    def shown_closing(self, drift: Drift) -> SafeString:
+    def shown_closing(self, discrepancy: Discrepancy) -> SafeString:
         """Return why it is closed."""
-        return roomy(clean(drift.closing))
+        return roomy(clean(discrepancy.closing))
 
     def buttons_for(self, object_id: str) -> frozenset[str]:
         """Offer to accept what is open."""
-        is_open = Drift.objects.filter(pk=object_id, closed_at=None).exists()
+        is_open = Discrepancy.objects.filter(pk=object_id, closed_at=None).exists()
         return frozenset({"accept"} if is_open else ())
 
     @action(
@@ -149,7 +149,7 @@ class DriftAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
         variant=ActionVariant.PRIMARY,
         permissions=["operate"],
         dialog={
-            "title": "Accept this drift?",
+            "title": "Accept this discrepancy?",
             "description": "It is closed as looked into, and later ones count from here. "
             "No credits move: correct the generation that it comes from first.",
             "form_class": ReasonForm,
@@ -158,17 +158,17 @@ class DriftAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
     )
     def accept(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """Close it with a reason."""
-        drift = get_object_or_404(Drift, pk=object_id)
+        discrepancy = get_object_or_404(Discrepancy, pk=object_id)
 
         def work() -> str:
             reason: str = form.cleaned_data["reason"]
-            accept_drift(drift, by=by_of(request), reason=reason, now=timezone.now())
-            return f"Accepted: {drift}"
+            accept_discrepancy(discrepancy, by=by_of(request), reason=reason, now=timezone.now())
+            return f"Accepted: {discrepancy}"
 
         show_outcome(request, work)
         return self.answer(request, object_id)
 
 
 def _reference(candidate: str) -> str:
-    """Say what a candidate's id names: generations have UUIDs, keys and drifts have numbers."""
+    """Say what a candidate's id names: generations have UUIDs, all else has numbers."""
     return candidate if str(candidate).isdecimal() else f"generation:{candidate}"

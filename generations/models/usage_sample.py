@@ -16,14 +16,14 @@ class Reading(StrEnum):
     GROSS = "gross"  # a refund does not
 
 
-class Verdict(models.TextChoices):
+class UsageVerdict(models.TextChoices):
     """What became of a comparison, in words for people."""
 
     STARTS = "starts", "Nothing to compare with yet"
     UNREADABLE = "unreadable", "The vendor's meter says nothing"
-    WAITING = "waiting", "Waiting for a second quiet sample"
+    WAITING = "waiting", "Waiting for a second stable sample"
     AGREES = "agrees", "Agrees"
-    MADE_GOOD = "made_good", "An earlier drift was made good"
+    MADE_GOOD = "made_good", "An earlier discrepancy was made good"
     UNKNOWN_SUBMIT = "unknown_submit", "An unknown submit was likely charged"
     REFUND_NOT_SEEN = "refund_not_seen", "A refund was not seen"
     LATE_REFUND = "late_refund", "Refunded after it was settled"
@@ -35,11 +35,11 @@ class Verdict(models.TextChoices):
     WENT_BACK = "went_back", "The meter went back"
 
 
-# What goes on and on is one finding that grows; any other drift is one of its own.
-GROWING = frozenset({Verdict.USED_OUTSIDE, Verdict.SHARED_ACCOUNT})
+# What goes on and on is one finding that grows; any other discrepancy is one of its own.
+GROWING = frozenset({UsageVerdict.USED_OUTSIDE, UsageVerdict.SHARED_ACCOUNT})
 
 
-class MeterSample(models.Model):
+class UsageSample(models.Model):
     """One look at a key's meter, with our own sums of that moment frozen beside it, in credits."""
 
     provider_key = models.ForeignKey(ProviderKey, on_delete=models.PROTECT, related_name="samples")
@@ -54,22 +54,24 @@ class MeterSample(models.Model):
     refunded = models.PositiveBigIntegerField(help_text="of those that cost nothing in the end")
     in_flight = models.PositiveBigIntegerField(help_text="of those that have not ended")
     unknown = models.PositiveBigIntegerField(help_text="of jobs that it may have accepted")
-    quiet = models.BooleanField(help_text="Our sums stood still while it was taken.")
+    stable = models.BooleanField(help_text="Our sums stood still while it was taken.")
 
     # What the comparison with the last level showed.
-    is_level = models.BooleanField(help_text="Later samples are measured from it.")
-    drift = models.BigIntegerField(null=True, blank=True, help_text="credits since the last level")
+    is_baseline = models.BooleanField(help_text="Later samples are measured from it.")
+    discrepancy = models.BigIntegerField(
+        null=True, blank=True, help_text="credits since the last level"
+    )
     reading = models.CharField(
         max_length=10, blank=True, choices=[(one.value, one.value) for one in Reading if one]
     )
-    verdict = models.CharField(max_length=20, choices=Verdict.choices)
+    verdict = models.CharField(max_length=20, choices=UsageVerdict.choices)
 
     class Meta:
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["provider_key", "-id"], name="sample_newest"),
             models.Index(
-                fields=["provider_key", "-id"], name="sample_level", condition=Q(is_level=True)
+                fields=["provider_key", "-id"], name="sample_level", condition=Q(is_baseline=True)
             ),
             models.Index(fields=["taken_at"], name="sample_age"),
         ]
@@ -79,15 +81,17 @@ class MeterSample(models.Model):
         return f"{self.taken_at:%Y-%m-%d %H:%M} {self.get_verdict_display()}"
 
 
-class Drift(models.Model):
+class Discrepancy(models.Model):
     """Credits by which a key's meter and our books came apart, until that is explained."""
 
-    provider_key = models.ForeignKey(ProviderKey, on_delete=models.PROTECT, related_name="drifts")
+    provider_key = models.ForeignKey(
+        ProviderKey, on_delete=models.PROTECT, related_name="discrepancies"
+    )
     since = models.DateTimeField(help_text="the last sample before it")
     opened_at = models.DateTimeField()
     seen_at = models.DateTimeField(help_text="the newest sample that showed more of it")
     credits = models.BigIntegerField(help_text="above 0: the vendor charged more than we know of")
-    verdict = models.CharField(max_length=20, choices=Verdict.choices)
+    verdict = models.CharField(max_length=20, choices=UsageVerdict.choices)
     detail = models.CharField(max_length=500)
     candidates = models.JSONField(default=list, blank=True, help_text="ids of generations")
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -97,20 +101,22 @@ class Drift(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.CheckConstraint(condition=~Q(credits=0), name="drift_not_zero"),
+            models.CheckConstraint(condition=~Q(credits=0), name="discrepancy_not_zero"),
             models.CheckConstraint(
                 condition=Q(closed_at=None, closing="")
                 | (Q(closed_at__isnull=False) & ~Q(closing="")),
-                name="drift_closes_with_a_reason",
+                name="discrepancy_closes_with_a_reason",
             ),
             models.UniqueConstraint(
                 fields=["provider_key", "verdict"],
                 condition=Q(closed_at=None, verdict__in=sorted(GROWING)),
-                name="drift_grows_in_one_row",
+                name="discrepancy_grows_in_one_row",
             ),
         ]
         indexes = [
-            models.Index(fields=["provider_key"], name="drift_open", condition=Q(closed_at=None))
+            models.Index(
+                fields=["provider_key"], name="discrepancy_open", condition=Q(closed_at=None)
+            )
         ]
 
     def __str__(self) -> str:
@@ -119,5 +125,5 @@ class Drift(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """Tell whether it is still to be explained."""
+        """Return whether it is still to be explained."""
         return self.closed_at is None

@@ -49,19 +49,19 @@ def question_of(generation: Generation, membership: Membership) -> CancelQuestio
 
 
 def name_askers(generations: Iterable[Generation]) -> None:
-    """Look up who asked to cancel each row of a list, at once; `wish_of` names them then."""
+    """Look up who asked to cancel each row of a list, for `pending_cancel_of` to name them."""
     wished = [one for one in generations if one.cancel_asked_at is not None]
-    names = names_of(one.cancel_asked_by for one in wished)
+    names = names_of(one.cancel_requested_by for one in wished)
     for one in wished:
-        one.cancel_asker = names[one.cancel_asked_by]  # type: ignore[attr-defined]
+        one.cancel_asker = names[one.cancel_requested_by]  # type: ignore[attr-defined]
 
 
-def wish_of(generation: Generation) -> str:
+def pending_cancel_of(generation: Generation) -> str:
     """Say what becomes of a wish to cancel, "" when there is none or when it came true."""
     if generation.cancel_asked_at is None:
         return ""
     state = State(generation.state)
-    asker: str = vars(generation).get("cancel_asker") or name_of(generation.cancel_asked_by)
+    asker: str = vars(generation).get("cancel_asker") or name_of(generation.cancel_requested_by)
     if state in IN_FLIGHT:
         return (
             f"{asker} asked to cancel it. The vendor cannot be stopped: "
