@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 
-from accounts.admin.acting import by_of
+from accounts.people.acting import by_of
 from accounts.models import Membership
 from accounts.roles import Role
 from accounts.teams.service import set_role

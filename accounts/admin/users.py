@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.admin.acting import by_of
+from accounts.people.acting import by_of
 from accounts.audit import record
 from accounts.models import Membership, User
 from accounts.people.email_change import note_email_change, tell_email_before

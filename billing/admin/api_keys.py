@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
 
-from accounts.admin.acting import by_of
+from accounts.people.acting import by_of
 from accounts.api_keys.service import delete_api_key, set_enabled
 from accounts.models import ApiKey
 from billing.selectors import limits_of

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
-from accounts.admin.acting import by_of
+from accounts.people.acting import by_of
 from accounts.admin.memberships import MembersInline, NewMembersInline, save_role
 from accounts.models import Team
 from accounts.teams.service import create_team

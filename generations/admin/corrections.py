@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
-from accounts.admin.acting import by_of
+from accounts.people.acting import by_of
 from accounts.authority import By
 from generations.admin.choosing import ReasonForm
 from generations.lifecycle import State

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.admin.acting import by_of
+from accounts.people.acting import by_of
 from accounts.admin.actors import ActorNames, actor_column
 from generations.archive.keep import keep_again
 from generations.models import CallbackReceipt, Film, GenerationEvent, Upload

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from accounts.admin.acting import by_of
+from accounts.people.acting import by_of
 from accounts.authority import By
 from accounts.models import ApiKey, Membership, Project, Team, User
 from accounts.selectors import membership_of

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.admin.acting import by_of
+from accounts.people.acting import by_of
 from accounts.audit import record
 from generations.models import VideoModel
 from platform_site.admin.base import SiteAdmin

@@ -18,7 +18,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from accounts.admin.acting import by_of
+from accounts.people.acting import by_of
 from accounts.selectors import membership_of
 from billing.selectors import limits_of
 from generations.models import ProviderKey

@@ -12,7 +12,7 @@ from django.utils import timezone
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from accounts.admin.acting import by_of
+from accounts.people.acting import by_of
 from generations.dispatch.queue_position import positions_of
 from generations.models import Generation, Priority
 from generations.ordering.priorities import WAITING, change_priority

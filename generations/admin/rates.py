@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 
-from accounts.admin.acting import by_of
+from accounts.people.acting import by_of
 from billing.models import Rate
 from billing.services.rates import schedule_rate, withdraw_rate
 from generations.catalog.price_preview import PricePreview, Share, preview_rate

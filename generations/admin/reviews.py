@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from accounts.admin.acting import by_of
+from accounts.people.acting import by_of
 from accounts.people.names import name_of
 from generations.admin.choosing import ReasonForm
 from generations.admin.corrections import CorrectionButtons

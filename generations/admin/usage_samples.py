@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin.acting import by_of
+from accounts.people.acting import by_of
 from accounts.admin.actors import ActorNames, actor_column
 from generations.admin.choosing import ReasonForm
 from generations.models import Discrepancy, UsageSample

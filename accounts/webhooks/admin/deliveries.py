@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.admin.acting import by_of
+from accounts.people.acting import by_of
 from accounts.models import WebhookAttempt, WebhookDelivery
 from accounts.webhooks.outbox import send_again_for_operator
 from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
