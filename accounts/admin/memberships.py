@@ -7,8 +7,8 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 
-from accounts.people.acting import by_of
 from accounts.models import Membership
+from accounts.people.acting import by_of
 from accounts.roles import Role
 from accounts.teams.service import set_role
 from platform_site.admin.base import ReadOnlyInline

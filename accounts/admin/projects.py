@@ -6,8 +6,8 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.people.acting import by_of
 from accounts.models import Project
+from accounts.people.acting import by_of
 from accounts.projects.service import shelve_project, unshelve_project
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome

@@ -9,9 +9,9 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.people.acting import by_of
 from accounts.audit import record
 from accounts.models import Membership, User
+from accounts.people.acting import by_of
 from accounts.people.email_change import note_email_change, tell_email_before
 from platform_site.admin.base import ReadOnlyInline, SiteAdmin
 from platform_site.admin.shown import moment, related_lists

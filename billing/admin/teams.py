@@ -11,9 +11,9 @@ from django.utils.safestring import SafeString
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
-from accounts.people.acting import by_of
 from accounts.admin.memberships import MembersInline, NewMembersInline, save_role
 from accounts.models import Team
+from accounts.people.acting import by_of
 from accounts.teams.service import create_team
 from billing.ledger import MAX_CREDITS, grant
 from billing.overview import teams_with_books

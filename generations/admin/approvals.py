@@ -10,9 +10,9 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.people.acting import by_of
 from accounts.admin.actors import ActorNames, actor_column
 from accounts.models import ApiKey, Project, Team, User
+from accounts.people.acting import by_of
 from accounts.selectors import membership_of
 from generations.admin.choosing import ReasonForm, one_of
 from generations.approvals import service as approvals

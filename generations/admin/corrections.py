@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
-from accounts.people.acting import by_of
 from accounts.authority import By
+from accounts.people.acting import by_of
 from generations.admin.choosing import ReasonForm
 from generations.lifecycle import State
 from generations.models import Generation

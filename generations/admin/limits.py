@@ -10,9 +10,9 @@ from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from accounts.people.acting import by_of
 from accounts.authority import By
 from accounts.models import ApiKey, Membership, Project, Team, User
+from accounts.people.acting import by_of
 from accounts.selectors import membership_of
 from billing.models import SpendLimit, SpendWindow
 from billing.models.spend_limit import usual_thresholds

@@ -6,8 +6,8 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.people.acting import by_of
 from accounts.audit import record
+from accounts.people.acting import by_of
 from generations.models import VideoModel
 from platform_site.admin.base import SiteAdmin
 

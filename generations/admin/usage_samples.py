@@ -8,8 +8,8 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.people.acting import by_of
 from accounts.admin.actors import ActorNames, actor_column
+from accounts.people.acting import by_of
 from generations.admin.choosing import ReasonForm
 from generations.models import Discrepancy, UsageSample
 from generations.reconciliation.discrepancies import accept_discrepancy

@@ -8,8 +8,8 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.people.acting import by_of
 from accounts.models import WebhookAttempt, WebhookDelivery
+from accounts.people.acting import by_of
 from accounts.webhooks.outbox import send_again_for_operator
 from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome

@@ -7,8 +7,8 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.people.acting import by_of
 from accounts.models import HostBackoff, WebhookEndpoint
+from accounts.people.acting import by_of
 from accounts.webhooks.endpoints import drop_endpoint, switch_endpoint
 from accounts.webhooks.outbox import put_test_for_operator
 from platform_site.admin.base import ReadOnlyAdmin
