@@ -8,13 +8,13 @@ from django.db.models.functions import Greatest
 from accounts.models import Membership, Notice, Team, User
 from accounts.notices.steps import mail
 from accounts.roles import Permission
+from platform_site.backoff import Backoff
 
 # The queue mails at once; the sweep looks again in case the queue lost it.
 _MAIL_AGAIN = timedelta(seconds=60)
 _CLAIM = timedelta(minutes=10)
 _MAX_MAIL_TRIES = 8
-_FIRST_WAIT = timedelta(minutes=1)
-_LAST_WAIT = timedelta(hours=1)
+_BACKOFF = Backoff(first=timedelta(minutes=1), last=timedelta(hours=1))
 
 
 def notify(
@@ -96,7 +96,7 @@ def end_mailing(notice: Notice) -> None:
 def postpone_mailing(notice: Notice, *, now: datetime) -> bool:
     """Try the e-mails that failed again later; False when there will be no other try."""
     is_last = notice.mail_attempts >= _MAX_MAIL_TRIES
-    wait = min(_LAST_WAIT, _FIRST_WAIT * 2 ** (notice.mail_attempts - 1))
+    wait = _BACKOFF.after(notice.mail_attempts)
     Notice.objects.filter(pk=notice.pk).update(
         next_mail_at=None if is_last else now + wait, claimed_until=None
     )

@@ -20,7 +20,7 @@ from standardwebhooks.webhooks import Webhook
 
 from accounts.models import TEST_EVENT, HostBackoff, WebhookAttempt, WebhookDelivery
 from accounts.webhooks.health import note_delivered, note_given_up, note_undelivered, retire
-from accounts.webhooks.schedule import back_off_after, next_attempt, requested_wait
+from accounts.webhooks.schedule import HOST_BACKOFF, next_attempt, requested_wait
 from accounts.webhooks.secrets import signing_secrets
 from platform_site.http import PostError, guarded_client, post_json
 from platform_site.logs import redact
@@ -200,13 +200,13 @@ def _note_host(delivery: WebhookDelivery, answer: PostResult, now: datetime) -> 
     row = known.first()
     if row is None:
         fresh = HostBackoff(
-            team_id=delivery.team_id, host=delivery.host, ends_at=now + back_off_after(1)
+            team_id=delivery.team_id, host=delivery.host, ends_at=now + HOST_BACKOFF.after(1)
         )
         HostBackoff.objects.bulk_create([fresh], ignore_conflicts=True)
     elif row.ends_at <= now:
         # Several posts that timed out at once are one hang.
         known.filter(timeouts=row.timeouts).update(
-            timeouts=row.timeouts + 1, ends_at=now + back_off_after(row.timeouts + 1)
+            timeouts=row.timeouts + 1, ends_at=now + HOST_BACKOFF.after(row.timeouts + 1)
         )
 
 

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from platform_site.backoff import Backoff
+
 # Seconds to the next try. The vendor tries at once, after 3 minutes and after 10 (FACTS.md);
 # ours goes on for a day.
 RETRIES = (10, 180, 600, 1800, 7200, 21_600, 43_200)
@@ -11,8 +13,8 @@ JITTER = 0.15
 # From the first try to the last: below a day, so that a worker that is late stays within it.
 SERIES = timedelta(hours=23, minutes=55)
 
-_FIRST_REST = timedelta(seconds=15)
-_LAST_REST = timedelta(minutes=10)
+# How long a host is left alone whose receivers time out.
+HOST_BACKOFF = Backoff(first=timedelta(seconds=15), last=timedelta(minutes=10))
 
 
 def next_attempt(
@@ -47,8 +49,3 @@ def requested_wait(retry_after: str, *, now: datetime) -> timedelta | None:
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return min(max(at - now, timedelta()), SERIES)
-
-
-def back_off_after(timeouts: int) -> timedelta:
-    """Return how long a receiver that hung `timeouts` times in a row is not asked."""
-    return min(_FIRST_REST * (1 << min(timeouts - 1, 16)), _LAST_REST)

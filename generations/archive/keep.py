@@ -27,6 +27,7 @@ from generations.lifecycle import EventKind
 from generations.models import Film, Generation
 from generations.notifications.generation_events import notify_ended
 from generations.transitions import record_event
+from platform_site.backoff import Backoff
 from platform_site.clusters.steps import ENQUEUE_AGAIN
 from platform_site.errors import Conflict
 from platform_site.http import (
@@ -51,7 +52,7 @@ CLAIM = timedelta(seconds=180)
 GONE_TIMES = 5
 # Fresh links let us go on, but not for ever.
 _LONGEST = 3 * LINK_LIFE
-_LAST_WAIT = timedelta(minutes=10)
+_BACKOFF = Backoff(first=timedelta(seconds=1), last=timedelta(minutes=10))
 _PROBLEM_LENGTH = 300  # characters, as the column has them
 _WORTH_BYTES = 256 * 1024  # an attempt that brought less is no progress
 _DEAD = "The vendor's link is dead."
@@ -246,7 +247,7 @@ def _try_again(film: Film, problem: str, *, brought: int = 0) -> None:
         _give_up(film, f"The link's life ended. Last: {problem}")
         return
     failures = 0 if brought >= _WORTH_BYTES else film.failures + 1
-    wait = min(_LAST_WAIT, timedelta(seconds=1) * 2 ** min(max(failures - 1, 0), 12))
+    wait = _BACKOFF.after(failures)
     Film.objects.filter(pk=film.pk, state=Film.State.PENDING, attempts=film.attempts).update(
         next_attempt_at=now + wait, claimed_until=None, failures=failures, problem=problem
     )

@@ -27,6 +27,7 @@ from generations.review.adopt import (
 from generations.transitions import record_event
 from generations.vendors.aivideoapi.wire import TaskReport, usable_task_id
 from generations.vendors.base import ProviderError, ProviderRefused
+from platform_site.backoff import Backoff
 from platform_site.errors import NotFound
 from platform_site.untrusted import clean_text
 
@@ -34,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 # Whoever knows the path could post without end; evidence beyond this adds nothing.
 MAX_RECEIPTS = 50
-_LAST_CHECK = timedelta(minutes=10)
+_BACKOFF = Backoff(first=timedelta(seconds=5), last=timedelta(minutes=10))
 
 
 @transaction.atomic
@@ -184,7 +185,7 @@ def _judge(receipt: CallbackReceipt, verdict: str) -> None:
 
 
 def _check_later(receipt: CallbackReceipt) -> None:
-    wait = min(_LAST_CHECK, timedelta(seconds=5) * 2 ** min(receipt.checks, 8))
+    wait = _BACKOFF.after(receipt.checks + 1)
     CallbackReceipt.objects.filter(pk=receipt.pk).update(
         next_check_at=timezone.now() + wait, checks=receipt.checks + 1
     )

@@ -29,6 +29,7 @@ from generations.review.adopt import adopt_upstream
 from generations.transitions import end_generation, transition
 from generations.vendors.aivideoapi.client import SUBMIT_SECONDS
 from generations.vendors.base import ProviderRefused, ProviderUnavailable, ProviderUnclear
+from platform_site.backoff import Backoff
 
 log = structlog.get_logger(__name__)
 SYSTEM = By.system("submit")
@@ -39,6 +40,8 @@ POST_WITHIN = timedelta(seconds=30)
 # A row that is `submitting` for longer than any POST can last has lost its worker.
 STALE_AFTER = POST_WITHIN + timedelta(seconds=SUBMIT_SECONDS)
 MAX_VENDOR_FAILURES = 5
+# One generation waits, and others of its key go on.
+_BACKOFF = Backoff(first=timedelta(seconds=1), last=timedelta(seconds=8))
 _KEY_TROUBLE = frozenset(
     {"invalid_api_key", "insufficient_credits", "ip_not_allowed", "spend_limit_exceeded"}
 )
@@ -164,8 +167,7 @@ def _handle_refusal(generation: Generation, refusal: ProviderRefused) -> None:
         _requeue(generation, reason)
     elif refusal.status >= 500 and not _is_moderation(refusal):
         if generation.submit_attempts + 1 < MAX_VENDOR_FAILURES:
-            # From one second to eight: this job waits, and others of its key go on.
-            wait = timedelta(seconds=2**generation.submit_attempts)
+            wait = _BACKOFF.after(generation.submit_attempts + 1)
             _requeue(generation, reason, wait=wait, submit_attempts=generation.submit_attempts + 1)
         else:
             _fail(generation, refusal, reason)

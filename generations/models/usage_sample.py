@@ -100,6 +100,7 @@ class Discrepancy(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name_plural = "discrepancies"
         constraints = [
             models.CheckConstraint(condition=~Q(credits=0), name="discrepancy_not_zero"),
             models.CheckConstraint(

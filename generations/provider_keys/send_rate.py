@@ -5,12 +5,14 @@ A key sends at even distances, not in bursts, and never more a minute than its r
 
 from datetime import datetime, timedelta
 
+from platform_site.backoff import Backoff
+
 MINUTE = timedelta(minutes=1)
 # Sends that were due lately may follow at once, so that a look every half second loses none. The
 # distance between two is as much longer as keeps every minute within the rate.
 SLACK = timedelta(seconds=1)
-FIRST_BACK_OFF = timedelta(seconds=1)
-LAST_BACK_OFF = timedelta(minutes=2)
+# One send at a time finds out whether the vendor takes generations again.
+BACKOFF = Backoff(first=timedelta(seconds=1), last=timedelta(minutes=2))
 
 
 def next_send_at(
@@ -27,16 +29,5 @@ def next_send_at(
         paced = start + (MINUTE + SLACK) / per_minute
     if not failures:
         return paced
-    held = now + back_off(failures)
+    held = now + BACKOFF.after(failures)
     return held if paced is None else max(held, paced)
-
-
-def back_off(failures: int) -> timedelta:
-    """Return how long to wait after so many failures in a row: doubling, one second to two minutes.
-
-    Raises `ValueError` for less than one failure.
-    """
-    if failures < 1:
-        raise ValueError("Without a failure there is nothing to wait for.")
-    doubled: timedelta = FIRST_BACK_OFF * (1 << min(failures - 1, 16))
-    return min(LAST_BACK_OFF, doubled)

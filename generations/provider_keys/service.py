@@ -24,6 +24,7 @@ from generations.provider_keys.wakeup import wake_dispatch
 from generations.selectors import require_provider_key
 from generations.vendors.aivideoapi.client import ProviderClient
 from generations.vendors.base import ProviderError, ProviderRefused, ProviderUnavailable
+from platform_site.backoff import Backoff
 from platform_site.errors import Conflict, InvalidRequest
 from platform_site.secrets.cipher import CipherError
 
@@ -33,8 +34,7 @@ SANDBOX_KEY_START = "sk-sandbox-"
 SANDBOX_IN_FLIGHT = 1000  # it has no limit of its own
 MOST_IN_FLIGHT = 10_000
 MOST_PER_MINUTE = 60_000
-_FIRST_PROBE_SECONDS = 2
-_LAST_PROBE = timedelta(minutes=15)
+_PROBES = Backoff(first=timedelta(seconds=2), last=timedelta(minutes=15))
 
 
 def client_for(provider_key: ProviderKey) -> ProviderClient:
@@ -170,7 +170,7 @@ def pause_provider_key(
     require_provider_key(by, provider_key)
     later: dict[str, Any] = {"next_probe_at": None}
     if probe:
-        later["next_probe_at"] = timezone.now() + _probe_wait(provider_key.probes)
+        later["next_probe_at"] = timezone.now() + _PROBES.after(provider_key.probes + 1)
         # Not counted from this object: others may have paused the key since it was read.
         later["probes"] = F("probes") + 1
     paused = ProviderKey.objects.filter(pk=provider_key.pk, state=ProviderKey.State.ACTIVE).update(
@@ -226,7 +226,7 @@ def probe_provider_key(provider_key_id: int) -> None:
         client_for(key).get_credits()
     except ProviderError as error:
         ProviderKey.objects.filter(pk=key.pk).update(
-            next_probe_at=timezone.now() + _probe_wait(key.probes),
+            next_probe_at=timezone.now() + _PROBES.after(key.probes + 1),
             probes=key.probes + 1,
             paused_reason=error.message[:300],
         )
@@ -316,7 +316,3 @@ def rotate_vault() -> int:
                 secret_token=rotated(key)
             )
     return count
-
-
-def _probe_wait(probes: int) -> timedelta:
-    return min(_LAST_PROBE, timedelta(seconds=_FIRST_PROBE_SECONDS << min(probes, 12)))

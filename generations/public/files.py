@@ -125,6 +125,5 @@ def _serve(
         size=size,
         content_type=content_type,
         etag=etag,
-        filename=download_as,
-        as_attachment=download_as is not None,
+        download_as=download_as,
     )

@@ -43,8 +43,8 @@ class HeartbeatBroker(ORM):  # type: ignore[misc]  # untyped
     def __init__(self, list_key: str | None = None) -> None:
         """Open the queue of this name, or of the process's own cluster."""
         super().__init__(list_key)
-        self._beat_due = 0.0
-        self._beat_written = 0.0
+        self._heartbeat_due = 0.0
+        self._heartbeat_written = 0.0
 
     def dequeue(self) -> list[tuple[int | str, str]] | None:
         """Return the next task and its row's id; None, after a pause, when there is none."""
@@ -52,8 +52,8 @@ class HeartbeatBroker(ORM):  # type: ignore[misc]  # untyped
             time.sleep(Conf.POLL)
             return None
         now = time.monotonic()
-        if self.serving is not None and now >= self._beat_due:
-            self._beat_due = now + HEARTBEAT_SECONDS
+        if self.serving is not None and now >= self._heartbeat_due:
+            self._heartbeat_due = now + HEARTBEAT_SECONDS
             return [(_HEARTBEAT, _heartbeat_task())]
         try:
             taken = self._take()
@@ -80,9 +80,9 @@ class HeartbeatBroker(ORM):  # type: ignore[misc]  # untyped
 
     def _note_life(self) -> None:
         now = time.monotonic()
-        if self.serving is None or now - self._beat_written < HEARTBEAT_SECONDS / 2:
+        if self.serving is None or now - self._heartbeat_written < HEARTBEAT_SECONDS / 2:
             return
-        self._beat_written = now
+        self._heartbeat_written = now
         # The supervisor first: when the database is away, a restart would cure nothing.
         if self.liveness is not None:
             self.liveness.signal()

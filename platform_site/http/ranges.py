@@ -4,22 +4,14 @@ Django's FileResponse ignores Range. This follows RFC 9110: §14 (range requests
 requests, with their order of precedence) and §15.3.7, §15.5.17 (206 and 416).
 """
 
-import os
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
-from django.utils.http import (
-    content_disposition_header,
-    http_date,
-    parse_http_date_safe,
-    quote_etag,
-)
+from django.utils.http import content_disposition_header, quote_etag
 
 CHUNK_BYTES = 128 * 1024
 # A film never changes under its link; "private" keeps it out of shared caches.
@@ -97,77 +89,63 @@ class FileSliceResponse(StreamingHttpResponse):
 
 def ranged_file_response(
     request: HttpRequest,
-    file: SeekableFile | str | os.PathLike[str],
+    file: SeekableFile,
     *,
     size: int,
     content_type: str,
     etag: str,
-    last_modified: datetime | None = None,
-    filename: str | None = None,
-    as_attachment: bool = False,
-    cache_control: str = IMMUTABLE_PRIVATE,
+    download_as: str | None = None,
 ) -> HttpResponseBase:
-    """Answer GET or HEAD for a file, whole or one range of it.
+    """Answer GET or HEAD for a file that never changes under its link, whole or one range of it.
 
     Args:
-        request: Its Range, If-Range, If-None-Match, If-Match, If-Modified-Since and
-            If-Unmodified-Since headers count.
-        file: An open, seekable binary file, which the response closes, or a path to open.
+        request: Its Range, If-Range, If-None-Match and If-Match headers count.
+        file: An open, seekable binary file, which the response closes.
         size: Bytes of the whole file.
         content_type: Media type.
         etag: Strong validator, with or without its quotes; the file's SHA-256 serves well.
-        last_modified: Aware time of last change; a naive one is taken for UTC.
-        filename: Name to save under.
-        as_attachment: Whether browsers save it rather than show it.
-        cache_control: The Cache-Control header.
+        download_as: Name under which browsers save it; None: they show it.
 
     Returns:
         200 with everything, 206 with one range, 304, 412 or 416. Several ranges at once and
         malformed ones get the whole, as §14.2 allows. HEAD gets the headers of the whole: ranges
         are defined for GET only.
-
-    Raises:
-        OSError: A path does not open.
     """
     etag = quote_etag(etag)
-    modified = None if last_modified is None else _timestamp(last_modified)
-    headers = {"Accept-Ranges": "bytes", "ETag": etag, "Cache-Control": cache_control}
-    if modified is not None:
-        headers["Last-Modified"] = http_date(modified)
+    headers = {"Accept-Ranges": "bytes", "ETag": etag, "Cache-Control": IMMUTABLE_PRIVATE}
     bare = HttpResponse(headers=headers, content_type=content_type)
-    early = get_conditional_response(request, etag, modified, bare)
+    early = get_conditional_response(request, etag, None, bare)
     if early is not None and early is not bare:
-        _close(file)
+        file.close()
         return early
 
-    part = _requested_part(request, size, etag, modified)
+    part = _requested_part(request, size, etag)
     if part is None:
-        _close(file)
+        file.close()
         headers["Content-Range"] = f"bytes */{size}"
         return HttpResponse(status=416, headers=headers, content_type=content_type)
     if part.partial:
         headers["Content-Range"] = f"bytes {part.start}-{part.start + part.length - 1}/{size}"
     headers["Content-Length"] = str(part.length)
-    disposition = content_disposition_header(as_attachment, filename or "")
-    if disposition:
-        headers["Content-Disposition"] = disposition
+    if download_as is not None:
+        headers["Content-Disposition"] = content_disposition_header(True, download_as) or ""
     if request.method == "HEAD":
-        _close(file)
+        file.close()
         return HttpResponse(headers=headers, content_type=content_type)
     return FileSliceResponse(
-        FileSlice(_opened(file), part),
+        FileSlice(file, part),
         status=206 if part.partial else 200,
         headers=headers,
         content_type=content_type,
     )
 
 
-def _requested_part(
-    request: HttpRequest, size: int, etag: str, modified: int | None
-) -> Part | None:
+def _requested_part(request: HttpRequest, size: int, etag: str) -> Part | None:
     """Return the part to send; None when the range asked for lies outside the file."""
     whole = Part(0, size, partial=False)
-    if request.method != "GET" or not _if_range_passes(request, etag, modified):
+    # A strong comparison (§13.1.5); a date matches nothing, since the answers have none.
+    condition = request.headers.get("If-Range", "").strip()
+    if request.method != "GET" or condition not in {"", etag}:
         return whole
     match = _RANGE.fullmatch(request.headers.get("Range", ""))
     if match is None or match[1] == match[2] == "":
@@ -184,29 +162,6 @@ def _requested_part(
     return Part(start, min(end, size - 1) - start + 1, partial=True)
 
 
-def _if_range_passes(request: HttpRequest, etag: str, modified: int | None) -> bool:
-    """Return whether If-Range lets Range count: strong comparison, exact date (§13.1.5)."""
-    condition = request.headers.get("If-Range", "").strip()
-    if not condition:
-        return True
-    if condition.startswith(('"', "W/")):
-        return condition == etag and not etag.startswith("W/")
-    return modified is not None and parse_http_date_safe(condition) == modified
-
-
 def _number(digits: str) -> int:
     # Python refuses to read thousands of digits; any file is smaller than this anyway.
     return int(digits) if len(digits) <= _MANY_DIGITS else 10**_MANY_DIGITS
-
-
-def _timestamp(moment: datetime) -> int:
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-
-
-def _opened(file: SeekableFile | str | os.PathLike[str]) -> SeekableFile:
-    return Path(file).open("rb") if isinstance(file, str | os.PathLike) else file
-
-
-def _close(file: SeekableFile | str | os.PathLike[str]) -> None:
-    if not isinstance(file, str | os.PathLike):
-        file.close()

@@ -9,10 +9,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
+from platform_site.backoff import Backoff
 from platform_site.supervisor import reaper
-from platform_site.supervisor.liveness import VARIABLE as PULSE_VARIABLE
+from platform_site.supervisor.liveness import VARIABLE as LIVENESS_VARIABLE
 from platform_site.supervisor.liveness import Liveness
 
 logger = logging.getLogger(__name__)
@@ -140,7 +142,7 @@ class Child:
         run_reaper = (sys.executable, "-I", "-S", reaper.__file__, str(self._grace))
         environ, liveness = {**os.environ, **self.spec.environ}, self.spec.liveness
         if liveness is not None:
-            environ[PULSE_VARIABLE] = str(liveness.descriptor)
+            environ[LIVENESS_VARIABLE] = str(liveness.descriptor)
         self._reaper = subprocess.Popen(
             run_reaper + self.spec.command,
             stdin=subprocess.PIPE,  # Closed by the kernel when we die, however we die.
@@ -157,7 +159,11 @@ class Child:
         now = time.monotonic()
         if now - self._started_at >= self._timings.settled_after:
             self._failures = 0
-        delay = min(self._timings.first_delay * 2**self._failures, self._timings.longest_delay)
+        restarts = Backoff(
+            first=timedelta(seconds=self._timings.first_delay),
+            last=timedelta(seconds=self._timings.longest_delay),
+        )
+        delay = restarts.after(self._failures + 1).total_seconds()
         self._failures += 1
         self.wake_at = now + delay
         logger.info("%s starts again in %g s", self.spec.name, delay)

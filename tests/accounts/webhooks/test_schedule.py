@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.webhooks.schedule import (
+    HOST_BACKOFF,
     JITTER,
     RETRIES,
     SERIES,
-    back_off_after,
     next_attempt,
     requested_wait,
 )
@@ -93,6 +93,6 @@ def test_no_header_breaks_the_reading(header: str) -> None:
 
 
 def test_rests_double_and_end_at_ten_minutes() -> None:
-    rests = [back_off_after(hangs).total_seconds() for hangs in range(1, 9)]
+    rests = [HOST_BACKOFF.after(hangs).total_seconds() for hangs in range(1, 9)]
     assert rests == [15, 30, 60, 120, 240, 480, 600, 600]
-    assert back_off_after(10**6).total_seconds() == 600
+    assert HOST_BACKOFF.after(10**6).total_seconds() == 600

@@ -20,13 +20,14 @@ from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation, Priority, ProviderKey
 from generations.ops.sweep import enqueue_due_steps
 from generations.ordering.submit import Order, submit_batch
-from generations.provider_keys.send_rate import LAST_BACK_OFF
+from generations.provider_keys.send_rate import BACKOFF
 from generations.provider_keys.service import (
     pause_provider_key,
     resume_provider_key,
     set_key_pace,
 )
 from generations.transitions import end_generation, transition
+from platform_site.backoff import Backoff
 from tests.factories import (
     SYSTEM,
     fund,
@@ -299,7 +300,10 @@ def test_whatever_frees_a_place_calls_the_next(
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hold keys back for so long that no test outlasts it, however slow the machine."""
-    monkeypatch.setattr("generations.provider_keys.send_rate.FIRST_BACK_OFF", LAST_BACK_OFF)
+    monkeypatch.setattr(
+        "generations.provider_keys.send_rate.BACKOFF",
+        Backoff(first=BACKOFF.last, last=BACKOFF.last),
+    )
 
 
 def held(key: ProviderKey) -> tuple[int, float]:

@@ -118,7 +118,7 @@ def test_a_cluster_is_given_its_own_pulse_before_any_task(cluster: UUID) -> None
     broker, other = ACluster(MAIN_QUEUE), HeartbeatBroker(MAIN_QUEUE)
     assert silence_seconds(cluster) is None
     liveness = taken(broker)
-    assert name_of(liveness) == "beat"
+    assert name_of(liveness) == "heartbeat"
     assert OrmQ.objects.count() == 1, "no row that another cluster could take"
     assert name_of(taken(other)) == "task"
     assert liveness is not None

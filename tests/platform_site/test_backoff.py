@@ -1,0 +1,20 @@
+"""What is tried again waits longer each time, up to a bound."""
+
+from datetime import timedelta
+
+import pytest
+
+from platform_site.backoff import Backoff
+
+BACKOFF = Backoff(first=timedelta(seconds=2), last=timedelta(minutes=1))
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"), [(0, 2), (1, 2), (2, 4), (3, 8), (5, 32), (6, 60), (10**9, 60)]
+)
+def test_each_failure_doubles_the_wait_up_to_the_longest(failures: int, seconds: int) -> None:
+    assert BACKOFF.after(failures) == timedelta(seconds=seconds)
+
+
+def test_jitter_stretches_the_wait_by_its_share() -> None:
+    assert BACKOFF.after(2, jitter=0.25) == timedelta(seconds=5)
