@@ -14,7 +14,7 @@ CODE := manage.py platform_site accounts billing generations sandbox requirement
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run check unit setup test bench soak lock format clean runtime dev \
-	lint types imports templates migrations deployment locks postgres
+	lint types imports house templates migrations deployment locks postgres
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -25,7 +25,7 @@ run: runtime ## Run the site with the sandbox and demo data; Ctrl-C ends all of 
 	@$(MANAGE) demo
 	@exec $(MANAGE) up --sandbox
 
-check: lint types imports templates migrations deployment locks ## Check all but behaviour: no root, no services, under a minute
+check: lint types imports house templates migrations deployment locks ## Check all but behaviour: no root, no services, under a minute
 
 unit: dev ## Run tests on SQLite; ARGS= goes to pytest (a file, -k, -m 'not browser')
 	DATABASE_URL= $(PYTEST) $(ARGS)
@@ -36,7 +36,7 @@ setup: ## Install the Debian packages that tests need (root or sudo)
 # What is quick and fails often comes first.
 test: ## Set up and check everything, as CI does
 	@MAKE='$(MAKE)' .ci/timed setup dev \
-		lint types imports templates migrations deployment locks unit postgres
+		lint types imports house templates migrations deployment locks unit postgres
 
 bench: dev ## Measure against the floors; results in var/bench.json too
 	$(RUN) -m tests.bench
@@ -69,6 +69,9 @@ types: dev
 
 imports: dev
 	$(RUN) $(VENV)/bin/lint-imports
+
+house: dev
+	$(RUN) -m tests.house
 
 templates: dev
 	$(RUN) -m djlint templates --check --lint

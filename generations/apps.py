@@ -11,4 +11,4 @@ class GenerationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Import the checks, which register themselves."""
-        import generations.checks
+        import generations.checks  # noqa: F401

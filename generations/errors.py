@@ -45,7 +45,7 @@ class CallbackNotTaken(DailiesError):
     message = "Too many callbacks about this task wait to be checked. Call again later."
 
 
-class VendorNotHeard(DailiesError):
+class NoProviderAnswer(DailiesError):
     """The vendor was asked and gave no clear answer, so nothing was decided (503)."""
 
     status = 503

@@ -65,7 +65,7 @@ def require_provider_key(by: By, key: ProviderKey) -> None:
     by.require(permission_over(key), team_id=key.team_id)
 
 
-def waiting_approvals(team: Team) -> int:
+def waiting_approval_count(team: Team) -> int:
     """Return how many of the team's generations wait for a decision."""
     return Approval.objects.filter(generation__team=team, decision=Approval.Decision.OPEN).count()
 

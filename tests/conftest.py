@@ -16,8 +16,8 @@ from generations.models import ProviderKey, VideoModel
 from tests.environment import FIXED
 from tests.factories import fund, make_api_key, make_member, make_provider_key, make_team
 from tests.support.api import Api
-from tests.support.figures import pytest_terminal_summary  # a hook
-from tests.support.scheduling import pytest_xdist_make_scheduler  # a hook
+from tests.support.figures import pytest_terminal_summary  # noqa: F401  # a hook
+from tests.support.scheduling import pytest_xdist_make_scheduler  # noqa: F401  # a hook
 from tests.support.vendor import Vendor, running_vendor
 from tests.support.web import WebServer, running_web_server
 

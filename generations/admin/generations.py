@@ -12,7 +12,7 @@ from accounts.admin.actors import actor_column
 from accounts.people.names import names_of
 from billing.models import Transfer
 from generations.admin.films import FILM_LABELS, VERDICT_LABELS, megabytes
-from generations.admin.queue import LinePages
+from generations.admin.queue import QueuePages
 from generations.admin.reviews import INBOX_COLUMNS, ReviewPages, is_inbox, read_reviews
 from generations.lifecycle import IN_FLIGHT, State
 from generations.models import Approval, CallbackReceipt, Film, Generation, GenerationEvent
@@ -124,7 +124,7 @@ class CallbackInline(ReadOnlyInline):
 
 
 @admin.register(Generation)
-class GenerationAdmin(LinePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
+class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
     """One job for one video, from the request to the kept film."""
 
     list_display = (
@@ -168,7 +168,7 @@ class GenerationAdmin(LinePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
         "settle_selected",
         "cancel_selected",
         "put_first",
-        "put_in_turn",
+        "put_back",
         "put_off",
     )
     actions_detail = (
@@ -177,7 +177,7 @@ class GenerationAdmin(LinePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
         "release",
         "settle",
         "cancel",
-        "move_in_line",
+        "reprioritise",
         "spend_after_all",
         "give_back_after_all",
     )
@@ -190,7 +190,7 @@ class GenerationAdmin(LinePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
                     "shown_state",
                     "shown_trouble",
                     "priority",
-                    "shown_place",
+                    "shown_position",
                     "shown_pending_cancel",
                     "team",
                     "user",
@@ -296,7 +296,7 @@ class GenerationAdmin(LinePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None or obj.state != State.NEEDS_REVIEW:
             return fieldsets
-        fields = ("shown_advice", "shown_next_look", "shown_since", "shown_story")
+        fields = ("shown_advice", "shown_next_look", "shown_since", "shown_timeline")
         return (("In review", {"fields": fields}), *fieldsets)
 
     @display(description="prompt", ordering="prompt")

@@ -108,7 +108,7 @@ class ProviderKeyAdmin(ServiceAdmin):
         "shown_state",
         "shown_reason",
         "endpoint",
-        "jobs",
+        "sent_count",
         moment("created_at"),
     )
     list_filter = ("state", "endpoint", "team")
@@ -138,12 +138,12 @@ class ProviderKeyAdmin(ServiceAdmin):
     add_fieldsets = ((None, {"fields": ("team", "owner", "label", "secret")}),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ProviderKey]:
-        """Count the jobs in the same query; keep the token in the database."""
+        """Count the generations in the same query; keep the token in the database."""
         keys: QuerySet[ProviderKey] = super().get_queryset(request)
         return (
             keys.select_related("team", "owner")
             .defer("secret_token")
-            .annotate(job_count=Count("generations"))
+            .annotate(generation_count=Count("generations"))
         )
 
     @display(description="key")
@@ -166,10 +166,10 @@ class ProviderKeyAdmin(ServiceAdmin):
         """Return why it is paused, cleaned: it may quote the vendor."""
         return roomy(clean(key.paused_reason))
 
-    @display(description="jobs", ordering="job_count")
-    def jobs(self, key: Any) -> int:
+    @display(description="jobs", ordering="generation_count")
+    def sent_count(self, key: Any) -> int:
         """Return how many generations were sent with it."""
-        return int(key.job_count)
+        return int(key.generation_count)
 
     @display(description="load")
     def shown_load(self, key: ProviderKey) -> str:

@@ -29,7 +29,7 @@ class PriorityForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untype
     )
 
 
-class LinePages:
+class QueuePages:
     """Mixed into the generations' pages: the place in line and the priority."""
 
     answer: Callable[[HttpRequest, object], HttpResponse]  # the service pages' own
@@ -38,10 +38,10 @@ class LinePages:
         """Offer to move what waits, beside what the other parts offer."""
         names: frozenset[str] = super().buttons_for(object_id)  # type: ignore[misc]
         waits = Generation.objects.filter(pk=object_id, state__in=WAITING).exists()
-        return names | {"move_in_line"} if waits else names
+        return names | {"reprioritise"} if waits else names
 
     @display(description="place in line")
-    def shown_place(self, generation: Generation) -> str:
+    def shown_position(self, generation: Generation) -> str:
         """Return its place and when it may start, while it is queued."""
         place = positions_of([generation], now=timezone.now()).get(generation.pk)
         return f"{place.words}." if place else EMPTY
@@ -49,22 +49,22 @@ class LinePages:
     @admin.action(description="Let the selected go first in their teams", permissions=["operate"])
     def put_first(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
         """Give those that wait the highest priority."""
-        self._move_all(request, queryset, Priority.HIGH)
+        self._prioritise_all(request, queryset, Priority.HIGH)
 
     @admin.action(description="Put the selected back in turn", permissions=["operate"])
-    def put_in_turn(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
+    def put_back(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
         """Give those that wait the usual priority."""
-        self._move_all(request, queryset, Priority.NORMAL)
+        self._prioritise_all(request, queryset, Priority.NORMAL)
 
     @admin.action(description="Put the selected off behind their teams", permissions=["operate"])
     def put_off(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
         """Give those that wait the lowest priority."""
-        self._move_all(request, queryset, Priority.LOW)
+        self._prioritise_all(request, queryset, Priority.LOW)
 
-    def _move_all(
+    def _prioritise_all(
         self, request: HttpRequest, queryset: QuerySet[Generation], priority: Priority
     ) -> None:
-        show_outcomes(request, queryset, lambda row: _moved(request, row, priority))
+        show_outcomes(request, queryset, lambda row: _prioritised(request, row, priority))
 
     @action(
         description="Move in line",
@@ -77,13 +77,15 @@ class LinePages:
             "form_submit_text": "Move",
         },
     )
-    def move_in_line(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+    def reprioritise(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         """Change one generation's priority."""
         generation = get_object_or_404(Generation, pk=object_id)
-        show_outcome(request, lambda: _moved(request, generation, form.cleaned_data["priority"]))
+        show_outcome(
+            request, lambda: _prioritised(request, generation, form.cleaned_data["priority"])
+        )
         return self.answer(request, object_id)
 
 
-def _moved(request: HttpRequest, generation: Generation, priority: int) -> str:
+def _prioritised(request: HttpRequest, generation: Generation, priority: int) -> str:
     change_priority(generation, priority=priority, by=by_of(request))
     return f"“{generation}” goes out: {Priority(priority).label.lower()}."

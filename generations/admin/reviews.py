@@ -108,7 +108,7 @@ class ReviewPages(CorrectionButtons):
         return to_the_second(_review_of(generation).advice.next_look)
 
     @display(description="evidence")
-    def shown_story(self, generation: Generation) -> str | SafeString:
+    def shown_timeline(self, generation: Generation) -> str | SafeString:
         """Return the evidence as a story; it may quote the vendor."""
         rows = [
             (to_the_second(fact.at), fact.what, clean(fact.detail))

@@ -7,16 +7,15 @@ Django: a decoder fed with a stranger's bytes gets no database and no secrets.
 import json
 import resource
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import av
-from PIL import Image
+
+from generations.archive.posters import save_last_frame, save_poster
 
 MEMORY_BYTES = 2 * 1024**3
 CPU_SECONDS = 120
-POSTER_PIXELS = 1280  # the longer side
 _POSTER_AT_SECOND = 1
 _USUAL_RATE = 24
 # An MP4 names its kind at once. Anything else is refused unread: some formats make their reader
@@ -47,13 +46,13 @@ def inspect(film: Path, poster: Path, last_frame: Path) -> dict[str, Any]:
         for frame in container.decode(stream):
             first, last = first or frame, frame
             if frames == int(rate * _POSTER_AT_SECOND):
-                _save_picture(frame, poster, pixels=POSTER_PIXELS, quality=86)
+                save_poster(frame, poster)
             frames += 1
         if first is None or last is None:
             raise ValueError("The film has no frames.")
-        _save_picture(last, last_frame, pixels=None, quality=95)
+        save_last_frame(last, last_frame)
         if not poster.exists():
-            _save_picture(last, poster, pixels=POSTER_PIXELS, quality=86)
+            save_poster(last, poster)
         return {
             "width": last.width,
             "height": last.height,
@@ -68,17 +67,6 @@ def _seconds(first: av.VideoFrame, last: av.VideoFrame, frames: int, rate: float
     if first.pts is None or last.pts is None:
         return frames / rate
     return float(last.time - first.time + 1 / rate)
-
-
-def _save_picture(frame: av.VideoFrame, path: Path, *, pixels: int | None, quality: int) -> None:
-    """Save a frame as JPEG; without one the film is still a film."""
-    with suppress(OSError, ValueError):
-        image: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]  # library's stub
-        if pixels is not None:
-            image.thumbnail((pixels, pixels))
-        draft = path.with_suffix(".draft")
-        image.save(draft, "JPEG", quality=quality)
-        draft.replace(path)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from generations.models import CallbackReceipt, Generation
 from generations.provider_keys.service import client_for
 from generations.review.adopt import (
     TASK_UNKNOWN,
-    adopt_upstream,
+    adopt_task,
     lacks_id,
     may_still_come,
     why_not_ours,
@@ -93,7 +93,7 @@ def check_callback(receipt_id: int) -> None:
         return
     generation = receipt.generation
     if not may_still_come(generation, now=timezone.now()):
-        _judge(receipt, _verdict_without_doubt(receipt))
+        _judge(receipt, _verdict_once_resolved(receipt))
         return
     if not lacks_id(generation):
         # The reply to our POST may still come; if it does not, the doubt checks again.
@@ -116,7 +116,7 @@ def check_callback(receipt_id: int) -> None:
     if not adopted:
         # Another receipt, or another run of this one, may have been quicker.
         generation.refresh_from_db()
-        _judge(receipt, _verdict_without_doubt(receipt))
+        _judge(receipt, _verdict_once_resolved(receipt))
 
 
 def _adopt(receipt: CallbackReceipt, report: TaskReport) -> bool:
@@ -125,9 +125,7 @@ def _adopt(receipt: CallbackReceipt, report: TaskReport) -> bool:
         return False
     with transaction.atomic():
         # Together: another run of this check must not judge in between.
-        adopted = adopt_upstream(
-            generation, report.id, by=By.system("callback"), now=timezone.now()
-        )
+        adopted = adopt_task(generation, report.id, by=By.system("callback"), now=timezone.now())
         if adopted:
             _judge(receipt, CallbackReceipt.Verdict.ADOPTED)
     return adopted
@@ -170,7 +168,7 @@ def _squeeze_in(receipt: CallbackReceipt) -> bool:
     return True
 
 
-def _verdict_without_doubt(receipt: CallbackReceipt) -> str:
+def _verdict_once_resolved(receipt: CallbackReceipt) -> str:
     """Return what a proposal is once its generation needs none: it may name the very id."""
     known = receipt.generation.upstream_id == receipt.proposed_id
     return CallbackReceipt.Verdict.NOTED if known else CallbackReceipt.Verdict.REJECTED

@@ -17,7 +17,7 @@ from generations.callbacks.steps import check_callback
 from generations.dispatch.cancel import cancel_if_requested
 from generations.lifecycle import Money, ReviewReason, State
 from generations.models import Generation, ProviderKey
-from generations.polling.outcome import first_poll_at
+from generations.polling.schedule import first_poll_at
 from generations.provider_keys.service import (
     client_for,
     hold_back_key,
@@ -25,7 +25,7 @@ from generations.provider_keys.service import (
     pause_provider_key,
 )
 from generations.reconciliation.sampling import SOON, sample_by
-from generations.review.adopt import adopt_upstream
+from generations.review.adopt import adopt_task
 from generations.transitions import end_generation, transition
 from generations.vendors.aivideoapi.client import SUBMIT_SECONDS
 from generations.vendors.base import ProviderRefused, ProviderUnavailable, ProviderUnclear
@@ -59,7 +59,7 @@ def post_generation(generation: Generation) -> None:
         _requeue(generation, "Its worker was held up before it could send it. Nothing was sent.")
         return
     try:
-        upstream_id = client_for(key).create_task(upstream_body(generation))
+        upstream_id = client_for(key).create_task(body_to_submit(generation))
     except ProviderUnavailable as error:
         hold_back_key(key, reason=error.message, now=timezone.now())
         _requeue(generation, f"{error.message} Nothing was sent.")
@@ -82,7 +82,7 @@ def post_generation(generation: Generation) -> None:
         note_key_works(key, now=timezone.now())
 
 
-def upstream_body(generation: Generation) -> dict[str, object]:
+def body_to_submit(generation: Generation) -> dict[str, object]:
     """Return what is posted: the admitted body and where the vendor may call us."""
     callback = f"{settings.PUBLIC_URL}/callbacks/{generation.callback_token}"
     return {**generation.body, "callback_url": callback}
@@ -106,7 +106,7 @@ def record_acceptance(generation: Generation, upstream_id: str, *, now: datetime
             # The sweep thought us dead and asked for a review, which a person may have decided: the
             # vendor's own answer goes beyond both.
             generation.refresh_from_db()
-            done = adopt_upstream(generation, upstream_id, by=SYSTEM, now=now)
+            done = adopt_task(generation, upstream_id, by=SYSTEM, now=now)
     except Exception:
         _shout(generation, upstream_id)
         raise

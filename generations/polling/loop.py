@@ -23,10 +23,10 @@ from generations.polling.outcome import (
     apply_answer,
     count_unrecorded,
     needs_transition,
-    wait_before_look,
 )
 from generations.polling.pool import GROUP, MOST_IN_TROUBLE, PollPool, PollRequest, PollResult
 from generations.polling.render_times import Expectation, Kind, expectations_of_site
+from generations.polling.schedule import wait_before_look
 from generations.vendors.aivideoapi.wire import TaskReport
 from generations.vendors.base import ProviderError, ProviderRefused, ProviderUnclear
 

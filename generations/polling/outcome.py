@@ -1,6 +1,5 @@
 """What the vendor's answer to a poll means for one generation. Polling is the truth."""
 
-import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,12 +11,8 @@ from accounts.authority import By
 from generations.archive.start import begin_keeping
 from generations.lifecycle import EventKind, Money, ReviewReason, State
 from generations.models import Generation
-from generations.polling.render_times import (
-    Expectation,
-    expectations_of_site,
-    kind_of,
-    seconds_to_next_look,
-)
+from generations.polling.render_times import expectations_of_site, kind_of
+from generations.polling.schedule import wait_before_look
 from generations.review.corrections import apply_late_truth, watch_again_at
 from generations.transitions import end_generation, record_event, transition
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
@@ -28,9 +23,6 @@ SYSTEM = By.system("poll")
 DEADLINE = timedelta(hours=2)  # typical render times are minutes (FACTS.md)
 _SILENT = "The vendor has not finished it by its deadline; its credits stay held."
 _UNRECORDED = "The vendor's answer could not be recorded; its credits stay held."
-_LONGEST_WAIT = 300.0  # seconds, in review and after many unclear answers
-# Waits come in steps of a tenth, so that one statement can write many rows.
-_STEP = math.log(1.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +35,6 @@ class PollOutcome:
     generation: Generation
     report: TaskReport | None
     unrecorded: bool = False
-
-
-def first_poll_at(now: datetime) -> datetime:
-    """Return when to look for the first time: some fail at once."""
-    return now + timedelta(seconds=1)
-
-
-def wait_before_look(
-    *, state: str, waited: float, failures: int, expected: Expectation | None
-) -> timedelta:
-    """Return when to look again at a job the vendor has had for `waited` seconds.
-
-    As its kind's history has it; each of `failures` unclear answers in a row doubles the least
-    wait, up to five minutes, which it always is in review.
-    """
-    if state == State.NEEDS_REVIEW:
-        return timedelta(seconds=_LONGEST_WAIT)
-    seconds = seconds_to_next_look(waited, expected)
-    if failures:
-        seconds = max(seconds, min(_LONGEST_WAIT, 2.0 ** min(failures, 9)))
-    return timedelta(seconds=math.exp(_STEP * math.floor(math.log(seconds) / _STEP + 1e-9)))
 
 
 def needs_transition(

@@ -8,7 +8,7 @@ from accounts.roles import Permission, role_allows
 from accounts.selectors import memberships_of, unread_notices
 from billing.selectors import books_of
 from generations.review.evidence import in_review_for
-from generations.selectors import waiting_approvals
+from generations.selectors import waiting_approval_count
 
 
 def desk(request: HttpRequest) -> dict[str, Any]:
@@ -22,6 +22,6 @@ def desk(request: HttpRequest) -> dict[str, Any]:
         "memberships": memberships_of(membership.user),
         "books": books_of(membership.team),
         "unread": unread_notices(membership),
-        "waiting_count": waiting_approvals(membership.team) if decides else 0,
+        "waiting_count": waiting_approval_count(membership.team) if decides else 0,
         "review_count": in_review_for(membership).count(),
     }

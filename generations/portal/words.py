@@ -126,7 +126,7 @@ def timeline_of(generation: Generation) -> list[TimelineEntry]:
     """Return a generation's events in words, oldest first."""
     events = list(generation.events.all())
     names = names_of(event.actor for event in events)
-    return [_moment(event, generation, names) for event in events]
+    return [_timeline_entry(event, generation, names) for event in events]
 
 
 def _sentence(text: str) -> str:
@@ -186,12 +186,12 @@ def _in_review(generation: Generation) -> Status:
     return Status("Needs review", note, "warn")
 
 
-def _moment(
+def _timeline_entry(
     event: GenerationEvent, generation: Generation, names: Mapping[str, str]
 ) -> TimelineEntry:
     by = event.actor
     who = "" if by.startswith(("system:", "vendor:")) else names[by]
-    word, note = _told(event, generation)
+    word, note = _entry_words(event, generation)
     return TimelineEntry(event, word, note, who)
 
 
@@ -205,7 +205,7 @@ def _first_money(generation: Generation) -> str:
     return f"{spent:,} credits spent." if spent else f"{generation.credits:,} credits given back."
 
 
-def _told(event: GenerationEvent, generation: Generation) -> tuple[str, str]:
+def _entry_words(event: GenerationEvent, generation: Generation) -> tuple[str, str]:
     message = event.message
     by_kind = {
         EventKind.ADMITTED: ("Ordered", message),

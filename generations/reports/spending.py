@@ -93,7 +93,7 @@ class Figures:
         return self.completed / ended if ended else None
 
     @property
-    def credits_per_keeper(self) -> float | None:
+    def credits_per_wanted_film(self) -> float | None:
         """Return what a film that somebody wanted cost, all attempts at it included."""
         return self.spent / self.keepers if self.keepers else None
 
@@ -275,9 +275,9 @@ def _cells(filters: Filters) -> Iterator[Cell]:
             sum_spent=_spent(),
             sum_refunded=_refunded(),
             sum_lost=_spent(~_FILMED),
-            completed=_jobs(state=State.COMPLETED),
-            failed=_jobs(state=State.FAILED),
-            cancelled=_jobs(state=State.CANCELLED),
+            completed=_count_closed(state=State.COMPLETED),
+            failed=_count_closed(state=State.FAILED),
+            cancelled=_count_closed(state=State.CANCELLED),
             keepers=Count("pk", filter=_CLOSING & _WANTED & Q(film__state__in=_WAS_KEPT)),
         )
         .order_by("day", *columns)
@@ -339,5 +339,5 @@ def _refunded() -> Coalesce:
     return _signed(((released | _FROM_SPENT) & failed, 1), (taken & failed, -1))
 
 
-def _jobs(*, state: str) -> Count:
+def _count_closed(*, state: str) -> Count:
     return Count("pk", filter=_CLOSING & Q(state=state))

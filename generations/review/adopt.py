@@ -8,7 +8,7 @@ from accounts.audit import record
 from accounts.authority import By
 from accounts.roles import Permission
 from generations.archive.start import LINK_LIFE
-from generations.errors import VendorNotHeard
+from generations.errors import NoProviderAnswer
 from generations.lifecycle import DECIDED_IN_REVIEW, EventKind, ReviewReason, State
 from generations.models import Generation, ProviderKey
 from generations.provider_keys.service import client_for
@@ -29,8 +29,8 @@ def adopt_found_id(
     The vendor is asked with the pinned key, as about a callback's proposal; nothing else is taken
     on trust. Also for one that a person ended without an id: the vendor's word then corrects it.
     Raises `PermissionDenied` for who does not decide in its team, `InvalidRequest` for an id that
-    is not the generation's, `VendorNotHeard` when the vendor gave no clear answer, `Conflict` when
-    the generation lacks no id (any more).
+    is not the generation's, `NoProviderAnswer` when the vendor gave no clear answer, `Conflict`
+    when the generation lacks no id (any more).
     """
     by.require(Permission.APPROVE, team_id=generation.team_id)
     upstream_id = upstream_id.strip()
@@ -45,7 +45,7 @@ def adopt_found_id(
     if refusal:
         raise InvalidRequest(refusal, field="upstream_id")
     with transaction.atomic():
-        if not adopt_upstream(generation, report.id, by=by, now=now, reason=reason):
+        if not adopt_task(generation, report.id, by=by, now=now, reason=reason):
             raise Conflict("Somebody gave that task to another generation at the same moment.")
         record(
             by=by,
@@ -76,7 +76,7 @@ def why_not_ours(report: TaskReport, generation: Generation) -> str:
     return _OTHERS if _is_taken(report.id, generation) else ""
 
 
-def adopt_upstream(
+def adopt_task(
     generation: Generation, upstream_id: str, *, by: By, now: datetime, reason: str = ""
 ) -> bool:
     """Bind a generation to the vendor's task, and go on polling it.
@@ -107,13 +107,13 @@ def _asked(generation: Generation, upstream_id: str) -> TaskReport:
         return client_for(generation.provider_key).get_task(upstream_id)
     except ProviderRefused as refusal:
         if refusal.code != TASK_UNKNOWN:
-            raise VendorNotHeard(f"The vendor refused to say: {refusal.message}") from refusal
+            raise NoProviderAnswer(f"The vendor refused to say: {refusal.message}") from refusal
         raise InvalidRequest(
             f"The vendor knows no such task of the key “{generation.provider_key.label}”.",
             field="upstream_id",
         ) from refusal
     except ProviderError as error:
-        raise VendorNotHeard(f"The vendor gave no clear answer. {error.message}") from error
+        raise NoProviderAnswer(f"The vendor gave no clear answer. {error.message}") from error
 
 
 def _was_decided(generation: Generation) -> bool:

@@ -1,6 +1,6 @@
 """Pages of libraries about people: groups of permissions."""
 
-from allauth.account import admin as _emails  # likewise
+from allauth.account import admin as _emails  # noqa: F401  # likewise
 from allauth.account.models import EmailAddress
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin  # registers its own pages, which we replace

@@ -123,7 +123,7 @@ def connections_last(**_kwargs: Any) -> list[CheckMessage]:
 
 
 @register(OURS)
-def sqlite_waits_for_its_turn(**_kwargs: Any) -> list[CheckMessage]:
+def sqlite_waits_for_locks(**_kwargs: Any) -> list[CheckMessage]:
     """E037: a writer that gives up early, or halfway, has finished tasks run again."""
     database = settings.DATABASES["default"]
     options = database.get("OPTIONS", {})

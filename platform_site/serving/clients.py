@@ -64,7 +64,7 @@ class Clients:
         found = _longest_idle(self._connections)
         return found if found is not None and found.got_on_at <= before else None
 
-    def least_active_keeper(self, *, but: Connection) -> Connection | None:
+    def least_active_that_keeps(self, *, but: Connection) -> Connection | None:
         """Return the same of those that keep something, but for one."""
         return _longest_idle(one for one in self._counted if one is not but)
 

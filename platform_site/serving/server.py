@@ -45,7 +45,7 @@ class Server:
         bounds: Bounds,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin to listen. `wake` is a pipe, both ends not blocking, that ends a `turn` at once."""
+        """Begin to listen. `wake` is a pipe, both ends not blocking, that ends `run_once` early."""
         self._site = site
         self._listeners = list(listeners)
         self._wake = wake
@@ -71,7 +71,7 @@ class Server:
         """Return whether clients are connected."""
         return len(self._clients) > 0
 
-    def turn(self, seconds: float) -> None:
+    def run_once(self, seconds: float) -> None:
         """Do what there is to do, or wait for it, at most for so long."""
         for key, mask in self._selector.select(seconds):
             if isinstance(key.data, Connection):
@@ -373,7 +373,7 @@ class Server:
         """
         self._clients.count(connection)
         while self._clients.keep_too_much:
-            found = self._clients.least_active_keeper(but=connection)
+            found = self._clients.least_active_that_keeps(but=connection)
             if found is None:
                 return False
             self._close(found)

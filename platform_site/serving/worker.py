@@ -11,7 +11,7 @@ from platform_site.serving.answer import Site
 from platform_site.serving.bounds import Bounds
 from platform_site.serving.server import Server
 
-_TURN_SECONDS = 1.0
+_WAIT_SECONDS = 1.0
 # The master kills what is left at the end of the graceful timeout.
 _MARGIN_SECONDS = 1.0
 
@@ -27,12 +27,12 @@ class ReadAheadWorker(Worker):  # type: ignore[misc]  # the library is untyped
         server = Server(site, self.sockets, wake=tuple(self.PIPE), bounds=self.bounds)
         while self.alive and self.ppid == os.getppid():
             self.notify()
-            server.turn(_TURN_SECONDS)
+            server.run_once(_WAIT_SECONDS)
         server.stop()
         ends = time.monotonic() + self.cfg.graceful_timeout - _MARGIN_SECONDS
         while server.is_busy and time.monotonic() < ends:
             self.notify()
-            server.turn(_TURN_SECONDS)
+            server.run_once(_WAIT_SECONDS)
         server.close()
 
 

@@ -74,7 +74,7 @@ class Child:
         self._reaper: subprocess.Popen[bytes] | None = None
         self._failures = 0
         self._started_at = 0.0
-        self._heard_at = 0.0
+        self._alive_at = 0.0
         self._stop_limit: float | None = None
         self._announced = False
         self.wake_at = 0.0
@@ -89,7 +89,7 @@ class Child:
         """Say whether it runs and, if it can give signs of life, has given one lately."""
         if self._reaper is None or self._stop_limit is not None:
             return False
-        return self.spec.silence is None or (self._has_been_heard and not self._is_silent)
+        return self.spec.silence is None or (self._has_shown_life and not self._is_silent)
 
     def attend(self) -> None:
         """Take the next step of its life: start, bury, ask for a sign of life, replace."""
@@ -151,7 +151,7 @@ class Child:
             pass_fds=() if liveness is None else (liveness.descriptor,),
             start_new_session=True,
         )
-        self._started_at = self._heard_at = time.monotonic()
+        self._started_at = self._alive_at = time.monotonic()
         self.wake_at = math.inf if self.spec.silence is None else self._started_at
         logger.info("%s started", self.spec.name)
 
@@ -173,8 +173,8 @@ class Child:
         now = time.monotonic()
         if seconds is not None:
             # A sign from before the start was its predecessor's.
-            self._heard_at = max(self._heard_at, now - seconds)
-        if self._has_been_heard and not self._announced:
+            self._alive_at = max(self._alive_at, now - seconds)
+        if self._has_shown_life and not self._announced:
             self._announced = True
             if self.spec.on_ready is not None:
                 self.spec.on_ready()
@@ -187,12 +187,12 @@ class Child:
         self.wake_at = now + (timings.first_check_every if is_awaited else timings.check_every)
 
     @property
-    def _has_been_heard(self) -> bool:
-        return self._heard_at > self._started_at
+    def _has_shown_life(self) -> bool:
+        return self._alive_at > self._started_at
 
     @property
     def _is_silent(self) -> bool:
-        return time.monotonic() - self._heard_at > self.spec.patience
+        return time.monotonic() - self._alive_at > self.spec.patience
 
     def _kill_session(self) -> None:
         """Kill what a reaper that was itself killed, or hangs, has left."""

@@ -37,7 +37,7 @@ from generations.models import Generation, GenerationEvent
 from generations.ordering.submit import Order, submit_batch
 from generations.polling.outcome import PollOutcome, apply_answer
 from generations.reports.audit import audit
-from generations.review.adopt import adopt_upstream
+from generations.review.adopt import adopt_task
 from generations.review.corrections import adjust, release_reviewed, settle_reviewed
 from generations.transitions import end_generation
 from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
@@ -326,7 +326,7 @@ class Story(Bookkeeper, RuleBasedStateMachine):
 
     def adopted(self, job: Job) -> Generation:
         if job.row.upstream_id is None:
-            assert adopt_upstream(job.row, f"vendor-{job.row.pk}", by=SYSTEM, now=self.now)
+            assert adopt_task(job.row, f"vendor-{job.row.pk}", by=SYSTEM, now=self.now)
             job.stale = fresh(job.row)
         return fresh(job.row)
 

@@ -22,7 +22,15 @@ def test_help_names_the_targets_that_the_readme_names() -> None:
 
 def test_a_check_installs_no_system_packages_and_starts_no_tests() -> None:
     commands = make("check")
-    for tool in ("ruff format --check", "ruff check", "mypy", "lint-imports", "djlint", "complete"):
+    for tool in (
+        "ruff format --check",
+        "ruff check",
+        "mypy",
+        "lint-imports",
+        "house",
+        "djlint",
+        "complete",
+    ):
         assert tool in commands
     assert "makemigrations --check" in commands
     assert not re.search(r"\.ci/|pytest|postgres", commands)

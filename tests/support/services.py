@@ -313,7 +313,7 @@ STEPS = {
     "billing.ledger.release_hold",
     "billing.ledger.settle_hold",
     "generations.selectors.require_provider_key",
-    "generations.review.adopt.adopt_upstream",
+    "generations.review.adopt.adopt_task",
     "generations.approvals.service.ask_for_approval",
     "generations.approvals.service.withdraw_question",
     "generations.transitions.end_generation",

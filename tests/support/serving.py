@@ -65,14 +65,14 @@ class Running:
     def turns(self, count: int = 20) -> None:
         """Let the loop do what there is to do."""
         for _ in range(count):
-            self.server.turn(0.01)
+            self.server.run_once(0.01)
 
     def turns_until(self, look: Callable[[], bool]) -> None:
         """Let the loop go on until something is so."""
         for _ in range(2000):
             if look():
                 return
-            self.server.turn(0.01)
+            self.server.run_once(0.01)
         raise AssertionError("It never came to that.")
 
     def hears(self, sock: socket.socket, *, turns: int = 20) -> bytes | None:
@@ -140,7 +140,7 @@ def serving(application: Application, **options: Any) -> Iterator[Running]:
 
         def run() -> None:
             while not over.is_set():
-                running.server.turn(0.05)
+                running.server.run_once(0.05)
 
         thread = threading.Thread(target=run)
         thread.start()

@@ -47,7 +47,7 @@ class Command(BaseCommand):
                 hourly=options["hourly"],
                 daily=options["daily"],
                 total=options["total"],
-                expires_at=_moment(options["expires"]),
+                expires_at=_read_time(options["expires"]),
                 allowed_networks=options["allow_ip"],
                 requests_per_minute=options["per_minute"],
             )
@@ -56,7 +56,7 @@ class Command(BaseCommand):
         self.stdout.write(text)
 
 
-def _moment(text: str | None) -> datetime | None:
+def _read_time(text: str | None) -> datetime | None:
     """Read an ISO date (its midnight) or date and time, in the site's zone unless it names one."""
     if text is None:
         return None

@@ -25,7 +25,7 @@ def cancel(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Cancel, or note the wish; a list's request gets the list, any other the film's page."""
     cancel_generation(generation, asker=request.membership, by=by_of(request), now=timezone.now())
     if request.htmx and request.htmx.target == "active":
-        return _active(request, [str(generation.id)], _told(generation))
+        return _active(request, [str(generation.id)], _outcome(generation))
     return _to(request, "film", generation.id)
 
 
@@ -41,7 +41,7 @@ def cancel_all(request: MemberRequest) -> HttpResponse:
     return redirect("studio")
 
 
-def _told(generation: Generation) -> str:
+def _outcome(generation: Generation) -> str:
     if generation.state == State.CANCELLED:
         return f"Cancelled; {generation.credits:,} credits are given back."
     return "Noted. The vendor cannot be stopped; it costs only if it finishes."

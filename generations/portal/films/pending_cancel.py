@@ -48,7 +48,7 @@ def question_of(generation: Generation, membership: Membership) -> CancelQuestio
     return None
 
 
-def name_askers(generations: Iterable[Generation]) -> None:
+def name_cancel_requesters(generations: Iterable[Generation]) -> None:
     """Look up who asked to cancel each row of a list, for `pending_cancel_of` to name them."""
     wished = [one for one in generations if one.cancel_asked_at is not None]
     names = names_of(one.cancel_requested_by for one in wished)

@@ -26,7 +26,7 @@ class ShownDiscrepancy:
 
 
 @dataclass(frozen=True, slots=True)
-class Meter:
+class KeyUsage:
     """How one key's meter stands against our books, and whether its discrepancies may be closed."""
 
     standing: KeyStanding
@@ -39,7 +39,7 @@ class Meter:
         return self.standing.provider_key
 
 
-def usage_for(membership: Membership) -> dict[int, Meter]:
+def usage_for(membership: Membership) -> dict[int, KeyUsage]:
     """Return the meters of the keys that the person sees, by the keys' ids."""
     mine = [one for one in standings(membership.team) if _sees(membership, one.provider_key)]
     named = {
@@ -48,7 +48,7 @@ def usage_for(membership: Membership) -> dict[int, Meter]:
     films = generations_of(membership.team).filter(pk__in=[*filter(None, map(_uuid, named))])
     by_id = {str(film.pk): film for film in films}
     return {
-        one.provider_key.pk: Meter(
+        one.provider_key.pk: KeyUsage(
             one,
             [
                 ShownDiscrepancy(

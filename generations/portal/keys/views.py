@@ -18,7 +18,7 @@ from billing.services.api_keys import issue_api_key
 from generations.models import ProviderKey
 from generations.portal.access import MemberRequest, by_of, member_required
 from generations.portal.keys.forms import ApiKeyForm, KeyPaceForm, ProviderKeyForm, show_error
-from generations.portal.keys.reads import Meter, discrepancy_for, usage_for
+from generations.portal.keys.reads import KeyUsage, discrepancy_for, usage_for
 from generations.provider_keys.load import in_flight, queued_with
 from generations.provider_keys.service import (
     add_provider_key,
@@ -188,7 +188,7 @@ def _provider_key(membership: Membership, key_id: int) -> ProviderKey:
 def _context(membership: Membership) -> dict[str, Any]:
     keys = api_keys_for(membership)
     provider_keys = list(provider_keys_for(membership)) if _may_see_keys(membership) else []
-    meters = usage_for(membership) if _may_see_keys(membership) else {}
+    usages = usage_for(membership) if _may_see_keys(membership) else {}
     own = next((key for key in provider_keys if not key.is_shared), None)
     shared = next((key for key in provider_keys if key.is_shared), None)
     return {
@@ -196,12 +196,12 @@ def _context(membership: Membership) -> dict[str, Any]:
         "own_key": own,
         "own_load": _load_of(own),
         "own_pace_form": _pace_form(own),
-        "own_meter": meters.pop(own.pk, None) if own else None,
+        "own_usage": usages.pop(own.pk, None) if own else None,
         "shared_key": shared,
         "shared_load": _load_of(shared),
         "shared_pace_form": _pace_form(shared),
-        "shared_meter": meters.pop(shared.pk, None) if shared else None,
-        "past_meters": _unexplained(meters),
+        "shared_usage": usages.pop(shared.pk, None) if shared else None,
+        "past_usages": _unexplained(usages),
         "api_key_form": ApiKeyForm(),
         "own_form": ProviderKeyForm(prefix=None, auto_id="own_%s"),
         "shared_form": ProviderKeyForm(auto_id="shared_%s"),
@@ -219,9 +219,9 @@ def _pace_form(key: ProviderKey | None) -> KeyPaceForm | None:
     return KeyPaceForm(initial=pace, auto_id=f"pace_{key.pk}_%s")
 
 
-def _unexplained(meters: dict[int, Meter]) -> list[Meter]:
+def _unexplained(usages: dict[int, KeyUsage]) -> list[KeyUsage]:
     """Return the deleted keys about which something is still unexplained."""
-    return [meter for meter in meters.values() if meter.discrepancies]
+    return [usage for usage in usages.values() if usage.discrepancies]
 
 
 def _may_see_keys(membership: Membership) -> bool:

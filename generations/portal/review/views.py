@@ -8,10 +8,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.roles import Permission
-from generations.errors import VendorNotHeard
+from generations.errors import NoProviderAnswer
 from generations.models import Generation
 from generations.portal.access import MemberRequest, by_of, generation_required, member_required
-from generations.portal.films.pending_cancel import name_askers
+from generations.portal.films.pending_cancel import name_cancel_requesters
 from generations.review.decide import decide_review, look_now
 from generations.review.evidence import decided_lately, decides_reviews, in_review_for, reviews_of
 from platform_site.errors import DailiesError, InvalidRequest
@@ -40,7 +40,7 @@ def decide(request: MemberRequest, generation: Generation) -> HttpResponse:
             upstream_id=request.POST.get("upstream_id", ""),
             now=timezone.now(),
         )
-    except (InvalidRequest, VendorNotHeard) as error:
+    except (InvalidRequest, NoProviderAnswer) as error:
         return _refused(request, generation, error)
     return redirect("review")
 
@@ -65,7 +65,7 @@ def _refused(request: MemberRequest, generation: Generation, error: DailiesError
 def _context(request: MemberRequest) -> dict[str, Any]:
     now, rows = timezone.now(), in_review_for(request.membership)
     shown = list(rows[:MOST])
-    name_askers(shown)
+    name_cancel_requesters(shown)
     return {
         "reviews": reviews_of(shown, now=now),
         "count": rows.count(),

@@ -12,7 +12,7 @@ from generations.dispatch.queue_position import QueuePosition, positions_of
 from generations.lifecycle import TERMINAL, State
 from generations.models import Film, Generation
 from generations.polling.render_times import Expectation, Kind, expectations_of, kind_of
-from generations.portal.films.pending_cancel import name_askers
+from generations.portal.films.pending_cancel import name_cancel_requesters
 from generations.portal.words import Status, status_of
 from generations.selectors import generation_for, generations_of
 
@@ -87,7 +87,7 @@ def active_generations(team: Team, *, now: datetime) -> list[Job]:
     """Return the team's generations that will still change, newest first."""
     rows = generations_of(team).filter(_OPEN | _BEING_KEPT).select_related("provider_key", "hold")
     expectations, shown = expectations_of(team), list(rows[:MOST_ACTIVE])
-    name_askers(shown)
+    name_cancel_requesters(shown)
     places = positions_of(shown, now=now)
     return [_job(row, expectations, now, places.get(row.pk)) for row in shown]
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 
-import platform_site.urls
+import platform_site.urls  # noqa: F401 (registers the pages)
 from tests.generations.admin.conftest import World, grow
 
 OURS = ("platform_site", "accounts", "billing", "generations")

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Membership, Notice
 from billing.selectors import books_of
-from generations.errors import VendorNotHeard
+from generations.errors import NoProviderAnswer
 from generations.lifecycle import ReviewReason, State
 from generations.models import Generation, ProviderKey
 from generations.ops.sweep import enqueue_due_steps
@@ -170,7 +170,7 @@ def test_f17_a_found_id_is_refused_in_words_whatever_the_vendor_says(
     vendor.next(CREATE, say(200, b"accepted"))
     job = sent(job)
     vendor.next(f"{TASKS}task-7", reply)
-    with pytest.raises(VendorNotHeard) as caught:
+    with pytest.raises(NoProviderAnswer) as caught:
         adopt_found_id(job, "task-7", by=SYSTEM, reason="Found.", now=timezone.now())
     assert caught.value.message.isprintable()
     assert len(caught.value.message) < 2100

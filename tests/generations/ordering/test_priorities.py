@@ -13,7 +13,7 @@ from generations.ordering.submit import submit_generation
 from platform_site.errors import Conflict, DailiesError, InvalidRequest, PermissionDenied
 from tests.factories import SYSTEM, make_generation, make_member, make_request, make_user
 from tests.generations.admin.steps import button
-from tests.generations.portal.conftest import SignIn, sign_in  # a fixture
+from tests.generations.portal.conftest import SignIn, sign_in  # noqa: F401  # a fixture
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
 
@@ -155,7 +155,7 @@ def test_administrators_move_what_waits(alice: Membership) -> None:
         {"action": "put_off", "_selected_action": [str(one.pk) for one in jobs]},
     )
     assert [one.priority for one in Generation.objects.order_by("created_at")] == [-1, 0]
-    path = button(Generation, "move_in_line", jobs[0].pk)
+    path = button(Generation, "reprioritise", jobs[0].pk)
     client.post(path, {"priority": "1", "_form_submitted": "True"})
     jobs[0].refresh_from_db()
     assert jobs[0].priority == Priority.HIGH

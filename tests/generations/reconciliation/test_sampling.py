@@ -18,7 +18,7 @@ from generations.reconciliation.reads import (
     sums_of,
     unknown_submits_between,
 )
-from generations.review.adopt import adopt_upstream
+from generations.review.adopt import adopt_task
 from generations.review.corrections import release_reviewed, settle_reviewed
 from generations.transitions import end_generation
 from platform_site.errors import Conflict, InvalidRequest
@@ -199,7 +199,7 @@ def test_adopting_the_lost_task_closes_its_discrepancy(
     meter.charge(70)
     clock.sample(3)
     clock.sample(6)
-    assert adopt_upstream(doubted, "found-again", by=SYSTEM, now=clock.at(7))
+    assert adopt_task(doubted, "found-again", by=SYSTEM, now=clock.at(7))
     _end(doubted, State.COMPLETED, Money.SETTLE)
     clock.sample(9)
     clock.sample(12)

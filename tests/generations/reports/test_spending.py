@@ -111,13 +111,13 @@ class TestFigures:
         set_favourite(jobs[2], membership=alice, favourite=True)
         figures = total(alice.team)
         assert figures.keepers == 2
-        assert figures.credits_per_keeper == 140.0
+        assert figures.credits_per_wanted_film == 140.0
 
     def test_nothing_has_no_rates(self, team: Team) -> None:
         report = report_of(march(team))
         assert report.total == Figures()
         assert report.total.success_rate is None
-        assert report.total.credits_per_keeper is None
+        assert report.total.credits_per_wanted_film is None
         assert len(report.days) == 31
         assert all(report.by[dimension] == [] for dimension in DIMENSIONS)
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, Membership, Notice, Team, WebhookDelivery, WebhookEndpoint
 from billing.models import Transfer
 from billing.selectors import books_of
-from generations.errors import VendorNotHeard
+from generations.errors import NoProviderAnswer
 from generations.lifecycle import ReviewReason, State
 from generations.models import Film, Generation, ProviderKey
 from generations.polling.outcome import DEADLINE
@@ -136,7 +136,7 @@ def test_p13_a_vendor_that_does_not_answer_decides_nothing(
 ) -> None:
     lost = lose()
     vendor.always(f"{TASKS}{vendor.only_task}", reply)
-    with pytest.raises(VendorNotHeard):
+    with pytest.raises(NoProviderAnswer):
         adopt(lost, vendor.only_task)
     assert fresh(lost).state == State.NEEDS_REVIEW
 
