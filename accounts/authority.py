@@ -5,8 +5,7 @@ and event (P35).
 from dataclasses import dataclass
 
 from accounts.models import ApiKey, Membership, User
-from accounts.roles import Permission
-from accounts.selectors import require_in
+from accounts.roles import Permission, role_allows
 from platform_site.errors import PermissionDenied
 
 IN_THE_ADMIN = "admin"
@@ -21,13 +20,14 @@ class By:
     Others are `system:sweep`, `command:grant`, `vendor:callback`. `accounts.people.names` has the
     words for people.
 
-    A member's rights are those of their role, and end at the border of `membership`'s team. Who
-    `acts_everywhere` is an administrator, a command or the site itself. Anybody else may nothing.
+    A member's rights are those of their role, end at the border of `membership`'s team, and are
+    none while their account is disabled. Who `acts_everywhere` is an administrator, a command or
+    the site itself. Anybody else may nothing.
     """
 
     name: str
     request_id: str = ""
-    membership: Membership | None = None
+    _membership: Membership | None = None
     acts_everywhere: bool = False
 
     @classmethod
@@ -62,19 +62,37 @@ class By:
         """Return the name."""
         return self.name
 
-    def require(self, permission: Permission, *, team_id: int) -> None:
+    @property
+    def membership(self) -> Membership:
+        """Return whose team and person it is about. Raises `PermissionDenied` for no member."""
+        if self._membership is None:
+            raise PermissionDenied("Only a member of a team may do this.")
+        return self._membership
+
+    def require(self, permission: Permission, *, team_id: int, refusal: str = "") -> None:
         """Raise `PermissionDenied` unless the actor may do `permission` in that very team.
 
-        Services call it with the team of the row that they are about to change.
+        Services call it with the team of the row that they are about to change. `refusal` is what
+        the person is told in place of the usual words.
         """
-        if not self.acts_everywhere:
-            require_in(team_id, self.membership, permission)
+        if self.acts_everywhere:
+            return
+        member = self._membership if self.is_in(team_id) else None
+        if member is None or not member.user.is_active or not role_allows(member.role, permission):
+            raise PermissionDenied(refusal or f"Your role may not {permission}.")
 
     def require_over(
-        self, owner_id: int | None, *, own: Permission, others: Permission, team_id: int
+        self,
+        owner_id: int | None,
+        *,
+        own: Permission,
+        others: Permission,
+        team_id: int,
+        refusal: str = "",
     ) -> None:
         """Raise as `require` does: `own` is needed for what is one's own, else `others`."""
-        self.require(own if self.is_person(owner_id) else others, team_id=team_id)
+        needed = own if self.is_person(owner_id) else others
+        self.require(needed, team_id=team_id, refusal=refusal)
 
     def require_everywhere(self) -> None:
         """Raise `PermissionDenied` unless the actor is an administrator, a command or the site."""
@@ -83,4 +101,10 @@ class By:
 
     def is_person(self, user_id: int | None) -> bool:
         """Return whether the actor is the member with this user's id."""
-        return self.membership is not None and self.membership.user_id == user_id
+        return self._membership is not None and self._membership.user_id == user_id
+
+    def is_in(self, team_id: int) -> bool:
+        """Return whether the rows of that team exist for the actor at all (P32)."""
+        return self.acts_everywhere or (
+            self._membership is not None and self._membership.team_id == team_id
+        )

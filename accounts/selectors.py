@@ -23,7 +23,8 @@ def membership_of(user: User, team: Team) -> Membership | None:
 
 def memberships_of(user: User) -> QuerySet[Membership]:
     """Return the memberships of `user`, by team name."""
-    return Membership.objects.filter(user=user).select_related("team").order_by("team__name")
+    mine = Membership.objects.filter(user=user).select_related("team", "user")
+    return mine.order_by("team__name")
 
 
 def team_for(user: User, slug: str | None) -> Membership:
@@ -52,12 +53,6 @@ def require(membership: Membership | None, permission: Permission) -> None:
     """Raise `PermissionDenied` unless the membership's role carries `permission`."""
     if membership is None or not role_allows(membership.role, permission):
         raise PermissionDenied(f"Your role may not {permission}.")
-
-
-def require_in(team_id: int, membership: Membership | None, permission: Permission) -> None:
-    """Raise `PermissionDenied` unless the membership is of that team and carries `permission`."""
-    is_there = membership is not None and membership.team_id == team_id
-    require(membership if is_there else None, permission)
 
 
 def people_who_may(team: Team, permission: Permission) -> list[str]:

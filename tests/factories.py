@@ -26,7 +26,7 @@ from generations.lifecycle import TERMINAL, Money, ReviewReason, State
 from generations.models import Film, Generation, ProviderKey
 from generations.ordering.request import GenerationRequest, validate_request
 from generations.ordering.submit import submit_generation
-from generations.provider_keys.service import vault_provider_key
+from generations.provider_keys.service import add_provider_key
 from generations.transitions import end_generation, transition
 from tests.support.api import generation_body
 
@@ -82,7 +82,7 @@ def make_provider_key(
 ) -> ProviderKey:
     """Vault a key, without an owner the team's shared one; it is pinned to `SANDBOX_URL`."""
     secret = secret or f"sk-sandbox-{next(_count):08d}-secret"
-    return vault_provider_key(team=team, owner=owner, secret=secret, label=label, by=SYSTEM)
+    return add_provider_key(team=team, owner=owner, secret=secret, label=label, by=SYSTEM)
 
 
 def make_limit(subject: Subject, credits: int, *, team: Team, window: str = "total") -> SpendLimit:
@@ -138,9 +138,7 @@ def make_generation(
     """
     now = now or timezone.now()
     request = make_request(membership.team, **inputs)
-    generation = submit_generation(
-        request, membership=membership, by=SYSTEM, now=now, **(submission or {})
-    )
+    generation = submit_generation(request, by=By.member(membership), now=now, **(submission or {}))
     upstream_id = upstream_id or f"upstream-{next(_count)}"
     if state == State.QUEUED:
         return generation

@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 
 from accounts.models import Project
 from accounts.people.acting import by_of
-from accounts.projects.service import shelve_project, unshelve_project
+from accounts.projects.service import archive_project, reopen_project
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome
 from platform_site.admin.shown import linked, moment, related_lists
@@ -54,7 +54,7 @@ class ProjectAdmin(ReadOnlyAdmin, ServiceAdmin):
         project = get_object_or_404(Project, pk=object_id)
 
         def work() -> str:
-            shelve_project(project, by=by_of(request), now=timezone.now())
+            archive_project(project, by=by_of(request), now=timezone.now())
             return f"{project} is archived."
 
         show_outcome(request, work)
@@ -76,7 +76,7 @@ class ProjectAdmin(ReadOnlyAdmin, ServiceAdmin):
         project = get_object_or_404(Project, pk=object_id)
 
         def work() -> str:
-            unshelve_project(project, by=by_of(request))
+            reopen_project(project, by=by_of(request))
             return f"{project} is open."
 
         show_outcome(request, work)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.db.models import F, Q
 from django.db.models.functions import Greatest
 
+from accounts.authority import By
 from accounts.models import Membership, Notice, Team, User
 from accounts.notices.steps import mail
 from accounts.roles import Permission
@@ -53,8 +54,13 @@ def notify(
     return notice if created else None
 
 
-def mark_read(membership: Membership, *, up_to: int) -> None:
-    """Note that the member has seen the notices up to the id `up_to`; never fewer than before."""
+def mark_read(*, up_to: int, by: By) -> None:
+    """Note that the member has seen the notices up to the id `up_to`; never fewer than before.
+
+    Raises `PermissionDenied`.
+    """
+    membership = by.membership
+    by.require(Permission.VIEW, team_id=membership.team_id)
     Membership.objects.filter(pk=membership.pk).update(
         notices_read_to=Greatest(F("notices_read_to"), up_to)
     )

@@ -8,9 +8,8 @@ from django.utils.text import slugify
 
 from accounts.audit import record
 from accounts.authority import By
-from accounts.models import Membership, Project, Team
+from accounts.models import Project, Team
 from accounts.roles import Permission
-from accounts.selectors import require, require_in
 from platform_site.errors import Conflict, InvalidRequest
 
 MAX_NAME = 80
@@ -18,13 +17,13 @@ MAX_SLUG = 50  # leaves room for a number
 _TRIES = 100
 
 
-def create_project(*, membership: Membership, name: str, by: By) -> Project:
-    """Open a project in the member's team; its slug follows from the name and never changes.
+def create_project(*, team: Team, name: str, by: By) -> Project:
+    """Open a project in the team; its slug follows from the name and never changes.
 
     Raises `PermissionDenied`, `InvalidRequest` for a bad name, `Conflict` for one in use.
     """
-    require(membership, Permission.LIMITS)
-    team, name = membership.team, _name(membership.team, name)
+    by.require(Permission.LIMITS, team_id=team.pk)
+    name = _name(team, name)
     stem = slugify(name)[:MAX_SLUG].strip("-") or "project"
     for number in range(1, _TRIES):
         slug = stem if number == 1 else f"{stem}-{number}"
@@ -41,24 +40,17 @@ def create_project(*, membership: Membership, name: str, by: By) -> Project:
 
 
 @transaction.atomic
-def rename_project(project: Project, *, membership: Membership, name: str, by: By) -> None:
+def rename_project(project: Project, *, name: str, by: By) -> None:
     """Call a project something else. Raises as `create_project` does."""
-    require_in(project.team_id, membership, Permission.LIMITS)
+    by.require(Permission.LIMITS, team_id=project.team_id)
     before, project.name = project.name, _name(project.team, name, but=project)
     Project.objects.filter(pk=project.pk).update(name=project.name)
     _record(project, "renamed", by, before=before, name=project.name)
 
 
 @transaction.atomic
-def archive_project(project: Project, *, membership: Membership, by: By, now: datetime) -> None:
+def archive_project(project: Project, *, by: By, now: datetime) -> None:
     """Take no new generations for a project; what it has stays. Raises `PermissionDenied`."""
-    require_in(project.team_id, membership, Permission.LIMITS)
-    shelve_project(project, by=by, now=now)
-
-
-@transaction.atomic
-def shelve_project(project: Project, *, by: By, now: datetime) -> None:
-    """Do what `archive_project` does, by the rights of `by`. Raises `PermissionDenied`."""
     by.require(Permission.LIMITS, team_id=project.team_id)
     if Project.objects.filter(pk=project.pk, archived_at=None).update(archived_at=now):
         _record(project, "archived", by)
@@ -66,15 +58,8 @@ def shelve_project(project: Project, *, by: By, now: datetime) -> None:
 
 
 @transaction.atomic
-def reopen_project(project: Project, *, membership: Membership, by: By) -> None:
+def reopen_project(project: Project, *, by: By) -> None:
     """Take generations for an archived project again. Raises as `create_project` does."""
-    require_in(project.team_id, membership, Permission.LIMITS)
-    unshelve_project(project, by=by)
-
-
-@transaction.atomic
-def unshelve_project(project: Project, *, by: By) -> None:
-    """Do what `reopen_project` does, by the rights of `by`. Raises `PermissionDenied`."""
     by.require(Permission.LIMITS, team_id=project.team_id)
     _name(project.team, project.name, but=project)
     if Project.objects.filter(pk=project.pk, archived_at__isnull=False).update(archived_at=None):

@@ -9,9 +9,8 @@ from django.db import IntegrityError, transaction
 
 from accounts.audit import record
 from accounts.authority import By
-from accounts.models import Membership, WebhookEndpoint, WebhookEvent
+from accounts.models import Team, WebhookEndpoint, WebhookEvent
 from accounts.roles import Permission
-from accounts.selectors import require, require_in
 from accounts.webhooks.health import give_up_waiting
 from platform_site.errors import Conflict, InvalidRequest
 from platform_site.http.addresses import literal_address_problem
@@ -19,16 +18,13 @@ from platform_site.http.addresses import literal_address_problem
 MAX_ENDPOINTS = 10
 
 
-def add_endpoint(
-    *, membership: Membership, url: str, events: Iterable[str], by: By
-) -> WebhookEndpoint:
+def add_endpoint(*, team: Team, url: str, events: Iterable[str], by: By) -> WebhookEndpoint:
     """Have the team's `events` posted to `url`, signed with the team's webhook secret.
 
     Raises `PermissionDenied`, `InvalidRequest` for a URL that is not public (`OUTBOUND_ALLOW`
     exempts) or an unknown event, and `Conflict` for a second time or one too many.
     """
-    require(membership, Permission.TEAM_KEYS)
-    team = membership.team
+    by.require(Permission.TEAM_KEYS, team_id=team.pk)
     problem = literal_address_problem(url, allow=frozenset(settings.OUTBOUND_ALLOW))
     if problem:
         raise InvalidRequest(f"The URL must be a public HTTP(S) URL ({problem})", field="url")
@@ -45,36 +41,23 @@ def add_endpoint(
 
 
 @transaction.atomic
-def choose_events(
-    endpoint: WebhookEndpoint, *, membership: Membership, events: Iterable[str], by: By
-) -> None:
+def choose_events(endpoint: WebhookEndpoint, *, events: Iterable[str], by: By) -> None:
     """Have other events posted to an endpoint from now on.
 
     Raises `PermissionDenied`, alike for another team's endpoint, and `InvalidRequest`.
     """
-    require_in(endpoint.team_id, membership, Permission.TEAM_KEYS)
+    by.require(Permission.TEAM_KEYS, team_id=endpoint.team_id)
     endpoint.events = _known_events(events)
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(events=endpoint.events)
     _record(endpoint, "events_chosen", by, events=endpoint.events)
 
 
 @transaction.atomic
-def set_endpoint_enabled(
-    endpoint: WebhookEndpoint, *, membership: Membership, enabled: bool, by: By
-) -> None:
+def set_endpoint_enabled(endpoint: WebhookEndpoint, *, enabled: bool, by: By) -> None:
     """Switch an endpoint on or off; what waits for one that goes off is given up.
 
-    Raises `PermissionDenied`, alike for another team's endpoint.
-    """
-    require_in(endpoint.team_id, membership, Permission.TEAM_KEYS)
-    switch_endpoint(endpoint, enabled=enabled, by=by)
-
-
-@transaction.atomic
-def switch_endpoint(endpoint: WebhookEndpoint, *, enabled: bool, by: By) -> None:
-    """Do what `set_endpoint_enabled` does, by the rights of `by`.
-
-    Raises `PermissionDenied`, and `Conflict` for an endpoint that was removed.
+    Raises `PermissionDenied`, alike for another team's endpoint, and `Conflict` for one that was
+    removed.
     """
     by.require(Permission.TEAM_KEYS, team_id=endpoint.team_id)
     there = WebhookEndpoint.objects.filter(pk=endpoint.pk, removed_at=None)
@@ -87,17 +70,8 @@ def switch_endpoint(endpoint: WebhookEndpoint, *, enabled: bool, by: By) -> None
 
 
 @transaction.atomic
-def remove_endpoint(
-    endpoint: WebhookEndpoint, *, membership: Membership, by: By, now: datetime
-) -> None:
-    """Take an endpoint away; its deliveries stay as history. Raises `PermissionDenied`."""
-    require_in(endpoint.team_id, membership, Permission.TEAM_KEYS)
-    drop_endpoint(endpoint, by=by, now=now)
-
-
-@transaction.atomic
-def drop_endpoint(endpoint: WebhookEndpoint, *, by: By, now: datetime) -> None:
-    """Do what `remove_endpoint` does, by the rights of `by`. Raises `PermissionDenied`.
+def remove_endpoint(endpoint: WebhookEndpoint, *, by: By, now: datetime) -> None:
+    """Take an endpoint away; its deliveries stay as history. Raises `PermissionDenied`.
 
     The row stays: an event that commits at the same moment must find what it points at.
     """

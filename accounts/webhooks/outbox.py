@@ -16,7 +16,6 @@ from accounts.errors import RateLimitExceeded
 from accounts.models import (
     TEST_EVENT,
     HostBackoff,
-    Membership,
     Team,
     WebhookDelivery,
     WebhookEndpoint,
@@ -24,7 +23,6 @@ from accounts.models import (
 )
 from accounts.people.names import name_of
 from accounts.roles import Permission
-from accounts.selectors import require_in
 from accounts.webhooks.steps import deliver
 from platform_site.errors import Conflict
 
@@ -68,21 +66,12 @@ def publish_event(
 
 
 @transaction.atomic
-def put_test(
-    endpoint: WebhookEndpoint, *, membership: Membership, by: By, now: datetime
-) -> WebhookDelivery:
+def put_test(endpoint: WebhookEndpoint, *, by: By, now: datetime) -> WebhookDelivery:
     """Put a test message into an endpoint's outbox; it is posted once, also to a disabled one.
 
     Raises `PermissionDenied`, alike for another team's endpoint, `Conflict` for one that was
     removed, and `RateLimitExceeded` for more than `TESTS_A_MINUTE`.
     """
-    require_in(endpoint.team_id, membership, Permission.TEAM_KEYS)
-    return put_test_for_operator(endpoint, by=by, now=now)
-
-
-@transaction.atomic
-def put_test_for_operator(endpoint: WebhookEndpoint, *, by: By, now: datetime) -> WebhookDelivery:
-    """Do what `put_test` does, by the rights of `by`. Raises as it does."""
     by.require(Permission.TEAM_KEYS, team_id=endpoint.team_id)
     if endpoint.removed_at is not None:
         raise Conflict("The endpoint was removed.")
@@ -109,19 +98,12 @@ def put_test_for_operator(endpoint: WebhookEndpoint, *, by: By, now: datetime) -
 
 
 @transaction.atomic
-def send_again(delivery: WebhookDelivery, *, membership: Membership, by: By, now: datetime) -> None:
+def send_again(delivery: WebhookDelivery, *, by: By, now: datetime) -> None:
     """Post a message again at once, under the same id, and begin another day of tries.
 
     Raises `PermissionDenied`, alike for another team's delivery, `Conflict` when it is being posted
     or its endpoint is off, and `RateLimitExceeded` right after a try.
     """
-    require_in(delivery.team_id, membership, Permission.TEAM_KEYS)
-    send_again_for_operator(delivery, by=by, now=now)
-
-
-@transaction.atomic
-def send_again_for_operator(delivery: WebhookDelivery, *, by: By, now: datetime) -> None:
-    """Do what `send_again` does, by the rights of `by`. Raises as it does."""
     by.require(Permission.TEAM_KEYS, team_id=delivery.team_id)
     endpoint = delivery.endpoint
     if endpoint is not None and endpoint.removed_at is not None:

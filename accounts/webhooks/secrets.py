@@ -8,9 +8,8 @@ from django.db import transaction
 
 from accounts.audit import record
 from accounts.authority import By
-from accounts.models import Membership, Team
+from accounts.models import Team
 from accounts.roles import Permission
-from accounts.selectors import require
 from platform_site.errors import Conflict
 from platform_site.secrets.keyring import site_keyring
 
@@ -42,26 +41,25 @@ def signing_secrets(team: Team, *, now: datetime) -> list[str]:
     return signing
 
 
-def reveal_secret(*, membership: Membership, by: By) -> str:
+def reveal_secret(*, team: Team, by: By) -> str:
     """Return the secret that the team's webhooks are signed with, and record who saw it.
 
     Raises `PermissionDenied`.
     """
-    require(membership, Permission.TEAM_KEYS)
-    secret = webhook_secret(membership.team)
-    _record(membership.team, "shown", by)
+    by.require(Permission.TEAM_KEYS, team_id=team.pk)
+    secret = webhook_secret(team)
+    _record(team, "shown", by)
     return secret
 
 
 @transaction.atomic
-def rotate_secret(*, membership: Membership, by: By, now: datetime) -> str:
+def rotate_secret(*, team: Team, by: By, now: datetime) -> str:
     """Replace the team's signing secret and return the fresh one.
 
     The one before goes on signing beside it for `OLD_SECRET_LIFE`, so that receivers can change
     over one by one. Raises `PermissionDenied`, and `Conflict` while an earlier one still does.
     """
-    require(membership, Permission.TEAM_KEYS)
-    team = membership.team
+    by.require(Permission.TEAM_KEYS, team_id=team.pk)
     earlier = webhook_secret(team)
     team.refresh_from_db(fields=[*_COLUMNS, "webhook_old_secret_until"])
     until = team.webhook_old_secret_until
@@ -84,10 +82,9 @@ def rotate_secret(*, membership: Membership, by: By, now: datetime) -> str:
 
 
 @transaction.atomic
-def end_old_secret(*, membership: Membership, by: By) -> None:
+def end_old_secret(*, team: Team, by: By) -> None:
     """Wipe the secret before the present one at once. Raises `PermissionDenied`, `Conflict`."""
-    require(membership, Permission.TEAM_KEYS)
-    team = membership.team
+    by.require(Permission.TEAM_KEYS, team_id=team.pk)
     with_one = Team.objects.filter(pk=team.pk).exclude(webhook_old_secret_token="")
     if not with_one.update(webhook_old_secret_token="", webhook_old_secret_until=None):
         raise Conflict("No earlier secret signs any more.")

@@ -109,13 +109,11 @@ class ApprovalAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
         approval = get_object_or_404(Approval, pk=object_id)
 
         def work() -> str:
-            approvals.close_question(
-                approval.generation,
-                decision,
-                by=by_of(request),
-                now=timezone.now(),
-                reason=form.cleaned_data["reason"],
-            )
+            reason, by = form.cleaned_data["reason"], by_of(request)
+            if decision == Approval.Decision.APPROVED:
+                approvals.approve(approval.generation, by=by, now=timezone.now(), reason=reason)
+            else:
+                approvals.deny(approval.generation, by=by, now=timezone.now(), reason=reason)
             return f"{decision.label}: {approval.generation}"
 
         show_outcome(request, work)

@@ -109,7 +109,7 @@ def _states(_now: datetime) -> list[dict[str, Any]]:
 def _background(now: datetime) -> list[dict[str, Any]]:
     state = overview.background(now=now)
     lost = f"{_list('generations_film')}?state__exact=given_up"
-    clusters, beats = _list("platform_site_cluster"), _list("platform_site_beat")
+    clusters, beats = _list("platform_site_cluster"), _list("platform_site_heartbeat")
     facts = (
         ("Clusters at work", _at_work(state), clusters, state.is_short_of_clusters),
         ("Last sweep", seconds_ago(state.sweep_age), beats, state.is_sweep_late),

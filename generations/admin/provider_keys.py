@@ -24,11 +24,11 @@ from billing.selectors import limits_of
 from generations.models import ProviderKey
 from generations.provider_keys.load import in_flight, queued_with
 from generations.provider_keys.service import (
+    add_provider_key,
     delete_provider_key,
     pause_provider_key,
     resume_provider_key,
     set_key_pace,
-    vault_provider_key,
 )
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome, show_outcomes
 from platform_site.admin.shown import (
@@ -208,7 +208,7 @@ class ProviderKeyAdmin(ServiceAdmin):
     def save_model(self, request: HttpRequest, obj: ProviderKey, form: Any, change: bool) -> None:
         """Vault the key."""
         typed = form.cleaned_data
-        key = vault_provider_key(
+        key = add_provider_key(
             team=typed["team"],
             owner=typed["owner"],
             secret=typed["secret"],

@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from accounts.people.acting import by_of
 from generations.dispatch.queue_position import positions_of
 from generations.models import Generation, Priority
-from generations.ordering.priorities import WAITING, change_priority
+from generations.ordering.priorities import WAITING, set_priority
 from platform_site.admin.services import show_outcome, show_outcomes
 from platform_site.admin.shown import EMPTY
 from platform_site.admin.typed import action, display
@@ -87,5 +87,5 @@ class QueuePages:
 
 
 def _prioritised(request: HttpRequest, generation: Generation, priority: int) -> str:
-    change_priority(generation, priority=priority, by=by_of(request))
+    set_priority(generation, priority=priority, by=by_of(request))
     return f"“{generation}” goes out: {Priority(priority).label.lower()}."

@@ -18,7 +18,7 @@ from accounts.people.acting import by_of
 from accounts.people.names import name_of
 from generations.admin.choosing import ReasonForm
 from generations.admin.corrections import CorrectionButtons
-from generations.dispatch.cancel import WAITING, cancel
+from generations.dispatch.cancel import WAITING, cancel_generation
 from generations.lifecycle import IN_FLIGHT, ReviewReason, State
 from generations.models import Generation
 from generations.review.adopt import lacks_id
@@ -191,7 +191,7 @@ class ReviewPages(CorrectionButtons):
         """Cancel it, or note the wish."""
 
         def work(generation: Generation, **by: Any) -> None:
-            cancel(generation, reason=form.cleaned_data["reason"], **by)
+            cancel_generation(generation, reason=form.cleaned_data["reason"], **by)
 
         return self._do(request, object_id, work, "")
 
@@ -224,7 +224,7 @@ class ReviewPages(CorrectionButtons):
         by, reason = by_of(request), _reason(request)
 
         def work(generation: Generation) -> str:
-            cancel(generation, by=by, now=timezone.now(), reason=reason)
+            cancel_generation(generation, by=by, now=timezone.now(), reason=reason)
             return _cancelled(generation)
 
         show_outcomes(request, queryset, work)

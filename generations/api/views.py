@@ -53,7 +53,6 @@ class GenerationsView(ApiView):
         wanted = validate_request(request.data, team=caller.membership.team, now=now)
         generation = submit_generation(
             wanted,
-            membership=caller.membership,
             by=caller.by,
             now=now,
             api_key=caller.api_key,
@@ -84,7 +83,6 @@ class DecisionView(ApiView):
         generation = generation_for(self.caller.membership.team, task_id)
         self.decide(
             generation,
-            decider=self.caller.membership,
             by=self.caller.by,
             now=timezone.now(),
             reason=_reason(request),
@@ -116,7 +114,6 @@ class CancelView(ApiView):
         generation = generation_for(self.caller.membership.team, task_id)
         cancel_generation(
             generation,
-            asker=self.caller.membership,
             by=self.caller.by,
             now=timezone.now(),
             reason=_reason(request),
@@ -171,7 +168,7 @@ class UploadsView(ApiView):
             raise InvalidRequest("The body must be multipart/form-data.", field="file") from None
         if file is None:
             raise InvalidRequest("'file' is required.", field="file")
-        upload = store_upload(file, membership=self.caller.membership, now=timezone.now())
+        upload = store_upload(file, by=self.caller.by, now=timezone.now())
         return _success(
             {"url": upload_url(upload), "expires_at": int(upload.expires_at.timestamp())}
         )

@@ -7,10 +7,9 @@ from django.db import transaction
 
 from accounts.audit import record
 from accounts.authority import By
-from accounts.models import Membership, Project, Team, User, WebhookEvent
+from accounts.models import Project, Team, User, WebhookEvent
 from accounts.people.names import name_of
 from accounts.roles import Permission
-from accounts.selectors import require_in
 from accounts.webhooks.outbox import publish_event
 from billing.ledger import MAX_CREDITS
 from generations.approvals.steps import ask
@@ -88,57 +87,30 @@ def ask_for_approval(
     return approval
 
 
-def approve(
-    generation: Generation, *, decider: Membership, by: By, now: datetime, reason: str = ""
-) -> None:
+@transaction.atomic
+def approve(generation: Generation, *, by: By, now: datetime, reason: str = "") -> None:
     """Let a waiting generation be sent, at the price it was admitted under.
 
     Raises `PermissionDenied`, or `Conflict` when it does not wait (any more).
     """
-    require_in(generation.team_id, decider, Permission.APPROVE)
-    close_question(generation, Approval.Decision.APPROVED, by=by, now=now, reason=reason)
-
-
-def deny(
-    generation: Generation, *, decider: Membership, by: By, now: datetime, reason: str = ""
-) -> None:
-    """Cancel a waiting generation and give its credits back. Raises as `approve` does."""
-    require_in(generation.team_id, decider, Permission.APPROVE)
-    close_question(generation, Approval.Decision.DENIED, by=by, now=now, reason=reason)
-
-
-def close_question(
-    generation: Generation,
-    decision: Approval.Decision,
-    *,
-    by: By,
-    now: datetime,
-    reason: str = "",
-) -> None:
-    """Do what `approve` and `deny` do, by the rights of `by`.
-
-    Raises `PermissionDenied`, or `Conflict` when the generation does not wait (any more).
-    """
     by.require(Permission.APPROVE, team_id=generation.team_id)
-    with transaction.atomic():
-        _decide(generation, decision, by=by, now=now, reason=reason)
-        if decision == Approval.Decision.APPROVED:
-            _send(generation, reason, by, now)
-        else:
-            _cancel(generation, "approval_denied", reason or "A manager denied it.", by, now)
+    _decide(generation, Approval.Decision.APPROVED, by=by, now=now, reason=reason)
+    _send(generation, reason, by, now)
+
+
+@transaction.atomic
+def deny(generation: Generation, *, by: By, now: datetime, reason: str = "") -> None:
+    """Cancel a waiting generation and give its credits back. Raises as `approve` does."""
+    by.require(Permission.APPROVE, team_id=generation.team_id)
+    _decide(generation, Approval.Decision.DENIED, by=by, now=now, reason=reason)
+    _cancel(generation, "approval_denied", reason or "A manager denied it.", by, now)
 
 
 def answer(
-    generation: Generation,
-    decision: str,
-    *,
-    decider: Membership,
-    by: By,
-    now: datetime,
-    reason: str = "",
+    generation: Generation, decision: str, *, by: By, now: datetime, reason: str = ""
 ) -> None:
     """Approve or deny, as a form's word says. Raises as both do, `InvalidRequest` otherwise."""
-    require_in(generation.team_id, decider, Permission.APPROVE)
+    by.require(Permission.APPROVE, team_id=generation.team_id)
     if decision not in {"approve", "deny"}:
         raise InvalidRequest("The decision is approve or deny.", field="decision")
     asked = Approval.objects.filter(generation=generation).first()
@@ -146,7 +118,7 @@ def answer(
         raise Conflict("The time to decide is over; its credits are given back.")
     reason = " ".join(reason.replace("\0", "").split())[:500]
     decide = approve if decision == "approve" else deny
-    decide(generation, decider=decider, by=by, now=now, reason=reason)
+    decide(generation, by=by, now=now, reason=reason)
 
 
 def withdraw_question(generation: Generation, *, by: By, now: datetime, reason: str) -> None:

@@ -4,24 +4,21 @@ from datetime import datetime
 
 from django.core.files.base import ContentFile
 
-from accounts.models import Membership
+from accounts.authority import By
 from accounts.roles import Permission
-from accounts.selectors import require_in
 from generations.archive.store import film_storage
 from generations.models import Film, Generation, Upload
 from generations.uploads.service import store_upload
 from platform_site.errors import Conflict, Unavailable
 
 
-def last_frame_as_upload(
-    generation: Generation, *, membership: Membership, now: datetime
-) -> Upload:
+def last_frame_as_upload(generation: Generation, *, by: By, now: datetime) -> Upload:
     """Store a kept film's last frame as an upload, so that the next film can start with it.
 
     Raises `PermissionDenied`, alike for another team's film, `Conflict` when there is no film to go
     on from, or `Unavailable` when the store fails.
     """
-    require_in(generation.team_id, membership, Permission.SUBMIT)
+    by.require(Permission.SUBMIT, team_id=generation.team_id)
     film = Film.objects.filter(generation=generation, state=Film.State.KEPT).first()
     if film is None or not film.last_frame_name:
         raise Conflict("This film has no last frame to go on from.")
@@ -33,4 +30,4 @@ def last_frame_as_upload(
         raise Conflict("This film has no last frame to go on from.") from None
     except OSError as error:
         raise Unavailable("The last frame cannot be read. Try again in a moment.") from error
-    return store_upload(frame, membership=membership, now=now)
+    return store_upload(frame, by=by, now=now)

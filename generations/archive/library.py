@@ -2,9 +2,8 @@
 
 from datetime import datetime
 
-from accounts.models import Membership
+from accounts.authority import By
 from accounts.roles import Permission
-from accounts.selectors import require
 from generations.errors import TaskNotFound
 from generations.models import Film, Generation
 
@@ -15,13 +14,13 @@ def note_download(film: Film, *, now: datetime) -> None:
         Film.objects.filter(pk=film.pk, first_downloaded_at=None).update(first_downloaded_at=now)
 
 
-def set_favourite(generation: Generation, *, membership: Membership, favourite: bool) -> None:
+def set_favourite(generation: Generation, *, favourite: bool, by: By) -> None:
     """Mark a generation as one of the team's favourites, or take the mark away.
 
     Raises `TaskNotFound` for another team's (P32), `PermissionDenied` for who may only look.
     """
-    if generation.team_id != membership.team_id:
+    if not by.is_in(generation.team_id):
         raise TaskNotFound
-    require(membership, Permission.SUBMIT)
+    by.require(Permission.SUBMIT, team_id=generation.team_id)
     Generation.objects.filter(pk=generation.pk).update(favourite=favourite)
     generation.favourite = favourite

@@ -16,23 +16,11 @@ from generations.approvals.service import withdraw_question
 from generations.lifecycle import CANCELLED_BY_A_PERSON, IN_FLIGHT, EventKind, Money, State
 from generations.models import Generation
 from generations.transitions import end_generation, record_event
-from platform_site.errors import Conflict, PermissionDenied
+from platform_site.errors import Conflict
 
 WAITING = (State.AWAITING_APPROVAL, State.QUEUED)
 # A generation may move on between our look and our UPDATE; it does not do so for ever.
 _LOOKS = 20
-
-
-def cancel_generation(
-    generation: Generation, *, asker: Membership, by: By, now: datetime, reason: str = ""
-) -> None:
-    """Cancel a generation for the person who ordered it, or for who decides about others'.
-
-    Raises `PermissionDenied`, otherwise as `cancel` does.
-    """
-    if not may_cancel(asker, generation):
-        raise PermissionDenied("Only who ordered it, and managers, may cancel a generation.")
-    cancel(generation, by=by, now=now, reason=reason)
 
 
 def may_cancel(membership: Membership, generation: Generation) -> bool:
@@ -43,8 +31,8 @@ def may_cancel(membership: Membership, generation: Generation) -> bool:
     return role_allows(membership.role, Permission.SUBMIT if is_own else Permission.APPROVE)
 
 
-def cancel(generation: Generation, *, by: By, now: datetime, reason: str = "") -> None:
-    """Do what `cancel_generation` does, by the rights of `by`.
+def cancel_generation(generation: Generation, *, by: By, now: datetime, reason: str = "") -> None:
+    """Cancel a generation for the person who ordered it, or for who decides about others'.
 
     Afterwards the generation is `cancelled`, with its credits given back, or it was sent and bears
     the wish (`cancel_asked_at`), with its credits held. A second call changes nothing. Raises
@@ -55,6 +43,7 @@ def cancel(generation: Generation, *, by: By, now: datetime, reason: str = "") -
         own=Permission.SUBMIT,
         others=Permission.APPROVE,
         team_id=generation.team_id,
+        refusal="Only who ordered it, and managers, may cancel a generation.",
     )
     for _ in range(_LOOKS):
         state = State(generation.state)
@@ -74,11 +63,12 @@ def cancel(generation: Generation, *, by: By, now: datetime, reason: str = "") -
     raise Conflict("This generation is just being sent. Try again in a moment.")
 
 
-def cancel_waiting(membership: Membership, *, by: By, now: datetime) -> int:
-    """Cancel everything of the member's own in the team that was not sent; return how many.
+def cancel_waiting(*, by: By, now: datetime) -> int:
+    """Cancel everything of the member's own in their team that was not sent; return how many.
 
     What is sent meanwhile goes on, without a wish. Raises `PermissionDenied`.
     """
+    membership = by.membership
     by.require(Permission.SUBMIT, team_id=membership.team_id)
     own = Generation.objects.filter(
         team=membership.team, user=membership.user, state__in=WAITING

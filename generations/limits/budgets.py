@@ -5,16 +5,14 @@ from collections.abc import Sequence
 from accounts.authority import By
 from accounts.models import Membership, Project, Team
 from accounts.roles import Permission
-from accounts.selectors import require
 from billing.models import SpendLimit
 from billing.services.alerts import set_alerts
 from generations.approvals.service import set_threshold
-from generations.limits.service import Target, cap_as, cap_own
+from generations.limits.service import Target, cap, cap_own
 from platform_site.errors import InvalidRequest, NotFound
 
 
 def set_budget(
-    asker: Membership,
     target: Target | None,
     *,
     window: str,
@@ -24,32 +22,34 @@ def set_budget(
 ) -> SpendLimit | None:
     """Cap `target`, or oneself with None, and say at which percents people are told.
 
-    Credits None lift the limit; `alert_at` None leaves the percents. Raises as `cap_as` and
+    Credits None lift the limit; `alert_at` None leaves the percents. Raises as `cap`, `cap_own` and
     `set_alerts` do; percents are judged first, so that a refusal changes nothing.
     """
+    member = by.membership
     if any(not 1 <= one <= 100 for one in alert_at or ()):
         raise InvalidRequest("Whole percents from 1 to 100.", field="alert_at")
     if target is None:
-        limit = cap_own(asker, window=window, credits=credits, by=by)
+        limit = cap_own(member, window=window, credits=credits, by=by)
     else:
-        limit = cap_as(asker, target, window=window, credits=credits, by=by)
+        limit = cap(target, window=window, credits=credits, by=by)
     if limit is not None and alert_at is not None and sorted(set(alert_at)) != limit.alert_at:
-        limit = set_alerts(team=asker.team, limit=limit, percents=alert_at, by=by)
+        limit = set_alerts(team=member.team, limit=limit, percents=alert_at, by=by)
     return limit
 
 
-def ask_above(asker: Membership, target: Target | None, *, above: int | None, by: By) -> None:
+def ask_above(target: Target | None, *, above: int | None, by: By) -> None:
     """Have films of the team, a member or a project ask first above so many credits; None: never.
 
     Raises `PermissionDenied`, `InvalidRequest`, and `NotFound` for anything else.
     """
-    require(asker, Permission.LIMITS)
+    team_id = by.membership.team_id
+    by.require(Permission.LIMITS, team_id=team_id)
     match target:
-        case Team() if target.pk == asker.team_id:
+        case Team() if target.pk == team_id:
             set_threshold(team=target, above=above, by=by)
-        case Membership() if target.team_id == asker.team_id:
+        case Membership() if target.team_id == team_id:
             set_threshold(team=target.team, user=target.user, above=above, by=by)
-        case Project() if target.team_id == asker.team_id:
+        case Project() if target.team_id == team_id:
             set_threshold(team=target.team, project=target, above=above, by=by)
         case _:
             raise NotFound

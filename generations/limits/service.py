@@ -4,8 +4,7 @@ from django.db.models import QuerySet
 
 from accounts.authority import By
 from accounts.models import ApiKey, Membership, Project, Team
-from accounts.roles import Permission, role_allows
-from accounts.selectors import require
+from accounts.roles import Permission
 from billing.models import Hold, SpendLimit
 from billing.services.limits import set_limit
 from billing.subjects import Subject
@@ -39,39 +38,28 @@ def subject_of(target: Target) -> Subject:
 
 
 def cap(target: Target, *, window: str, credits: int | None, by: By) -> SpendLimit | None:
-    """Cap `target` in credits a window, or lift the cap with None.
+    """Cap `target` as managers do, in credits a window, or lift the cap with None.
 
-    What the target held and spent earlier in the current window counts. Raises `PermissionDenied`
-    and `InvalidRequest`.
+    What the target held and spent earlier in the current window counts. Raises `NotFound` for
+    another team's target, `PermissionDenied` and `InvalidRequest`.
     """
-    by.require(Permission.LIMITS, team_id=_team_of(target).pk)
+    team = _team_of(target)
+    if not by.is_in(team.pk):
+        raise NotFound
+    by.require(Permission.LIMITS, team_id=team.pk)
     return _set(target, subject_of(target), window, credits, by)
 
 
-def cap_as(
-    asker: Membership, target: Target, *, window: str, credits: int | None, by: By
-) -> SpendLimit | None:
-    """Do what `cap` does for a person: managers cap anything in their team, others themselves.
+def cap_own(person: Membership, *, window: str, credits: int | None, by: By) -> SpendLimit | None:
+    """Cap `person` for themself, or lift that cap with None: nobody else in the team may.
 
-    A limit for oneself stands beside a manager's, so it can only make less of it.
-    Raises `PermissionDenied`, and `NotFound` for another team's target.
+    It stands beside what managers allow and can only make less of it; all else is as with `cap`.
+    Raises `InvalidRequest`, and `PermissionDenied`, also for those who cannot spend.
     """
-    if _team_of(target) != asker.team:
-        raise NotFound
-    if role_allows(asker.role, Permission.LIMITS):
-        return cap(target, window=window, credits=credits, by=by)
-    if not isinstance(target, Membership) or target.pk != asker.pk:
-        raise PermissionDenied(f"Your role may not {Permission.LIMITS}.")
-    return cap_own(asker, window=window, credits=credits, by=by)
-
-
-def cap_own(asker: Membership, *, window: str, credits: int | None, by: By) -> SpendLimit | None:
-    """Cap oneself, beside whatever managers allow, or lift that cap with None.
-
-    Raises `InvalidRequest`, and `PermissionDenied` for those who cannot spend.
-    """
-    require(asker, Permission.SUBMIT)
-    return _set(asker, own_subject(asker.team, asker.user), window, credits, by)
+    if not (by.acts_everywhere or by.is_person(person.user_id)):
+        raise PermissionDenied("A limit for oneself is one's own to set.")
+    by.require(Permission.SUBMIT, team_id=person.team_id)
+    return _set(person, own_subject(person.team, person.user), window, credits, by)
 
 
 def _set(

@@ -16,7 +16,7 @@ from billing.ledger import grant
 from billing.selectors import books_of
 from billing.services.api_keys import issue_api_key
 from generations.models import ProviderKey
-from generations.provider_keys.service import SANDBOX_KEY_START, vault_provider_key
+from generations.provider_keys.service import SANDBOX_KEY_START, add_provider_key
 
 SLUG = "demo"
 BALANCE = 100_000
@@ -75,7 +75,7 @@ def _ensure_sandbox_key(team: Team) -> None:
         state=ProviderKey.State.SEALED
     )
     if not shared.exists():
-        vault_provider_key(
+        add_provider_key(
             team=team,
             owner=None,
             secret=f"{SANDBOX_KEY_START}{secrets.token_urlsafe(24)}",

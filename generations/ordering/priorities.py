@@ -5,7 +5,6 @@ from django.db import transaction
 from accounts.authority import By
 from accounts.models import Membership
 from accounts.roles import Permission, role_allows
-from accounts.selectors import require_in
 from generations.lifecycle import EventKind, State
 from generations.models import Generation, Priority
 from generations.transitions import record_event
@@ -51,35 +50,22 @@ def as_priority(value: object) -> Priority:
         raise InvalidRequest("The priority is -1, 0 or 1.", field="priority") from None
 
 
-def set_priority(
-    generation: Generation, *, membership: Membership, priority: int | str, by: By
-) -> None:
+@transaction.atomic
+def set_priority(generation: Generation, *, priority: int | str, by: By) -> None:
     """Let a waiting generation go first, in turn or last of its team's.
 
     People may put off their own and take that back; managers may do all of it with everybody's.
-    Raises `PermissionDenied`, alike for another team's, otherwise as `change_priority` does.
+    Raises `PermissionDenied`, alike for another team's, `Conflict` for a generation that waits no
+    more, `InvalidRequest` for no such priority.
     """
-    require_in(generation.team_id, membership, Permission.SUBMIT)
-    wanted = as_priority(priority)
-    # Of what was sent the refusal says that, and not that somebody may not.
-    if generation.state in WAITING and wanted not in priorities_for(membership, generation):
-        raise PermissionDenied("Only managers may let a film go first, or move somebody else's.")
-    change_priority(generation, priority=wanted, by=by)
-
-
-@transaction.atomic
-def change_priority(generation: Generation, *, priority: int | str, by: By) -> None:
-    """Do what `set_priority` does, by the rights of `by`.
-
-    Raises `PermissionDenied`, `Conflict` for a generation that waits no more, `InvalidRequest` for
-    no such priority.
-    """
+    by.require(Permission.SUBMIT, team_id=generation.team_id)
     wanted = as_priority(priority)
     by.require_over(
         generation.user_id,
         own=Permission.APPROVE if wanted == Priority.HIGH else Permission.SUBMIT,
         others=Permission.APPROVE,
         team_id=generation.team_id,
+        refusal="Only managers may let a film go first, or move somebody else's.",
     )
     waiting = Generation.objects.filter(pk=generation.pk, state__in=WAITING)
     if not waiting.update(priority=wanted):

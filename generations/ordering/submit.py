@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from accounts.authority import By
 from accounts.models import ApiKey, Membership, Project, Team
 from accounts.roles import Permission
-from accounts.selectors import people_who_may, require
+from accounts.selectors import people_who_may
 from billing.errors import InsufficientCredits, LimitsChanged, SpendLimitExceeded
 from billing.ledger import lock_windows, place_hold
 from billing.pricing import Quote, quote
@@ -52,7 +52,6 @@ class Order:
 def submit_generation(
     request: GenerationRequest,
     *,
-    membership: Membership,
     by: By,
     now: datetime,
     api_key: ApiKey | None = None,
@@ -72,19 +71,18 @@ def submit_generation(
     refused, who can raise it and which variants would fit (P34).
     """
     order = Order(request, api_key, project, idempotency_key, remix_of, retry_of, priority)
-    return submit_batch([order], membership=membership, by=by, now=now)[0]
+    return submit_batch([order], by=by, now=now)[0]
 
 
-def submit_batch(
-    orders: Sequence[Order], *, membership: Membership, by: By, now: datetime
-) -> list[Generation]:
-    """Admit all of `orders` in one transaction, or none of them (P37).
+def submit_batch(orders: Sequence[Order], *, by: By, now: datetime) -> list[Generation]:
+    """Admit all of `orders` in one transaction, or none of them (P37), for the member who asks.
 
     Returns a generation for each, in their order; items with one idempotency key share one. Raises
     what `submit_generation` raises; in a batch of several, a refusal's `details` name the first
     item that did not fit (`item`, from 0).
     """
-    require(membership, Permission.SUBMIT)
+    membership = by.membership
+    by.require(Permission.SUBMIT, team_id=membership.team_id)
     for order in orders:
         _require_own_team(order, membership.team)
     for _ in range(_TRIES):

@@ -11,10 +11,8 @@ from django.utils import timezone
 
 from accounts.audit import record
 from accounts.authority import By
-from accounts.models import Membership, Team, User
+from accounts.models import Team, User
 from accounts.people.names import name_of
-from accounts.roles import Permission
-from accounts.selectors import require
 from generations.lifecycle import DECIDED_IN_REVIEW, LATE_WATCH, TERMINAL
 from generations.models import Film, Generation, ProviderKey
 from generations.provider_keys.alerts import tell_key_paused
@@ -56,28 +54,14 @@ def client_for(provider_key: ProviderKey) -> ProviderClient:
 
 
 def add_provider_key(
-    *, membership: Membership, secret: str, label: str, shared: bool, by: By
+    *, team: Team, owner: User | None, secret: str, label: str, by: By
 ) -> ProviderKey:
-    """Vault a person's own key, or the team's shared one; the key is never shown again.
+    """Vault a person's own key, or without an `owner` the team's; the key is never shown again.
 
     `sk-sandbox-…` goes to the sandbox, any other to the vendor. Raises `PermissionDenied`,
     `InvalidRequest` for a key that cannot be one, and `Conflict` when there is one already.
     """
-    require(membership, Permission.TEAM_KEYS if shared else Permission.OWN_KEYS)
-    owner = None if shared else membership.user
-    return vault_provider_key(team=membership.team, owner=owner, secret=secret, label=label, by=by)
-
-
-def vault_provider_key(
-    *, team: Team, owner: User | None, secret: str, label: str, by: By
-) -> ProviderKey:
-    """Do what `add_provider_key` does, by the rights of `by`. Raises as it does."""
-    by.require_over(
-        owner.pk if owner else None,
-        own=Permission.OWN_KEYS,
-        others=Permission.TEAM_KEYS,
-        team_id=team.pk,
-    )
+    require_provider_key(by, ProviderKey(team=team, owner=owner))
     secret = secret.strip()
     if not secret.startswith("sk-") or not 10 <= len(secret) <= 400 or not secret.isascii():
         raise InvalidRequest("A provider key starts with 'sk-'.", field="secret")

@@ -9,9 +9,8 @@ from django.core.files import File
 from django.core.files.storage import storages
 from PIL import Image, UnidentifiedImageError
 
-from accounts.models import Membership
+from accounts.authority import By
 from accounts.roles import Permission
-from accounts.selectors import require
 from generations.models import Generation, Upload
 from generations.models.generation import new_token
 from generations.uploads.links import uploaded_token
@@ -55,13 +54,14 @@ def upload_storage() -> Store:
     return cast("Store", storages["uploads"])
 
 
-def store_upload(file: File, *, membership: Membership, now: datetime) -> Upload:  # type: ignore[type-arg]
-    """Check and store one image; its link lives for 48 hours, or longer while a job needs it.
+def store_upload(file: File, *, by: By, now: datetime) -> Upload:  # type: ignore[type-arg]
+    """Check and store an image of a member's; its link lives for 48 hours, or while a job needs it.
 
     Raises `PermissionDenied`, `InvalidRequest` saying what is wrong with the image, or
     `Unavailable` when the store does not take it.
     """
-    require(membership, Permission.SUBMIT)
+    membership = by.membership
+    by.require(Permission.SUBMIT, team_id=membership.team_id)
     size = file.size or 0
     if not 0 < size <= MAX_BYTES:
         raise InvalidRequest("An image has at most 30 MB and is not empty.", field="file")

@@ -41,11 +41,11 @@ from accounts.models import Team, User
 from accounts.teams.service import create_team, set_role
 from billing.subjects import Subject
 from billing.services.limits import set_limit
-from generations.provider_keys.service import vault_provider_key
+from generations.provider_keys.service import add_provider_key
 by = By("test", acts_everywhere=True)
 demo = Team.objects.get(slug="demo")
 poor = create_team(name="Elsewhere", slug="elsewhere", by=by)
-vault_provider_key(team=poor, owner=None, secret="sk-sandbox-elsewhere-1", label="", by=by)
+add_provider_key(team=poor, owner=None, secret="sk-sandbox-elsewhere-1", label="", by=by)
 for email, places in (
     ("charlie@elsewhere.example", ((poor, "owner"),)),
     ("limited@demo.example", ((demo, "member"),)),

@@ -7,6 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts.authority import By
 from accounts.models import Membership, Team
 from billing.models import Transfer
 from billing.selectors import books_of
@@ -164,8 +165,7 @@ class TestMoves:
         first.refresh_from_db()
         retry = submit_generation(
             make_request(alice.team),
-            membership=alice,
-            by=SYSTEM,
+            by=By.member(alice),
             now=timezone.now(),
             retry_of=first,
         )

@@ -1,12 +1,14 @@
 """Every service asks for rights itself, in the team of the row that it is about to change.
 
-`tests.support.services` has a line for each. It is called on somebody else's rows as every role, as
-a manager elsewhere who only watches in that team, and by an actor without rights.
+`tests.support.services` has a line for each. They are called as every role, as a stranger, as
+somebody whose account is disabled, as a manager elsewhere who only watches in that team, and by an
+actor without rights.
 """
 
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from accounts.api_keys.service import create_api_key, delete_api_key, set_enable
 from accounts.authority import By
 from accounts.models import Membership
 from accounts.roles import Role, role_allows
-from generations.approvals.service import approve, deny
+from generations.approvals.service import approve
 from generations.ordering.submit import Order, submit_batch
 from generations.provider_keys.service import (
     add_provider_key,
@@ -26,9 +28,9 @@ from generations.provider_keys.service import (
     pause_provider_key,
 )
 from platform_site.errors import DailiesError, NotFound, PermissionDenied
-from tests.factories import make_member, make_request, make_team
+from tests.factories import SYSTEM, make_member, make_request
 from tests.support.belongings import Belongings, everything, make_belongings
-from tests.support.services import IN_OWN_TEAM, OWN_ACCOUNT, SERVICES, SITE, STEPS, Who, now
+from tests.support.services import OF_ONES_OWN, OWN_ACCOUNT, SERVICES, SITE, STEPS, now
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("vendor")]
 
@@ -42,9 +44,10 @@ def theirs(vendor: object) -> Belongings:
 DOORS = frozenset({"admin", "api", "management", "migrations", "portal", "public", "templatetags"})
 
 
-def test_every_service_that_takes_an_actor_is_called_here() -> None:
-    found = {
-        f"{module.__name__}.{name}"
+def services() -> dict[str, Callable[..., object]]:
+    """Return every public function outside the doors that takes a `By`."""
+    return {
+        f"{module.__name__}.{name}": what
         for package in (accounts, billing, generations)
         for one in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
         if DOORS.isdisjoint(one.name.split("."))
@@ -55,16 +58,26 @@ def test_every_service_that_takes_an_actor_is_called_here() -> None:
         and not name.startswith("_")
         and any(one.annotation is By for one in inspect.signature(what).parameters.values())
     }
-    called = SERVICES.keys() | IN_OWN_TEAM.keys() | SITE.keys() | OWN_ACCOUNT
-    assert {one for one in found if one.rpartition(".")[2] not in called} == STEPS
 
 
-def at_the_door(membership: Membership) -> Who:
-    """Return a person as the portal and the API hand them to services."""
-    return Who(membership, By.member(membership))
+def test_every_service_that_takes_an_actor_is_called_here() -> None:
+    called = SERVICES.keys() | OF_ONES_OWN.keys() | SITE.keys() | OWN_ACCOUNT
+    assert {one for one in services() if one.rpartition(".")[2] not in called} == STEPS
 
 
-def refused(theirs: Belongings, who: Who) -> set[str]:
+def test_no_service_is_told_beside_the_actor_whose_rights_count() -> None:
+    """A second parameter with rights of its own would lend them to the actor."""
+    about = {"target", "person"}  # whom a limit is for
+    told = {
+        (name, parameter.name)
+        for name, what in services().items()
+        for parameter in inspect.signature(what).parameters.values()
+        if Membership in (parameter.annotation, *getattr(parameter.annotation, "__args__", ()))
+    }
+    assert {parameter for _, parameter in told} <= about, told
+
+
+def refused(theirs: Belongings, by: By) -> set[str]:
     """Call every service on their rows; return those that found the rights lacking.
 
     Any other refusal comes after the rights were found.
@@ -72,7 +85,7 @@ def refused(theirs: Belongings, who: Who) -> set[str]:
     found = set()
     for name, (_, call) in SERVICES.items():
         try:
-            call(theirs, who)
+            call(theirs, by)
         except (PermissionDenied, NotFound):
             found.add(name)
         except DailiesError:
@@ -80,24 +93,39 @@ def refused(theirs: Belongings, who: Who) -> set[str]:
     return found
 
 
+def refused_everything(theirs: Belongings, by: By) -> bool:
+    """Return whether every service on their rows is refused, and nothing changed by the attempt."""
+    before = everything()
+    return refused(theirs, by) == set(SERVICES) and everything() == before
+
+
 @pytest.mark.parametrize("role", Role.values)
 def test_each_role_may_what_its_permissions_say(role: str, theirs: Belongings) -> None:
-    who = at_the_door(make_member(theirs.owner.team, role))
+    by = By.member(make_member(theirs.owner.team, role))
     lacking = {name for name, (need, _) in SERVICES.items() if not role_allows(role, need)}
-    assert refused(theirs, who) == lacking
+    assert refused(theirs, by) == lacking
 
 
 @pytest.mark.parametrize("role", Role.values)
 def test_each_role_may_in_its_own_team_what_its_permissions_say(
     role: str, theirs: Belongings
 ) -> None:
-    who = at_the_door(make_member(theirs.owner.team, role))
-    for need, call in IN_OWN_TEAM.values():
+    by = By.member(make_member(theirs.owner.team, role))
+    for need, call in OF_ONES_OWN.values():
         if role_allows(role, need):
-            call(who)
+            call(by)
         else:
             with pytest.raises(PermissionDenied):
-                call(who)
+                call(by)
+
+
+def test_administrators_and_the_site_may_all_that_is_not_one_persons(theirs: Belongings) -> None:
+    # An upload is somebody's, and the page of budgets is a member's.
+    assert refused(theirs, SYSTEM) == {"last_frame_as_upload", "ask_above", "set_budget"}
+
+
+def test_f17_a_stranger_changes_nothing(theirs: Belongings) -> None:
+    assert refused_everything(theirs, By.member(make_belongings("Home").owner))
 
 
 def test_f17_a_manager_elsewhere_changes_nothing_of_a_team_they_only_watch(
@@ -105,9 +133,26 @@ def test_f17_a_manager_elsewhere_changes_nothing_of_a_team_they_only_watch(
 ) -> None:
     manager = make_member(make_belongings("Home").owner.team, Role.OWNER)
     watching = make_member(theirs.owner.team, Role.VIEWER, user=manager.user)
+    assert refused_everything(theirs, By.member(manager))
+    assert refused_everything(theirs, By.member(watching))
+    for need, call in OF_ONES_OWN.values():
+        call(By.member(manager))
+        if not role_allows(Role.VIEWER, need):
+            with pytest.raises(PermissionDenied):
+                call(By.member(watching))
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_f17_who_is_disabled_may_nothing(role: str, theirs: Belongings) -> None:
+    member = make_member(theirs.owner.team, role)
+    member.user.is_active = False
+    member.user.save()
+    by = By.member(member)
+    assert refused_everything(theirs, by)
     before = everything()
-    assert refused(theirs, at_the_door(manager)) == set(SERVICES)
-    assert refused(theirs, at_the_door(watching)) == set(SERVICES)
+    for _, call in OF_ONES_OWN.values():
+        with pytest.raises(PermissionDenied):
+            call(by)
     assert everything() == before
 
 
@@ -119,20 +164,18 @@ def test_f17_what_is_the_sites_is_refused_to_every_role(name: str, theirs: Belon
     assert everything() == before
 
 
-def test_f17_a_decider_lends_nobody_their_rights(theirs: Belongings) -> None:
-    viewer = By.member(make_member(theirs.owner.team, Role.VIEWER))
-    before = everything()
-    for decide in (approve, deny):
-        with pytest.raises(PermissionDenied):
-            decide(theirs.waiting, decider=theirs.owner, by=viewer, now=now())
-    assert everything() == before
+@pytest.mark.parametrize("name", SITE)
+def test_f17_who_belongs_to_no_team_may_nothing_of_the_sites(name: str, theirs: Belongings) -> None:
+    with pytest.raises(PermissionDenied):
+        SITE[name](theirs, By.person(theirs.owner.user))
 
 
 def test_f17_an_actor_without_rights_may_nothing(theirs: Belongings) -> None:
-    stranger = make_member(make_team("Far away"), Role.OWNER)
-    before = everything()
-    assert refused(theirs, Who(stranger, By("vendor:callback"))) == set(SERVICES)
-    assert everything() == before
+    by = By("vendor:callback")
+    assert refused_everything(theirs, by)
+    for _, call in OF_ONES_OWN.values():
+        with pytest.raises(PermissionDenied):
+            call(by)
 
 
 @pytest.mark.parametrize(
@@ -142,31 +185,35 @@ def test_f17_an_actor_without_rights_may_nothing(theirs: Belongings) -> None:
 def test_f17_an_order_names_only_rows_of_the_team_that_pays(
     named: str, row: str, theirs: Belongings
 ) -> None:
-    who = at_the_door(make_belongings("Home").owner)
+    member = make_belongings("Home").owner
     rows: dict[str, Any] = {named: getattr(theirs, row)}
-    order = Order(make_request(who.membership.team), **rows)
+    order = Order(make_request(member.team), **rows)
     before = everything()
     with pytest.raises(NotFound):
-        submit_batch([order], membership=who.membership, by=who.by, now=now())
+        submit_batch([order], by=By.member(member), now=now())
     assert everything() == before
 
 
 def test_people_look_after_what_is_their_own(theirs: Belongings) -> None:
-    who = at_the_door(make_member(theirs.owner.team, Role.MEMBER))
-    own, _ = create_api_key(
-        team=theirs.owner.team, owner=who.membership.user, label="Mine", by=who.by
-    )
-    set_enabled(api_key=own, enabled=False, by=who.by)
-    delete_api_key(api_key=own, by=who.by)
-    vaulted = add_provider_key(
-        membership=who.membership,
-        secret="sk-sandbox-mine-alone",
-        label="",
-        shared=False,
-        by=who.by,
-    )
-    for stranger in (theirs.owner, make_member(theirs.owner.team, Role.MANAGER)):
+    member = make_member(theirs.owner.team, Role.MEMBER)
+    by = By.member(member)
+    own, _ = create_api_key(team=member.team, owner=member.user, label="Mine", by=by)
+    set_enabled(api_key=own, enabled=False, by=by)
+    delete_api_key(api_key=own, by=by)
+    key: dict[str, Any] = {"team": member.team, "owner": member.user, "label": ""}
+    others = [By.member(one) for one in (theirs.owner, make_member(member.team, Role.MANAGER))]
+    for other in others:
         with pytest.raises(PermissionDenied):
-            pause_provider_key(vaulted, reason="Mine?", by=By.member(stranger))
-    pause_provider_key(vaulted, reason="Holiday", by=who.by)
-    delete_provider_key(vaulted, by=who.by)
+            add_provider_key(**key, secret="sk-sandbox-not-mine", by=other)
+    vaulted = add_provider_key(**key, secret="sk-sandbox-mine-alone", by=by)
+    for other in others:
+        with pytest.raises(PermissionDenied):
+            pause_provider_key(vaulted, reason="Mine?", by=other)
+    pause_provider_key(vaulted, reason="Holiday", by=by)
+    delete_provider_key(vaulted, by=by)
+
+
+def test_the_books_name_whoever_decided(theirs: Belongings) -> None:
+    approve(theirs.waiting, by=By.member(theirs.owner), now=now())
+    theirs.waiting.approval.refresh_from_db()
+    assert theirs.waiting.approval.decided_by == f"user:{theirs.owner.user_id}"

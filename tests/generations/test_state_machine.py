@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 )
 from pytest_django import Settings
 
+from accounts.authority import By
 from accounts.models import AuditEvent, Project
 from accounts.roles import Role
 from billing.errors import InsufficientCredits, LedgerConflict, SpendLimitExceeded
@@ -32,7 +33,7 @@ from billing.windows import Window
 from generations.approvals.service import approve, deny, expire_approvals, set_threshold
 from generations.dispatch.send import mark_submit_unknown, record_acceptance
 from generations.lifecycle import TERMINAL, Money, State
-from generations.limits.service import Target, cap, cap_as
+from generations.limits.service import Target, cap, cap_own
 from generations.models import Generation, GenerationEvent
 from generations.ordering.submit import Order, submit_batch
 from generations.polling.outcome import PollOutcome, apply_answer
@@ -142,7 +143,8 @@ class Story(Bookkeeper, RuleBasedStateMachine):
         }
         target, key = choices[scope]
         if scope == "own":
-            cap_as(person.membership, target, window=window, credits=credits, by=SYSTEM)
+            by = By.member(person.membership)
+            cap_own(person.membership, window=window, credits=credits, by=by)
         else:
             cap(target, window=window, credits=credits, by=SYSTEM)
         if credits is None:
@@ -221,7 +223,7 @@ class Story(Bookkeeper, RuleBasedStateMachine):
             self.jobs.append(job)
         said: tuple[str | None, int]
         try:
-            rows = submit_batch(orders, membership=person.membership, by=SYSTEM, now=self.now)
+            rows = submit_batch(orders, by=By.member(person.membership), now=self.now)
         except (SpendLimitExceeded, InsufficientCredits) as refusal:
             said = (refusal.details["scope"], refusal.details.get("item", 0))
             rows, self.jobs = [], before
@@ -269,16 +271,16 @@ class Story(Bookkeeper, RuleBasedStateMachine):
 
     def approve(self, job: Job) -> None:
         with pytest.raises(PermissionDenied):
-            approve(job.row, decider=self.people[0].membership, by=SYSTEM, now=self.now)
+            approve(job.row, by=By.member(self.people[0].membership), now=self.now)
         if self.expired(job):
             with pytest.raises(Conflict):
-                approve(job.row, decider=self.owner, by=SYSTEM, now=self.now)
+                approve(job.row, by=By.member(self.owner), now=self.now)
         else:
-            approve(job.row, decider=self.owner, by=SYSTEM, now=self.now)
+            approve(job.row, by=By.member(self.owner), now=self.now)
 
     def deny(self, job: Job) -> None:
         if not self.expired(job):
-            deny(job.row, decider=self.owner, by=SYSTEM, now=self.now, reason="Too dear")
+            deny(job.row, by=By.member(self.owner), now=self.now, reason="Too dear")
             job.money = "free"
 
     def expired(self, job: Job) -> bool:

@@ -15,13 +15,14 @@ import structlog
 from django.db import connections
 from django.utils import timezone
 
+from accounts.authority import By
 from accounts.models import Membership
 from generations.models import Generation
 from generations.ordering.request import validate_request
 from generations.ordering.submit import Order, submit_batch
 from platform_site.errors import DailiesError
 from tests.soak.patience import patiently
-from tests.soak.people import PASSWORD, SYSTEM, Crew
+from tests.soak.people import PASSWORD, Crew
 from tests.soak.plan import After, Door, Job, Plan
 from tests.soak.receiver import Receiver
 from tests.support.api import GENERATIONS, generation_body
@@ -183,7 +184,7 @@ class Callers:
             )
             for job in jobs
         ]
-        return submit_batch(orders, membership=membership, by=SYSTEM, now=now)
+        return submit_batch(orders, by=By.member(membership), now=now)
 
     def _order_in_portal(self, job: Job) -> None:
         """Fill the studio's form; sent again as it is, it orders nothing twice."""

@@ -17,7 +17,7 @@ from billing.services.limits import set_limit
 from billing.subjects import Subject
 from generations.approvals.service import set_threshold
 from generations.models import ProviderKey
-from generations.provider_keys.service import vault_provider_key
+from generations.provider_keys.service import add_provider_key
 from tests.soak.plan import (
     ASKING_TEAM,
     ASKS_ABOVE,
@@ -95,7 +95,7 @@ def _crew(number: int, slug: str, plan: Plan, receiver: Receiver) -> Crew:
         set_threshold(team=team, above=ASKS_ABOVE, by=SYSTEM)
     receiver.secrets[slug] = webhook_secret(team)
     add_endpoint(
-        membership=manager,
+        team=manager.team,
         url=receiver.url("teams", slug, "events"),
         events=WebhookEvent.values,
         by=SYSTEM,
@@ -114,6 +114,6 @@ def _member(team: Team, name: str, role: Role) -> Membership:
 
 def _vault(team: Team, owner: User | None) -> tuple[ProviderKey, str]:
     secret = f"sk-sandbox-{secrets.token_hex(16)}"
-    key = vault_provider_key(team=team, owner=owner, secret=secret, label="", by=SYSTEM)
+    key = add_provider_key(team=team, owner=owner, secret=secret, label="", by=SYSTEM)
     assert key.endpoint == settings.SANDBOX_URL
     return key, secret

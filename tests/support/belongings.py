@@ -60,9 +60,9 @@ def make_belongings(name: str = "Next door") -> Belongings:
     fund(team, 10_000)
     owner = make_member(team, Role.OWNER)
     provider_key = make_provider_key(team)
-    project = create_project(membership=owner, name=f"{name} launch", by=SYSTEM)
+    project = create_project(team=owner.team, name=f"{name} launch", by=SYSTEM)
     endpoint = add_endpoint(
-        membership=owner,
+        team=owner.team,
         url=f"https://hooks.{team.slug}.example/",
         events=[WebhookEvent.WALLET_LOW],
         by=SYSTEM,

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from accounts.authority import By
 from accounts.models import ApiKey, Membership, Project, Team
 from billing.models import SpendLimit
 from generations.dispatch.send import record_acceptance
-from generations.limits.service import Target, cap, cap_as
+from generations.limits.service import Target, cap, cap_own
 from generations.models import Generation, ProviderKey
 from generations.ordering.submit import Order, submit_generation
 from generations.polling.outcome import PollOutcome, apply_answer
@@ -35,8 +36,7 @@ class Desk:
         """Submit through every scope at once; 70 credits unless `inputs` say otherwise."""
         return submit_generation(
             make_request(self.team, **inputs),
-            membership=self.membership,
-            by=SYSTEM,
+            by=By.member(self.membership),
             now=now or datetime.now(UTC),
             api_key=self.api_key,
             project=self.project,
@@ -60,11 +60,10 @@ class Desk:
 
     def cap(self, scope: str, credits: int | None, window: str = "total") -> SpendLimit | None:
         """Cap one scope; `own` as the member themself, anything else as the site would."""
-        target = self.target(scope)
         if scope == "own":
-            asker = self.membership
-            return cap_as(asker, target, window=window, credits=credits, by=SYSTEM)
-        return cap(target, window=window, credits=credits, by=SYSTEM)
+            by = By.member(self.membership)
+            return cap_own(self.membership, window=window, credits=credits, by=by)
+        return cap(self.target(scope), window=window, credits=credits, by=SYSTEM)
 
 
 def fresh(generation: Generation) -> Generation:

@@ -1,297 +1,255 @@
-"""Every service that takes a `By`: what it needs, and how it is called on a team's rows."""
+"""Every service that takes a `By`: what it needs, and how it is called.
+
+A service gets somebody's rows, or acts in the caller's own team.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from io import BytesIO
+
+from django.core.files import File
 
 from accounts.api_keys.service import create_api_key, delete_api_key, set_enabled
 from accounts.authority import By
-from accounts.models import Membership
+from accounts.notices.service import mark_read
 from accounts.projects.service import (
     archive_project,
     create_project,
     rename_project,
     reopen_project,
-    shelve_project,
-    unshelve_project,
 )
 from accounts.roles import Permission, Role
 from accounts.teams.service import create_team, set_role
 from accounts.webhooks.endpoints import (
     add_endpoint,
     choose_events,
-    drop_endpoint,
     remove_endpoint,
     set_endpoint_enabled,
-    switch_endpoint,
 )
-from accounts.webhooks.outbox import (
-    put_test,
-    put_test_for_operator,
-    send_again,
-    send_again_for_operator,
-)
+from accounts.webhooks.outbox import put_test, send_again
 from accounts.webhooks.secrets import end_old_secret, reveal_secret, rotate_secret
 from billing.ledger import grant
 from billing.models import Rate, SpendLimit
 from billing.services.alerts import set_alerts, set_low_mark
+from billing.services.api_keys import issue_api_key
 from billing.services.limits import set_limit
 from billing.services.rates import schedule_rate, withdraw_rate
-from generations.approvals.service import (
-    answer,
-    approve,
-    close_question,
-    deny,
-    set_threshold,
-)
+from generations.approvals.service import answer, approve, deny, set_threshold
 from generations.archive.frames import last_frame_as_upload
 from generations.archive.keep import keep_again
 from generations.archive.library import set_favourite
 from generations.archive.retention import clear_retention, set_retention
-from generations.dispatch.cancel import cancel, cancel_generation, cancel_waiting
+from generations.dispatch.cancel import cancel_generation, cancel_waiting
 from generations.limits.budgets import ask_above, set_budget
-from generations.limits.service import cap
-from generations.models import Approval
-from generations.ordering.priorities import change_priority, set_priority
-from generations.ordering.submit import Order, submit_batch
+from generations.limits.service import cap, cap_own
+from generations.ordering.priorities import set_priority
+from generations.ordering.submit import Order, submit_batch, submit_generation
 from generations.provider_keys.service import (
     add_provider_key,
     delete_provider_key,
     pause_provider_key,
     resume_provider_key,
     set_key_pace,
-    vault_provider_key,
 )
 from generations.reconciliation.discrepancies import accept_discrepancy
 from generations.review.adopt import adopt_found_id
 from generations.review.corrections import adjust, release_reviewed, settle_reviewed
 from generations.review.decide import decide_review, look_now
-from tests.factories import make_request, team_subject
+from generations.uploads.service import store_upload
+from tests.factories import image_bytes, make_request, team_subject
 from tests.support.belongings import Belongings
 
-
-@dataclass(frozen=True)
-class Who:
-    """Who calls: their membership, and the actor that their door made of it."""
-
-    membership: Membership
-    by: By
-
-
-Call = Callable[[Belongings, Who], object]
+Call = Callable[[Belongings, By], object]
 MAY = Permission
+WHY = "Because"
 
 
 def now() -> datetime:
     return datetime.now(UTC)
 
 
-def by_rights(service: Callable[..., object], row: str, **more: Any) -> Call:
-    """Call a service that is told who acts by its `actor` alone."""
-    return lambda theirs, who: service(getattr(theirs, row), by=who.by, **more)
-
-
-def by_member(service: Callable[..., object], row: str, word: str, **more: Any) -> Call:
-    """Call a service that is told the membership, under the name `word`, and the actor."""
-    return lambda theirs, who: service(
-        getattr(theirs, row), **{word: who.membership}, by=who.by, **more
-    )
-
-
-_WHY: dict[str, Any] = {"reason": "Because"}
-
-# In an order in which what is allowed leaves the later ones something to do.
+# On the rows of a team, in an order in which what is allowed leaves the later ones something to do.
 SERVICES: dict[str, tuple[Permission, Call]] = {
-    "look_now": (MAY.APPROVE, lambda t, w: look_now(t.doubtful, by=w.by, now=now())),
+    "look_now": (MAY.APPROVE, lambda t, by: look_now(t.doubtful, by=by, now=now())),
     "adopt_found_id": (
         MAY.APPROVE,
-        lambda t, w: adopt_found_id(t.doubtful, "id-1", by=w.by, now=now(), **_WHY),
+        lambda t, by: adopt_found_id(t.doubtful, "id-1", by=by, reason=WHY, now=now()),
     ),
     "decide_review": (
         MAY.APPROVE,
-        lambda t, w: decide_review(t.doubtful, "adopt", by=w.by, now=now(), **_WHY),
+        lambda t, by: decide_review(t.doubtful, "adopt", by=by, reason=WHY, now=now()),
     ),
     "release_reviewed": (
         MAY.APPROVE,
-        lambda t, w: release_reviewed(t.doubtful, by=w.by, now=now(), **_WHY),
+        lambda t, by: release_reviewed(t.doubtful, by=by, reason=WHY, now=now()),
     ),
     "settle_reviewed": (
         MAY.APPROVE,
-        lambda t, w: settle_reviewed(t.doubtful, by=w.by, now=now(), **_WHY),
+        lambda t, by: settle_reviewed(t.doubtful, by=by, reason=WHY, now=now()),
     ),
     "adjust": (
         MAY.APPROVE,
-        lambda t, w: adjust(t.kept, spent=False, by=w.by, now=now(), **_WHY),
+        lambda t, by: adjust(t.kept, spent=False, by=by, reason=WHY, now=now()),
     ),
-    "keep_again": (
-        MAY.SUBMIT,
-        lambda t, w: keep_again(t.lost.film, by=w.by, now=now()),
-    ),
-    "set_favourite": (
-        MAY.SUBMIT,
-        lambda t, w: set_favourite(t.kept, membership=w.membership, favourite=True),
-    ),
+    "keep_again": (MAY.SUBMIT, lambda t, by: keep_again(t.lost.film, by=by, now=now())),
+    "set_favourite": (MAY.SUBMIT, lambda t, by: set_favourite(t.kept, favourite=True, by=by)),
     "last_frame_as_upload": (
         MAY.SUBMIT,
-        lambda t, w: last_frame_as_upload(t.kept, membership=w.membership, now=now()),
+        lambda t, by: last_frame_as_upload(t.kept, by=by, now=now()),
     ),
-    "set_priority": (MAY.APPROVE, by_member(set_priority, "queued", "membership", priority=1)),
-    "answer": (
-        MAY.APPROVE,
-        lambda t, w: answer(t.waiting, "nonsense", decider=w.membership, by=w.by, now=now()),
-    ),
-    "approve": (
-        MAY.APPROVE,
-        lambda t, w: approve(t.waiting, decider=w.membership, by=w.by, now=now()),
-    ),
-    "deny": (
-        MAY.APPROVE,
-        lambda t, w: deny(t.waiting, decider=w.membership, by=w.by, now=now()),
-    ),
+    "set_priority": (MAY.APPROVE, lambda t, by: set_priority(t.queued, priority=1, by=by)),
+    "answer": (MAY.APPROVE, lambda t, by: answer(t.waiting, "nonsense", by=by, now=now())),
+    "approve": (MAY.APPROVE, lambda t, by: approve(t.waiting, by=by, now=now())),
+    "deny": (MAY.APPROVE, lambda t, by: deny(t.waiting, by=by, now=now())),
     "cancel_generation": (
         MAY.APPROVE,
-        lambda t, w: cancel_generation(t.queued, asker=w.membership, by=w.by, now=now()),
+        lambda t, by: cancel_generation(t.queued, by=by, now=now()),
     ),
     "set_threshold": (
         MAY.LIMITS,
-        lambda t, w: set_threshold(team=t.owner.team, above=5_000, by=w.by),
+        lambda t, by: set_threshold(team=t.owner.team, above=5_000, by=by),
     ),
-    "ask_above": (
-        MAY.LIMITS,
-        lambda t, w: ask_above(w.membership, t.owner, above=5_000, by=w.by),
-    ),
+    "ask_above": (MAY.LIMITS, lambda t, by: ask_above(t.owner, above=5_000, by=by)),
     "set_budget": (
         MAY.LIMITS,
-        lambda t, w: set_budget(w.membership, t.owner, window="day", credits=5_000, by=w.by),
+        lambda t, by: set_budget(t.owner, window="day", credits=5_000, by=by),
     ),
-    "set_low_mark": (
-        MAY.LIMITS,
-        lambda t, w: set_low_mark(team=t.owner.team, credits=7, by=w.by),
-    ),
+    "cap": (MAY.LIMITS, lambda t, by: cap(t.owner, window="day", credits=5_000, by=by)),
+    "set_low_mark": (MAY.LIMITS, lambda t, by: set_low_mark(team=t.owner.team, credits=7, by=by)),
     "set_retention": (
         MAY.FILMS,
-        lambda t, w: set_retention(
-            team=t.owner.team, days=9, keep_favourites=True, by=w.by, now=now()
+        lambda t, by: set_retention(
+            team=t.owner.team, days=9, keep_favourites=True, by=by, now=now()
         ),
     ),
-    "clear_retention": (
-        MAY.FILMS,
-        lambda t, w: clear_retention(team=t.owner.team, by=w.by),
+    "clear_retention": (MAY.FILMS, lambda t, by: clear_retention(team=t.owner.team, by=by)),
+    "create_project": (
+        MAY.LIMITS,
+        lambda t, by: create_project(team=t.owner.team, name="New", by=by),
     ),
     "rename_project": (
         MAY.LIMITS,
-        by_member(rename_project, "project", "membership", name="Other"),
+        lambda t, by: rename_project(t.project, name="Other", by=by),
     ),
-    "archive_project": (
-        MAY.LIMITS,
-        lambda t, w: archive_project(t.project, membership=w.membership, by=w.by, now=now()),
+    "archive_project": (MAY.LIMITS, lambda t, by: archive_project(t.project, by=by, now=now())),
+    "reopen_project": (MAY.LIMITS, lambda t, by: reopen_project(t.project, by=by)),
+    "add_endpoint": (
+        MAY.TEAM_KEYS,
+        lambda t, by: add_endpoint(
+            team=t.owner.team, url="https://new.example/", events=["generation.lost"], by=by
+        ),
     ),
-    "reopen_project": (MAY.LIMITS, by_member(reopen_project, "project", "membership")),
     "choose_events": (
         MAY.TEAM_KEYS,
-        by_member(choose_events, "endpoint", "membership", events=["generation.lost"]),
+        lambda t, by: choose_events(t.endpoint, events=["generation.lost"], by=by),
     ),
-    "put_test": (
-        MAY.TEAM_KEYS,
-        lambda t, w: put_test(t.endpoint, membership=w.membership, by=w.by, now=now()),
-    ),
-    "send_again": (
-        MAY.TEAM_KEYS,
-        lambda t, w: send_again(t.delivery, membership=w.membership, by=w.by, now=now()),
-    ),
+    "put_test": (MAY.TEAM_KEYS, lambda t, by: put_test(t.endpoint, by=by, now=now())),
+    "send_again": (MAY.TEAM_KEYS, lambda t, by: send_again(t.delivery, by=by, now=now())),
     "set_endpoint_enabled": (
         MAY.TEAM_KEYS,
-        by_member(set_endpoint_enabled, "endpoint", "membership", enabled=False),
+        lambda t, by: set_endpoint_enabled(t.endpoint, enabled=False, by=by),
     ),
     "remove_endpoint": (
         MAY.TEAM_KEYS,
-        lambda t, w: remove_endpoint(t.endpoint, membership=w.membership, by=w.by, now=now()),
+        lambda t, by: remove_endpoint(t.endpoint, by=by, now=now()),
     ),
+    "reveal_secret": (MAY.TEAM_KEYS, lambda t, by: reveal_secret(team=t.owner.team, by=by)),
+    "rotate_secret": (
+        MAY.TEAM_KEYS,
+        lambda t, by: rotate_secret(team=t.owner.team, by=by, now=now()),
+    ),
+    "end_old_secret": (MAY.TEAM_KEYS, lambda t, by: end_old_secret(team=t.owner.team, by=by)),
     "create_api_key": (
         MAY.TEAM_KEYS,
-        lambda t, w: create_api_key(team=t.owner.team, owner=t.owner.user, label="New", by=w.by),
+        lambda t, by: create_api_key(team=t.owner.team, owner=t.owner.user, label="New", by=by),
+    ),
+    "issue_api_key": (
+        MAY.TEAM_KEYS,
+        lambda t, by: issue_api_key(
+            team=t.owner.team, owner=t.owner.user, label="New", daily=5_000, by=by
+        ),
     ),
     "set_enabled": (
         MAY.TEAM_KEYS,
-        lambda t, w: set_enabled(api_key=t.api_key, enabled=False, by=w.by),
+        lambda t, by: set_enabled(api_key=t.api_key, enabled=False, by=by),
     ),
-    "delete_api_key": (
+    "delete_api_key": (MAY.TEAM_KEYS, lambda t, by: delete_api_key(api_key=t.api_key, by=by)),
+    "add_provider_key": (
         MAY.TEAM_KEYS,
-        lambda t, w: delete_api_key(api_key=t.api_key, by=w.by),
+        lambda t, by: add_provider_key(
+            team=t.owner.team, owner=None, secret="sk-other-1234", label="", by=by
+        ),
     ),
-    "pause_provider_key": (MAY.TEAM_KEYS, by_rights(pause_provider_key, "provider_key", **_WHY)),
+    "pause_provider_key": (
+        MAY.TEAM_KEYS,
+        lambda t, by: pause_provider_key(t.provider_key, reason=WHY, by=by),
+    ),
     "resume_provider_key": (
         MAY.TEAM_KEYS,
-        lambda t, w: resume_provider_key(t.provider_key, by=w.by, now=now()),
+        lambda t, by: resume_provider_key(t.provider_key, by=by, now=now()),
     ),
     "set_key_pace": (
         MAY.TEAM_KEYS,
-        by_rights(set_key_pace, "provider_key", max_in_flight=3, per_minute=None),
+        lambda t, by: set_key_pace(t.provider_key, max_in_flight=3, per_minute=None, by=by),
     ),
     "accept_discrepancy": (
         MAY.TEAM_KEYS,
-        lambda t, w: accept_discrepancy(t.discrepancy, by=w.by, now=now(), **_WHY),
+        lambda t, by: accept_discrepancy(t.discrepancy, by=by, reason=WHY, now=now()),
     ),
-    "delete_provider_key": (MAY.TEAM_KEYS, by_rights(delete_provider_key, "provider_key")),
-    # What the admin calls: it knows no membership, and an actor's rights alone decide.
+    "delete_provider_key": (
+        MAY.TEAM_KEYS,
+        lambda t, by: delete_provider_key(t.provider_key, by=by),
+    ),
     "set_role": (
         MAY.MEMBERS,
-        lambda t, w: set_role(team=t.owner.team, user=t.owner.user, role=Role.OWNER, by=w.by),
-    ),
-    "close_question": (
-        MAY.APPROVE,
-        lambda t, w: close_question(t.waiting, Approval.Decision.DENIED, by=w.by, now=now()),
-    ),
-    "cancel": (MAY.APPROVE, lambda t, w: cancel(t.queued, by=w.by, now=now())),
-    "cancel_waiting": (
-        MAY.SUBMIT,
-        lambda t, w: cancel_waiting(t.owner, by=w.by, now=now()),
-    ),
-    "change_priority": (MAY.APPROVE, by_rights(change_priority, "queued", priority=0)),
-    "cap": (MAY.LIMITS, by_rights(cap, "owner", window="day", credits=5_000)),
-    "shelve_project": (MAY.LIMITS, by_rights(shelve_project, "project", now=now())),
-    "unshelve_project": (MAY.LIMITS, by_rights(unshelve_project, "project")),
-    "switch_endpoint": (MAY.TEAM_KEYS, by_rights(switch_endpoint, "endpoint", enabled=False)),
-    "put_test_for_operator": (
-        MAY.TEAM_KEYS,
-        by_rights(put_test_for_operator, "endpoint", now=now()),
-    ),
-    "send_again_for_operator": (
-        MAY.TEAM_KEYS,
-        by_rights(send_again_for_operator, "delivery", now=now()),
-    ),
-    "drop_endpoint": (MAY.TEAM_KEYS, by_rights(drop_endpoint, "endpoint", now=now())),
-    "vault_provider_key": (
-        MAY.TEAM_KEYS,
-        lambda t, w: vault_provider_key(
-            team=t.owner.team, owner=None, secret="sk-other-1234", label="", by=w.by
-        ),
+        lambda t, by: set_role(team=t.owner.team, user=t.owner.user, role=Role.OWNER, by=by),
     ),
     # Whose the subject of a limit is, billing does not know: only that the actor spends there.
     "set_limit": (
         MAY.SUBMIT,
-        lambda t, w: set_limit(
+        lambda t, by: set_limit(
             team=t.owner.team,
             subject=team_subject(t.owner.team),
             window="day",
             credits=5_000,
-            by=w.by,
+            by=by,
         ),
     ),
     "set_alerts": (
         MAY.SUBMIT,
-        lambda t, w: set_alerts(
+        lambda t, by: set_alerts(
             team=t.owner.team,
             limit=SpendLimit(subject_kind="team", subject_id="0", window="day"),
             percents=[50],
-            by=w.by,
+            by=by,
         ),
     ),
 }
 
+# In the caller's own team, whatever else there is.
+OF_ONES_OWN: dict[str, tuple[Permission, Callable[[By], object]]] = {
+    "submit_generation": (
+        MAY.SUBMIT,
+        lambda by: submit_generation(make_request(by.membership.team), by=by, now=now()),
+    ),
+    "submit_batch": (
+        MAY.SUBMIT,
+        lambda by: submit_batch([Order(make_request(by.membership.team))], by=by, now=now()),
+    ),
+    "cancel_waiting": (MAY.SUBMIT, lambda by: cancel_waiting(by=by, now=now())),
+    "store_upload": (
+        MAY.SUBMIT,
+        lambda by: store_upload(File(BytesIO(image_bytes()), "a.jpg"), by=by, now=now()),
+    ),
+    "cap_own": (
+        MAY.SUBMIT,
+        lambda by: cap_own(by.membership, window="day", credits=5_000, by=by),
+    ),
+    "mark_read": (MAY.VIEW, lambda by: mark_read(up_to=1, by=by)),
+}
+
 # Nobody's but administrators', commands' and the site's, whatever the role.
-SITE: dict[str, Callable[[Belongings, By], object]] = {
+SITE: dict[str, Call] = {
     "create_team": lambda _t, by: create_team(name="New", slug="new-one", by=by),
     "grant": lambda t, by: grant(team=t.owner.team, credits=1_000, reason="Why not", by=by),
     "schedule_rate": lambda _t, by: schedule_rate(
@@ -305,7 +263,7 @@ SITE: dict[str, Callable[[Belongings, By], object]] = {
     "withdraw_rate": lambda _t, by: withdraw_rate(rate=Rate(), by=by),
 }
 
-# Steps within a verb's own transaction, and verbs that hand everything on to one that asks.
+# Steps within a verb's own transaction, after the verb has asked.
 STEPS = {
     "accounts.audit.record",
     "billing.ledger.adjust_hold",
@@ -317,61 +275,9 @@ STEPS = {
     "generations.approvals.service.ask_for_approval",
     "generations.approvals.service.withdraw_question",
     "generations.transitions.end_generation",
-    "generations.transitions.move",
+    "generations.transitions.transition",
     "generations.transitions.record_event",
-    "generations.dispatch.send.doubt",
-    "billing.services.api_keys.issue_api_key",
-    "generations.limits.service.cap_as",
-    "generations.limits.service.cap_own",
-    "generations.ordering.submit.submit_generation",
+    "generations.dispatch.send.mark_submit_unknown",
 }
 # About one's own account, in whatever team: see test_portal_email_change.py.
 OWN_ACCOUNT = {"ask_for_email", "confirm_email", "note_email_change"}
-
-# What acts in the caller's own team, whatever else there is.
-IN_OWN_TEAM: dict[str, tuple[Permission, Callable[[Who], object]]] = {
-    "create_project": (
-        MAY.LIMITS,
-        lambda w: create_project(membership=w.membership, name="New", by=w.by),
-    ),
-    "add_endpoint": (
-        MAY.TEAM_KEYS,
-        lambda w: add_endpoint(
-            membership=w.membership,
-            url="https://new.example/",
-            events=["generation.lost"],
-            by=w.by,
-        ),
-    ),
-    "reveal_secret": (
-        MAY.TEAM_KEYS,
-        lambda w: reveal_secret(membership=w.membership, by=w.by),
-    ),
-    "rotate_secret": (
-        MAY.TEAM_KEYS,
-        lambda w: rotate_secret(membership=w.membership, by=w.by, now=now()),
-    ),
-    "end_old_secret": (
-        MAY.TEAM_KEYS,
-        lambda w: end_old_secret(membership=w.membership, by=w.by),
-    ),
-    "add_provider_key": (
-        MAY.OWN_KEYS,
-        lambda w: add_provider_key(
-            membership=w.membership,
-            secret="sk-sandbox-of-ones-own",
-            label="",
-            shared=False,
-            by=w.by,
-        ),
-    ),
-    "submit_batch": (
-        MAY.SUBMIT,
-        lambda w: submit_batch(
-            [Order(make_request(w.membership.team))],
-            membership=w.membership,
-            by=w.by,
-            now=now(),
-        ),
-    ),
-}

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from accounts.models import WebhookAttempt, WebhookDelivery
 from accounts.people.acting import by_of
-from accounts.webhooks.outbox import send_again_for_operator
+from accounts.webhooks.outbox import send_again
 from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome
 from platform_site.admin.shown import (
@@ -198,7 +198,7 @@ class WebhookDeliveryAdmin(ServiceAdmin):
         delivery = get_object_or_404(WebhookDelivery, pk=object_id)
 
         def work() -> str:
-            send_again_for_operator(delivery, by=by_of(request), now=timezone.now())
+            send_again(delivery, by=by_of(request), now=timezone.now())
             return f"{delivery.event} is posted again."
 
         show_outcome(request, work)

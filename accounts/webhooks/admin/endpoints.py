@@ -9,8 +9,8 @@ from django.utils.safestring import SafeString
 
 from accounts.models import HostBackoff, WebhookEndpoint
 from accounts.people.acting import by_of
-from accounts.webhooks.endpoints import drop_endpoint, switch_endpoint
-from accounts.webhooks.outbox import put_test_for_operator
+from accounts.webhooks.endpoints import remove_endpoint, set_endpoint_enabled
+from accounts.webhooks.outbox import put_test
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome
 from platform_site.admin.shown import address, linked, moment, related_lists
@@ -77,7 +77,7 @@ class WebhookEndpointAdmin(ServiceAdmin):
 
     def delete_model(self, request: HttpRequest, obj: WebhookEndpoint) -> None:
         """Take it away; its deliveries stay."""
-        drop_endpoint(obj, by=by_of(request), now=timezone.now())
+        remove_endpoint(obj, by=by_of(request), now=timezone.now())
 
     def buttons_for(self, object_id: str) -> frozenset[str]:
         """Offer the switch that changes something."""
@@ -100,7 +100,7 @@ class WebhookEndpointAdmin(ServiceAdmin):
         endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
 
         def work() -> str:
-            put_test_for_operator(endpoint, by=by_of(request), now=timezone.now())
+            put_test(endpoint, by=by_of(request), now=timezone.now())
             return f"A test is on its way to {endpoint}."
 
         show_outcome(request, work)
@@ -110,7 +110,7 @@ class WebhookEndpointAdmin(ServiceAdmin):
         endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
 
         def work() -> str:
-            switch_endpoint(endpoint, enabled=enabled, by=by_of(request))
+            set_endpoint_enabled(endpoint, enabled=enabled, by=by_of(request))
             return f"{endpoint} is {'enabled' if enabled else 'disabled'}."
 
         show_outcome(request, work)

@@ -52,7 +52,6 @@ def decide(request: MemberRequest, generation: Generation) -> HttpResponse:
     answer(
         generation,
         request.POST.get("decision", ""),
-        decider=request.membership,
         by=by_of(request),
         now=timezone.now(),
         reason=request.POST.get("reason", ""),
@@ -78,7 +77,6 @@ def asked(request: HttpRequest, signed: str) -> HttpResponse:
             answer(
                 approval.generation,
                 request.POST.get("decision", ""),
-                decider=member,
                 by=By.member(member, request_id=actor_request_id(request)),
                 now=timezone.now(),
                 reason=request.POST.get("reason", ""),

@@ -30,7 +30,7 @@ def create(request: MemberRequest) -> HttpResponse:
     if form.is_valid():
         try:
             name, by = form.cleaned_data["name"], by_of(request)
-            create_project(membership=request.membership, name=name, by=by)
+            create_project(team=request.membership.team, name=name, by=by)
             return redirect(_BACK)
         except InvalidRequest as error:
             show_error(form, error)
@@ -46,7 +46,7 @@ def rename(request: MemberRequest, slug: str) -> HttpResponse:
     if form.is_valid():
         try:
             name, by = form.cleaned_data["name"], by_of(request)
-            rename_project(project, membership=request.membership, name=name, by=by)
+            rename_project(project, name=name, by=by)
             return redirect(_BACK)
         except InvalidRequest as error:
             show_error(form, error)
@@ -59,9 +59,9 @@ def switch(request: MemberRequest, slug: str) -> HttpResponse:
     """Archive a project or, with `reopen`, take generations for it again."""
     project, by = _project(request, slug), by_of(request)
     if "reopen" in request.POST:
-        reopen_project(project, membership=request.membership, by=by)
+        reopen_project(project, by=by)
     else:
-        archive_project(project, membership=request.membership, by=by, now=timezone.now())
+        archive_project(project, by=by, now=timezone.now())
     return redirect(_BACK)
 
 

@@ -37,7 +37,6 @@ def limit(request: MemberRequest) -> HttpResponse:
     if form.is_valid():
         try:
             set_budget(
-                request.membership,
                 target_named(request.membership, form.cleaned_data.pop("target")),
                 by=by_of(request),
                 **form.cleaned_data,
@@ -54,7 +53,6 @@ def limit(request: MemberRequest) -> HttpResponse:
 def lift(request: MemberRequest) -> HttpResponse:
     """Take a limit away."""
     set_budget(
-        request.membership,
         target_named(request.membership, request.POST.get("target", "")),
         window=request.POST.get("window", ""),
         credits=None,
@@ -85,7 +83,7 @@ def threshold(request: MemberRequest) -> HttpResponse:
     if form.is_valid():
         above = None if "remove" in request.POST else form.cleaned_data["above"]
         target = target_named(request.membership, form.cleaned_data["scope"])
-        ask_above(request.membership, target, above=above, by=by_of(request))
+        ask_above(target, above=above, by=by_of(request))
         return redirect("/budgets/#approvals")
     return budgets_page(request, threshold_form=form)
 

@@ -23,7 +23,7 @@ from generations.portal.studio.reads import active_generations, ended_among
 @generation_required(Permission.SUBMIT)
 def cancel(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Cancel, or note the wish; a list's request gets the list, any other the film's page."""
-    cancel_generation(generation, asker=request.membership, by=by_of(request), now=timezone.now())
+    cancel_generation(generation, by=by_of(request), now=timezone.now())
     if request.htmx and request.htmx.target == "active":
         return _active(request, [str(generation.id)], _outcome(generation))
     return _to(request, "film", generation.id)
@@ -34,7 +34,7 @@ def cancel(request: MemberRequest, generation: Generation) -> HttpResponse:
 def cancel_all(request: MemberRequest) -> HttpResponse:
     """Cancel all of the person's own that waits."""
     was = [one for one in request.POST.get("was", "").split(",") if one]
-    count = cancel_waiting(request.membership, by=by_of(request), now=timezone.now())
+    count = cancel_waiting(by=by_of(request), now=timezone.now())
     if request.htmx:
         films = "film is" if count == 1 else "films are"
         return _active(request, was, f"{count} {films} cancelled; the credits are given back.")

@@ -37,10 +37,5 @@ def priority_buttons(membership: Membership, generation: Generation) -> list[Pri
 @generation_required(Permission.SUBMIT)
 def set_priority_to(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Move a film in line and show its page."""
-    set_priority(
-        generation,
-        membership=request.membership,
-        priority=request.POST.get("priority", ""),
-        by=by_of(request),
-    )
+    set_priority(generation, priority=request.POST.get("priority", ""), by=by_of(request))
     return redirect("film", generation.id)

@@ -49,7 +49,6 @@ def retry(request: MemberRequest, earlier: Generation) -> HttpResponse:
     try:
         generation = submit_generation(
             validate_request(earlier.body, team=earlier.team, now=now),
-            membership=request.membership,
             by=by_of(request),
             now=now,
             idempotency_key=request.POST.get("idempotency_key", "")[:200] or fresh_key(),
@@ -66,8 +65,7 @@ def retry(request: MemberRequest, earlier: Generation) -> HttpResponse:
 @generation_required(Permission.SUBMIT)
 def favourite(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Mark a film as one of the team's favourites, or take the mark away."""
-    wanted = "favourite" in request.POST
-    set_favourite(generation, membership=request.membership, favourite=wanted)
+    set_favourite(generation, favourite="favourite" in request.POST, by=by_of(request))
     if request.htmx:
         return render(request, "films/_favourite.html", {"generation": generation})
     return redirect("film", generation.id)
@@ -77,7 +75,7 @@ def favourite(request: MemberRequest, generation: Generation) -> HttpResponse:
 @generation_required(Permission.SUBMIT)
 def extend(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Open the studio with this film's last frame as the first frame of the next."""
-    upload = last_frame_as_upload(generation, membership=request.membership, now=timezone.now())
+    upload = last_frame_as_upload(generation, by=by_of(request), now=timezone.now())
     query = urlencode({"remix": str(generation.id), "first_frame": upload_url(upload)})
     return redirect(f"{reverse('studio')}?{query}")
 

@@ -106,8 +106,8 @@ def vault(request: MemberRequest) -> HttpResponse:
     if form.is_valid():
         try:
             add_provider_key(
-                membership=request.membership,
-                shared=is_shared,
+                team=request.membership.team,
+                owner=None if is_shared else request.membership.user,
                 by=by_of(request),
                 **form.cleaned_data,
             )

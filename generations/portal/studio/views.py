@@ -105,7 +105,7 @@ def frame(request: MemberRequest, name: str) -> HttpResponse:
     slot = FrameSlot(name)
     if file is not None:
         try:
-            stored = store_upload(file, membership=request.membership, now=timezone.now())
+            stored = store_upload(file, by=by_of(request), now=timezone.now())
             slot = FrameSlot(name, url=upload_url(stored))
         except InvalidRequest as error:
             slot = FrameSlot(name, error=error.message)
@@ -144,7 +144,6 @@ def _submitted(request: MemberRequest, draft: Draft) -> Generation:
         source = generation_for(team, draft.remix_of)
     return submit_generation(
         validate_request(draft.payload(), team=team, now=now),
-        membership=request.membership,
         by=by_of(request),
         now=now,
         project=project_for(team, draft.project),

@@ -65,9 +65,8 @@ def show(request: MemberRequest, delivery_id: UUID) -> HttpResponse:
 def again(request: MemberRequest, delivery_id: UUID) -> HttpResponse:
     """Post a message again, and show what comes of it."""
     delivery = _delivery_of(request, delivery_id)
-    membership, by = request.membership, by_of(request)
     try:
-        send_again(delivery, membership=membership, by=by, now=timezone.now())
+        send_again(delivery, by=by_of(request), now=timezone.now())
     except DailiesError as error:
         context = _context(delivery) | {"error": error}
         return render(request, "webhooks/delivery.html", context)

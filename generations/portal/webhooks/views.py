@@ -68,8 +68,8 @@ def add(request: MemberRequest) -> HttpResponse:
     form = EndpointForm(request.POST)
     if form.is_valid():
         try:
-            membership, by = request.membership, by_of(request)
-            endpoint = add_endpoint(membership=membership, by=by, **form.cleaned_data)
+            team, by = request.membership.team, by_of(request)
+            endpoint = add_endpoint(team=team, by=by, **form.cleaned_data)
             return redirect("webhook_endpoint", endpoint.pk)
         except InvalidRequest as error:
             show_error(form, error)
@@ -91,8 +91,7 @@ def events(request: MemberRequest, endpoint_id: int) -> HttpResponse:
     form = EventsForm(request.POST)
     if not form.is_valid():
         return _endpoint_page(request, chosen, form=form)
-    membership, by = request.membership, by_of(request)
-    choose_events(chosen, membership=membership, by=by, **form.cleaned_data)
+    choose_events(chosen, by=by_of(request), **form.cleaned_data)
     return redirect("webhook_endpoint", chosen.pk)
 
 
@@ -101,9 +100,8 @@ def events(request: MemberRequest, endpoint_id: int) -> HttpResponse:
 def test(request: MemberRequest, endpoint_id: int) -> HttpResponse:
     """Post a test message, and go where its answer will be shown."""
     tested = _endpoint_of(request, endpoint_id)
-    membership, by = request.membership, by_of(request)
     try:
-        delivery = put_test(tested, membership=membership, by=by, now=timezone.now())
+        delivery = put_test(tested, by=by_of(request), now=timezone.now())
     except DailiesError as error:
         return _endpoint_page(request, tested, error=error)
     return redirect("webhook_delivery", delivery.pk)
@@ -114,8 +112,7 @@ def test(request: MemberRequest, endpoint_id: int) -> HttpResponse:
 def switch(request: MemberRequest, endpoint_id: int) -> HttpResponse:
     """Switch an endpoint on or off."""
     switched = _endpoint_of(request, endpoint_id)
-    enabled, by = "enable" in request.POST, by_of(request)
-    set_endpoint_enabled(switched, membership=request.membership, enabled=enabled, by=by)
+    set_endpoint_enabled(switched, enabled="enable" in request.POST, by=by_of(request))
     return redirect("webhook_endpoint", switched.pk)
 
 
@@ -124,8 +121,7 @@ def switch(request: MemberRequest, endpoint_id: int) -> HttpResponse:
 def remove(request: MemberRequest, endpoint_id: int) -> HttpResponse:
     """Take an endpoint away."""
     removed = _endpoint_of(request, endpoint_id)
-    membership, by = request.membership, by_of(request)
-    remove_endpoint(removed, membership=membership, by=by, now=timezone.now())
+    remove_endpoint(removed, by=by_of(request), now=timezone.now())
     return redirect("webhooks")
 
 
@@ -134,7 +130,7 @@ def remove(request: MemberRequest, endpoint_id: int) -> HttpResponse:
 @member_required(Permission.TEAM_KEYS)
 def secret(request: MemberRequest) -> HttpResponse:
     """Show the signing secret, on request only; the audit trail says to whom."""
-    text = reveal_secret(membership=request.membership, by=by_of(request))
+    text = reveal_secret(team=request.membership.team, by=by_of(request))
     return _page(request, secret=text)
 
 
@@ -143,9 +139,9 @@ def secret(request: MemberRequest) -> HttpResponse:
 @member_required(Permission.TEAM_KEYS)
 def rotate(request: MemberRequest) -> HttpResponse:
     """Replace the signing secret and show the fresh one."""
-    membership, by = request.membership, by_of(request)
+    team, by = request.membership.team, by_of(request)
     try:
-        fresh = rotate_secret(membership=membership, by=by, now=timezone.now())
+        fresh = rotate_secret(team=team, by=by, now=timezone.now())
     except DailiesError as error:
         return _page(request, secret_error=error)
     return _page(request, secret=fresh)
@@ -156,7 +152,7 @@ def rotate(request: MemberRequest) -> HttpResponse:
 def end_old(request: MemberRequest) -> HttpResponse:
     """Let the secret before the present one sign no more."""
     try:
-        end_old_secret(membership=request.membership, by=by_of(request))
+        end_old_secret(team=request.membership.team, by=by_of(request))
     except DailiesError as error:
         return _page(request, secret_error=error)
     return redirect("webhooks")

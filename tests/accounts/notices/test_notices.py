@@ -6,6 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts.authority import By
 from accounts.models import Membership, Notice, Team, User
 from accounts.notices.service import (
     claim_mailing,
@@ -109,10 +110,10 @@ def test_reading_counts_for_the_reader_alone(team: Team, alice: Membership) -> N
     manager = make_member(team, Role.MANAGER)
     first, second = (posted(team, Permission.LIMITS, key) for key in ("k1", "k2"))
     assert unread_notices(alice) == unread_notices(manager) == 2
-    mark_read(alice, up_to=first.pk)
+    mark_read(up_to=first.pk, by=By.member(alice))
     assert (unread_notices(alice), unread_notices(manager)) == (1, 2)
-    mark_read(alice, up_to=second.pk)
-    mark_read(alice, up_to=first.pk)  # an older page, sent late
+    mark_read(up_to=second.pk, by=By.member(alice))
+    mark_read(up_to=first.pk, by=By.member(alice))  # an older page, sent late
     assert unread_notices(alice) == 0
 
 

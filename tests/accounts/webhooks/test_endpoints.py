@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.authority import By
 from accounts.models import AuditEvent, Membership, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from accounts.roles import Role
 from accounts.selectors import webhook_endpoints_for
@@ -19,7 +20,7 @@ from accounts.webhooks.endpoints import (
 )
 from accounts.webhooks.outbox import publish_event
 from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
-from tests.factories import SYSTEM, make_member
+from tests.factories import make_member
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +29,8 @@ LOW = WebhookEvent.WALLET_LOW
 
 
 def add(membership: Membership, url: str = URL, events: Any = (LOW,)) -> WebhookEndpoint:
-    return add_endpoint(membership=membership, url=url, events=events, by=SYSTEM)
+    by = By.member(membership)
+    return add_endpoint(team=membership.team, url=url, events=events, by=by)
 
 
 def put(membership: Membership, event: WebhookEvent = LOW, reference: str = "r1") -> int:
@@ -64,9 +66,9 @@ def test_p32_a_stranger_changes_nothing(alice: Membership, charlie: Membership) 
     endpoint = add(alice)
     assert not webhook_endpoints_for(charlie).exists()
     with pytest.raises(PermissionDenied):
-        set_endpoint_enabled(endpoint, membership=charlie, enabled=False, by=SYSTEM)
+        set_endpoint_enabled(endpoint, enabled=False, by=By.member(charlie))
     with pytest.raises(PermissionDenied):
-        remove_endpoint(endpoint, membership=charlie, by=SYSTEM, now=timezone.now())
+        remove_endpoint(endpoint, by=By.member(charlie), now=timezone.now())
     assert WebhookEndpoint.objects.get().enabled
 
 
@@ -119,7 +121,7 @@ def test_an_event_goes_to_who_wants_it_once(alice: Membership, charlie: Membersh
     add(alice)
     add(alice, f"{URL}/other", ["approval.asked"])
     off = add(alice, f"{URL}/off")
-    set_endpoint_enabled(off, membership=alice, enabled=False, by=SYSTEM)
+    set_endpoint_enabled(off, enabled=False, by=By.member(alice))
     add(charlie)
     assert put(alice) == 1
     assert put(alice) == 0
@@ -147,16 +149,16 @@ def test_only_what_is_about_a_task_names_one(alice: Membership) -> None:
 def test_what_waits_for_an_endpoint_that_goes_off_is_given_up(alice: Membership) -> None:
     endpoint = add(alice)
     put(alice)
-    set_endpoint_enabled(endpoint, membership=alice, enabled=False, by=SYSTEM)
+    set_endpoint_enabled(endpoint, enabled=False, by=By.member(alice))
     assert WebhookDelivery.objects.get().state == WebhookDelivery.State.GIVEN_UP
-    set_endpoint_enabled(endpoint, membership=alice, enabled=True, by=SYSTEM)
+    set_endpoint_enabled(endpoint, enabled=True, by=By.member(alice))
     assert put(alice, reference="r2") == 1
 
 
 def test_a_removed_endpoint_leaves_its_history(alice: Membership) -> None:
     endpoint = add(alice)
     put(alice)
-    remove_endpoint(endpoint, membership=alice, by=SYSTEM, now=timezone.now())
+    remove_endpoint(endpoint, by=By.member(alice), now=timezone.now())
     assert put(alice, reference="r2") == 0
     delivery = WebhookDelivery.objects.get()
     assert (delivery.state, delivery.endpoint) == (WebhookDelivery.State.GIVEN_UP, endpoint)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from accounts.authority import By
 from accounts.errors import RateLimitExceeded
 from accounts.models import (
     TEST_EVENT,
@@ -22,8 +23,8 @@ from accounts.webhooks.delivery import PostResult, claim_attempt, record_attempt
 from accounts.webhooks.endpoints import (
     add_endpoint,
     choose_events,
-    drop_endpoint,
-    switch_endpoint,
+    remove_endpoint,
+    set_endpoint_enabled,
 )
 from accounts.webhooks.outbox import (
     KEPT_FOR,
@@ -50,7 +51,7 @@ LOW = WebhookEvent.WALLET_LOW
 
 @pytest.fixture
 def endpoint(alice: Membership) -> WebhookEndpoint:
-    return add_endpoint(membership=alice, url="https://hooks.example/d", events=[LOW], by=SYSTEM)
+    return add_endpoint(team=alice.team, url="https://hooks.example/d", events=[LOW], by=SYSTEM)
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def attempt(delivery: WebhookDelivery, status: int, now: Any) -> None:
 
 
 def again(delivery: WebhookDelivery, membership: Membership) -> None:
-    send_again(delivery, membership=membership, by=SYSTEM, now=timezone.now())
+    send_again(delivery, by=By.member(membership), now=timezone.now())
 
 
 def test_a_message_sent_again_keeps_its_id_and_starts_another_day(
@@ -124,18 +125,18 @@ def test_it_is_not_sent_again_while_it_is_being_posted(
 def test_nothing_goes_to_an_endpoint_that_is_off_or_gone(
     alice: Membership, endpoint: WebhookEndpoint, delivery: WebhookDelivery
 ) -> None:
-    switch_endpoint(endpoint, enabled=False, by=SYSTEM)
+    set_endpoint_enabled(endpoint, enabled=False, by=SYSTEM)
     delivery.refresh_from_db()
     with pytest.raises(Conflict, match="disabled"):
         again(delivery, alice)
-    drop_endpoint(endpoint, by=SYSTEM, now=timezone.now())
+    remove_endpoint(endpoint, by=SYSTEM, now=timezone.now())
     delivery.refresh_from_db()
     with pytest.raises(Conflict, match="removed"):
         again(delivery, alice)
     with pytest.raises(Conflict, match="removed"):
-        put_test(endpoint, membership=alice, by=SYSTEM, now=timezone.now())
+        put_test(endpoint, by=By.member(alice), now=timezone.now())
     with pytest.raises(Conflict, match="removed"):
-        switch_endpoint(endpoint, enabled=True, by=SYSTEM)
+        set_endpoint_enabled(endpoint, enabled=True, by=SYSTEM)
     assert WebhookDelivery.objects.get().state == GIVEN_UP
 
 
@@ -146,9 +147,9 @@ def test_p32_members_and_strangers_send_nothing(
         with pytest.raises(PermissionDenied):
             again(delivery, stranger)
         with pytest.raises(PermissionDenied):
-            put_test(endpoint, membership=stranger, by=SYSTEM, now=timezone.now())
+            put_test(endpoint, by=By.member(stranger), now=timezone.now())
         with pytest.raises(PermissionDenied):
-            choose_events(endpoint, membership=stranger, events=[LOW], by=SYSTEM)
+            choose_events(endpoint, events=[LOW], by=By.member(stranger))
     assert WebhookDelivery.objects.get().state == GIVEN_UP
 
 
@@ -168,8 +169,8 @@ def test_of_five_presses_at_once_each_leaves_one_message(
 def test_a_test_is_posted_once_even_to_a_disabled_endpoint(
     alice: Membership, endpoint: WebhookEndpoint
 ) -> None:
-    switch_endpoint(endpoint, enabled=False, by=SYSTEM)
-    test = put_test(endpoint, membership=alice, by=SYSTEM, now=timezone.now())
+    set_endpoint_enabled(endpoint, enabled=False, by=SYSTEM)
+    test = put_test(endpoint, by=By.member(alice), now=timezone.now())
     body = json.loads(test.body)
     assert (test.event, body["type"], body["team"]) == (TEST_EVENT, TEST_EVENT, alice.team.slug)
     attempt(test, 500, timezone.now())
@@ -182,10 +183,10 @@ def test_a_test_is_posted_once_even_to_a_disabled_endpoint(
 def test_tests_are_few_a_minute(alice: Membership, endpoint: WebhookEndpoint) -> None:
     now = timezone.now()
     for _ in range(TESTS_A_MINUTE):
-        put_test(endpoint, membership=alice, by=SYSTEM, now=now)
+        put_test(endpoint, by=By.member(alice), now=now)
     with pytest.raises(RateLimitExceeded):
-        put_test(endpoint, membership=alice, by=SYSTEM, now=now)
-    put_test(endpoint, membership=alice, by=SYSTEM, now=now + timedelta(seconds=61))
+        put_test(endpoint, by=By.member(alice), now=now)
+    put_test(endpoint, by=By.member(alice), now=now + timedelta(seconds=61))
 
 
 def test_a_person_who_presses_wakes_a_host_that_is_left_alone(
@@ -195,28 +196,26 @@ def test_a_person_who_presses_wakes_a_host_that_is_left_alone(
     later = now + timedelta(minutes=9)
     for team in (alice.team,):
         HostBackoff.objects.create(team=team, host="hooks.example:443", ends_at=later)
-    put_test(endpoint, membership=alice, by=SYSTEM, now=now)
+    put_test(endpoint, by=By.member(alice), now=now)
     assert HostBackoff.objects.get().ends_at == now
 
 
 def test_events_are_chosen_anew(alice: Membership, endpoint: WebhookEndpoint) -> None:
-    choose_events(
-        endpoint, membership=alice, events=["approval.asked", "generation.kept"], by=SYSTEM
-    )
+    choose_events(endpoint, events=["approval.asked", "generation.kept"], by=By.member(alice))
     assert WebhookEndpoint.objects.get().events == ["approval.asked", "generation.kept"]
     assert is_subscribed(team_id=alice.team_id, event=WebhookEvent.GENERATION_KEPT)
     assert not is_subscribed(team_id=alice.team_id, event=LOW)
     for wrong in ([], [TEST_EVENT], ["task.completed"]):
         with pytest.raises(InvalidRequest):
-            choose_events(endpoint, membership=alice, events=wrong, by=SYSTEM)
+            choose_events(endpoint, events=wrong, by=By.member(alice))
 
 
 def test_a_url_can_be_added_again_after_it_was_removed(
     alice: Membership, endpoint: WebhookEndpoint, delivery: WebhookDelivery
 ) -> None:
-    drop_endpoint(endpoint, by=SYSTEM, now=timezone.now())
-    drop_endpoint(endpoint, by=SYSTEM, now=timezone.now())
-    fresh = add_endpoint(membership=alice, url=endpoint.url, events=[LOW], by=SYSTEM)
+    remove_endpoint(endpoint, by=SYSTEM, now=timezone.now())
+    remove_endpoint(endpoint, by=SYSTEM, now=timezone.now())
+    fresh = add_endpoint(team=alice.team, url=endpoint.url, events=[LOW], by=SYSTEM)
     assert fresh.pk != endpoint.pk
     assert (
         publish_event(team=alice.team, event=LOW, reference="r", data={}, now=timezone.now()) == []
@@ -228,9 +227,9 @@ def test_what_ended_a_month_ago_is_forgotten_and_what_waits_is_not(
     alice: Membership, endpoint: WebhookEndpoint, delivery: WebhookDelivery
 ) -> None:
     now = timezone.now()
-    test = put_test(endpoint, membership=alice, by=SYSTEM, now=now)
+    test = put_test(endpoint, by=By.member(alice), now=now)
     assert prune_deliveries(now=now + KEPT_FOR - timedelta(hours=1)) == 0
-    drop_endpoint(endpoint, by=SYSTEM, now=now)
+    remove_endpoint(endpoint, by=SYSTEM, now=now)
     WebhookDelivery.objects.filter(pk=test.pk).update(state=PENDING)
     later = now + KEPT_FOR + timedelta(hours=1)
     assert prune_deliveries(now=later) == 1

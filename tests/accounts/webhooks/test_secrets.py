@@ -7,6 +7,7 @@ from django.utils import timezone
 from pytest_django import Settings
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from accounts.authority import By
 from accounts.models import AuditEvent, Membership, Team, WebhookDelivery
 from accounts.webhooks.delivery import headers_for
 from accounts.webhooks.secrets import (
@@ -21,7 +22,6 @@ from accounts.webhooks.secrets import (
 )
 from platform_site.errors import Conflict, PermissionDenied
 from platform_site.secrets.cipher import generate_key
-from tests.factories import SYSTEM
 from tests.support.races import race
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +46,7 @@ def delivery(alice: Membership) -> WebhookDelivery:
 
 def rotated(membership: Membership) -> tuple[str, str]:
     before = webhook_secret(membership.team)
-    return before, rotate_secret(membership=membership, by=SYSTEM, now=timezone.now())
+    return before, rotate_secret(team=membership.team, by=By.member(membership), now=timezone.now())
 
 
 def test_after_a_rotation_either_secret_verifies(
@@ -79,12 +79,12 @@ def test_a_day_later_only_the_fresh_one_signs_and_the_old_one_is_wiped(
 
 def test_the_old_one_can_be_ended_at_once(alice: Membership, delivery: WebhookDelivery) -> None:
     before, fresh = rotated(alice)
-    end_old_secret(membership=alice, by=SYSTEM)
+    end_old_secret(team=alice.team, by=By.member(alice))
     delivery.refresh_from_db()
     assert not verifies(delivery, before)
     assert verifies(delivery, fresh)
     with pytest.raises(Conflict):
-        end_old_secret(membership=alice, by=SYSTEM)
+        end_old_secret(team=alice.team, by=By.member(alice))
 
 
 def test_a_second_rotation_waits_for_the_first_one(alice: Membership) -> None:
@@ -93,7 +93,7 @@ def test_a_second_rotation_waits_for_the_first_one(alice: Membership) -> None:
     with pytest.raises(Conflict):
         rotated(alice)
     assert signing_secrets(alice.team, now=timezone.now()) == [fresh, before]
-    end_old_secret(membership=alice, by=SYSTEM)
+    end_old_secret(team=alice.team, by=By.member(alice))
     assert rotated(alice)[0] == fresh
 
 
@@ -104,7 +104,7 @@ def test_of_five_who_rotate_at_once_one_does(alice: Membership) -> None:
 
     def work(_number: int) -> str:
         mine = Membership.objects.select_related("team").get(pk=alice.pk)
-        return rotate_secret(membership=mine, by=SYSTEM, now=timezone.now())
+        return rotate_secret(team=mine.team, by=By.member(mine), now=timezone.now())
 
     results = race(5, work)
     fresh = [one for one in results if isinstance(one, str)]
@@ -133,8 +133,8 @@ def test_p33_both_are_sealed_and_survive_a_new_vault_key(
 
 def test_the_trail_says_who_did_it_and_not_what(alice: Membership) -> None:
     before, fresh = rotated(alice)
-    reveal_secret(membership=alice, by=SYSTEM)
-    end_old_secret(membership=alice, by=SYSTEM)
+    reveal_secret(team=alice.team, by=By.member(alice))
+    end_old_secret(team=alice.team, by=By.member(alice))
     trail = AuditEvent.objects.filter(action__startswith="webhook_secret").order_by("id")
     assert [one.action.rpartition(".")[2] for one in trail] == ["rotated", "shown", "old_ended"]
     assert {one.subject for one in trail} == {f"team:{alice.team_id}"}
@@ -146,9 +146,9 @@ def test_the_trail_says_who_did_it_and_not_what(alice: Membership) -> None:
 def test_a_member_does_none_of_it(alice: Membership, bob: Membership) -> None:
     before = webhook_secret(alice.team)
     with pytest.raises(PermissionDenied):
-        rotate_secret(membership=bob, by=SYSTEM, now=timezone.now())
+        rotate_secret(team=bob.team, by=By.member(bob), now=timezone.now())
     with pytest.raises(PermissionDenied):
-        end_old_secret(membership=bob, by=SYSTEM)
+        end_old_secret(team=bob.team, by=By.member(bob))
     with pytest.raises(PermissionDenied):
-        reveal_secret(membership=bob, by=SYSTEM)
+        reveal_secret(team=bob.team, by=By.member(bob))
     assert webhook_secret(Team.objects.get(pk=alice.team_id)) == before

@@ -12,6 +12,7 @@ from django.db import connections
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.authority import By
 from accounts.models import (
     AuditEvent,
     HostBackoff,
@@ -62,7 +63,7 @@ def hook(vendor: Vendor, allowed: list[str]) -> str:
 
 @pytest.fixture
 def endpoint(alice: Membership, hook: str) -> WebhookEndpoint:
-    return add_endpoint(membership=alice, url=hook, events=[LOW], by=SYSTEM)
+    return add_endpoint(team=alice.team, url=hook, events=[LOW], by=SYSTEM)
 
 
 @contextmanager
@@ -466,7 +467,7 @@ class TestEndpoints:
         assert notice.next_mail_at is not None
         event = AuditEvent.objects.get(action="webhook_endpoint.disabled")
         assert (event.actor, event.reason) == ("system:webhooks", endpoint.disabled_reason)
-        set_endpoint_enabled(endpoint, membership=alice, enabled=True, by=SYSTEM)
+        set_endpoint_enabled(endpoint, enabled=True, by=By.member(alice))
         endpoint.refresh_from_db()
         assert (endpoint.enabled, endpoint.disabled_reason) == (True, "")
 
@@ -555,7 +556,7 @@ class TestEndpoints:
         with carrying():
             gate.wait()
             for_endpoint(endpoint, next_attempt_at=timezone.now() + timedelta(hours=1))
-            remove_endpoint(endpoint, membership=alice, by=SYSTEM, now=timezone.now())
+            remove_endpoint(endpoint, by=By.member(alice), now=timezone.now())
             gate.open()
         assert deliver_due()
         assert len(vendor.calls_to(HOOK)) == 1

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success
 from django_q.signing import SignedPackage
 
+from accounts.authority import By
 from accounts.models import (
     ApiKey,
     AuditEvent,
@@ -113,7 +114,7 @@ def world(team: Team, alice: Membership) -> World:
     limit = make_limit(team_subject(team), 500, team=team)
     make_limit(Subject("member", f"{team.pk}:{alice.user_id}"), 500, team=team)
     picture = SimpleUploadedFile("a.jpg", image_bytes(), content_type="image/jpeg")
-    upload = store_upload(picture, membership=alice, now=now)
+    upload = store_upload(picture, by=By.member(alice), now=now)
     generation = make_generation(
         alice,
         State.COMPLETED,

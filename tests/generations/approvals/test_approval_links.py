@@ -6,6 +6,7 @@ import pytest
 import time_machine
 from django.core import mail, signing
 
+from accounts.authority import By
 from accounts.models import Membership, Team
 from accounts.roles import Role
 from generations.approvals.links import approval_link, read_approval_link
@@ -100,7 +101,7 @@ def test_p33_the_mail_says_what_is_asked_and_holds_no_secret_but_the_link(
 
 
 def test_nobody_is_asked_about_what_is_decided(waiting: Generation, alice: Membership) -> None:
-    approve(waiting, decider=alice, by=SYSTEM, now=now())
+    approve(waiting, by=By.member(alice), now=now())
     run_queue("ask")
     ask_managers(waiting.pk)
     assert mail.outbox == []
@@ -130,12 +131,12 @@ def test_the_link_names_the_question_and_the_person_and_decides_once(
     link = link_for(approval, alice)
     read = read_approval_link(link)
     assert read == (approval, alice)
-    approve(read[0].generation, decider=read[1], by=SYSTEM, now=now())
+    approve(read[0].generation, by=By.member(read[1]), now=now())
     again = read_approval_link(link)
     assert again is not None  # a page may say what became of it
     for decide in [approve, deny]:
         with pytest.raises(Conflict):
-            decide(again[0].generation, decider=again[1], by=SYSTEM, now=now())
+            decide(again[0].generation, by=By.member(again[1]), now=now())
 
 
 def test_a_link_that_was_tampered_with_says_nothing(
@@ -183,7 +184,7 @@ def test_a_link_that_outlives_its_question_decides_nothing(
         read = read_approval_link(link)
         assert read is not None
         with pytest.raises(Conflict):
-            approve(read[0].generation, decider=read[1], by=SYSTEM, now=now())
+            approve(read[0].generation, by=By.member(read[1]), now=now())
 
 
 def test_the_link_of_somebody_who_left_says_nothing(desk: Desk, approval: Approval) -> None:
@@ -214,7 +215,7 @@ def test_the_link_of_somebody_who_was_demoted_decides_nothing(
     read = read_approval_link(link)
     assert read is not None
     with pytest.raises(PermissionDenied):
-        approve(read[0].generation, decider=read[1], by=SYSTEM, now=now())
+        approve(read[0].generation, by=By.member(read[1]), now=now())
 
 
 def test_a_link_for_somebody_of_another_team_says_nothing(

@@ -154,7 +154,6 @@ def test_a_manager_approves_and_it_is_sent_as_it_was_admitted(
 ) -> None:
     approve(
         waiting,
-        decider=alice,
         by=By.member(alice),
         now=now(),
         reason="For the launch",
@@ -172,7 +171,6 @@ def test_a_manager_denies_and_the_credits_come_back(
 ) -> None:
     deny(
         waiting,
-        decider=alice,
         by=By.member(alice),
         now=now(),
         reason="Too long",
@@ -190,7 +188,7 @@ def test_a_manager_denies_and_the_credits_come_back(
 @pytest.mark.parametrize("role", [Role.MEMBER, Role.VIEWER])
 def test_others_decide_nothing(waiting: Generation, desk: Desk, role: str, decide: Decide) -> None:
     with pytest.raises(PermissionDenied):
-        decide(waiting, decider=make_member(desk.team, role), by=SYSTEM, now=now())
+        decide(waiting, by=By.member(make_member(desk.team, role)), now=now())
     assert Approval.objects.get().decision == "open"
 
 
@@ -199,7 +197,7 @@ def test_another_teams_owner_decides_nothing(
     waiting: Generation, charlie: Membership, decide: Decide
 ) -> None:
     with pytest.raises(PermissionDenied):
-        decide(waiting, decider=charlie, by=SYSTEM, now=now())
+        decide(waiting, by=By.member(charlie), now=now())
     assert Approval.objects.get().decision == "open"
 
 
@@ -209,11 +207,11 @@ def test_what_is_decided_stays_decided(
     waiting: Generation, alice: Membership, first: Decide, second: Decide
 ) -> None:
     stale = fresh(waiting)
-    first(waiting, decider=alice, by=SYSTEM, now=now())
+    first(waiting, by=By.member(alice), now=now())
     for generation in [stale, fresh(waiting)]:
         before = fresh(waiting).state
         with pytest.raises(Conflict):
-            second(generation, decider=alice, by=SYSTEM, now=now())
+            second(generation, by=By.member(alice), now=now())
         assert fresh(waiting).state == before
     assert AuditEvent.objects.filter(action__startswith="approval.").count() == 3
 
@@ -222,7 +220,7 @@ def test_what_never_waited_cannot_be_decided(desk: Desk, alice: Membership) -> N
     generation = desk.submit()
     for decide in [approve, deny]:
         with pytest.raises(Conflict):
-            decide(generation, decider=alice, by=SYSTEM, now=now())
+            decide(generation, by=By.member(alice), now=now())
 
 
 def test_p35_every_decision_is_in_the_audit_trail(desk: Desk, alice: Membership) -> None:
@@ -230,14 +228,12 @@ def test_p35_every_decision_is_in_the_audit_trail(desk: Desk, alice: Membership)
     approved, denied, expired = [desk.submit(now=now()) for _ in range(3)]
     approve(
         approved,
-        decider=alice,
         by=By.member(alice, request_id="req-1"),
         now=now(),
         reason="Yes",
     )
     deny(
         denied,
-        decider=alice,
         by=By.member(alice, request_id="req-2"),
         now=now(),
         reason="No",
@@ -274,8 +270,8 @@ def test_what_is_past_its_time_is_not_decided_before_the_sweep_comes(
     late = Approval.objects.get().expires_at
     for decide in [approve, deny]:
         with pytest.raises(Conflict):
-            decide(waiting, decider=alice, by=SYSTEM, now=late)
-    approve(waiting, decider=alice, by=SYSTEM, now=late - timedelta(seconds=1))
+            decide(waiting, by=By.member(alice), now=late)
+    approve(waiting, by=By.member(alice), now=late - timedelta(seconds=1))
 
 
 def test_p18_a_price_that_changes_while_it_waits_changes_nothing(
@@ -290,7 +286,7 @@ def test_p18_a_price_that_changes_while_it_waits_changes_nothing(
         effective_from=now() - timedelta(seconds=1),
     )
     assert desk.submit(duration=4).credits == 4 * 42
-    approve(waiting, decider=alice, by=SYSTEM, now=now())
+    approve(waiting, by=By.member(alice), now=now())
     run_queue("send")
     sent = fresh(waiting)
     assert (sent.state, sent.credits, sent.rate, sent.hold.amount) == ("processing", 70, rate, 70)
@@ -399,7 +395,7 @@ def test_p09_of_many_who_decide_at_once_one_does(desk: Desk, alice: Membership) 
             if number % 3 == 2:
                 return "expired" if expire_approvals(now=due) else "late"
             verb, decider = (approve, alice) if number % 3 else (deny, manager)
-            verb(fresh(generation), decider=decider, by=SYSTEM, now=now())
+            verb(fresh(generation), by=By.member(decider), now=now())
             return verb.__name__
 
         results = race(9 + turn, decide)

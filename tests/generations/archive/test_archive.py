@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.authority import By
 from accounts.models import AuditEvent, Membership, Notice
 from accounts.roles import Role
 from billing.models import Transfer
@@ -198,7 +199,7 @@ def test_a_film_past_its_teams_rule_loses_its_files_and_nothing_else(film: Film)
 
 def test_favourites_stay_unless_the_rule_says_otherwise(film: Film, alice: Membership) -> None:
     kept(film)
-    set_favourite(film.generation, membership=alice, favourite=True)
+    set_favourite(film.generation, favourite=True, by=By.member(alice))
     assert remove(film) == 0
     RetentionRule.objects.update(keep_favourites=False)
     assert remove_outlived_films(now=timezone.now()) == 1
@@ -213,7 +214,7 @@ def test_a_favourite_made_at_the_last_moment_stays_or_is_gone_and_never_both(
 
     def work(number: int) -> int:
         if number:
-            set_favourite(film.generation, membership=alice, favourite=True)
+            set_favourite(film.generation, favourite=True, by=By.member(alice))
             return 0
         return remove(film)
 

@@ -6,6 +6,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.authority import By
 from accounts.models import Membership
 from accounts.roles import Role
 from generations.archive.library import note_download, set_favourite
@@ -55,18 +56,18 @@ def test_of_two_downloads_at_once_the_first_counts(job: Generation) -> None:
 
 
 def test_a_favourite_is_the_teams(job: Generation, alice: Membership, bob: Membership) -> None:
-    set_favourite(job, membership=bob, favourite=True)
+    set_favourite(job, favourite=True, by=By.member(bob))
     assert Generation.objects.get().favourite
-    set_favourite(job, membership=alice, favourite=False)
+    set_favourite(job, favourite=False, by=By.member(alice))
     assert not Generation.objects.get().favourite
 
 
 def test_a_viewer_only_looks(job: Generation, alice: Membership) -> None:
     with pytest.raises(PermissionDenied):
-        set_favourite(job, membership=make_member(alice.team, Role.VIEWER), favourite=True)
+        set_favourite(job, favourite=True, by=By.member(make_member(alice.team, Role.VIEWER)))
 
 
 def test_p32_a_strangers_film_is_unknown(job: Generation, charlie: Membership) -> None:
     with pytest.raises(TaskNotFound):
-        set_favourite(job, membership=charlie, favourite=True)
+        set_favourite(job, favourite=True, by=By.member(charlie))
     assert not Generation.objects.get().favourite

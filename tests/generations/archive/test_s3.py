@@ -14,6 +14,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.authority import By
 from accounts.models import Membership
 from generations.archive.frames import last_frame_as_upload
 from generations.archive.keep import keep_film
@@ -264,7 +265,7 @@ def test_a_film_in_the_bucket_can_be_continued(
 ) -> None:
     kept(film)
     generation = Generation.objects.get(pk=film.pk)
-    upload = last_frame_as_upload(generation, membership=alice, now=timezone.now())
+    upload = last_frame_as_upload(generation, by=By.member(alice), now=timezone.now())
     assert bucket.content(f"uploads/{upload.file_name}") == bucket.content(
         f"films/{film.last_frame_name}"
     )

@@ -7,13 +7,13 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.authority import By
 from accounts.models import AuditEvent, Membership, WebhookDelivery
 from accounts.roles import Role
 from billing.models import Transfer
 from billing.selectors import Books, books_of
 from generations.approvals.service import approve, deny, set_threshold
 from generations.dispatch.cancel import (
-    cancel,
     cancel_generation,
     cancel_if_requested,
     cancel_waiting,
@@ -44,7 +44,7 @@ def balanced(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def stop(generation: Generation, **more: Any) -> Generation:
-    cancel(generation, by=SYSTEM, now=timezone.now(), **more)
+    cancel_generation(generation, by=SYSTEM, now=timezone.now(), **more)
     return fresh(generation)
 
 
@@ -88,7 +88,7 @@ def test_p16_what_awaits_approval_is_cancelled_and_its_question_withdrawn(
     assert (question.decision, question.decided_by) == ("withdrawn", SYSTEM.name)
     assert books_of(bob.team).held == 0
     with pytest.raises(Conflict):
-        approve(fresh(job), decider=alice, by=SYSTEM, now=timezone.now())
+        approve(fresh(job), by=By.member(alice), now=timezone.now())
 
 
 def test_a_client_is_told_once_that_its_task_was_cancelled(alice: Membership) -> None:
@@ -267,8 +267,8 @@ def test_p16_what_a_manager_denied_is_refused_and_what_one_approved_is_cancelled
     set_threshold(team=bob.team, above=50, by=SYSTEM)
     denied, approved = make_generation(bob), make_generation(bob)
     stale = [fresh(denied), fresh(approved)]
-    deny(denied, decider=alice, by=SYSTEM, now=timezone.now())
-    approve(approved, decider=alice, by=SYSTEM, now=timezone.now())
+    deny(denied, by=By.member(alice), now=timezone.now())
+    approve(approved, by=By.member(alice), now=timezone.now())
     with pytest.raises(Conflict, match="cancelled"):
         stop(stale[0])
     assert stop(stale[1]).state == State.CANCELLED
@@ -287,11 +287,11 @@ def test_the_person_themself_and_managers_may_and_others_may_not(
     job = make_generation(bob)
     for other in (carl, vera, charlie):
         with pytest.raises(PermissionDenied):
-            cancel_generation(job, asker=other, by=SYSTEM, now=timezone.now())
+            cancel_generation(job, by=By.member(other), now=timezone.now())
     assert fresh(job).state == State.QUEUED
     for one in (bob, alice, mona):
         mine = make_generation(bob)
-        cancel_generation(mine, asker=one, by=SYSTEM, now=timezone.now())
+        cancel_generation(mine, by=By.member(one), now=timezone.now())
         assert fresh(mine).state == State.CANCELLED
 
 
@@ -303,7 +303,7 @@ def test_all_of_ones_own_that_wait_are_cancelled_and_nothing_else(
     kept = [make_generation(bob, State.PROCESSING, duration=4, resolution="480p")]
     set_threshold(team=bob.team, above=None, by=SYSTEM)
     kept.append(make_generation(alice))
-    assert cancel_waiting(bob, by=SYSTEM, now=timezone.now()) == 2
+    assert cancel_waiting(by=By.member(bob), now=timezone.now()) == 2
     assert {fresh(one).state for one in mine} == {State.CANCELLED}
     assert [fresh(one).state for one in kept] == [State.PROCESSING, State.QUEUED]
     assert fresh(kept[0]).cancel_asked_at is None
@@ -374,7 +374,7 @@ def test_p16_a_cancel_that_races_an_approval_ends_in_one_truth(
 
         def work(number: int, job: Generation = job) -> None:
             if number % 2:
-                approve(fresh(job), decider=alice, by=SYSTEM, now=timezone.now())
+                approve(fresh(job), by=By.member(alice), now=timezone.now())
             else:
                 stop(fresh(job))
 

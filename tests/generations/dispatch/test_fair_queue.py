@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from accounts.authority import By
 from accounts.models import Membership
 from accounts.roles import Role
 from generations.dispatch import fair_queue as lanes
@@ -123,7 +124,7 @@ def test_a_persons_jobs_go_by_age(alice: Membership) -> None:
 
 def test_p37_a_batch_goes_out_in_its_order(alice: Membership) -> None:
     orders = [Order(make_request(alice.team, f"Shot {n}", **CHEAP)) for n in range(12)]
-    submit_batch(orders, membership=alice, by=SYSTEM, now=timezone.now())
+    submit_batch(orders, by=By.member(alice), now=timezone.now())
     later = timezone.now() + timedelta(seconds=1)
     assert [one.prompt for one in claims(12, now=later)] == [f"Shot {n}" for n in range(12)]
 
@@ -232,7 +233,7 @@ def test_a_key_sends_its_rate_and_never_more_in_any_minute(
 def test_the_queue_stays_short_however_many_are_ordered(alice: Membership, vendor: Vendor) -> None:
     fund(alice.team, 5000)
     orders = [Order(make_request(alice.team, **CHEAP)) for _ in range(100)]
-    submit_batch(orders, membership=alice, by=SYSTEM, now=timezone.now())
+    submit_batch(orders, by=By.member(alice), now=timezone.now())
     for _ in range(20):
         make_generation(alice, **CHEAP)
     assert queued() == [("send", ())] * SENDS_WAITING

@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 from standardwebhooks.webhooks import Webhook
 
+from accounts.authority import By
 from accounts.models import Membership, Notice, Team, WebhookDelivery, WebhookEvent
 from accounts.notices.mail import mail_notice
 from accounts.roles import Role
@@ -21,7 +22,7 @@ from billing.subjects import Subject
 from generations.approvals.service import approve, deny, expire_approvals, set_threshold
 from generations.lifecycle import Money, State
 from generations.limits.alerts import raise_spend_alerts
-from generations.limits.service import cap, cap_as
+from generations.limits.service import cap, cap_own
 from generations.limits.subjects import member_subject
 from generations.models import ProviderKey
 from generations.ops.sweep import enqueue_due_steps, run_sweep
@@ -142,7 +143,7 @@ class TestLimits:
     def test_a_limit_for_oneself_is_ones_own_affair(
         self, rich: Team, alice: Membership, bob: Membership, provider_key: ProviderKey
     ) -> None:
-        cap_as(bob, bob, window="day", credits=70, by=SYSTEM)
+        cap_own(bob, window="day", credits=70, by=By.member(bob))
         make_generation(bob)
         alert()
         assert titles(alice) == []
@@ -302,7 +303,7 @@ class TestWebhooks:
 
     def listen(self, member: Membership, receiver: Vendor, *events: str) -> None:
         add_endpoint(
-            membership=member,
+            team=member.team,
             url=f"{receiver.url}/hooks",
             events=events or WebhookEvent.values,
             by=SYSTEM,
@@ -357,8 +358,8 @@ class TestWebhooks:
         set_threshold(team=alice.team, above=50, by=SYSTEM)
         now = timezone.now()
         yes, no, late = (make_generation(bob, now=now) for _ in range(3))
-        approve(yes, decider=alice, by=SYSTEM, now=now)
-        deny(no, decider=alice, by=SYSTEM, now=now, reason="Too dear")
+        approve(yes, by=By.member(alice), now=now)
+        deny(no, by=By.member(alice), now=now, reason="Too dear")
         expire_approvals(now=now + timedelta(days=4))
         told = self.received(receiver)
         asked = {body["data"]["task"] for event, body in told if event == "approval.asked"}

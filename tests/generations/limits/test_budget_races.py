@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from accounts.authority import By
 from accounts.models import Project, Team
 from billing.errors import InsufficientCredits, SpendLimitExceeded
 from billing.models import Hold, SpendLimit, Transfer
@@ -60,7 +61,7 @@ class Doors:
         patient = make_member(team)
         set_threshold(team=team, above=0, user=patient.user, by=SYSTEM)
         self.waiting = [
-            submit_generation(make_request(team, **CHEAP), membership=patient, by=SYSTEM, now=now())
+            submit_generation(make_request(team, **CHEAP), by=By.member(patient), now=now())
             for _ in range(11)
         ]
 
@@ -68,8 +69,7 @@ class Doors:
         """Submit as the portal does, or with `more` as a retry or remix."""
         return submit_generation(
             make_request(self.team, **CHEAP),
-            membership=self.people[number % 4],
-            by=SYSTEM,
+            by=By.member(self.people[number % 4]),
             now=now(),
             project=self.projects[number % 3],
             **more,
@@ -91,12 +91,12 @@ class Doors:
             for project in self.projects[:: 1 if number % 2 else -1]
         ]
         person = self.people[number % 4]
-        return submit_batch(orders, membership=person, by=SYSTEM, now=now())
+        return submit_batch(orders, by=By.member(person), now=now())
 
     def approve(self, number: int) -> Generation:
         """Approve one that waits."""
         generation = fresh(self.waiting[number % len(self.waiting)])
-        approve(generation, decider=self.owner, by=SYSTEM, now=now())
+        approve(generation, by=By.member(self.owner), now=now())
         return generation
 
     def any(self, number: int) -> object:

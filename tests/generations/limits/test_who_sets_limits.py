@@ -1,14 +1,15 @@
-"""`cap_as`: managers cap anything of their team, a member only themself, a viewer nothing."""
+"""Managers cap anything of their team, a member only themself, a viewer nothing."""
 
 from datetime import UTC, datetime
 
 import pytest
 
+from accounts.authority import By
 from accounts.models import AuditEvent, Membership, Project
 from accounts.roles import Role
 from billing.errors import SpendLimitExceeded
 from billing.models import SpendLimit
-from generations.limits.service import Target, cap, cap_as
+from generations.limits.service import Target, cap, cap_own
 from platform_site.errors import NotFound, PermissionDenied
 from tests.factories import SYSTEM, make_api_key, make_member, make_provider_key
 from tests.support.desk import Desk
@@ -19,7 +20,7 @@ TARGETS = ["team", "member", "api_key", "provider_key", "project"]
 
 
 def try_cap(asker: Membership, target: Target, credits: int | None = 100) -> SpendLimit | None:
-    return cap_as(asker, target, window="day", credits=credits, by=SYSTEM)
+    return cap(target, window="day", credits=credits, by=By.member(asker))
 
 
 @pytest.mark.parametrize("role", [Role.OWNER, Role.MANAGER])
@@ -43,6 +44,15 @@ def test_a_viewer_caps_not_even_themself(desk: Desk) -> None:
     viewer = make_member(desk.team, Role.VIEWER)
     with pytest.raises(PermissionDenied):
         try_cap(viewer, viewer)
+    with pytest.raises(PermissionDenied):
+        cap_own(viewer, window="day", credits=100, by=By.member(viewer))
+
+
+def test_nobody_in_the_team_sets_anothers_limit_for_themself(desk: Desk, alice: Membership) -> None:
+    desk.cap("own", 70, "day")
+    with pytest.raises(PermissionDenied):
+        cap_own(desk.membership, window="day", credits=None, by=By.member(alice))
+    assert SpendLimit.objects.get().credits == 70
 
 
 def test_a_member_caps_not_even_their_own_api_key(desk: Desk) -> None:

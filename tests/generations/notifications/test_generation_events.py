@@ -30,7 +30,7 @@ def endpoint(alice: Membership, vendor: Vendor, settings: Settings) -> WebhookEn
     """An endpoint of Alice's team that hears of everything."""
     settings.OUTBOUND_ALLOW = [vendor.url.removeprefix("http://")]
     return add_endpoint(
-        membership=alice, url=f"{vendor.url}/events", events=WebhookEvent.values, by=SYSTEM
+        team=alice.team, url=f"{vendor.url}/events", events=WebhookEvent.values, by=SYSTEM
     )
 
 
@@ -163,9 +163,7 @@ def test_p32_another_teams_endpoints_hear_nothing(
 ) -> None:
     stranger = make_member(make_team("Third"), "owner")
     for member in (charlie, stranger):
-        add_endpoint(
-            membership=member, url=f"{vendor.url}/x", events=WebhookEvent.values, by=SYSTEM
-        )
+        add_endpoint(team=member.team, url=f"{vendor.url}/x", events=WebhookEvent.values, by=SYSTEM)
     make_generation(alice, State.FAILED)
     assert told() == [("generation.failed", "/events")]
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from accounts.authority import By
 from accounts.models import Project
 from billing.errors import InsufficientCredits, NoRate, SpendLimitExceeded
 from billing.models import Hold, Rate, SpendWindow, Transfer
@@ -24,7 +25,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("balanced")]
 
 def submit(desk: Desk, *orders: Order) -> list[Generation]:
     """Submit a batch as the desk's member."""
-    return submit_batch(orders, membership=desk.membership, by=SYSTEM, now=datetime.now(UTC))
+    return submit_batch(orders, by=By.member(desk.membership), now=datetime.now(UTC))
 
 
 def expect_nothing(desk: Desk) -> None:

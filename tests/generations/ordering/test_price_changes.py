@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from accounts.authority import By
 from accounts.models import Membership, Project, Team
 from accounts.roles import Role
 from billing.errors import NoRate
@@ -63,7 +64,7 @@ def test_p18_what_waits_for_approval_keeps_the_price_it_was_admitted_under(
     waiting = make_generation(alice)
     assert waiting.state == State.AWAITING_APPROVAL
     make_dearer()
-    approve(waiting, decider=alice, by=SYSTEM, now=timezone.now())
+    approve(waiting, by=By.member(alice), now=timezone.now())
     waiting.refresh_from_db()
     assert (waiting.state, waiting.credits) == (State.QUEUED, 70)
     assert books_of(team).held == 70

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.authority import By
 from accounts.models import Membership, User
 from accounts.roles import Role
 from generations.lifecycle import State
@@ -11,7 +12,7 @@ from generations.models import Generation, Priority
 from generations.ordering.priorities import priorities_for, set_priority
 from generations.ordering.submit import submit_generation
 from platform_site.errors import Conflict, DailiesError, InvalidRequest, PermissionDenied
-from tests.factories import SYSTEM, make_generation, make_member, make_request, make_user
+from tests.factories import make_generation, make_member, make_request, make_user
 from tests.generations.admin.steps import button
 from tests.generations.portal.conftest import SignIn, sign_in  # noqa: F401  # a fixture
 
@@ -19,7 +20,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
 
 
 def transition(job: Generation, by: Membership, priority: int | str) -> int:
-    set_priority(job, membership=by, priority=priority, by=SYSTEM)
+    set_priority(job, priority=priority, by=By.member(by))
     job.refresh_from_db()
     return job.priority
 
@@ -86,8 +87,7 @@ def test_a_film_may_be_ordered_to_go_last_and_by_managers_first(
     def order() -> Generation:
         return submit_generation(
             make_request(member.team),
-            membership=member,
-            by=SYSTEM,
+            by=By.member(member),
             now=timezone.now(),
             priority=priority,
         )

@@ -8,6 +8,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from accounts.authority import By
 from accounts.models import ApiKey, Membership
 from billing.errors import InsufficientCredits, NoRate, SpendLimitExceeded
 from billing.models import Hold, Rate, SpendWindow
@@ -27,7 +28,6 @@ from generations.ordering.submit import submit_generation
 from generations.reports.audit import audit
 from platform_site.errors import PermissionDenied
 from tests.factories import (
-    SYSTEM,
     make_api_key,
     make_limit,
     make_member,
@@ -53,8 +53,7 @@ def submit(
     """Submit a generation of, by default, 70 credits."""
     return submit_generation(
         make_request(membership.team, **inputs),
-        membership=membership,
-        by=SYSTEM,
+        by=By.member(membership),
         now=now or timezone.now(),
         api_key=api_key,
         idempotency_key=idempotency_key,

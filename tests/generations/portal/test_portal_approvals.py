@@ -8,6 +8,7 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
+from accounts.authority import By
 from accounts.models import Membership
 from accounts.roles import Role
 from accounts.teams.service import set_role
@@ -154,7 +155,7 @@ class TestLink:
         self, alice: Membership, manager: Membership, asked: Generation
     ) -> None:
         now = timezone.now()
-        deny(asked, decider=alice, by=SYSTEM, now=now, reason="Not this month")
+        deny(asked, by=By.member(alice), now=now, reason="Not this month")
         client = Client()
         page = client.get(link_for(asked, manager)).content.decode()
         assert "Denied" in page
@@ -233,7 +234,7 @@ class TestLink:
         self, alice: Membership, manager: Membership, asked: Generation
     ) -> None:
         link = link_for(asked, manager)
-        approve(asked, decider=alice, by=SYSTEM, now=timezone.now())
+        approve(asked, by=By.member(alice), now=timezone.now())
         reply = Client().post(link, {"decision": "deny"})
         assert reply.status_code == 409
         assert state_of(asked) == State.QUEUED

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.authority import By
 from accounts.models import AuditEvent, Membership, Project
 from accounts.projects.service import create_project
 from billing.models import Account, SpendLimit
@@ -73,7 +74,7 @@ def test_a_limit_is_set_changed_and_lifted_by_a_manager(
 def test_every_kind_of_thing_can_be_capped(
     manager: Membership, provider_key: ProviderKey, sign_in: SignIn
 ) -> None:
-    project = create_project(membership=manager, name="Autumn", by=SYSTEM)
+    project = create_project(team=manager.team, name="Autumn", by=SYSTEM)
     key = make_api_key(manager).key
     client = sign_in(manager)
     targets = ("team", f"project:{project.pk}", f"api_key:{key.pk}")
@@ -113,7 +114,7 @@ def test_p32_a_strangers_thing_is_no_choice_like_a_random_one(
     client = sign_in(manager)
     key = make_api_key(charlie).key
     other = make_provider_key(charlie.team, charlie.user)
-    project = create_project(membership=charlie, name="Theirs", by=SYSTEM)
+    project = create_project(team=charlie.team, name="Theirs", by=SYSTEM)
     targets = [f"member:{charlie.pk}", f"api_key:{key.pk}", f"provider_key:{other.pk}"]
     answers = set()
     for target in (*targets, f"project:{project.pk}", "api_key:987654", "nonsense"):
@@ -151,7 +152,7 @@ def test_managers_see_everybodys_limits_members_their_own_and_viewers_the_teams(
     alice: Membership, bob: Membership, viewer: Membership, sign_in: SignIn
 ) -> None:
     cap(alice, window="hour", credits=111, by=SYSTEM)
-    cap_own(bob, window="day", credits=222, by=SYSTEM)
+    cap_own(bob, window="day", credits=222, by=By.member(bob))
     cap(alice.team, window="month", credits=333, by=SYSTEM)
     seen = {
         who: [credits for credits in ("of 111", "of 222", "of 333") if credits in page_of(client)]
@@ -196,7 +197,7 @@ def test_the_low_mark_is_set(manager: Membership, bob: Membership, sign_in: Sign
 
 def test_rules_are_set_and_removed(manager: Membership, bob: Membership, sign_in: SignIn) -> None:
     client = sign_in(manager)
-    project = create_project(membership=manager, name="Autumn", by=SYSTEM)
+    project = create_project(team=manager.team, name="Autumn", by=SYSTEM)
     scopes = ("team", f"member:{bob.pk}", f"project:{project.pk}")
     for number, scope in enumerate(scopes):
         client.post("/budgets/approvals/", {"scope": scope, "above": number * 100})
@@ -248,7 +249,7 @@ def test_projects_are_opened_renamed_archived_and_reopened(
 def test_p32_a_strangers_project_is_404_like_a_random_one(
     manager: Membership, charlie: Membership, sign_in: SignIn
 ) -> None:
-    create_project(membership=charlie, name="Theirs", by=SYSTEM)
+    create_project(team=charlie.team, name="Theirs", by=SYSTEM)
     client = sign_in(manager)
     for slug in ("theirs", "random"):
         for path in (f"/projects/{slug}/", f"/projects/{slug}/switch/"):
@@ -292,13 +293,13 @@ def test_p34_a_refusal_by_ones_own_limit_or_a_projects_says_so(
     project = Project.objects.create(team=bob.team, name="Autumn", slug="autumn")
     form = {"prompt": "A lake", "team": bob.team.slug, "project": "autumn"}
     form |= {"duration": "5", "resolution": "720p", "generate_audio": "on"}
-    cap_own(bob, window="day", credits=60, by=SYSTEM)
+    cap_own(bob, window="day", credits=60, by=By.member(bob))
     reply = client.post("/studio/submit/", form)
     refusal = reply.context["refusal"]
     assert refusal.scope_word == "the limit that you set for yourself"
     assert refusal.raised_by == [bob.user.get_full_name()]
     assert b"you can raise it under" in reply.content
-    cap_own(bob, window="day", credits=None, by=SYSTEM)
+    cap_own(bob, window="day", credits=None, by=By.member(bob))
     cap(project, window="month", credits=60, by=SYSTEM)
     reply = client.post("/studio/submit/", form)
     assert reply.context["refusal"].scope_word == "the project's limit"
@@ -314,7 +315,7 @@ def test_the_studio_orders_for_an_open_project_only(
     client = sign_in(bob)
     assert b'name="project"' not in client.get("/").content
     project = Project.objects.create(team=bob.team, name="Autumn", slug="autumn")
-    create_project(membership=charlie, name="Theirs", by=SYSTEM)
+    create_project(team=charlie.team, name="Theirs", by=SYSTEM)
     assert b'name="project"' in client.get("/").content
     form = {"prompt": "A lake", "team": bob.team.slug, "duration": "4", "resolution": "480p"}
     client.post("/studio/submit/", form | {"project": "autumn"})

@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.authority import By
 from accounts.models import Membership
 from billing.selectors import books_of
-from generations.dispatch.cancel import cancel
+from generations.dispatch.cancel import cancel_generation
 from generations.lifecycle import ReviewReason, State
 from generations.models import Generation
 from generations.polling.outcome import complete
@@ -229,7 +229,7 @@ def test_wishes_of_many_people_cost_the_panel_no_more_queries(
     def wished(count: int) -> None:
         for _ in range(count):
             job = make_generation(manager, State.PROCESSING, duration=4, resolution="480p")
-            cancel(job, by=By.member(manager), now=timezone.now())
+            cancel_generation(job, by=By.member(manager), now=timezone.now())
 
     wished(1)
     client.get("/studio/active/", headers=HTMX)  # what is learnt once

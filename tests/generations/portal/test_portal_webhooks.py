@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.authority import By
 from accounts.models import Membership, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from accounts.webhooks.delivery import PostResult, claim_attempt, record_attempt
 from accounts.webhooks.endpoints import add_endpoint, set_endpoint_enabled
@@ -28,7 +29,7 @@ LOW = WebhookEvent.WALLET_LOW
 def endpoint(manager: Membership, vendor: Vendor, settings: Settings) -> WebhookEndpoint:
     settings.OUTBOUND_ALLOW = [vendor.url.removeprefix("http://")]
     return add_endpoint(
-        membership=manager, url=f"{vendor.url}/hook", events=WebhookEvent.values, by=SYSTEM
+        team=manager.team, url=f"{vendor.url}/hook", events=WebhookEvent.values, by=SYSTEM
     )
 
 
@@ -205,7 +206,7 @@ def test_p32_members_and_strangers_see_and_do_nothing(
     sign_in: SignIn,
 ) -> None:
     (delivery,) = put(endpoint)
-    set_endpoint_enabled(endpoint, membership=manager, enabled=False, by=SYSTEM)
+    set_endpoint_enabled(endpoint, enabled=False, by=By.member(manager))
     member, stranger = sign_in(bob), sign_in(charlie)
     gets = ["/webhooks/deliveries/", "/webhooks/{}/", "/webhooks/deliveries/{}/"]
     posts = ["/webhooks/{}/test/", "/webhooks/{}/events/", "/webhooks/deliveries/{}/again/"]

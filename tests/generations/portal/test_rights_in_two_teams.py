@@ -223,6 +223,20 @@ def test_f17_a_strangers_row_is_neither_shown_nor_touched(theirs: Belongings) ->
     assert _what_came_of_it(stranger, theirs, watches=False) == {}
 
 
+def test_f17_who_is_disabled_while_signed_in_is_asked_to_sign_in(theirs: Belongings) -> None:
+    client, owner = entered(theirs.owner), theirs.owner.user
+    owner.is_active = False
+    owner.save()
+    before = everything()
+    for attempt in chain(*ATTEMPTS.values()):
+        path = attempt.path(theirs)
+        form = attempt.form(theirs) if attempt.form else None
+        reply = client.get(path) if form is None else client.post(path, form)
+        assert reply.status_code == 302, path
+        assert reply.headers["Location"].startswith("/accounts/login/?next="), path
+    assert everything() == before
+
+
 def test_f17_who_only_watches_in_the_team_at_hand_acts_where_they_manage(
     mine: Membership, theirs: Belongings
 ) -> None:

@@ -89,7 +89,7 @@ def test_p33_a_key_in_the_vendors_words_is_hidden(
     alice: Membership, provider_key: ProviderKey
 ) -> None:
     add_endpoint(
-        membership=alice,
+        team=alice.team,
         url="https://hooks.example/",
         events=["provider_key.paused"],
         by=SYSTEM,

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
+from accounts.authority import By
 from accounts.models import Membership, Team, User
 from accounts.roles import Role
 from accounts.teams.service import set_role
@@ -18,7 +19,6 @@ from generations.provider_keys.service import (
     add_provider_key,
     client_for,
     rotate_vault,
-    vault_provider_key,
 )
 from generations.provider_keys.vault import reveal, seal
 from platform_site.errors import Conflict, InvalidRequest
@@ -118,7 +118,7 @@ def test_a_rotation_leaves_wiped_keys_alone(key: ProviderKey, settings: Settings
 )
 def test_what_cannot_be_a_key_is_refused_without_being_repeated(team: Team, secret: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        vault_provider_key(team=team, owner=None, secret=secret, label="", by=SYSTEM)
+        add_provider_key(team=team, owner=None, secret=secret, label="", by=SYSTEM)
     if len(secret) > 4:
         assert secret not in f"{caught.value} {caught.value.details}"
     assert not ProviderKey.objects.exists()
@@ -138,7 +138,7 @@ def test_a_team_and_a_person_have_one_key_each(
 ) -> None:
     for membership in (alice, bob):
         add_provider_key(
-            membership=membership, secret=SECRET, label="Mine", shared=False, by=SYSTEM
+            team=team, owner=membership.user, secret=SECRET, label="Mine", by=By.member(membership)
         )
         with pytest.raises(Conflict):
             make_provider_key(team, membership.user)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.authority import By
 from accounts.models import Membership
 from accounts.people.names import name_of
 from accounts.roles import Role
@@ -65,7 +64,7 @@ def finished(desk: Desk, alice: Membership, api: Api, vendor: Vendor) -> Generat
     headers = {"X-Project": "launch", "Idempotency-Key": "order-77"}
     task_id = api.generate("A pier", headers=headers, **SMALL).json()["data"]["taskId"]
     job = Generation.objects.get(pk=task_id)
-    approve(job, decider=alice, by=SYSTEM, now=datetime.now(UTC), reason="Fine")
+    approve(job, by=SYSTEM, now=datetime.now(UTC), reason="Fine")
     run_queue("send")
     vendor.finish(vendor.only_task, film_bytes(), duration=4, resolution="480p")
     call_back(job, vendor.only_task)

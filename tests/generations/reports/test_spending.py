@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.authority import By
 from accounts.models import ApiKey, Membership, Project, Team
 from accounts.roles import Role
 from billing.models import Account, Transfer
@@ -105,10 +106,10 @@ class TestFigures:
     def test_a_keeper_is_a_kept_film_that_somebody_wanted(self, alice: Membership) -> None:
         jobs = [done(alice) for _ in range(4)]
         note_download(jobs[0].film, now=NOON)
-        set_favourite(jobs[0], membership=alice, favourite=True)
-        set_favourite(jobs[1], membership=alice, favourite=True)
+        set_favourite(jobs[0], favourite=True, by=By.member(alice))
+        set_favourite(jobs[1], favourite=True, by=By.member(alice))
         Film.objects.filter(pk=jobs[2].pk).update(state=Film.State.GIVEN_UP)
-        set_favourite(jobs[2], membership=alice, favourite=True)
+        set_favourite(jobs[2], favourite=True, by=By.member(alice))
         figures = total(alice.team)
         assert figures.keepers == 2
         assert figures.credits_per_wanted_film == 140.0

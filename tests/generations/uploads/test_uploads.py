@@ -14,6 +14,7 @@ from django.utils import timezone
 from PIL import Image
 from pytest_django import Settings
 
+from accounts.authority import By
 from accounts.models import Membership
 from generations.models import Generation, ProviderKey, Upload
 from generations.uploads.service import delete_expired_uploads, store_upload, upload_storage
@@ -32,7 +33,7 @@ def file_of(content: bytes, name: str = "frame.png") -> SimpleUploadedFile:
 def refused(membership: Membership, content: bytes) -> str:
     """Store an image that must be refused; return why."""
     with pytest.raises(InvalidRequest) as caught:
-        store_upload(file_of(content), membership=membership, now=timezone.now())
+        store_upload(file_of(content), by=By.member(membership), now=timezone.now())
     assert caught.value.field == "file"
     assert not Upload.objects.exists()
     return caught.value.message
@@ -176,7 +177,7 @@ class TestRules:
         self, alice: Membership, kind: str, content_type: str, ending: str
     ) -> None:
         content = image_bytes(kind, (640, 360))
-        upload = store_upload(file_of(content, "lies.txt"), membership=alice, now=timezone.now())
+        upload = store_upload(file_of(content, "lies.txt"), by=By.member(alice), now=timezone.now())
         assert upload.content_type == content_type
         assert upload.file_name.endswith(f".{ending}")
         assert (upload.width, upload.height, upload.size) == (640, 360, len(content))
@@ -187,25 +188,25 @@ class TestRules:
         Image.new("RGB", (640, 360)).save(
             stream, "MPO", save_all=True, append_images=[Image.new("RGB", (640, 360))]
         )
-        upload = store_upload(file_of(stream.getvalue()), membership=alice, now=timezone.now())
+        upload = store_upload(file_of(stream.getvalue()), by=By.member(alice), now=timezone.now())
         assert upload.content_type == "image/jpeg"
 
     @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
     def test_any_colour_mode(self, alice: Membership, mode: str) -> None:
         content = image_bytes("PNG", (300, 300), mode)
-        assert store_upload(file_of(content), membership=alice, now=timezone.now()).pk
+        assert store_upload(file_of(content), by=By.member(alice), now=timezone.now()).pk
 
     def test_an_animation_counts_as_an_image(self, alice: Membership) -> None:
         stream = io.BytesIO()
         frames = [Image.new("RGB", (300, 300), color) for color in ("red", "blue")]
         frames[0].save(stream, "GIF", save_all=True, append_images=frames[1:])
         content = stream.getvalue()
-        assert store_upload(file_of(content), membership=alice, now=timezone.now()).pk
+        assert store_upload(file_of(content), by=By.member(alice), now=timezone.now()).pk
 
     @pytest.mark.parametrize("size", [(300, 300), (6000, 2400), (2400, 6000), (300, 750)])
     def test_sizes_at_the_edge(self, alice: Membership, size: tuple[int, int]) -> None:
         content = image_bytes("PNG", size, "1")
-        assert store_upload(file_of(content), membership=alice, now=timezone.now()).pk
+        assert store_upload(file_of(content), by=By.member(alice), now=timezone.now()).pk
 
     @pytest.mark.parametrize(
         ("size", "words"),
@@ -275,7 +276,7 @@ class TestRules:
             for _ in range(chance.randint(1, 12)):
                 broken[chance.randrange(min(len(broken), 400))] = chance.randrange(256)
             try:
-                store_upload(file_of(bytes(broken)), membership=alice, now=timezone.now())
+                store_upload(file_of(bytes(broken)), by=By.member(alice), now=timezone.now())
             except InvalidRequest:
                 continue
 
@@ -286,9 +287,9 @@ class TestClearingAway:
     ) -> None:
         now = timezone.now()
         old = store_upload(
-            file_of(image_bytes("PNG")), membership=alice, now=now - timedelta(hours=48)
+            file_of(image_bytes("PNG")), by=By.member(alice), now=now - timedelta(hours=48)
         )
-        live = store_upload(file_of(image_bytes("PNG")), membership=alice, now=now)
+        live = store_upload(file_of(image_bytes("PNG")), by=By.member(alice), now=now)
         assert delete_expired_uploads(now=now) == 1
         assert delete_expired_uploads(now=now) == 0
         assert list(Upload.objects.all()) == [live]
@@ -298,7 +299,7 @@ class TestClearingAway:
     def test_a_file_that_is_gone_already_does_not_stop_it(self, alice: Membership) -> None:
         now = timezone.now()
         old = store_upload(
-            file_of(image_bytes("PNG")), membership=alice, now=now - timedelta(hours=48)
+            file_of(image_bytes("PNG")), by=By.member(alice), now=now - timedelta(hours=48)
         )
         upload_storage().delete(old.file_name)
         assert delete_expired_uploads(now=now) == 1
