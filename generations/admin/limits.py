@@ -1,9 +1,10 @@
-"""Spend limits: what a team, member, project, API key or provider key may spend in a window."""
+"""Spend limits: what a team, or something of it, may spend in a window."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -11,32 +12,30 @@ from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.authority import By
-from accounts.models import ApiKey, Membership, Project, Team, User
+from accounts.models import Membership
 from accounts.people.acting import by_of
-from accounts.selectors import membership_of
 from billing.models import SpendLimit, SpendWindow
 from billing.models.spend_limit import usual_thresholds
 from billing.selectors import uses_of
 from billing.services.alerts import set_alerts
 from billing.windows import Window
 from generations.admin.choosing import one_of
-from generations.limits.scopes import Scope, scope_of, scopes_of, subject_of
-from generations.limits.service import Target, cap, cap_own
-from generations.models import Generation, ProviderKey
+from generations.limits.scopes.base import AdminField, Capped, Scope, Target, team_of
+from generations.limits.scopes.registry import (
+    SHOWN,
+    capped_by,
+    capped_by_each,
+    scope_called,
+    subject_of,
+)
+from generations.limits.service import cap, cap_own
 from platform_site.admin.base import ReadOnlyInline
 from platform_site.admin.services import ServiceAdmin
-from platform_site.admin.shown import link_to, unbroken
+from platform_site.admin.shown import link_to, options_of, unbroken
 from platform_site.admin.typed import display
-from platform_site.errors import NotFound
+from platform_site.errors import InvalidRequest, NotFound
 
-KINDS = {
-    "team": "A whole team",
-    "member": "One member of a team",
-    "own": "One member, as a limit of their own",
-    "project": "One project",
-    "api_key": "One API key",
-    "provider_key": "One provider key",
-}
+_FIELDS = {field.name: field for scope in SHOWN for field in scope.admin_fields}
 _USUAL = ", ".join(map(str, usual_thresholds()))
 
 
@@ -44,13 +43,11 @@ class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
     """Whose spending, in which window, how much."""
 
     kind = forms.ChoiceField(
-        label="Limits", choices=[*KINDS.items()], widget=UnfoldAdminSelectWidget, required=False
+        label="Limits",
+        choices=[(scope.slug, scope.admin_choice) for scope in SHOWN],
+        widget=UnfoldAdminSelectWidget,
+        required=False,
     )
-    team = one_of(Team.objects, ApiKey, "team")
-    person = one_of(User.objects, ApiKey, "owner")
-    api_key = one_of(ApiKey.objects, Generation, "api_key")
-    project = one_of(Project.objects, Generation, "project")
-    provider_key = one_of(ProviderKey.objects, Generation, "provider_key")
 
     # Not `window`: the page's script knows the fields by name, and that name is the browser's.
     period = forms.ChoiceField(
@@ -82,26 +79,36 @@ class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
             raise forms.ValidationError("Whole percents, with commas between.") from None
 
     def clean(self) -> dict[str, Any]:
-        """Find the subject that the fields name."""
+        """Find the target that the fields name."""
         typed = super().clean() or {}
         if self.instance.pk is None:
             typed["target"] = self._target(typed)
         return typed
 
-    def _target(self, typed: dict[str, Any]) -> Target | None:
-        kind = typed.get("kind") or ""
-        needed = {"member": ("team", "person"), "own": ("team", "person")}.get(kind, (kind,))
-        for name in needed:
-            if typed.get(name) is None:
-                self.add_error(name if name in self.fields else "kind", "Choose one.")
+    def _target(self, typed: dict[str, Any]) -> tuple[Scope[Any], Target] | None:
+        scope = scope_called(typed.get("kind") or "")
+        if scope is None:
+            self.add_error("kind", "Choose one.")
+            return None
+        for field in scope.admin_fields:
+            if not typed.get(field.name):
+                self.add_error(field.name, "Choose one.")
                 return None
-        if "person" not in needed:
-            target: Target = typed[kind]
-            return target
-        membership = membership_of(typed["person"], typed["team"])
-        if membership is None:
-            self.add_error("person", f"{typed['person']} is not a member of {typed['team']}.")
-        return membership
+        try:
+            return scope, scope.from_admin(typed)
+        except InvalidRequest as refusal:
+            self.add_error(refusal.field, refusal.message)
+            return None
+
+
+def _form_field(field: AdminField) -> forms.Field:
+    rows = options_of(field.model).default_manager if field.model else None
+    if rows is not None and field.via is not None:
+        return one_of(rows, *field.via)
+    return forms.ChoiceField(choices=field.choices, widget=UnfoldAdminSelectWidget, required=False)
+
+
+LimitForm.declared_fields |= {name: _form_field(field) for name, field in _FIELDS.items()}
 
 
 class LimitList(ChangeList):  # type: ignore[misc]  # the theme is untyped
@@ -114,10 +121,10 @@ class LimitList(ChangeList):  # type: ignore[misc]  # the theme is untyped
         super().get_results(request)
         limits = list(self.result_list)
         uses = uses_of(limits, now=timezone.now())
-        scopes = scopes_of(subject_of(limit) for limit in limits)
+        capped = capped_by_each(subject_of(limit) for limit in limits)
         for limit, use in zip(limits, uses, strict=True):
             limit.use = use
-            limit.scope = scopes.get(subject_of(limit))
+            limit.capped = capped.get(subject_of(limit))
         self.result_list = limits
 
 
@@ -152,15 +159,14 @@ class SpendLimitAdmin(ServiceAdmin):
     inlines = (WindowInline,)
     fields = ("shown_subject", "shown_team", "window", "credits", "alerts", "created_at")
     add_fieldsets = (
-        (None, {"fields": ("kind", "team", "person", "project", "api_key", "provider_key")}),
+        (None, {"fields": ("kind", *_FIELDS)}),
         ("Limit", {"fields": ("period", "credits", "alerts")}),
     )
     conditional_fields = {
-        "team": "kind == 'team' || kind == 'member' || kind == 'own'",
-        "person": "kind == 'member' || kind == 'own'",
-        "project": "kind == 'project'",
-        "api_key": "kind == 'api_key'",
-        "provider_key": "kind == 'provider_key'",
+        name: " || ".join(
+            f"kind == '{scope.slug}'" for scope in SHOWN if field in scope.admin_fields
+        )
+        for name, field in _FIELDS.items()
     }
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[LimitList]:
@@ -176,18 +182,19 @@ class SpendLimitAdmin(ServiceAdmin):
     @display(description="for", ordering="subject_kind")
     def shown_subject(self, limit: Any) -> str | SafeString:
         """Return whose spending it limits, as a link."""
-        scope = _scope(limit)
-        if scope is None:
+        capped = _capped(limit)
+        if capped is None:
             return f"{limit.subject_kind.replace('_', ' ')} {limit.subject_id} (gone)"
-        if scope.row is None:
-            return f"{scope.name} (left the team)"
-        return link_to(scope.row, text=f"{scope.row} (own limit)" if scope.is_own else "")
+        if capped.target is None:
+            return f"{capped.name} (left the team)"
+        text = f"{capped.target} (own limit)" if capped.scope.is_own else str(capped.target)
+        return link_to(capped.target, text=text) if isinstance(capped.target, Model) else text
 
     @display(description="team")
     def shown_team(self, limit: Any) -> str | SafeString:
         """Return the subject's team."""
-        scope = _scope(limit)
-        return link_to(scope.team if scope else None)
+        capped = _capped(limit)
+        return link_to(capped.team if capped else None)
 
     @display(description="spent now")
     def shown_spent(self, limit: Any) -> int:
@@ -216,42 +223,43 @@ class SpendLimitAdmin(ServiceAdmin):
         """Set the limit, counting what was spent before it was there, and when people are told."""
         typed = form.cleaned_data
         if change:
-            target, own = _target_of(obj)
+            scope, target = _target_of(obj)
         else:
-            target, own = typed["target"], typed["kind"] == "own"
+            scope, target = typed["target"]
             obj.window = typed["period"]
         by = by_of(request)
-        limit = _cap(target, own=own, window=obj.window, credits=obj.credits, by=by)
+        limit = _cap(scope, target, window=obj.window, credits=obj.credits, by=by)
         if limit is None:
             raise NotFound("The limit was lifted at the same moment.")
         if typed["alerts"] != limit.alert_at:
-            team = target if isinstance(target, Team) else target.team
-            set_alerts(team=team, limit=limit, percents=typed["alerts"], by=by)
+            set_alerts(team=team_of(target), limit=limit, percents=typed["alerts"], by=by)
         obj.pk, obj.subject_kind, obj.subject_id = limit.pk, limit.subject_kind, limit.subject_id
 
     def delete_model(self, request: HttpRequest, obj: SpendLimit) -> None:
         """Lift the limit."""
-        target, own = _target_of(obj)
-        _cap(target, own=own, window=obj.window, credits=None, by=by_of(request))
+        scope, target = _target_of(obj)
+        _cap(scope, target, window=obj.window, credits=None, by=by_of(request))
 
 
 def _cap(
-    target: Target, *, own: bool, window: str, credits: int | None, by: By
+    scope: Scope[Any], target: Target, *, window: str, credits: int | None, by: By
 ) -> SpendLimit | None:
-    if own and isinstance(target, Membership):
+    if scope.is_own and isinstance(target, Membership):
         return cap_own(target, window=window, credits=credits, by=by)
     return cap(target, window=window, credits=credits, by=by)
 
 
-def _scope(limit: Any) -> Scope | None:
+def _capped(limit: Any) -> Capped | None:
     """Return what the list has found for the whole page, or look it up."""
-    known: Scope | None = limit.scope if hasattr(limit, "scope") else scope_of(subject_of(limit))
+    known: Capped | None = (
+        limit.capped if hasattr(limit, "capped") else capped_by(subject_of(limit))
+    )
     return known
 
 
-def _target_of(limit: SpendLimit) -> tuple[Target, bool]:
-    """Return what is capped, and whether it is a person's own limit."""
-    scope = _scope(limit)
-    if scope is None or scope.row is None:
+def _target_of(limit: SpendLimit) -> tuple[Scope[Any], Target]:
+    """Return what is capped, and in which scope."""
+    capped = _capped(limit)
+    if capped is None or capped.target is None:
         raise NotFound(f"There is no {limit.subject_kind} {limit.subject_id} any more.")
-    return scope.row, scope.is_own
+    return capped.scope, capped.target

@@ -7,16 +7,17 @@ import structlog
 from django.db import IntegrityError, transaction
 from django.template.loader import render_to_string
 
-from accounts.models import Team, User, WebhookEvent
+from accounts.models import User, WebhookEvent
 from accounts.notices.service import notify
-from accounts.roles import Permission, role_allows
-from accounts.selectors import membership_of, people_who_may
+from accounts.roles import Permission
+from accounts.selectors import people_who_may
 from accounts.webhooks.outbox import publish_event
 from billing.alerts import Crossing, crossings, low_wallets
 from billing.models import Account
 from billing.selectors import books_of
 from billing.services.alerts import claim_low_wallet, claim_thresholds, rearm_wallets
-from generations.limits.scopes import Scope, scope_of, subject_of
+from generations.limits.scopes.base import Capped
+from generations.limits.scopes.registry import capped_by, subject_of
 
 log = structlog.get_logger(__name__)
 
@@ -57,20 +58,20 @@ def _tell_crossing(crossing: Crossing, *, now: datetime) -> bool:
     if not ours:
         return False
     limit, threshold = crossing.window.limit, ours[-1]
-    scope = scope_of(subject_of(limit))
-    if scope is None:
+    capped = capped_by(subject_of(limit))
+    if capped is None:
         log.warning("spend_alert_without_scope", limit=limit.pk, scope=limit.subject_kind)
         return False
     kind = WebhookEvent.BUDGET_THRESHOLD
     reference = f"{kind}:{crossing.window.pk}:{threshold}"
-    title = f"{scope.name}: {threshold} % of the {_PERIODS[limit.window]} limit is used"
-    data = _facts(crossing, threshold, scope)
+    title = f"{capped.name}: {threshold} % of the {_PERIODS[limit.window]} limit is used"
+    data = _facts(crossing, threshold, capped)
     words = {**data, "period": _PERIODS[limit.window], "resets_at": crossing.resets_at}
     body = render_to_string("generations/mail/budget_threshold.txt", words)
-    for audience in _audiences(scope):
+    for audience in capped.scope.audience(capped):
         whom = f"user:{audience.pk}" if isinstance(audience, User) else audience.name
         notify(
-            team=scope.team,
+            team=capped.team,
             audience=audience,
             kind=kind,
             title=title,
@@ -79,16 +80,15 @@ def _tell_crossing(crossing: Crossing, *, now: datetime) -> bool:
             path=LIMITS_PATH,
             now=now,
         )
-    publish_event(team=scope.team, event=kind, reference=reference, data=data, now=now)
+    publish_event(team=capped.team, event=kind, reference=reference, data=data, now=now)
     return True
 
 
-def _facts(crossing: Crossing, threshold: int, scope: Scope) -> dict[str, Any]:
+def _facts(crossing: Crossing, threshold: int, capped: Capped) -> dict[str, Any]:
     window, limit = crossing.window, crossing.window.limit
-    raisers = [scope.owner.get_full_name()] if scope.is_own and scope.owner else None
     return {
         "scope": limit.subject_kind,
-        "name": scope.name,
+        "name": capped.name,
         "window": limit.window,
         "threshold": threshold,
         "limit": limit.credits,
@@ -98,24 +98,8 @@ def _facts(crossing: Crossing, threshold: int, scope: Scope) -> dict[str, Any]:
         "left": max(0, limit.credits - crossing.used),
         "window_starts_at": int(window.starts_at.timestamp()),
         "resets_at": int(crossing.resets_at.timestamp()) if crossing.resets_at else None,
-        "raised_by": raisers or people_who_may(scope.team, Permission.LIMITS),
+        "raised_by": capped.scope.raised_by(capped.team, capped.owner),
     }
-
-
-def _audiences(scope: Scope) -> list[Permission | User]:
-    """Return who hears of a limit: who may raise it, and whose it is."""
-    if scope.owner is None:
-        return [Permission.LIMITS]
-    if scope.is_own:
-        return [scope.owner]
-    if _is_manager(scope.team, scope.owner):
-        return [Permission.LIMITS]
-    return [Permission.LIMITS, scope.owner]
-
-
-def _is_manager(team: Team, user: User) -> bool:
-    membership = membership_of(user, team)
-    return membership is not None and role_allows(membership.role, Permission.LIMITS)
 
 
 @transaction.atomic

@@ -8,7 +8,8 @@ from accounts.roles import Permission
 from billing.models import SpendLimit
 from billing.services.alerts import set_alerts
 from generations.approvals.service import set_threshold
-from generations.limits.service import Target, cap, cap_own
+from generations.limits.scopes.base import Target
+from generations.limits.service import cap, cap_own
 from platform_site.errors import InvalidRequest, NotFound
 
 

@@ -1,40 +1,15 @@
-"""Set a spend limit for a team, a member, an API key, a provider key or a project."""
+"""Set a spend limit in any scope."""
 
-from django.db.models import QuerySet
+from typing import Any
 
 from accounts.authority import By
-from accounts.models import ApiKey, Membership, Project, Team
-from accounts.roles import Permission
-from billing.models import Hold, SpendLimit
+from accounts.models import Membership
+from billing.models import SpendLimit
 from billing.services.limits import set_limit
-from billing.subjects import Subject
-from generations.limits.subjects import (
-    api_key_subject,
-    member_subject,
-    own_subject,
-    project_subject,
-    provider_key_subject,
-    team_subject,
-)
-from generations.models import Generation, ProviderKey
+from generations.limits.scopes.base import Scope, Target, team_of
+from generations.limits.scopes.own import OWN
+from generations.limits.scopes.registry import scope_for
 from platform_site.errors import NotFound, PermissionDenied
-
-Target = Team | Membership | ApiKey | ProviderKey | Project
-
-
-def subject_of(target: Target) -> Subject:
-    """Return what limits for `target` are counted under."""
-    match target:
-        case Team():
-            return team_subject(target)
-        case Membership():
-            return member_subject(target.team, target.user)
-        case ApiKey():
-            return api_key_subject(target)
-        case ProviderKey():
-            return provider_key_subject(target)
-        case Project():
-            return project_subject(target)
 
 
 def cap(target: Target, *, window: str, credits: int | None, by: By) -> SpendLimit | None:
@@ -43,11 +18,11 @@ def cap(target: Target, *, window: str, credits: int | None, by: By) -> SpendLim
     What the target held and spent earlier in the current window counts. Raises `NotFound` for
     another team's target, `PermissionDenied` and `InvalidRequest`.
     """
-    team = _team_of(target)
+    scope, team = scope_for(target), team_of(target)
     if not by.is_in(team.pk):
         raise NotFound
-    by.require(Permission.LIMITS, team_id=team.pk)
-    return _set(target, subject_of(target), window, credits, by)
+    by.require(scope.permission, team_id=team.pk)
+    return _set(scope, target, window, credits, by)
 
 
 def cap_own(person: Membership, *, window: str, credits: int | None, by: By) -> SpendLimit | None:
@@ -58,38 +33,18 @@ def cap_own(person: Membership, *, window: str, credits: int | None, by: By) -> 
     """
     if not (by.acts_everywhere or by.is_person(person.user_id)):
         raise PermissionDenied("A limit for oneself is one's own to set.")
-    by.require(Permission.SUBMIT, team_id=person.team_id)
-    return _set(person, own_subject(person.team, person.user), window, credits, by)
+    by.require(OWN.permission, team_id=person.team_id)
+    return _set(OWN, person, window, credits, by)
 
 
 def _set(
-    target: Target, subject: Subject, window: str, credits: int | None, by: By
+    scope: Scope[Any], target: Target, window: str, credits: int | None, by: By
 ) -> SpendLimit | None:
     return set_limit(
-        team=_team_of(target),
-        subject=subject,
+        team=team_of(target),
+        subject=scope.subject(target),
         window=window,
         credits=credits,
         by=by,
-        earlier=_holds_of(target),
+        earlier=scope.earlier(target),
     )
-
-
-def _team_of(target: Target) -> Team:
-    return target if isinstance(target, Team) else target.team
-
-
-def _holds_of(target: Target) -> QuerySet[Hold]:
-    """Return the holds of every generation that counts under `target`."""
-    match target:
-        case Team():
-            mine = Generation.objects.filter(team=target)
-        case Membership():
-            mine = Generation.objects.filter(team=target.team, user=target.user)
-        case ApiKey():
-            mine = Generation.objects.filter(api_key=target)
-        case ProviderKey():
-            mine = Generation.objects.filter(provider_key=target)
-        case Project():
-            mine = Generation.objects.filter(project=target)
-    return Hold.objects.filter(pk__in=mine.values("hold"))

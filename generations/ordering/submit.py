@@ -15,11 +15,10 @@ from accounts.selectors import people_who_may
 from billing.errors import InsufficientCredits, LimitsChanged, SpendLimitExceeded
 from billing.ledger import lock_windows, place_hold
 from billing.pricing import Quote, quote
-from billing.subjects import Subject
 from generations.approvals.service import ask_for_approval, threshold_for
 from generations.errors import IdempotencyConflict
 from generations.lifecycle import EventKind, State
-from generations.limits.subjects import own_subject, subjects_of
+from generations.limits.scopes.registry import scope_under, subjects_of
 from generations.models import Generation, Priority
 from generations.ordering.alternatives import variants_that_fit
 from generations.ordering.priorities import require_priority
@@ -90,7 +89,7 @@ def submit_batch(orders: Sequence[Order], *, by: By, now: datetime) -> list[Gene
         try:
             with transaction.atomic(durable=True):
                 if len(drafts) > 1:
-                    lock_windows(subjects=chain(*map(_subjects, drafts.values())), now=now)
+                    lock_windows(subjects=chain(*map(subjects_of, drafts.values())), now=now)
                 for item, draft in drafts.items():
                     _admit(draft, item, by=by, now=now)
                 wake_dispatch(sum(one.state == State.QUEUED for one in drafts.values()))
@@ -207,7 +206,7 @@ def _admit(generation: Generation, item: int, *, by: By, now: datetime) -> None:
             team=generation.team,
             amount=generation.credits,
             reference=f"generation:{generation.id}",
-            subjects=_subjects(generation),
+            subjects=subjects_of(generation),
             by=by,
             now=now,
         )
@@ -220,16 +219,6 @@ def _admit(generation: Generation, item: int, *, by: By, now: datetime) -> None:
     keep_uploads_alive(generation, now=now)
     if threshold is not None and waits:
         ask_for_approval(generation, threshold, by=by, now=now)
-
-
-def _subjects(generation: Generation) -> list[Subject]:
-    return subjects_of(
-        team=generation.team,
-        user=generation.user,
-        provider_key=generation.provider_key,
-        api_key=generation.api_key,
-        project=generation.project,
-    )
 
 
 def _answered_before(
@@ -255,19 +244,20 @@ def _explain(
     now: datetime,
 ) -> None:
     """Add to a refusal who can raise the limit and what would fit, and log it whole (P34)."""
-    is_wallet = isinstance(refusal, InsufficientCredits)
-    permission = Permission.MEMBERS if is_wallet else Permission.LIMITS
-    refusal.details["raised_by"] = people_who_may(draft.team, permission)
-    if isinstance(refusal, SpendLimitExceeded) and refusal.subject == own_subject(
-        draft.team, draft.user
-    ):
-        # Set by the person themself, beside what managers allow, and theirs alone to raise.
-        refusal.details |= {"is_own": True, "raised_by": [draft.user.get_full_name()]}
+    scope = None
+    if isinstance(refusal, SpendLimitExceeded):
+        scope = scope_under(draft, refusal.subject)
+    if scope is None:
+        refusal.details["raised_by"] = people_who_may(draft.team, Permission.MEMBERS)
+    else:
+        refusal.details["raised_by"] = scope.raised_by(draft.team, draft.user)
+        if scope.is_own:
+            refusal.details["is_own"] = True
     refusal.details["variants"] = variants_that_fit(
         request,
         team=draft.team,
-        subjects=_subjects(draft),
+        subjects=subjects_of(draft),
         now=now,
-        beside=[(_subjects(one), one.credits) for one in earlier],
+        beside=[(subjects_of(one), one.credits) for one in earlier],
     )
     log.info("admission_refused", code=refusal.code, team=draft.team.slug, **refusal.details)

@@ -33,7 +33,8 @@ from billing.windows import Window
 from generations.approvals.service import approve, deny, expire_approvals, set_threshold
 from generations.dispatch.send import mark_submit_unknown, record_acceptance
 from generations.lifecycle import TERMINAL, Money, State
-from generations.limits.service import Target, cap, cap_own
+from generations.limits.scopes.base import Target
+from generations.limits.service import cap, cap_own
 from generations.models import Generation, GenerationEvent
 from generations.ordering.submit import Order, submit_batch
 from generations.polling.outcome import PollOutcome, apply_answer

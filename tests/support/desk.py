@@ -9,7 +9,8 @@ from accounts.authority import By
 from accounts.models import ApiKey, Membership, Project, Team
 from billing.models import SpendLimit
 from generations.dispatch.send import record_acceptance
-from generations.limits.service import Target, cap, cap_own
+from generations.limits.scopes.base import Target
+from generations.limits.service import cap, cap_own
 from generations.models import Generation, ProviderKey
 from generations.ordering.submit import Order, submit_generation
 from generations.polling.outcome import PollOutcome, apply_answer

@@ -7,6 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.authority import By
 from accounts.models import Membership, Project
 from generations.approvals.service import set_threshold
+from generations.limits.scopes.member import MEMBER
+from generations.limits.scopes.project import PROJECT
 from generations.management.targets import add_scope_arguments, find_target, find_team, whole_number
 from platform_site.errors import DailiesError
 
@@ -20,7 +22,7 @@ class Command(BaseCommand):
         """Declare the arguments."""
         parser.add_argument("team", help="the team's slug")
         parser.add_argument("--above", required=True, help="credits, or none to ask no more")
-        add_scope_arguments(parser, "member", "project")
+        add_scope_arguments(parser, (MEMBER, PROJECT))
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Set the threshold and say so."""

@@ -9,7 +9,11 @@ from accounts.models import Membership, Project
 from accounts.projects.service import MAX_NAME
 from billing.ledger import MAX_CREDITS
 from billing.windows import Window
-from generations.portal.budgets.reads import Place, choices_of
+from generations.limits.scopes.base import Place
+from generations.limits.scopes.member import MEMBER
+from generations.limits.scopes.project import PROJECT
+from generations.limits.scopes.team import TEAM
+from generations.portal.budgets.reads import choices_of
 
 _USUAL = "50, 80, 100"
 _WINDOWS = [
@@ -89,9 +93,9 @@ class ThresholdForm(forms.Form):
         scope = self.fields["scope"]
         if isinstance(scope, forms.ChoiceField):
             scope.choices = [
-                ("team", f"Everybody in {membership.team.name}"),
-                ("Projects", [(f"project:{one.pk}", one.name) for one in projects]),
-                ("People", [(f"member:{one.pk}", one.user.get_full_name()) for one in people]),
+                (TEAM.value(membership.team), f"Everybody in {membership.team.name}"),
+                ("Projects", [(PROJECT.value(one), one.name) for one in projects]),
+                ("People", [(MEMBER.value(one), one.user.get_full_name()) for one in people]),
             ]
 
 

@@ -7,8 +7,8 @@ from accounts.models import Membership
 from accounts.selectors import project_for
 from billing.pricing import Quote
 from billing.selectors import books_of
-from generations.limits.subjects import subjects_of
-from generations.models import ProviderKey
+from generations.limits.scopes.registry import subjects_of
+from generations.models import Generation, ProviderKey
 from generations.ordering.alternatives import credits_left
 from generations.ordering.request import validate_request
 from generations.ordering.submit import quote_request
@@ -50,17 +50,19 @@ def price_of(draft: Draft, *, membership: Membership, now: datetime) -> PriceTag
         body = draft.payload()
         inputs = {name: body["input"][name] for name in _PRICED}
         body["input"] = {**inputs, "prompt": _ANY_PROMPT}
-        quote = quote_request(validate_request(body, team=team, now=now), now=now)
+        request = validate_request(body, team=team, now=now)
+        quote = quote_request(request, now=now)
     except DailiesError as error:
         return PriceTag(problem=for_people(error.message))
     available = books_of(team).available
     key = sending_key(membership)
     if key is None:
         return PriceTag(quote, available, room=available)
-    subjects = subjects_of(
-        team=team, user=membership.user, api_key=None, provider_key=key, project=project
+    film = Generation(
+        team=team, user=membership.user, provider_key=key, project=project, model=request.model
     )
-    return PriceTag(quote, available, room=credits_left(team=team, subjects=subjects, now=now))
+    room = credits_left(team=team, subjects=subjects_of(film), now=now)
+    return PriceTag(quote, available, room=room)
 
 
 def sending_key(membership: Membership) -> ProviderKey | None:

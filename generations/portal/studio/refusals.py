@@ -5,17 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billing.errors import InsufficientCredits, SpendLimitExceeded
+from generations.limits.scopes.registry import scope_called
 from platform_site.errors import DailiesError
-
-_SCOPES = {
-    "wallet": "the team's wallet",
-    "team": "the team's limit",
-    "member": "your own limit in this team",
-    "own": "the limit that you set for yourself",
-    "provider_key": "the provider key's limit",
-    "project": "the project's limit",
-    "api_key": "the API key's limit",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +46,16 @@ class Refusal:
     @property
     def is_own(self) -> bool:
         """Return whether the person has set this limit themself."""
-        return self.scope == "own"
+        scope = scope_called(self.scope)
+        return scope is not None and scope.is_own
 
     @property
     def scope_word(self) -> str:
         """Return the scope as a sentence names it."""
-        return _SCOPES.get(self.scope, self.scope.replace("_", " "))
+        if self.is_wallet:
+            return "the team's wallet"
+        scope = scope_called(self.scope)
+        return scope.refused if scope else self.scope.replace("_", " ")
 
     @property
     def left(self) -> int:

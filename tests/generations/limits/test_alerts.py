@@ -22,8 +22,8 @@ from billing.subjects import Subject
 from generations.approvals.service import approve, deny, expire_approvals, set_threshold
 from generations.lifecycle import Money, State
 from generations.limits.alerts import raise_spend_alerts
+from generations.limits.scopes.member import MEMBER
 from generations.limits.service import cap, cap_own
-from generations.limits.subjects import member_subject
 from generations.models import ProviderKey
 from generations.ops.sweep import enqueue_due_steps, run_sweep
 from generations.transitions import end_generation
@@ -189,7 +189,7 @@ class TestLimits:
     @pytest.mark.django_db(transaction=True)
     @pytest.mark.both_databases
     def test_of_twenty_at_once_one_tells(self, rich: Team, alice: Membership) -> None:
-        subject = member_subject(rich, alice.user)
+        subject = MEMBER.subject(alice)
         make_limit(subject, 100, team=rich)
         make_hold(rich, 85, subjects=(subject,))
         results = race(20, lambda _: alert())

@@ -9,7 +9,8 @@ from accounts.models import AuditEvent, Membership, Project
 from accounts.roles import Role
 from billing.errors import SpendLimitExceeded
 from billing.models import SpendLimit
-from generations.limits.service import Target, cap, cap_own
+from generations.limits.scopes.base import Target
+from generations.limits.service import cap, cap_own
 from platform_site.errors import NotFound, PermissionDenied
 from tests.factories import SYSTEM, make_api_key, make_member, make_provider_key
 from tests.support.desk import Desk

@@ -15,13 +15,11 @@ from billing.models import Hold, Rate, SpendWindow
 from billing.selectors import books_of
 from billing.subjects import Subject
 from generations.errors import IdempotencyConflict, NoProviderKey
-from generations.limits.subjects import (
-    api_key_subject,
-    member_subject,
-    own_subject,
-    provider_key_subject,
-    subjects_of,
-)
+from generations.limits.scopes.api_key import API_KEY
+from generations.limits.scopes.member import MEMBER
+from generations.limits.scopes.own import OWN
+from generations.limits.scopes.provider_key import PROVIDER_KEY
+from generations.limits.scopes.registry import subjects_of
 from generations.models import Generation, ProviderKey
 from generations.ordering.alternatives import credits_left
 from generations.ordering.submit import submit_generation
@@ -66,7 +64,7 @@ def test_p01_scopes_come_in_one_order_narrowest_first(
     key = make_api_key(alice).key
     team = alice.team
     place: dict[str, Any] = {"team": team, "user": alice.user, "provider_key": provider_key}
-    with_key = subjects_of(api_key=key, **place)
+    with_key = subjects_of(Generation(api_key=key, **place))
     assert [subject.kind for subject in with_key] == [
         "api_key",
         "provider_key",
@@ -74,7 +72,7 @@ def test_p01_scopes_come_in_one_order_narrowest_first(
         "member",
         "team",
     ]
-    assert subjects_of(api_key=None, **place) == with_key[1:]
+    assert subjects_of(Generation(api_key=None, **place)) == with_key[1:]
 
 
 @pytest.mark.parametrize("scope", ["api_key", "provider_key", "own", "member", "team"])
@@ -84,10 +82,10 @@ def test_p03_a_limit_of_every_scope_and_window_refuses_and_says_which(
 ) -> None:
     key = make_api_key(alice).key
     subject = {
-        "api_key": api_key_subject(key),
-        "provider_key": provider_key_subject(provider_key),
-        "own": own_subject(alice.team, alice.user),
-        "member": member_subject(alice.team, alice.user),
+        "api_key": API_KEY.subject(key),
+        "provider_key": PROVIDER_KEY.subject(provider_key),
+        "own": OWN.subject(alice),
+        "member": MEMBER.subject(alice),
         "team": team_subject(alice.team),
     }[scope]
     make_limit(subject, 100, team=alice.team, window=window)

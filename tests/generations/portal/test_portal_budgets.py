@@ -10,8 +10,10 @@ from accounts.models import AuditEvent, Membership, Project
 from accounts.projects.service import create_project
 from billing.models import Account, SpendLimit
 from billing.selectors import limits_of, limits_over, use_of, uses_of
+from generations.limits.scopes.member import MEMBER
+from generations.limits.scopes.own import OWN
+from generations.limits.scopes.team import TEAM
 from generations.limits.service import cap, cap_own
-from generations.limits.subjects import member_subject, own_subject, team_subject
 from generations.models import ApprovalThreshold, ProviderKey
 from tests.factories import SYSTEM, make_api_key, make_generation, make_provider_key
 from tests.generations.portal.conftest import SignIn
@@ -31,11 +33,10 @@ def limit(client: Client, target: str, credits: str = "200", **more: str) -> Any
 
 
 def caps(membership: Membership) -> list[tuple[str, str, int, list[int]]]:
-    team = membership.team
-    subjects = [own_subject(team, membership.user), member_subject(team, membership.user)]
+    scopes = (OWN.subject(membership), MEMBER.subject(membership))
     return [
         (one.subject_id.split(":")[-1], one.window, one.credits, one.alert_at)
-        for one in limits_over([*subjects, team_subject(team)])
+        for one in limits_over([*scopes, TEAM.subject(membership.team)])
     ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.authority import By
 from accounts.models import Membership
 from accounts.people.names import name_of
 from accounts.roles import Role

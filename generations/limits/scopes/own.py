@@ -1,0 +1,54 @@
+"""The scope of the limits that people set for themselves."""
+
+from accounts.models import Membership, Team, User
+from accounts.roles import Permission
+from generations.limits.scopes.base import Capped
+from generations.limits.scopes.member import MEMBER, MemberScope
+
+
+class OwnScope(MemberScope):
+    """The same spending under a limit that the person sets, beside what managers allow."""
+
+    slug = "own"
+    permission = Permission.SUBMIT
+    is_own = True
+    title = "Set by people themselves"
+    about = "Beside what managers allow. Whoever set it can raise it again."
+    refused = "the limit that you set for yourself"
+    admin_choice = "One member, as a limit of their own"
+    argument = ""
+
+    _suffix = ":own"
+    _epithet = " (own limit)"
+
+    @property
+    def kind(self) -> str:
+        """Return the members' kind: one person's subjects differ by their ids."""
+        return MEMBER.kind
+
+    def label(self, target: Membership, asker: Membership) -> str:
+        """Return the person's name, or that it is the asker."""
+        return "Yourself" if target.pk == asker.pk else target.user.get_full_name()
+
+    def value(self, target: Membership) -> str:
+        """Return the word: a form offers it for oneself alone."""
+        return self.slug
+
+    def chosen(self, asker: Membership, number: str) -> Membership:
+        """Return the asker."""
+        return asker
+
+    def may_cap(self, asker: Membership, target: Membership) -> bool:
+        """Return whether it is the asker, who can spend."""
+        return target.pk == asker.pk and super().may_cap(asker, target)
+
+    def raised_by(self, team: Team, owner: User | None) -> list[str]:
+        """Return the name of whose it is."""
+        return [owner.get_full_name()] if owner else []
+
+    def audience(self, capped: Capped) -> list[Permission | User]:
+        """Return whose it is: nobody else can raise it."""
+        return [capped.owner] if capped.owner else []
+
+
+OWN = OwnScope()
