@@ -66,24 +66,31 @@ def place_hold(
     *,
     team: Team,
     amount: int,
-    reference: str,
+    purpose: Subject,
     subjects: Sequence[Subject],
     by: By,
     now: datetime,
 ) -> Hold:
     """Set `amount` credits aside under every limit of `subjects` and from the wallet, or nothing.
 
-    `subjects` come narrowest first: of several limits without room the first is named. Rows are
-    inserted first and the contended counters updated last, each by a conditional UPDATE whose row
-    count decides (P01). Who places several holds in one transaction calls `lock_windows` before.
-    Raises `SpendLimitExceeded`, `InsufficientCredits` or, when limits were changed meanwhile,
-    `LimitsChanged`; the caller's transaction must then end, and after the last may begin again.
+    `purpose` is what they are for; there is one hold for it, ever. `subjects` come narrowest first:
+    of several limits without room the first is named. Rows are inserted first and the contended
+    counters updated last, each by a conditional UPDATE whose row count decides (P01). Who places
+    several holds in one transaction calls `lock_windows` before. Raises `SpendLimitExceeded`,
+    `InsufficientCredits` or, when limits were changed meanwhile, `LimitsChanged`; the caller's
+    transaction must then end, and after the last may begin again.
     """
     _require_transaction()
     # The accounts first: the wallet's version must be older than the limits read after it.
     accounts = _accounts_of(team)
     windows = _current_windows(subjects, now)
-    hold = Hold.objects.create(team=team, amount=amount, reference=reference, created_at=now)
+    hold = Hold.objects.create(
+        team=team,
+        amount=amount,
+        subject_kind=purpose.kind,
+        subject_id=purpose.id,
+        created_at=now,
+    )
     HoldWindow.objects.bulk_create([HoldWindow(hold=hold, window=window) for window in windows])
     _write(
         kind=Transfer.Kind.HOLD,

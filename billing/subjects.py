@@ -1,11 +1,11 @@
-"""What spend limits are set for."""
+"""What spend limits are set for, and credits held."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Something that spend limits may be set for: an opaque kind and id."""
+    """What spend limits are set for, or credits held for: an opaque kind and id."""
 
     kind: str
     id: str

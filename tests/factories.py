@@ -105,7 +105,7 @@ def make_hold(
         return place_hold(
             team=team,
             amount=amount,
-            reference=f"test:{next(_count)}",
+            purpose=Subject("test", str(next(_count))),
             subjects=subjects,
             by=SYSTEM,
             now=now or timezone.now(),

@@ -6,7 +6,7 @@ from django.utils.safestring import SafeString
 from accounts.admin.actors import ActorNames, actor_column
 from accounts.models import AuditEvent
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.shown import clean, clean_json, link_to_reference, linked, moment, roomy
+from platform_site.admin.shown import clean, clean_json, link_to_subject, linked, moment, roomy
 from platform_site.admin.typed import display
 
 
@@ -22,9 +22,17 @@ class AuditEventAdmin(ActorNames, ReadOnlyAdmin):
         "shown_subject",
         "shown_reason",
     )
-    list_filter = ("action", "team")
+    list_filter = ("action", "subject_kind", "team")
     list_select_related = ("team",)
-    search_fields = ("actor", "action", "subject", "reason", "request_id", "team__name")
+    search_fields = (
+        "actor",
+        "action",
+        "subject_kind",
+        "subject_id",
+        "reason",
+        "request_id",
+        "team__name",
+    )
     date_hierarchy = "at"
     fields = (
         "at",
@@ -39,10 +47,10 @@ class AuditEventAdmin(ActorNames, ReadOnlyAdmin):
 
     shown_actor = actor_column("actor")
 
-    @display(description="subject", ordering="subject")
+    @display(description="subject", ordering="subject_id")
     def shown_subject(self, event: AuditEvent) -> str | SafeString:
         """Return the subject as a link."""
-        return link_to_reference(event.subject)
+        return link_to_subject(event.subject_kind, event.subject_id)
 
     @display(description="reason")
     def shown_reason(self, event: AuditEvent) -> SafeString:

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from accounts.models import Notice
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.shown import clean, link_to, linked, moment, roomy
+from platform_site.admin.shown import clean, link_to, link_to_subject, linked, moment, roomy
 from platform_site.admin.typed import display
 
 
@@ -35,6 +35,7 @@ class NoticeAdmin(ReadOnlyAdmin):
         "team",
         "shown_audience",
         "kind",
+        "shown_subject",
         "shown_title",
         "shown_body",
         "path",
@@ -61,6 +62,11 @@ class NoticeAdmin(ReadOnlyAdmin):
     def shown_body(self, notice: Notice) -> SafeString:
         """Return the text, cleaned."""
         return format_html('<div class="whitespace-pre-wrap">{}</div>', clean(notice.body))
+
+    @display(description="about", ordering="subject_id")
+    def shown_subject(self, notice: Notice) -> str | SafeString:
+        """Return what it is about, as a link."""
+        return link_to_subject(notice.subject_kind, notice.subject_id)
 
     @display(description="to")
     def shown_audience(self, notice: Notice) -> str | SafeString:

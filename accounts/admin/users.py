@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.audit import record
-from accounts.models import Membership, User
+from accounts.models import AuditAction, Membership, User
 from accounts.people.acting import by_of
 from accounts.people.email_change import note_email_change, tell_email_before
 from platform_site.admin.base import ReadOnlyInline, SiteAdmin
@@ -132,8 +132,8 @@ class UserAdmin(DjangoUserAdmin, SiteAdmin):  # type: ignore[type-arg,misc]  # o
             tell_email_before(obj, before)
         record(
             by=by,
-            action="user.changed" if change else "user.created",
-            subject=f"user:{obj.pk}",
+            action=AuditAction.USER_CHANGED if change else AuditAction.USER_CREATED,
+            subject=obj,
             fields=sorted(set(form.changed_data) - {"password1", "password2"}),
         )
 
@@ -142,8 +142,7 @@ class UserAdmin(DjangoUserAdmin, SiteAdmin):  # type: ignore[type-arg,misc]  # o
     ) -> Any:
         """Write down new passwords too: their form is saved without `save_model`."""
         if isinstance(form, AdminPasswordChangeForm):
-            subject = f"user:{form.user.pk}"
-            record(by=by_of(request), action="user.password_set", subject=subject)
+            record(by=by_of(request), action=AuditAction.USER_PASSWORD_SET, subject=form.user)
         return super().construct_change_message(request, form, formsets, add)
 
 

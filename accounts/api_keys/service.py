@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.audit import record
 from accounts.authority import By
 from accounts.errors import InvalidApiKey, IpNotAllowed, RateLimitExceeded
-from accounts.models import ApiKey, Membership, Team, User
+from accounts.models import ApiKey, AuditAction, Membership, Team, User
 from accounts.roles import Permission
 from platform_site.errors import InvalidRequest
 
@@ -63,7 +63,7 @@ def create_api_key(
         allowed_networks=networks,
         requests_per_minute=requests_per_minute,
     )
-    record(by=by, action="api_key.created", team=team, subject=f"api_key:{key.pk}")
+    record(by=by, action=AuditAction.API_KEY_CREATED, team=team, subject=key)
     return key, text
 
 
@@ -72,8 +72,8 @@ def set_enabled(*, api_key: ApiKey, enabled: bool, by: By) -> None:
     """Switch a key on or off. Raises `PermissionDenied`."""
     _require(by, api_key.owner_id, api_key.team_id)
     ApiKey.objects.filter(pk=api_key.pk).update(enabled=enabled)
-    action = "api_key.enabled" if enabled else "api_key.disabled"
-    record(by=by, action=action, team=api_key.team, subject=f"api_key:{api_key.pk}")
+    action = AuditAction.API_KEY_ENABLED if enabled else AuditAction.API_KEY_DISABLED
+    record(by=by, action=action, team=api_key.team, subject=api_key)
 
 
 @transaction.atomic
@@ -86,12 +86,7 @@ def delete_api_key(*, api_key: ApiKey, by: By) -> None:
     ApiKey.objects.filter(pk=api_key.pk, deleted_at=None).update(
         deleted_at=timezone.now(), enabled=False
     )
-    record(
-        by=by,
-        action="api_key.deleted",
-        team=api_key.team,
-        subject=f"api_key:{api_key.pk}",
-    )
+    record(by=by, action=AuditAction.API_KEY_DELETED, team=api_key.team, subject=api_key)
 
 
 def authenticate_api_key(text: str, *, client_ip: str, now: datetime) -> ApiKey:

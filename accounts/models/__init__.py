@@ -1,32 +1,31 @@
 """The models of accounts, one file each."""
 
 from accounts.models.api_key import ApiKey
+from accounts.models.audit_action import AuditAction
 from accounts.models.audit_event import AuditEvent
-from accounts.models.notice import Notice
+from accounts.models.notice import Notice, NoticeKind
 from accounts.models.project import Project
 from accounts.models.team import Membership, Team
 from accounts.models.user import User
 from accounts.models.webhook import (
-    TEST_EVENT,
     HostBackoff,
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
-    WebhookEvent,
 )
 
 __all__ = [
-    "TEST_EVENT",
     "ApiKey",
+    "AuditAction",
     "AuditEvent",
     "HostBackoff",
     "Membership",
     "Notice",
+    "NoticeKind",
     "Project",
     "Team",
     "User",
     "WebhookAttempt",
     "WebhookDelivery",
     "WebhookEndpoint",
-    "WebhookEvent",
 ]

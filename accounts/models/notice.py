@@ -7,9 +7,24 @@ from django.utils import timezone
 
 from accounts.models.team import Team
 from accounts.roles import Permission
+from platform_site.subjects import SubjectModel
 
 
-class Notice(models.Model):
+class NoticeKind(models.TextChoices):
+    """What people are told of."""
+
+    FILM_LATE = "film.late", "Film not kept yet"
+    FILM_LOST = "film.lost", "Film lost"
+    FILM_REMOVAL = "film.removal", "Films to be removed"
+    FILM_RETENTION = "film.retention", "Retention rule set"
+    GENERATION_IN_REVIEW = "generation.in_review", "Review needed"
+    BUDGET_THRESHOLD = "budget.threshold", "Spend limit used"
+    WALLET_LOW = "wallet.low", "Wallet low"
+    PROVIDER_KEY_PAUSED = "provider_key.paused", "Provider key paused"
+    WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint.disabled", "Webhook endpoint disabled"
+
+
+class Notice(SubjectModel):
     """One message to one person of a team, or to all who may do something there.
 
     Who has read it is not kept a notice: `Membership.notices_read_to` is the last one seen.
@@ -25,7 +40,7 @@ class Notice(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
     )
-    kind = models.CharField(max_length=40)
+    kind = models.CharField(max_length=40, choices=NoticeKind.choices)
     title = models.CharField(max_length=200)
     body = models.TextField(help_text="plain text")
     path = models.CharField(max_length=200, blank=True, help_text="where in the portal to go")

@@ -9,9 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models.team import Team
-
-# Sent by a person's press of a button only, so no endpoint chooses it.
-TEST_EVENT = "webhook.test"
+from platform_site.subjects import SubjectModel
 
 
 def host_of(url: str) -> str:
@@ -24,28 +22,13 @@ def host_of(url: str) -> str:
     return f"{parts.hostname}:{port}"[:270] if parts.hostname else ""
 
 
-class WebhookEvent(models.TextChoices):
-    """What a team's endpoints choose from; a task's own `callback_url` hears `task.…` instead."""
-
-    GENERATION_COMPLETED = "generation.completed", "The vendor finished a film; it is being kept"
-    GENERATION_KEPT = "generation.kept", "A film is kept; its link works"
-    GENERATION_LOST = "generation.lost", "A finished film could not be kept"
-    GENERATION_FAILED = "generation.failed", "A generation failed or was cancelled"
-    GENERATION_IN_REVIEW = "generation.in_review", "A generation has needed review for a while"
-    BUDGET_THRESHOLD = "budget.threshold", "A spend limit is used to one of its thresholds"
-    WALLET_LOW = "wallet.low", "The wallet runs low"
-    PROVIDER_KEY_PAUSED = "provider_key.paused", "The vendor turned a provider key away"
-    APPROVAL_ASKED = "approval.asked", "A generation waits for approval"
-    APPROVAL_DECIDED = "approval.decided", "A generation was approved, denied or not answered"
-
-
 class WebhookEndpoint(models.Model):
     """A team's receiver of events. A removed one stays as long as its deliveries do."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="webhook_endpoints")
     url = models.URLField(max_length=2048)
     enabled = models.BooleanField(default=True)
-    events = models.JSONField(help_text="names of `WebhookEvent`")
+    events = models.JSONField(help_text="names of events, as `accounts.webhooks.events` has them")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     failing_since = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="the first failure since the last 2xx"
@@ -74,7 +57,7 @@ class WebhookEndpoint(models.Model):
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-class WebhookDelivery(models.Model):
+class WebhookDelivery(SubjectModel):
     """One message to one URL, tried until it is answered with a 2xx or given up."""
 
     class State(models.TextChoices):
@@ -97,7 +80,9 @@ class WebhookDelivery(models.Model):
         help_text="Empty: the URL came with a task.",
     )
     event = models.CharField(max_length=60)
-    reference = models.CharField(max_length=120, help_text="What the message is about; opaque.")
+    reference = models.CharField(
+        max_length=120, help_text="What happened; with the event it is said once a URL. Opaque."
+    )
     body = models.TextField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     attempts = models.PositiveIntegerField(default=0)
@@ -135,6 +120,7 @@ class WebhookDelivery(models.Model):
             models.Index(
                 fields=["endpoint", "-created_at", "-id"], name="webhook_newest_of_endpoint"
             ),
+            models.Index(fields=["subject_id", "-created_at", "-id"], name="webhook_of_subject"),
         ]
 
     def __str__(self) -> str:

@@ -2,14 +2,15 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q
+from django.db.models import F, Model, Q
 from django.db.models.functions import Greatest
 
 from accounts.authority import By
-from accounts.models import Membership, Notice, Team, User
+from accounts.models import Membership, Notice, NoticeKind, Team, User
 from accounts.notices.steps import mail
 from accounts.roles import Permission
 from platform_site.backoff import Backoff
+from platform_site.subjects import kind_of
 
 # The queue mails at once; the sweep looks again in case the queue lost it.
 _MAIL_AGAIN = timedelta(seconds=60)
@@ -22,17 +23,19 @@ def notify(
     *,
     team: Team,
     audience: Permission | User,
-    kind: str,
+    kind: NoticeKind,
     title: str,
     body: str,
     key: str,
     now: datetime,
     path: str = "",
+    subject: Model | None = None,
 ) -> Notice | None:
     """Post a notice to one person, or to all who may do something, and have it mailed.
 
     In the caller's transaction. `body` is plain text, `path` a path in the portal, `key` what it
-    says once over the whole site. Returns None when that was said before.
+    says once over the whole site, `subject` the row that it is about. Returns None when that was
+    said before.
     """
     notice, created = Notice.objects.get_or_create(
         dedupe_key=key,
@@ -41,6 +44,8 @@ def notify(
             "permission": audience.name if isinstance(audience, Permission) else "",
             "user": audience if isinstance(audience, User) else None,
             "kind": kind,
+            "subject_kind": kind_of(subject) if subject else "",
+            "subject_id": str(subject.pk) if subject else "",
             # One line: it becomes the subject of an e-mail, and names in it are people's own.
             "title": " ".join(title.split())[:200],
             "body": body.strip(),

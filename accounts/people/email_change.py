@@ -19,7 +19,7 @@ from django.utils.crypto import salted_hmac
 
 from accounts.audit import record
 from accounts.authority import By
-from accounts.models import User
+from accounts.models import AuditAction, User
 from platform_site.errors import Conflict, InvalidRequest, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -41,7 +41,8 @@ def ask_for_email(user: User, *, email: str, password: str, by: By) -> str:
     email = _normal(email)
     if email == user.email.lower():
         raise InvalidRequest("This is your email already.", field="email")
-    _record(user, "email_change_asked", by, to=_masked(email))
+    action = AuditAction.USER_EMAIL_CHANGE_ASKED
+    record(by=by, action=action, subject=user, to=_masked(email))
     if User.objects.filter(email__iexact=email).exists():
         _mail("new_email_taken", email, {"asker": user.email})
     else:
@@ -92,7 +93,13 @@ def confirm_email(user: User, token: str, *, by: By) -> str:
 
 def note_email_change(user: User, *, before: str, email: str, by: By) -> None:
     """Write a change down, in the transaction that makes it; the trail has no whole emails."""
-    _record(user, "email_changed", by, before=_masked(before), to=_masked(email))
+    record(
+        by=by,
+        action=AuditAction.USER_EMAIL_CHANGED,
+        subject=user,
+        before=_masked(before),
+        to=_masked(email),
+    )
 
 
 def tell_email_before(user: User, before: str) -> None:
@@ -146,7 +153,3 @@ def _mail(name: str, email: str, words: dict[str, Any]) -> None:
     except (OSError, SMTPException) as error:
         log.warning("mail_not_sent", mail=name, problem=type(error).__name__)
         raise Unavailable("The mail could not be sent. Try again in a while.") from error
-
-
-def _record(user: User, word: str, by: By, **data: Any) -> None:
-    record(by=by, action=f"user.{word}", subject=f"user:{user.pk}", **data)

@@ -8,7 +8,7 @@ from django.utils.text import slugify
 
 from accounts.audit import record
 from accounts.authority import By
-from accounts.models import Project, Team
+from accounts.models import AuditAction, Project, Team
 from accounts.roles import Permission
 from platform_site.errors import Conflict, InvalidRequest
 
@@ -32,7 +32,7 @@ def create_project(*, team: Team, name: str, by: By) -> Project:
         try:
             with transaction.atomic():
                 project = Project.objects.create(team=team, name=name, slug=slug)
-                _record(project, "created", by, name=name, slug=slug)
+                _record(project, AuditAction.PROJECT_CREATED, by, name=name, slug=slug)
         except IntegrityError:
             continue  # another one took the slug at the same moment
         return project
@@ -45,7 +45,7 @@ def rename_project(project: Project, *, name: str, by: By) -> None:
     by.require(Permission.LIMITS, team_id=project.team_id)
     before, project.name = project.name, _name(project.team, name, but=project)
     Project.objects.filter(pk=project.pk).update(name=project.name)
-    _record(project, "renamed", by, before=before, name=project.name)
+    _record(project, AuditAction.PROJECT_RENAMED, by, before=before, name=project.name)
 
 
 @transaction.atomic
@@ -53,7 +53,7 @@ def archive_project(project: Project, *, by: By, now: datetime) -> None:
     """Take no new generations for a project; what it has stays. Raises `PermissionDenied`."""
     by.require(Permission.LIMITS, team_id=project.team_id)
     if Project.objects.filter(pk=project.pk, archived_at=None).update(archived_at=now):
-        _record(project, "archived", by)
+        _record(project, AuditAction.PROJECT_ARCHIVED, by)
     project.refresh_from_db()
 
 
@@ -63,7 +63,7 @@ def reopen_project(project: Project, *, by: By) -> None:
     by.require(Permission.LIMITS, team_id=project.team_id)
     _name(project.team, project.name, but=project)
     if Project.objects.filter(pk=project.pk, archived_at__isnull=False).update(archived_at=None):
-        _record(project, "reopened", by)
+        _record(project, AuditAction.PROJECT_REOPENED, by)
     project.refresh_from_db()
 
 
@@ -78,11 +78,5 @@ def _name(team: Team, name: str, *, but: Project | None = None) -> str:
     return name
 
 
-def _record(project: Project, word: str, by: By, **data: Any) -> None:
-    record(
-        by=by,
-        action=f"project.{word}",
-        team=project.team,
-        subject=f"project:{project.pk}",
-        **data,
-    )
+def _record(project: Project, action: AuditAction, by: By, **data: Any) -> None:
+    record(by=by, action=action, team=project.team, subject=project, **data)

@@ -4,7 +4,7 @@ from django.db import transaction
 
 from accounts.audit import record
 from accounts.authority import By
-from accounts.models import Membership, Team, User
+from accounts.models import AuditAction, Membership, Team, User
 from accounts.roles import Permission
 
 
@@ -13,7 +13,7 @@ def create_team(*, name: str, slug: str, by: By) -> Team:
     """Create an empty team. Raises `PermissionDenied` for who belongs to teams only."""
     by.require_everywhere()
     team = Team.objects.create(name=name, slug=slug)
-    record(by=by, action="team.created", team=team, subject=f"team:{team.pk}")
+    record(by=by, action=AuditAction.TEAM_CREATED, team=team, subject=team)
     return team
 
 
@@ -29,9 +29,9 @@ def set_role(*, team: Team, user: User, role: str, by: By) -> Membership:
     )
     record(
         by=by,
-        action="team.role_set",
+        action=AuditAction.TEAM_ROLE_SET,
         team=team,
-        subject=f"user:{user.pk}",
+        subject=user,
         role=role,
     )
     return membership

@@ -18,7 +18,8 @@ from django.db.models import Q, Value
 from django.db.models.functions import Coalesce
 from standardwebhooks.webhooks import Webhook
 
-from accounts.models import TEST_EVENT, HostBackoff, WebhookAttempt, WebhookDelivery
+from accounts.models import HostBackoff, WebhookAttempt, WebhookDelivery
+from accounts.webhooks.events import ABOUT_TASKS, EndpointTest
 from accounts.webhooks.health import note_delivered, note_given_up, note_undelivered, retire
 from accounts.webhooks.schedule import HOST_BACKOFF, next_attempt, requested_wait
 from accounts.webhooks.secrets import signing_secrets
@@ -29,7 +30,6 @@ log = structlog.get_logger(__name__)
 
 TIMEOUT_SECONDS = 10.0
 CLAIM = timedelta(seconds=60)  # resolving a name is bounded by the system alone
-_OF_A_TASK = ("task.", "generation.", "approval.")  # whose reference is a task's id
 _SIGNING_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_-]+")
 _OVERLOADED = frozenset({429, 503})  # what Retry-After is honoured with
 
@@ -97,7 +97,7 @@ def headers_for(delivery: WebhookDelivery, *, now: datetime) -> dict[str, str]:
         Webhook(secret).sign(str(delivery.pk), moment, delivery.body)
         for secret in signing_secrets(delivery.team, now=now)
     ]
-    task = {"X-Task-Id": delivery.reference} if delivery.event.startswith(_OF_A_TASK) else {}
+    task = {"X-Task-Id": delivery.subject_id} if delivery.subject_kind in ABOUT_TASKS else {}
     return {
         "Content-Type": "application/json",
         "X-Event": delivery.event,
@@ -170,7 +170,7 @@ def record_attempt(
 def _next_attempt(
     delivery: WebhookDelivery, answer: PostResult, now: datetime, jitter: float
 ) -> datetime | None:
-    if answer.status == 410 or delivery.event == TEST_EVENT:
+    if answer.status == 410 or delivery.event == EndpointTest.event_name:
         return None
     asked = requested_wait(answer.retry_after, now=now) if answer.status in _OVERLOADED else None
     return next_attempt(

@@ -9,8 +9,9 @@ from django.db import IntegrityError, transaction
 
 from accounts.audit import record
 from accounts.authority import By
-from accounts.models import Team, WebhookEndpoint, WebhookEvent
+from accounts.models import AuditAction, Team, WebhookEndpoint
 from accounts.roles import Permission
+from accounts.webhooks.events import chosen_names
 from accounts.webhooks.health import give_up_waiting
 from platform_site.errors import Conflict, InvalidRequest
 from platform_site.http.addresses import literal_address_problem
@@ -34,7 +35,7 @@ def add_endpoint(*, team: Team, url: str, events: Iterable[str], by: By) -> Webh
     try:
         with transaction.atomic():
             endpoint = WebhookEndpoint.objects.create(team=team, url=url, events=chosen)
-            _record(endpoint, "added", by, events=chosen)
+            _record(endpoint, AuditAction.WEBHOOK_ENDPOINT_ADDED, by, events=chosen)
     except IntegrityError:
         raise Conflict("There is an endpoint with this URL already.", field="url") from None
     return endpoint
@@ -49,7 +50,7 @@ def choose_events(endpoint: WebhookEndpoint, *, events: Iterable[str], by: By) -
     by.require(Permission.TEAM_KEYS, team_id=endpoint.team_id)
     endpoint.events = _known_events(events)
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(events=endpoint.events)
-    _record(endpoint, "events_chosen", by, events=endpoint.events)
+    _record(endpoint, AuditAction.WEBHOOK_ENDPOINT_EVENTS_CHOSEN, by, events=endpoint.events)
 
 
 @transaction.atomic
@@ -66,7 +67,8 @@ def set_endpoint_enabled(endpoint: WebhookEndpoint, *, enabled: bool, by: By) ->
     endpoint.enabled, endpoint.disabled_reason, endpoint.failing_since = enabled, "", None
     if not enabled:
         give_up_waiting(endpoint, note="The endpoint was switched off.")
-    _record(endpoint, "enabled" if enabled else "disabled", by)
+    on, off = AuditAction.WEBHOOK_ENDPOINT_ENABLED, AuditAction.WEBHOOK_ENDPOINT_DISABLED
+    _record(endpoint, on if enabled else off, by)
 
 
 @transaction.atomic
@@ -80,24 +82,15 @@ def remove_endpoint(endpoint: WebhookEndpoint, *, by: By, now: datetime) -> None
     if there.update(removed_at=now, enabled=False):
         endpoint.removed_at, endpoint.enabled = now, False
         give_up_waiting(endpoint, note="The endpoint was removed.")
-        _record(endpoint, "removed", by)
+        _record(endpoint, AuditAction.WEBHOOK_ENDPOINT_REMOVED, by)
 
 
 def _known_events(events: Iterable[str]) -> list[str]:
-    chosen = sorted(set(events))
-    unknown = [event for event in chosen if event not in WebhookEvent.values]
-    if unknown or not chosen:
-        names = ", ".join(WebhookEvent.values)
-        raise InvalidRequest(f"The events are some of {names}.", field="events")
+    chosen, known = sorted(set(events)), chosen_names()
+    if not chosen or not set(chosen) <= set(known):
+        raise InvalidRequest(f"The events are some of {', '.join(known)}.", field="events")
     return chosen
 
 
-def _record(endpoint: WebhookEndpoint, word: str, by: By, **data: Any) -> None:
-    record(
-        by=by,
-        action=f"webhook_endpoint.{word}",
-        team=endpoint.team,
-        subject=f"webhook_endpoint:{endpoint.pk}",
-        url=endpoint.url,
-        **data,
-    )
+def _record(endpoint: WebhookEndpoint, action: AuditAction, by: By, **data: Any) -> None:
+    record(by=by, action=action, team=endpoint.team, subject=endpoint, url=endpoint.url, **data)

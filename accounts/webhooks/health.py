@@ -7,9 +7,10 @@ from django.db.models import QuerySet
 
 from accounts.audit import record
 from accounts.authority import By
-from accounts.models import TEST_EVENT, WebhookDelivery, WebhookEndpoint
+from accounts.models import AuditAction, NoticeKind, WebhookDelivery, WebhookEndpoint
 from accounts.notices.service import notify
 from accounts.roles import Permission
+from accounts.webhooks.events import EndpointTest
 
 # Without one 2xx for so long an endpoint is disabled, as Standard Webhooks advises.
 FAILING_LIFE = timedelta(days=5)
@@ -25,7 +26,7 @@ def note_delivered(delivery: WebhookDelivery) -> None:
 
 def note_undelivered(delivery: WebhookDelivery, *, now: datetime) -> None:
     """Note since when the endpoint fails; a test that fails is nobody's message."""
-    if delivery.event != TEST_EVENT:
+    if delivery.event != EndpointTest.event_name:
         _endpoint_of(delivery).filter(failing_since=None).update(failing_since=now)
 
 
@@ -33,7 +34,7 @@ def note_given_up(delivery: WebhookDelivery, *, now: datetime) -> None:
     """Disable the endpoint when a whole day of tries was in vain and so was all for days."""
     for_days = _endpoint_of(delivery).filter(enabled=True, failing_since__lte=now - FAILING_LIFE)
     endpoint = for_days.select_related("team").first()
-    if endpoint is not None and delivery.event != TEST_EVENT:
+    if endpoint is not None and delivery.event != EndpointTest.event_name:
         days = FAILING_LIFE.days
         _disable(endpoint, f"Nothing that was posted to it for {days} days was accepted.", now)
 
@@ -81,23 +82,23 @@ def _disable(endpoint: WebhookEndpoint, reason: str, now: datetime) -> None:
     if not on.update(enabled=False, disabled_reason=reason):
         return  # somebody switched it off, or another answer did
     give_up_waiting(endpoint, note="The endpoint was disabled.")
-    subject = f"webhook_endpoint:{endpoint.pk}"
     record(
         by=_SYSTEM,
-        action="webhook_endpoint.disabled",
+        action=AuditAction.WEBHOOK_ENDPOINT_DISABLED,
         team=endpoint.team,
-        subject=subject,
+        subject=endpoint,
         reason=reason,
         url=endpoint.url,
     )
     notify(
         team=endpoint.team,
         audience=Permission.TEAM_KEYS,
-        kind="webhook_endpoint.disabled",
+        kind=NoticeKind.WEBHOOK_ENDPOINT_DISABLED,
         title=f"Webhook endpoint {endpoint} is disabled",
         body=f"{reason}\n\nNothing more is posted to it. Enable it once the receiver works again; "
         "what was given up can be sent again from its page.",
-        key=f"{subject}:disabled:{now.isoformat()}",
+        key=f"webhook_endpoint:{endpoint.pk}:disabled:{now.isoformat()}",
         path=f"/webhooks/{endpoint.pk}/",
+        subject=endpoint,
         now=now,
     )

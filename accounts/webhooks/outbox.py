@@ -6,7 +6,7 @@ Each is a row that commits with what it is about, and with the step that posts i
 import json
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.db import transaction
 
@@ -14,15 +14,15 @@ from accounts.audit import record
 from accounts.authority import By
 from accounts.errors import RateLimitExceeded
 from accounts.models import (
-    TEST_EVENT,
+    AuditAction,
     HostBackoff,
     Team,
     WebhookDelivery,
     WebhookEndpoint,
-    WebhookEvent,
 )
 from accounts.people.names import name_of
 from accounts.roles import Permission
+from accounts.webhooks.events import About, EndpointTest, TaskEvent, WebhookEvent
 from accounts.webhooks.steps import deliver
 from platform_site.errors import Conflict
 
@@ -33,36 +33,68 @@ AGAIN_AFTER = timedelta(seconds=10)  # since the last try
 _PRUNED_AT_ONCE = 2000
 
 
-def is_subscribed(*, team_id: int, event: WebhookEvent) -> bool:
+def is_subscribed(*, team_id: int, event: type[WebhookEvent]) -> bool:
     """Return whether any of a team's endpoints wants an event: asked before its facts are read."""
     chosen = WebhookEndpoint.objects.filter(team_id=team_id, enabled=True)
-    return any(event in events for events in chosen.values_list("events", flat=True))
+    return any(event.event_name in events for events in chosen.values_list("events", flat=True))
 
 
 def publish_event(
-    *, team: Team, event: WebhookEvent, reference: str, data: dict[str, Any], now: datetime
+    event: WebhookEvent, *, team: Team, subject_id: int | UUID, now: datetime, once: str = ""
 ) -> list[WebhookDelivery]:
     """Put an event into the outbox of each endpoint that wants it, in the caller's transaction.
 
-    `reference` names what happened, and together with the event says it once an endpoint.
-    Returns the new deliveries.
+    `subject_id` is the id of what `event.about` says. An endpoint hears each event once about the
+    same subject, or, with `once`, once about what that names. Returns the new deliveries.
     """
-    body = _body(team, event, data, now)
+    body = _body(team, event, now)
     new = []
     for endpoint in WebhookEndpoint.objects.filter(team=team, enabled=True):
-        if event not in endpoint.events:
+        if event.event_name not in endpoint.events:
             continue
         delivery, created = WebhookDelivery.objects.get_or_create(
-            reference=reference,
-            event=event,
+            reference=once or str(subject_id),
+            event=event.event_name,
             url=endpoint.url,
-            defaults={"team": team, "endpoint": endpoint, "body": body, "next_attempt_at": now},
+            defaults={
+                "team": team,
+                "endpoint": endpoint,
+                "subject_kind": event.about,
+                "subject_id": str(subject_id),
+                "body": body,
+                "next_attempt_at": now,
+            },
         )
         if created:
             new.append(delivery)
     if new:
         deliver.enqueue()
     return new
+
+
+def put_callback(
+    event: TaskEvent, *, task_id: UUID, team_id: int, url: str, body: dict[str, Any], now: datetime
+) -> WebhookDelivery | None:
+    """Put a task's end into the outbox of its own `callback_url`, in the caller's transaction.
+
+    Returns None when it was told before.
+    """
+    delivery, created = WebhookDelivery.objects.get_or_create(
+        reference=str(task_id),
+        event=event,
+        url=url,
+        defaults={
+            "team_id": team_id,
+            "subject_kind": About.GENERATION,
+            "subject_id": str(task_id),
+            "body": json.dumps(body),
+            "next_attempt_at": now,
+        },
+    )
+    if not created:
+        return None
+    deliver.enqueue()
+    return delivery
 
 
 @transaction.atomic
@@ -76,24 +108,28 @@ def put_test(endpoint: WebhookEndpoint, *, by: By, now: datetime) -> WebhookDeli
     if endpoint.removed_at is not None:
         raise Conflict("The endpoint was removed.")
     lately = WebhookDelivery.objects.filter(
-        team_id=endpoint.team_id, event=TEST_EVENT, created_at__gt=now - timedelta(minutes=1)
+        team_id=endpoint.team_id,
+        event=EndpointTest.event_name,
+        created_at__gt=now - timedelta(minutes=1),
     )
     if lately.count() >= TESTS_A_MINUTE:
         raise RateLimitExceeded(f"At most {TESTS_A_MINUTE} tests a minute. Wait a moment.")
-    data = {"endpoint": endpoint.pk, "asked_by": name_of(by.name)}
+    event = EndpointTest(endpoint=endpoint.pk, asked_by=name_of(by.name))
     delivery = WebhookDelivery.objects.create(
         team=endpoint.team,
         endpoint=endpoint,
         url=endpoint.url,
-        event=TEST_EVENT,
+        event=event.event_name,
+        subject_kind=event.about,
+        subject_id=str(endpoint.pk),
         reference=f"test:{uuid4()}",
-        body=_body(endpoint.team, TEST_EVENT, data, now),
+        body=_body(endpoint.team, event, now),
         next_attempt_at=now,
         created_at=now,
     )
     _wake(delivery, now)
     deliver.enqueue()
-    _record(delivery, "test_sent", by)
+    _record(delivery, AuditAction.WEBHOOK_TEST_SENT, by)
     return delivery
 
 
@@ -108,7 +144,7 @@ def send_again(delivery: WebhookDelivery, *, by: By, now: datetime) -> None:
     endpoint = delivery.endpoint
     if endpoint is not None and endpoint.removed_at is not None:
         raise Conflict("The endpoint was removed.")
-    if endpoint is not None and not endpoint.enabled and delivery.event != TEST_EVENT:
+    if endpoint is not None and not endpoint.enabled and delivery.event != EndpointTest.event_name:
         raise Conflict("The endpoint is disabled. Enable it first.")
     if delivery.attempt_log.filter(at__gt=now - AGAIN_AFTER).exists():
         raise RateLimitExceeded("It was tried a moment ago. Wait a little.")
@@ -126,7 +162,7 @@ def send_again(delivery: WebhookDelivery, *, by: By, now: datetime) -> None:
         raise Conflict("It is being posted at the moment.")
     _wake(delivery, now)
     deliver.enqueue()
-    _record(delivery, "sent_again", by)
+    _record(delivery, AuditAction.WEBHOOK_SENT_AGAIN, by)
 
 
 def prune_deliveries(*, now: datetime) -> int:
@@ -142,9 +178,14 @@ def prune_deliveries(*, now: datetime) -> int:
     return len(ids)
 
 
-def _body(team: Team, event: str, data: dict[str, Any], now: datetime) -> str:
+def _body(team: Team, event: WebhookEvent, now: datetime) -> str:
     return json.dumps(
-        {"type": event, "created_at": int(now.timestamp()), "team": team.slug, "data": data}
+        {
+            "type": event.event_name,
+            "created_at": int(now.timestamp()),
+            "team": team.slug,
+            "data": event.payload(),
+        }
     )
 
 
@@ -153,11 +194,5 @@ def _wake(delivery: WebhookDelivery, now: datetime) -> None:
     HostBackoff.objects.filter(team_id=delivery.team_id, host=delivery.host).update(ends_at=now)
 
 
-def _record(delivery: WebhookDelivery, word: str, by: By) -> None:
-    record(
-        by=by,
-        action=f"webhook.{word}",
-        team=delivery.team,
-        subject=f"webhook_delivery:{delivery.pk}",
-        event=delivery.event,
-    )
+def _record(delivery: WebhookDelivery, action: AuditAction, by: By) -> None:
+    record(by=by, action=action, team=delivery.team, subject=delivery, event=delivery.event)

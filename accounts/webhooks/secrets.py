@@ -8,7 +8,7 @@ from django.db import transaction
 
 from accounts.audit import record
 from accounts.authority import By
-from accounts.models import Team
+from accounts.models import AuditAction, Team
 from accounts.roles import Permission
 from platform_site.errors import Conflict
 from platform_site.secrets.keyring import site_keyring
@@ -48,7 +48,7 @@ def reveal_secret(*, team: Team, by: By) -> str:
     """
     by.require(Permission.TEAM_KEYS, team_id=team.pk)
     secret = webhook_secret(team)
-    _record(team, "shown", by)
+    record(by=by, action=AuditAction.WEBHOOK_SECRET_SHOWN, team=team, subject=team)
     return secret
 
 
@@ -76,7 +76,7 @@ def rotate_secret(*, team: Team, by: By, now: datetime) -> str:
     )
     if not rotated:
         raise Conflict("Somebody else has just rotated the secret.")
-    _record(team, "rotated", by)
+    record(by=by, action=AuditAction.WEBHOOK_SECRET_ROTATED, team=team, subject=team)
     team.refresh_from_db(fields=[*_COLUMNS, "webhook_old_secret_until"])
     return fresh
 
@@ -88,7 +88,7 @@ def end_old_secret(*, team: Team, by: By) -> None:
     with_one = Team.objects.filter(pk=team.pk).exclude(webhook_old_secret_token="")
     if not with_one.update(webhook_old_secret_token="", webhook_old_secret_until=None):
         raise Conflict("No earlier secret signs any more.")
-    _record(team, "old_ended", by)
+    record(by=by, action=AuditAction.WEBHOOK_SECRET_OLD_ENDED, team=team, subject=team)
     team.refresh_from_db(fields=["webhook_old_secret_token", "webhook_old_secret_until"])
 
 
@@ -126,7 +126,3 @@ def _opened(team: Team, column: str) -> str:
 
 def _bound_to(team: Team, column: str) -> str:
     return f"accounts_team:{column}:{team.pk}"
-
-
-def _record(team: Team, word: str, by: By) -> None:
-    record(by=by, action=f"webhook_secret.{word}", team=team, subject=f"team:{team.pk}")

@@ -18,8 +18,9 @@ from django.db.models import Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from accounts.models import TEST_EVENT, HostBackoff, WebhookDelivery
+from accounts.models import HostBackoff, WebhookDelivery
 from accounts.webhooks.delivery import PostResult, claim_attempt, post, record_attempt
+from accounts.webhooks.events import EndpointTest
 from accounts.webhooks.health import note_given_up
 from accounts.webhooks.schedule import SERIES
 from accounts.webhooks.steps import CALL, LEASE, due_deliveries
@@ -97,7 +98,8 @@ class _Worker:
 
     def _start(self, delivery: WebhookDelivery, now: datetime) -> bool:
         endpoint = delivery.endpoint
-        if endpoint is not None and not endpoint.enabled and delivery.event != TEST_EVENT:
+        is_test = delivery.event == EndpointTest.event_name
+        if endpoint is not None and not endpoint.enabled and not is_test:
             # It was put there while somebody switched the endpoint off.
             _give_up(delivery, "The endpoint is disabled.")
             return True

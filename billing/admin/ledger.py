@@ -16,7 +16,7 @@ from platform_site.admin.shown import (
     badge,
     badge_of,
     clean,
-    link_to_reference,
+    link_to_subject,
     linked,
     moment,
     related_lists,
@@ -95,7 +95,7 @@ class TransferAdmin(ActorNames, ReadOnlyAdmin):
     )
     list_filter = ("kind", "team")
     list_select_related = ("team", "hold")
-    search_fields = ("actor", "reason", "request_id", "idempotency_key", "hold__reference")
+    search_fields = ("actor", "reason", "request_id", "idempotency_key", "hold__subject_id")
     date_hierarchy = "created_at"
     fields = (
         "created_at",
@@ -118,10 +118,11 @@ class TransferAdmin(ActorNames, ReadOnlyAdmin):
 
     shown_actor = actor_column("actor")
 
-    @display(description="for", ordering="hold__reference")
+    @display(description="for", ordering="hold__subject_id")
     def shown_for(self, transfer: Transfer) -> str | SafeString:
         """Return what its hold was taken for, as a link."""
-        return link_to_reference(transfer.hold.reference) if transfer.hold else EMPTY
+        hold = transfer.hold
+        return link_to_subject(hold.subject_kind, hold.subject_id) if hold else EMPTY
 
     @display(description="kind", ordering="kind")
     def shown_kind(self, transfer: Transfer) -> SafeString:
@@ -193,12 +194,12 @@ class HoldAdmin(ReadOnlyAdmin):
         "settled",
         "released",
         "adjusted",
-        "shown_reference",
+        "shown_subject",
         moment("closed_at"),
     )
     list_filter = (IsOpenFilter, "team")
     list_select_related = ("team",)
-    search_fields = ("reference", "id__startswith")
+    search_fields = ("subject_id", "id__startswith")
     date_hierarchy = "created_at"
     inlines = (TransferInline, HoldWindowInline)
     fields = (
@@ -209,7 +210,7 @@ class HoldAdmin(ReadOnlyAdmin):
         "settled",
         "released",
         "adjusted",
-        "shown_reference",
+        "shown_subject",
         "created_at",
         "closed_at",
     )
@@ -221,10 +222,10 @@ class HoldAdmin(ReadOnlyAdmin):
             return badge("open", "info")
         return badge("spent", "primary") if hold.spent else badge("given back", "default")
 
-    @display(description="for", ordering="reference")
-    def shown_reference(self, hold: Hold) -> str | SafeString:
+    @display(description="for", ordering="subject_id")
+    def shown_subject(self, hold: Hold) -> str | SafeString:
         """Return what it was taken for, as a link."""
-        return link_to_reference(hold.reference)
+        return link_to_subject(hold.subject_kind, hold.subject_id)
 
 
 class WindowHoldInline(ReadOnlyInline):
@@ -259,7 +260,7 @@ class HoldWindowAdmin(ReadOnlyAdmin):
 
     list_display = ("id", linked("hold"), linked("window"))
     list_select_related = ("hold", "window__limit")
-    search_fields = ("hold__reference", "hold__id__startswith")
+    search_fields = ("hold__subject_id", "hold__id__startswith")
     fields = ("hold", "window")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[HoldWindow]:

@@ -8,10 +8,11 @@ from django.utils import timezone
 
 from accounts.models import Team
 from billing.models.spend_limit import SpendWindow
+from platform_site.subjects import SubjectModel
 
 
-class Hold(models.Model):
-    """One generation's credits, in exactly one of three states: open, settled or released."""
+class Hold(SubjectModel):
+    """The credits of one subject, in exactly one of three states: open, settled or released."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="holds")
@@ -21,15 +22,15 @@ class Hold(models.Model):
     adjusted = models.BigIntegerField(
         default=0, help_text="what a later correction added to what was spent, or took off"
     )
-    reference = models.CharField(
-        max_length=120, unique=True, help_text="What it was taken for; opaque to billing."
-    )
     created_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-created_at"]
         constraints = [
+            models.UniqueConstraint(
+                fields=["subject_kind", "subject_id"], name="hold_once_a_subject"
+            ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="hold_positive"),
             models.CheckConstraint(
                 condition=Q(closed_at=None, settled=0, released=0)
@@ -51,7 +52,7 @@ class Hold(models.Model):
 
     def __str__(self) -> str:
         """Show the amount and what it is for."""
-        return f"{self.amount} credits for {self.reference}"
+        return f"{self.amount} credits for {self.subject_kind} {self.subject_id}"
 
     @property
     def spent(self) -> int:

@@ -8,11 +8,12 @@ from django.db.models import F
 
 from accounts.audit import record
 from accounts.authority import By
-from accounts.models import Team
+from accounts.models import AuditAction, Team
 from accounts.roles import Permission
 from billing.alerts import low_wallets
 from billing.ledger import MAX_CREDITS, open_accounts
 from billing.models import Account, SpendAlert, SpendLimit, SpendWindow
+from billing.subjects import Subject
 from platform_site.errors import InvalidRequest
 
 
@@ -31,9 +32,9 @@ def set_alerts(*, team: Team, limit: SpendLimit, percents: Iterable[int], by: By
     SpendLimit.objects.filter(pk=limit.pk).update(alert_at=limit.alert_at)
     record(
         by=by,
-        action="spend_limit.alerts_set",
+        action=AuditAction.SPEND_LIMIT_ALERTS_SET,
         team=team,
-        subject=f"{limit.subject_kind}:{limit.subject_id}",
+        subject=Subject(limit.subject_kind, limit.subject_id),
         window=limit.window,
         alert_at=limit.alert_at,
     )
@@ -53,9 +54,9 @@ def set_low_mark(*, team: Team, credits: int, by: By) -> None:
     Account.objects.filter(team=team, kind=Account.Kind.WALLET).update(low_at=credits)
     record(
         by=by,
-        action="wallet.low_mark_set",
+        action=AuditAction.WALLET_LOW_MARK_SET,
         team=team,
-        subject=f"team:{team.pk}",
+        subject=team,
         credits=credits,
     )
 

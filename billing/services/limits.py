@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.audit import record
 from accounts.authority import By
-from accounts.models import Team
+from accounts.models import AuditAction, Team
 from accounts.roles import Permission
 from billing.ledger import MAX_CREDITS, open_accounts
 from billing.models import Account, Hold, HoldWindow, SpendLimit, SpendWindow
@@ -87,9 +87,9 @@ def _set(
         _count_earlier(limit, [*counted, *_locked_late(holds, counted)])
     record(
         by=by,
-        action="spend_limit.set",
+        action=AuditAction.SPEND_LIMIT_SET,
         team=team,
-        subject=f"{place['subject_kind']}:{place['subject_id']}",
+        subject=Subject(place["subject_kind"], place["subject_id"]),
         window=place["window"],
         credits=credits,
     )

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts.audit import record
 from accounts.authority import By
+from accounts.models import AuditAction
 from billing.models import Hold, Rate
 from platform_site.errors import Conflict, InvalidRequest
 
@@ -61,7 +62,7 @@ def schedule_rate(
         raise Conflict(
             "There is a price from that moment on already.", field="effective_from"
         ) from None
-    _record("rate.scheduled", rate, by)
+    _record(AuditAction.RATE_SCHEDULED, rate, by)
     return rate
 
 
@@ -78,7 +79,7 @@ def withdraw_rate(*, rate: Rate, by: By, now: datetime | None = None) -> None:
     deleted, _ = Rate.objects.filter(pk=rate.pk, effective_from__gt=now).delete()
     if not deleted:
         raise Conflict("This price is in force, or gone; it stays.", field="effective_from")
-    _record("rate.withdrawn", rate, by)
+    _record(AuditAction.RATE_WITHDRAWN, rate, by)
 
 
 def _require_word(field: str, word: str, *, longest: int) -> None:
@@ -94,11 +95,11 @@ def _require_price(credits_per_second: int) -> None:
         )
 
 
-def _record(action: str, rate: Rate, by: By) -> None:
+def _record(action: AuditAction, rate: Rate, by: By) -> None:
     record(
         by=by,
         action=action,
-        subject=f"rate:{rate.pk}",
+        subject=rate,
         model=rate.model,
         resolution=rate.resolution,
         audio=rate.audio,

@@ -17,7 +17,7 @@ from generations.lifecycle import State
 from generations.models import Approval, Discrepancy, Film, Generation, ProviderKey
 from generations.reconciliation.reads import open_discrepancies
 from generations.reports import overview
-from platform_site.admin.shown import address, clean, link_to, link_to_reference, seconds_ago
+from platform_site.admin.shown import address, clean, link_to, link_to_subject, seconds_ago
 
 Row = TypeVar("Row", bound=Model)
 
@@ -224,7 +224,7 @@ def _at_risk(now: datetime) -> dict[str, Any]:
 def _failing(_now: datetime) -> dict[str, Any]:
     def row(delivery: WebhookDelivery) -> Sequence[Any]:
         answer = delivery.response_status or clean(delivery.response_note)[:60] or "–"
-        about = link_to_reference(f"generation:{delivery.reference}")
+        about = link_to_subject(delivery.subject_kind, delivery.subject_id)
         return link_to(delivery, text=delivery.event), about, address(delivery.url), answer
 
     return _panel(

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.audit import record
+from accounts.models import AuditAction
 from accounts.people.acting import by_of
 from generations.models import VideoModel
 from platform_site.admin.base import SiteAdmin
@@ -89,7 +90,7 @@ class VideoModelAdmin(SiteAdmin):
         super().save_model(request, obj, form, change)
         record(
             by=by_of(request),
-            action="model.changed" if change else "model.added",
-            subject=f"model:{obj.name}",
+            action=AuditAction.MODEL_CHANGED if change else AuditAction.MODEL_ADDED,
+            subject=obj,
             fields=sorted(form.changed_data),
         )

@@ -15,7 +15,7 @@ from billing.models import Rate
 from billing.services.rates import schedule_rate, withdraw_rate
 from generations.catalog.price_preview import PricePreview, Share, preview_rate
 from platform_site.admin.services import ServiceAdmin
-from platform_site.admin.shown import badge, link_to_reference, moment, table
+from platform_site.admin.shown import badge, link_to_subject, moment, table
 from platform_site.admin.typed import display
 
 _MOST_ROWS = 20  # of each table
@@ -122,7 +122,7 @@ def _tables(preview: PricePreview) -> list[tuple[str, str, Any]]:
     """Return title, what is said when empty, and table of each part of a preview."""
     waiting = [
         (
-            link_to_reference(f"generation:{one.id}"),
+            link_to_subject("generation", str(one.id)),
             one.team,
             one.state.label,
             f"{one.seconds} s",

@@ -19,7 +19,7 @@ from platform_site.admin.shown import (
     EMPTY,
     badge,
     clean,
-    link_to_reference,
+    link_to_subject,
     linked,
     moment,
     roomy,
@@ -130,7 +130,7 @@ class DiscrepancyAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
     @display(description="candidates")
     def shown_candidates(self, discrepancy: Discrepancy) -> str | SafeString:
         """Return links to the generations that it may come from."""
-        links = ((link_to_reference(_reference(one)),) for one in discrepancy.candidates)
+        links = ((link_to_subject("generation", one),) for one in discrepancy.candidates)
         return format_html_join(" · ", "{}", links) or EMPTY
 
     @display(description="closed because")
@@ -167,8 +167,3 @@ class DiscrepancyAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
 
         show_outcome(request, work)
         return self.answer(request, object_id)
-
-
-def _reference(candidate: str) -> str:
-    """Say what a candidate's id names: generations have UUIDs, all else has numbers."""
-    return candidate if str(candidate).isdecimal() else f"generation:{candidate}"

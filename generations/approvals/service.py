@@ -7,9 +7,10 @@ from django.db import transaction
 
 from accounts.audit import record
 from accounts.authority import By
-from accounts.models import Project, Team, User, WebhookEvent
+from accounts.models import AuditAction, Project, Team, User
 from accounts.people.names import name_of
 from accounts.roles import Permission
+from accounts.webhooks.events import ApprovalAsked, ApprovalDecided
 from accounts.webhooks.outbox import publish_event
 from billing.ledger import MAX_CREDITS
 from generations.approvals.steps import ask
@@ -20,6 +21,12 @@ from generations.transitions import end_generation, transition
 from platform_site.errors import Conflict, InvalidRequest
 
 LIFE = timedelta(days=3)
+_ACTIONS = {
+    Approval.Decision.APPROVED: AuditAction.APPROVAL_APPROVED,
+    Approval.Decision.DENIED: AuditAction.APPROVAL_DENIED,
+    Approval.Decision.EXPIRED: AuditAction.APPROVAL_EXPIRED,
+    Approval.Decision.WITHDRAWN: AuditAction.APPROVAL_WITHDRAWN,
+}
 
 
 def threshold_for(generation: Generation) -> ApprovalThreshold | None:
@@ -56,8 +63,13 @@ def set_threshold(
         threshold, _ = ApprovalThreshold.objects.update_or_create(
             **place, defaults={"above": above}
         )
-    scope = f"project:{project.pk}" if project else f"user:{user.pk}" if user else f"team:{team.pk}"
-    record(by=by, action="approval.threshold_set", team=team, subject=scope, above=above)
+    record(
+        by=by,
+        action=AuditAction.APPROVAL_THRESHOLD_SET,
+        team=team,
+        subject=project or user or team,
+        above=above,
+    )
     return threshold
 
 
@@ -70,19 +82,18 @@ def ask_for_approval(
     )
     record(
         by=by,
-        action="approval.asked",
+        action=AuditAction.APPROVAL_ASKED,
         team=generation.team,
-        subject=f"generation:{generation.pk}",
+        subject=generation,
         credits=generation.credits,
         above=threshold.above,
     )
-    _announce(
-        generation,
-        WebhookEvent.APPROVAL_ASKED,
-        now=now,
+    asked = ApprovalAsked(
+        **_task(generation),
         above=threshold.above,
         expires_at=int(approval.expires_at.timestamp()),
     )
+    publish_event(asked, team=generation.team, subject_id=generation.pk, now=now)
     ask.enqueue(generation.pk)
     return approval
 
@@ -166,36 +177,25 @@ def _decide(
         raise Conflict("This generation does not wait for approval.")
     record(
         by=by,
-        action=f"approval.{decision}",
+        action=_ACTIONS[decision],
         team=generation.team,
-        subject=f"generation:{generation.pk}",
+        subject=generation,
         reason=reason,
     )
-    _announce(
-        generation,
-        WebhookEvent.APPROVAL_DECIDED,
-        now=now,
-        decision=str(decision),
-        decided_by=name_of(by.name),
-        reason=reason,
+    decided_event = ApprovalDecided(
+        **_task(generation), decision=str(decision), decided_by=name_of(by.name), reason=reason
     )
+    publish_event(decided_event, team=generation.team, subject_id=generation.pk, now=now)
 
 
-def _announce(generation: Generation, event: WebhookEvent, *, now: datetime, **data: Any) -> None:
-    """Tell the team's endpoints; the managers themselves get an e-mail with a link each."""
-    task = {
+def _task(generation: Generation) -> dict[str, Any]:
+    """Return what both events say of the generation; an approval has its id."""
+    return {
         "task": str(generation.pk),
         "by": generation.user.email,
         "credits": generation.credits,
         "project": generation.project.slug if generation.project else None,
     }
-    publish_event(
-        team=generation.team,
-        event=event,
-        reference=str(generation.pk),
-        data={**task, **data},
-        now=now,
-    )
 
 
 def _send(generation: Generation, reason: str, by: By, now: datetime) -> None:

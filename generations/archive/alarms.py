@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 
-from accounts.models import Team
+from accounts.models import NoticeKind, Team
 from accounts.notices.service import notify
 from accounts.roles import Permission, role_allows
 from accounts.selectors import membership_of
@@ -48,7 +48,7 @@ def tell_lost(generation: Generation, *, attempt: int, problem: str, now: dateti
         notify(
             team=generation.team,
             audience=audience,  # type: ignore[arg-type]  # of two kinds
-            kind="film.lost",
+            kind=NoticeKind.FILM_LOST,
             title=f"A film was lost: {generation}",
             body=(
                 f"“{generation}” could not be kept before the vendor's link died.\n\n{problem}\n\n"
@@ -57,6 +57,7 @@ def tell_lost(generation: Generation, *, attempt: int, problem: str, now: dateti
             ),
             key=f"film.lost:{generation.pk}:{attempt}:{whom}",
             path=f"/generations/{generation.pk}/",
+            subject=generation,
             now=now,
         )
 
@@ -84,7 +85,7 @@ def _tell_late(team: Team, film: Film, share: float, *, now: datetime) -> None:
     notify(
         team=team,
         audience=Permission.FILMS,
-        kind="film.late",
+        kind=NoticeKind.FILM_LATE,
         title=f"{films} not kept yet, and {share:.0%} of the links' life is over",
         body=(
             f"“{film.generation}” is still at the vendor only, whose link dies at "

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from accounts.audit import record
 from accounts.authority import By
-from accounts.models import Team
+from accounts.models import AuditAction, NoticeKind, Team
 from accounts.notices.service import notify
 from accounts.people.names import name_of
 from accounts.roles import Permission
@@ -51,9 +51,9 @@ def set_retention(
     rule.save(force_insert=earlier is None)
     record(
         by=by,
-        action="retention.set",
+        action=AuditAction.RETENTION_SET,
         team=team,
-        subject=f"team:{team.pk}",
+        subject=team,
         days=days,
         keep_favourites=keep_favourites,
         earlier_days=earlier.days if earlier else None,
@@ -71,7 +71,7 @@ def clear_retention(*, team: Team, by: By) -> None:
     """
     by.require(Permission.FILMS, team_id=team.pk)
     if RetentionRule.objects.filter(team=team).delete()[0]:
-        record(by=by, action="retention.cleared", team=team, subject=f"team:{team.pk}")
+        record(by=by, action=AuditAction.RETENTION_CLEARED, team=team, subject=team)
 
 
 def remove_outlived_films(*, now: datetime) -> int:
@@ -123,7 +123,7 @@ def _warn(rule: RetentionRule, *, now: datetime) -> None:
     notify(
         team=rule.team,
         audience=Permission.SUBMIT,
-        kind="film.removal",
+        kind=NoticeKind.FILM_REMOVAL,
         title=f"{films} removed in the coming seven days",
         body=(
             f"{rule.team} keeps films for {_days(rule.days)}. Download what you need, or "
@@ -146,7 +146,7 @@ def _tell_of_rule(rule: RetentionRule, *, by: By, now: datetime) -> None:
     notify(
         team=rule.team,
         audience=Permission.SUBMIT,
-        kind="film.retention",
+        kind=NoticeKind.FILM_RETENTION,
         title=f"Films are kept for {kept}",
         body=(
             f"{setter} has set it. A film's files are removed {kept} after it was kept, and "

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from accounts.audit import record
 from accounts.authority import By
-from accounts.models import Membership
+from accounts.models import AuditAction, Membership
 from accounts.roles import Permission, role_allows
 from generations.approvals.service import withdraw_question
 from generations.lifecycle import CANCELLED_BY_A_PERSON, IN_FLIGHT, EventKind, Money, State
@@ -94,7 +94,7 @@ def cancel_if_requested(generation: Generation, *, now: datetime) -> bool:
     by = By(generation.cancel_requested_by)
     message = "Cancelled as asked: the vendor has not taken it, so it is not sent again."
     _end(generation, by=by, now=now, message=message)
-    _record(generation, "generation.cancelled", by, "")
+    _record(generation, AuditAction.GENERATION_CANCELLED, by, "")
     return True
 
 
@@ -107,7 +107,7 @@ def _cancel_now(generation: Generation, *, by: By, now: datetime, reason: str) -
                 # The question first, as deciders do: two orders could deadlock.
                 withdraw_question(generation, by=by, now=now, reason=reason)
             _end(generation, by=by, now=now, message=message)
-            _record(generation, "generation.cancelled", by, reason)
+            _record(generation, AuditAction.GENERATION_CANCELLED, by, reason)
     except Conflict:
         generation.refresh_from_db()
         return False
@@ -140,17 +140,17 @@ def _request_cancel(generation: Generation, *, by: By, now: datetime, reason: st
         )
         if wished:
             record_event(generation, EventKind.CANCEL_ASKED, by=by, message=reason)
-            _record(generation, "generation.cancel_asked", by, reason)
+            _record(generation, AuditAction.GENERATION_CANCEL_ASKED, by, reason)
     generation.refresh_from_db()
     return bool(wished) or generation.state in IN_FLIGHT
 
 
-def _record(generation: Generation, action: str, by: By, reason: str) -> None:
+def _record(generation: Generation, action: AuditAction, by: By, reason: str) -> None:
     record(
         by=by,
         action=action,
         team=generation.team,
-        subject=f"generation:{generation.pk}",
+        subject=generation,
         reason=reason,
         credits=generation.credits,
     )

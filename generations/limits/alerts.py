@@ -1,16 +1,16 @@
 """Tell people that a limit, a wallet or a provider key needs them, once a reason."""
 
 from datetime import datetime
-from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
 from django.template.loader import render_to_string
 
-from accounts.models import User, WebhookEvent
+from accounts.models import NoticeKind, User
 from accounts.notices.service import notify
 from accounts.roles import Permission
 from accounts.selectors import people_who_may
+from accounts.webhooks.events import BudgetThreshold, WalletLow
 from accounts.webhooks.outbox import publish_event
 from billing.alerts import Crossing, crossings, low_wallets
 from billing.models import Account
@@ -62,44 +62,48 @@ def _tell_crossing(crossing: Crossing, *, now: datetime) -> bool:
     if capped is None:
         log.warning("spend_alert_without_scope", limit=limit.pk, scope=limit.subject_kind)
         return False
-    kind = WebhookEvent.BUDGET_THRESHOLD
-    reference = f"{kind}:{crossing.window.pk}:{threshold}"
+    once = f"budget.threshold:{crossing.window.pk}:{threshold}"
     title = f"{capped.name}: {threshold} % of the {_PERIODS[limit.window]} limit is used"
-    data = _facts(crossing, threshold, capped)
-    words = {**data, "period": _PERIODS[limit.window], "resets_at": crossing.resets_at}
+    event = _event(crossing, threshold, capped)
+    words = {
+        **event.payload(),
+        "period": _PERIODS[limit.window],
+        "resets_at": crossing.resets_at,
+    }
     body = render_to_string("generations/mail/budget_threshold.txt", words)
     for audience in capped.scope.audience(capped):
         whom = f"user:{audience.pk}" if isinstance(audience, User) else audience.name
         notify(
             team=capped.team,
             audience=audience,
-            kind=kind,
+            kind=NoticeKind.BUDGET_THRESHOLD,
             title=title,
             body=body,
-            key=f"{reference}:{whom}",
+            key=f"{once}:{whom}",
             path=LIMITS_PATH,
+            subject=limit,
             now=now,
         )
-    publish_event(team=capped.team, event=kind, reference=reference, data=data, now=now)
+    publish_event(event, team=capped.team, subject_id=limit.pk, once=once, now=now)
     return True
 
 
-def _facts(crossing: Crossing, threshold: int, capped: Capped) -> dict[str, Any]:
+def _event(crossing: Crossing, threshold: int, capped: Capped) -> BudgetThreshold:
     window, limit = crossing.window, crossing.window.limit
-    return {
-        "scope": limit.subject_kind,
-        "name": capped.name,
-        "window": limit.window,
-        "threshold": threshold,
-        "limit": limit.credits,
-        "used": crossing.used,
-        "spent": window.spent,
-        "held": window.held,
-        "left": max(0, limit.credits - crossing.used),
-        "window_starts_at": int(window.starts_at.timestamp()),
-        "resets_at": int(crossing.resets_at.timestamp()) if crossing.resets_at else None,
-        "raised_by": capped.scope.raised_by(capped.team, capped.owner),
-    }
+    return BudgetThreshold(
+        scope=limit.subject_kind,
+        name=capped.name,
+        window=limit.window,
+        threshold=threshold,
+        limit=limit.credits,
+        used=crossing.used,
+        spent=window.spent,
+        held=window.held,
+        left=max(0, limit.credits - crossing.used),
+        window_starts_at=int(window.starts_at.timestamp()),
+        resets_at=int(crossing.resets_at.timestamp()) if crossing.resets_at else None,
+        raised_by=capped.scope.raised_by(capped.team, capped.owner),
+    )
 
 
 @transaction.atomic
@@ -107,24 +111,24 @@ def _tell_low_wallet(wallet: Account, *, now: datetime) -> bool:
     if not claim_low_wallet(wallet, now=now):
         return False
     team, books = wallet.team, books_of(wallet.team)
-    kind = WebhookEvent.WALLET_LOW
-    reference = f"{kind}:{team.pk}:{now.isoformat()}"
-    data = {
-        "available": books.available,
-        "held": books.held,
-        "spent": books.spent,
-        "low_at": wallet.low_at,
-        "raised_by": people_who_may(team, Permission.MEMBERS),
-    }
+    once = f"wallet.low:{team.pk}:{now.isoformat()}"
+    event = WalletLow(
+        available=books.available,
+        held=books.held,
+        spent=books.spent,
+        low_at=wallet.low_at,
+        raised_by=people_who_may(team, Permission.MEMBERS),
+    )
     notify(
         team=team,
         audience=Permission.LIMITS,
-        kind=kind,
+        kind=NoticeKind.WALLET_LOW,
         title=f"{books.available:,} credits are left in the wallet",
-        body=render_to_string("generations/mail/wallet_low.txt", {**data, "team": team}),
-        key=reference,
+        body=render_to_string("generations/mail/wallet_low.txt", {**event.payload(), "team": team}),
+        key=once,
         path=WALLET_PATH,
+        subject=team,
         now=now,
     )
-    publish_event(team=team, event=kind, reference=reference, data=data, now=now)
+    publish_event(event, team=team, subject_id=team.pk, once=once, now=now)
     return True

@@ -4,18 +4,25 @@ The URL of a task hears one message in the vendor's words, `task.completed` or `
 what the API says is final. Endpoints hear each step, with the same task object inside.
 """
 
-import json
 from datetime import datetime
 from typing import Any
 
-from accounts.models import WebhookDelivery, WebhookEvent
-from accounts.webhooks.outbox import is_subscribed, publish_event
-from accounts.webhooks.steps import deliver
+from accounts.webhooks.events import (
+    GenerationCompleted,
+    GenerationFailed,
+    GenerationKept,
+    GenerationLost,
+    KeptFilm,
+    TaskError,
+    TaskEvent,
+    WebhookEvent,
+)
+from accounts.webhooks.outbox import is_subscribed, publish_event, put_callback
 from generations.lifecycle import ApiStatus, State
 from generations.models import Film, Generation
 from generations.task_object import api_status, film_of, film_url, task_object
 
-_TASK_EVENTS = {ApiStatus.COMPLETED: "task.completed", ApiStatus.FAILED: "task.failed"}
+_TASK_EVENTS = {ApiStatus.COMPLETED: TaskEvent.COMPLETED, ApiStatus.FAILED: TaskEvent.FAILED}
 
 
 def notify_ended(generation: Generation, *, now: datetime) -> None:
@@ -24,45 +31,36 @@ def notify_ended(generation: Generation, *, now: datetime) -> None:
     Called inside the transaction that ended it, and inside the one in which its film was kept or
     lost: until then clients hear `processing`, and no `task.completed`.
     """
-    event = _event_of(generation)
-    if event is not None and is_subscribed(team_id=generation.team_id, event=event):
-        publish_event(
-            team=generation.team,
-            event=event,
-            reference=str(generation.id),
-            data=_facts(generation, event),
-            now=now,
-        )
+    kind = _kind_of_end(generation)
+    if kind is not None and is_subscribed(team_id=generation.team_id, event=kind):
+        event = _event(generation, kind)
+        publish_event(event, team=generation.team, subject_id=generation.pk, now=now)
     told = _TASK_EVENTS.get(api_status(generation))
     if generation.callback_url and told:
-        _, created = WebhookDelivery.objects.get_or_create(
-            reference=str(generation.id),
-            event=told,
+        put_callback(
+            told,
+            task_id=generation.pk,
+            team_id=generation.team_id,
             url=generation.callback_url,
-            defaults={
-                "team_id": generation.team_id,
-                "body": json.dumps(task_object(generation)),
-                "next_attempt_at": now,
-            },
+            body=task_object(generation),
+            now=now,
         )
-        if created:
-            deliver.enqueue()
 
 
-def _event_of(generation: Generation) -> WebhookEvent | None:
+def _kind_of_end(generation: Generation) -> type[WebhookEvent] | None:
     film = film_of(generation)
     if film is not None and film.state == Film.State.KEPT:
-        return WebhookEvent.GENERATION_KEPT
+        return GenerationKept
     if generation.state in {State.FAILED, State.CANCELLED}:
-        return WebhookEvent.GENERATION_FAILED
+        return GenerationFailed
     if generation.state != State.COMPLETED:
         return None
     if film is not None and film.state == Film.State.GIVEN_UP:
-        return WebhookEvent.GENERATION_LOST
-    return WebhookEvent.GENERATION_COMPLETED
+        return GenerationLost
+    return GenerationCompleted
 
 
-def _facts(generation: Generation, event: WebhookEvent) -> dict[str, Any]:
+def _event(generation: Generation, kind: type[WebhookEvent]) -> WebhookEvent:
     project, film = generation.project, film_of(generation)
     facts: dict[str, Any] = {
         "task": str(generation.pk),
@@ -72,19 +70,24 @@ def _facts(generation: Generation, event: WebhookEvent) -> dict[str, Any]:
         "state": generation.state,
         "object": task_object(generation),
     }
-    if event == WebhookEvent.GENERATION_KEPT and film is not None:
-        facts["film"] = {
-            "url": film_url(film),
-            "size": film.size,
-            "sha256": film.sha256,
-            "width": film.width,
-            "height": film.height,
-            "duration_ms": film.duration_ms,
-            "has_audio": film.has_audio,
-            "differs": film.differs,
-        }
-    elif event == WebhookEvent.GENERATION_LOST and film is not None:
-        facts["problem"] = film.problem
-    elif event == WebhookEvent.GENERATION_FAILED:
-        facts["error"] = {"code": generation.error_code, "message": generation.error_message}
-    return facts
+    if kind is GenerationKept and film is not None:
+        return GenerationKept(**facts, film=_kept(film))
+    if kind is GenerationLost and film is not None:
+        return GenerationLost(**facts, problem=film.problem)
+    if kind is GenerationFailed:
+        error = TaskError(code=generation.error_code, message=generation.error_message)
+        return GenerationFailed(**facts, error=error)
+    return GenerationCompleted(**facts)
+
+
+def _kept(film: Film) -> KeptFilm:
+    return KeptFilm(
+        url=film_url(film),
+        size=film.size,
+        sha256=film.sha256,
+        width=film.width,
+        height=film.height,
+        duration_ms=film.duration_ms,
+        has_audio=film.has_audio,
+        differs=film.differs,
+    )

@@ -15,6 +15,7 @@ from accounts.selectors import people_who_may
 from billing.errors import InsufficientCredits, LimitsChanged, SpendLimitExceeded
 from billing.ledger import lock_windows, place_hold
 from billing.pricing import Quote, quote
+from billing.subjects import Subject
 from generations.approvals.service import ask_for_approval, threshold_for
 from generations.errors import IdempotencyConflict
 from generations.lifecycle import EventKind, State
@@ -205,7 +206,7 @@ def _admit(generation: Generation, item: int, *, by: By, now: datetime) -> None:
         generation.hold = place_hold(
             team=generation.team,
             amount=generation.credits,
-            reference=f"generation:{generation.id}",
+            purpose=Subject("generation", str(generation.id)),
             subjects=subjects_of(generation),
             by=by,
             now=now,

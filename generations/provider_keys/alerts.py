@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 from django.template.loader import render_to_string
 
-from accounts.models import Notice, WebhookEvent
+from accounts.models import Notice, NoticeKind
 from accounts.notices.service import notify
 from accounts.roles import Permission
+from accounts.webhooks.events import ProviderKeyPaused
 from accounts.webhooks.outbox import publish_event
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
@@ -26,30 +27,35 @@ def tell_key_paused(
     `pause` numbers the pause. One that follows another without a job accepted in between (the
     key's `probes` count on) says nothing new for a day.
     """
-    kind = WebhookEvent.PROVIDER_KEY_PAUSED
-    story = f"{kind}:{provider_key.pk}:"
-    lately = Notice.objects.filter(dedupe_key__startswith=story, created_at__gt=now - _SAME_STORY)
+    team = provider_key.team
+    lately = Notice.objects.filter(
+        team=team,
+        kind=NoticeKind.PROVIDER_KEY_PAUSED,
+        subject_id=str(provider_key.pk),
+        created_at__gt=now - _SAME_STORY,
+    )
     if provider_key.probes > 1 and lately.exists():
         return
-    team = provider_key.team
+    once = f"provider_key.paused:{provider_key.pk}:{pause}"
     reason = _SECRET.sub("sk-…", reason)
     queued = Generation.objects.filter(provider_key=provider_key, state=State.QUEUED).count()
     words = {"key": provider_key, "reason": reason, "by": by, "queued": queued}
     notify(
         team=team,
         audience=provider_key.owner or Permission.TEAM_KEYS,
-        kind=kind,
+        kind=NoticeKind.PROVIDER_KEY_PAUSED,
         title=f"Provider key {provider_key} is paused",
         body=render_to_string("generations/mail/provider_key_paused.txt", words),
-        key=f"{story}{pause}",
+        key=once,
         path=KEYS_PATH,
+        subject=provider_key,
         now=now,
     )
-    data = {
-        "provider_key": provider_key.pk,
-        "name": str(provider_key),
-        "owner": provider_key.owner.email if provider_key.owner else None,
-        "reason": reason,
-        "queued": queued,
-    }
-    publish_event(team=team, event=kind, reference=f"{story}{pause}", data=data, now=now)
+    event = ProviderKeyPaused(
+        provider_key=provider_key.pk,
+        name=str(provider_key),
+        owner=provider_key.owner.email if provider_key.owner else None,
+        reason=reason,
+        queued=queued,
+    )
+    publish_event(event, team=team, subject_id=provider_key.pk, once=once, now=now)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.audit import record
 from accounts.authority import By
-from accounts.models import Team, User
+from accounts.models import AuditAction, Team, User
 from accounts.people.names import name_of
 from generations.lifecycle import DECIDED_IN_REVIEW, LATE_WATCH, TERMINAL
 from generations.models import Film, Generation, ProviderKey
@@ -85,9 +85,9 @@ def add_provider_key(
             key.save(update_fields=["secret_token"])
             record(
                 by=by,
-                action="provider_key.added",
+                action=AuditAction.PROVIDER_KEY_ADDED,
                 team=team,
-                subject=f"provider_key:{key.pk}",
+                subject=key,
             )
     except IntegrityError:
         raise Conflict(
@@ -110,9 +110,9 @@ def delete_provider_key(provider_key: ProviderKey, *, by: By) -> None:
     )
     record(
         by=by,
-        action="provider_key.deleted",
+        action=AuditAction.PROVIDER_KEY_DELETED,
         team=provider_key.team,
-        subject=f"provider_key:{provider_key.pk}",
+        subject=provider_key,
     )
     wipe_sealed_keys()
     wake_dispatch()  # it may have been paused
@@ -163,9 +163,9 @@ def pause_provider_key(
     if paused:
         event = record(
             by=by,
-            action="provider_key.paused",
+            action=AuditAction.PROVIDER_KEY_PAUSED,
             team=provider_key.team,
-            subject=f"provider_key:{provider_key.pk}",
+            subject=provider_key,
             reason=reason,
         )
         provider_key.refresh_from_db(fields=["probes", "next_probe_at"])
@@ -193,9 +193,9 @@ def resume_provider_key(provider_key: ProviderKey, *, by: By, now: datetime) -> 
     if resumed:
         record(
             by=by,
-            action="provider_key.resumed",
+            action=AuditAction.PROVIDER_KEY_RESUMED,
             team=provider_key.team,
-            subject=f"provider_key:{provider_key.pk}",
+            subject=provider_key,
         )
         wake_dispatch()
     return bool(resumed)
@@ -279,9 +279,9 @@ def set_key_pace(
         raise Conflict("This key was deleted.")
     record(
         by=by,
-        action="provider_key.pace_set",
+        action=AuditAction.PROVIDER_KEY_PACE_SET,
         team=provider_key.team,
-        subject=f"provider_key:{provider_key.pk}",
+        subject=provider_key,
         max_in_flight=max_in_flight,
         per_minute=per_minute,
     )

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from accounts.audit import record
 from accounts.authority import By
+from accounts.models import AuditAction
 from generations.models import Discrepancy, UsageSample
 from generations.models.usage_sample import GROWING
 from generations.reconciliation.compare import Explanation
@@ -76,9 +77,9 @@ def accept_discrepancy(discrepancy: Discrepancy, *, by: By, reason: str, now: da
         raise Conflict("This discrepancy is closed already.")
     record(
         by=by,
-        action="discrepancy.accepted",
+        action=AuditAction.DISCREPANCY_ACCEPTED,
         team=discrepancy.provider_key.team,
-        subject=f"discrepancy:{discrepancy.pk}",
+        subject=discrepancy,
         reason=reason,
         credits=discrepancy.credits,
         verdict=discrepancy.verdict,

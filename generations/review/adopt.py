@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.audit import record
 from accounts.authority import By
+from accounts.models import AuditAction
 from accounts.roles import Permission
 from generations.archive.start import LINK_LIFE
 from generations.errors import NoProviderAnswer
@@ -49,9 +50,9 @@ def adopt_found_id(
             raise Conflict("Somebody gave that task to another generation at the same moment.")
         record(
             by=by,
-            action="generation.id_adopted",
+            action=AuditAction.GENERATION_ID_ADOPTED,
             team=generation.team,
-            subject=f"generation:{generation.pk}",
+            subject=generation,
             reason=reason,
             upstream_id=report.id,
         )

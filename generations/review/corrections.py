@@ -7,6 +7,7 @@ from django.db import transaction
 
 from accounts.audit import record
 from accounts.authority import By
+from accounts.models import AuditAction
 from accounts.roles import Permission
 from billing.errors import InsufficientCredits, LedgerConflict
 from billing.ledger import adjust_hold
@@ -20,6 +21,10 @@ from platform_site.errors import Conflict, DailiesError, InvalidRequest
 log = structlog.get_logger(__name__)
 
 _WATCH_EVERY = timedelta(minutes=5)
+_REVIEW_ACTIONS = {
+    Money.SETTLE: AuditAction.GENERATION_REVIEW_SETTLE,
+    Money.RELEASE: AuditAction.GENERATION_REVIEW_RELEASE,
+}
 
 
 def release_reviewed(generation: Generation, *, by: By, reason: str, now: datetime) -> None:
@@ -50,7 +55,7 @@ def adjust(generation: Generation, *, spent: bool, by: By, reason: str, now: dat
         words = "spent after all" if spent else "given back after all"
         message = f"{generation.credits} credits {words}: {reason}"
         record_event(generation, EventKind.ADJUSTED, by=by, message=message)
-        _record(generation, "generation.adjusted", by, reason, spent=spent)
+        _record(generation, AuditAction.GENERATION_ADJUSTED, by, reason, spent=spent)
 
 
 def apply_late_truth(generation: Generation, report: TaskReport, *, now: datetime) -> None:
@@ -136,15 +141,17 @@ def _end_reviewed(
             raise Conflict("This generation is not in review.")
         if generation.upstream_id is not None:
             Generation.objects.filter(pk=generation.pk).update(next_poll_at=now + _WATCH_EVERY)
-        _record(generation, f"generation.review_{money}", by, reason)
+        _record(generation, _REVIEW_ACTIONS[money], by, reason)
 
 
-def _record(generation: Generation, action: str, by: By, reason: str, **data: object) -> None:
+def _record(
+    generation: Generation, action: AuditAction, by: By, reason: str, **data: object
+) -> None:
     record(
         by=by,
         action=action,
         team=generation.team,
-        subject=f"generation:{generation.pk}",
+        subject=generation,
         reason=reason,
         credits=generation.credits,
         **data,

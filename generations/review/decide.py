@@ -11,9 +11,10 @@ from django.db import transaction
 from django.template.loader import render_to_string
 
 from accounts.authority import By
-from accounts.models import Team, WebhookEvent
+from accounts.models import NoticeKind, Team
 from accounts.notices.service import notify
 from accounts.roles import Permission
+from accounts.webhooks.events import GenerationInReview
 from accounts.webhooks.outbox import publish_event
 from generations.lifecycle import EventKind, State
 from generations.models import CallbackReceipt, Generation
@@ -106,12 +107,12 @@ def _tell(team: Team, late: list[Generation], *, now: datetime) -> int:
     mine = notify(
         team=team,
         audience=Permission.APPROVE,
-        kind=WebhookEvent.GENERATION_IN_REVIEW,
+        kind=NoticeKind.GENERATION_IN_REVIEW,
         title=f"{films} review: {credits:,} credits stay held",
         body=render_to_string(
             "generations/mail/review_waiting.txt", {"reviews": reviews[:10], "count": len(late)}
         ),
-        key=f"{WebhookEvent.GENERATION_IN_REVIEW}:{story}",
+        key=f"generation.in_review:{story}",
         path=REVIEW_PATH,
         now=now,
     )
@@ -126,17 +127,12 @@ def _tell(team: Team, late: list[Generation], *, now: datetime) -> int:
 
 def _announce(review: Review, *, now: datetime) -> None:
     generation, evidence = review.generation, review.evidence
-    publish_event(
-        team=generation.team,
-        event=WebhookEvent.GENERATION_IN_REVIEW,
-        reference=str(generation.pk),
-        data={
-            "task": str(generation.pk),
-            "by": generation.user.email,
-            "credits": generation.credits,
-            "reason": generation.review_reason,
-            "since": int(evidence.since.timestamp()),
-            "advice": review.advice.words,
-        },
-        now=now,
+    event = GenerationInReview(
+        task=str(generation.pk),
+        by=generation.user.email,
+        credits=generation.credits,
+        reason=generation.review_reason,
+        since=int(evidence.since.timestamp()),
+        advice=review.advice.words,
     )
+    publish_event(event, team=generation.team, subject_id=generation.pk, now=now)

@@ -5,6 +5,7 @@ from django import template
 from accounts.models import Membership, WebhookDelivery
 from accounts.roles import Permission, role_allows
 from accounts.selectors import webhook_deliveries_for
+from accounts.webhooks.events import ABOUT_TASKS
 from generations.models import Generation
 
 register = template.Library()
@@ -17,4 +18,7 @@ def webhooks_about(generation: Generation, membership: Membership | None) -> lis
     """Return the posts about a generation, newest first; none to who may not see webhooks."""
     if membership is None or not role_allows(membership.role, Permission.TEAM_KEYS):
         return []
-    return list(webhook_deliveries_for(membership).filter(reference=str(generation.pk))[:_MOST])
+    about = webhook_deliveries_for(membership).filter(
+        subject_kind__in=ABOUT_TASKS, subject_id=str(generation.pk)
+    )
+    return list(about[:_MOST])

@@ -8,7 +8,6 @@ from operator import itemgetter
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.apps import apps
 from django.contrib import admin
 from django.db.models import Model
 from django.db.models.options import Options
@@ -20,6 +19,7 @@ from django.utils.timezone import localtime
 
 from platform_site.admin.typed import display
 from platform_site.logs import redact
+from platform_site.subjects import model_of
 
 EMPTY = "–"
 # Our unguessable paths; whoever has one needs no key.
@@ -135,19 +135,17 @@ def badge_of(row: Model, field: str, colours: Mapping[Any, str]) -> SafeString:
     return badge(words, colours.get(getattr(row, field), "default"))
 
 
-def link_to_reference(reference: str) -> str | SafeString:
-    """Return a link for an opaque `kind:id`, when the admin has pages for that kind.
+def link_to_subject(kind: str, key: str) -> str | SafeString:
+    """Return a link to the row of this kind and id, or just its words where there is no page.
 
-    Its text has the first eight characters of the id: enough to tell rows apart.
+    The text has the first eight characters of the id: enough to tell rows apart.
     """
-    kind, _, key = reference.partition(":")
-    wanted = kind.replace("_", "")
-    for model in apps.get_models():
-        meta = options_of(model)
-        if key and meta.model_name == wanted and admin.site.is_registered(model):
-            url = reverse(f"admin:{meta.app_label}_{wanted}_change", args=[key])
-            return unbroken(format_html(_LINK, url, f"{kind.replace('_', ' ')} {key[:8]}"))
-    return reference or EMPTY
+    model = model_of(kind) if key else None
+    if model is None or not admin.site.is_registered(model):
+        return f"{kind.replace('_', ' ')} {key}".strip() or EMPTY
+    meta = options_of(model)
+    url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[key])
+    return unbroken(format_html(_LINK, url, f"{meta.verbose_name} {key[:8]}"))
 
 
 def related_lists(row: Model) -> SafeString | str:

@@ -65,6 +65,11 @@ def _copy(pattern: Generation) -> Generation:
     job.upstream_id = str(job.pk)
     job.callback_token = new_token()
     job.idempotency_key = None
-    job.hold = Hold(team=pattern.team, amount=pattern.credits, reference=f"generation:{job.pk}")
+    job.hold = Hold(
+        team=pattern.team,
+        amount=pattern.credits,
+        subject_kind="generation",
+        subject_id=str(job.pk),
+    )
     job.next_poll_at = None
     return job

@@ -65,7 +65,7 @@ def test_p08_a_transfer_moves_more_than_nothing(hold: Hold, amount: int) -> None
 @pytest.mark.parametrize("amount", [0, -1])
 def test_p08_a_hold_is_more_than_nothing(team: Team, amount: int) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
-        Hold.objects.bulk_create([Hold(team=team, amount=amount, reference="test:zero")])
+        Hold.objects.bulk_create([Hold(team=team, amount=amount, subject_id="zero")])
 
 
 def test_p08_nan_is_no_amount(hold: Hold) -> None:
@@ -148,9 +148,10 @@ def test_p08_a_hold_is_open_or_wholly_closed(
         Hold.objects.filter(pk=hold.pk).update(settled=settled, released=released, closed_at=moment)
 
 
-def test_a_reference_is_held_for_once(hold: Hold) -> None:
+def test_a_subject_is_held_for_once(hold: Hold) -> None:
+    same = {"subject_kind": hold.subject_kind, "subject_id": hold.subject_id}
     with pytest.raises(IntegrityError), transaction.atomic():
-        Hold.objects.bulk_create([Hold(team=hold.team, amount=1, reference=hold.reference)])
+        Hold.objects.bulk_create([Hold(team=hold.team, amount=1, **same)])
 
 
 @pytest.mark.parametrize("column", ["held", "spent"])

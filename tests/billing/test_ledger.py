@@ -297,7 +297,9 @@ def test_p10_money_moves_inside_a_transaction_only() -> None:
     team = make_team(credits=70)
     now = timezone.now()
     with pytest.raises(transaction.TransactionManagementError):
-        place_hold(team=team, amount=70, reference="test:1", subjects=(), by=SYSTEM, now=now)
+        place_hold(
+            team=team, amount=70, purpose=Subject("test", "1"), subjects=(), by=SYSTEM, now=now
+        )
     hold = make_hold(team)
     for close in (settle_hold, release_hold):
         with pytest.raises(transaction.TransactionManagementError):

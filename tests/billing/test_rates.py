@@ -50,7 +50,7 @@ def test_scheduling_is_audited() -> None:
     rate = schedule()
     event = AuditEvent.objects.get(action="rate.scheduled")
     assert event.actor == SYSTEM.name
-    assert event.subject == f"rate:{rate.pk}"
+    assert (event.subject_kind, event.subject_id) == ("rate", str(rate.pk))
     assert event.data == {
         "model": MODEL,
         "resolution": "720p",

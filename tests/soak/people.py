@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from accounts.authority import By
-from accounts.models import Membership, Team, User, WebhookEvent
+from accounts.models import Membership, Team, User
 from accounts.roles import Role
 from accounts.teams.service import create_team, set_role
 from accounts.webhooks.endpoints import add_endpoint
+from accounts.webhooks.events import chosen_names
 from accounts.webhooks.secrets import webhook_secret
 from billing.ledger import grant
 from billing.services.api_keys import issue_api_key
@@ -97,7 +98,7 @@ def _crew(number: int, slug: str, plan: Plan, receiver: Receiver) -> Crew:
     add_endpoint(
         team=manager.team,
         url=receiver.url("teams", slug, "events"),
-        events=WebhookEvent.values,
+        events=chosen_names(),
         by=SYSTEM,
     )
     _, manager_key = issue_api_key(

@@ -14,7 +14,6 @@ from accounts.models import (
     Project,
     WebhookDelivery,
     WebhookEndpoint,
-    WebhookEvent,
 )
 from accounts.projects.service import create_project
 from accounts.roles import Role
@@ -64,7 +63,7 @@ def make_belongings(name: str = "Next door") -> Belongings:
     endpoint = add_endpoint(
         team=owner.team,
         url=f"https://hooks.{team.slug}.example/",
-        events=[WebhookEvent.WALLET_LOW],
+        events=["wallet.low"],
         by=SYSTEM,
     )
     delivery = WebhookDelivery.objects.create(

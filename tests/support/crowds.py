@@ -21,7 +21,7 @@ def make_crowd(membership: Membership, count: int, **changes: Any) -> list[Gener
     """
     first = make_generation(membership, duration=4, resolution="480p", generate_audio=False)
     holds = [
-        Hold(team=first.team, amount=first.credits, reference=f"crowd:{uuid4()}")
+        Hold(team=first.team, amount=first.credits, subject_kind="crowd", subject_id=str(uuid4()))
         for _ in range(count - 1)
     ]
     Hold.objects.bulk_create(holds, batch_size=500)

@@ -19,7 +19,7 @@ from platform_site.admin.shown import (
     badge_of,
     clean,
     clean_json,
-    link_to_reference,
+    link_to_subject,
     linked,
     moment,
 )
@@ -101,7 +101,7 @@ class WebhookAttemptAdmin(_ShownAttempt, ReadOnlyAdmin):
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(ServiceAdmin):
-    """One message to one URL. Registered here: only this domain knows what `reference` names."""
+    """One message to one URL."""
 
     list_display = (
         moment("created_at"),
@@ -111,19 +111,19 @@ class WebhookDeliveryAdmin(ServiceAdmin):
         "attempts",
         "response_status",
         moment("next_attempt_at"),
-        "shown_reference",
+        "shown_subject",
         "host",
     )
-    list_filter = ("state", "event", "response_status", "team")
+    list_filter = ("state", "event", "subject_kind", "response_status", "team")
     list_select_related = ("team", "endpoint")
-    search_fields = ("reference", "event", "team__name")
+    search_fields = ("subject_id", "event", "team__name")
     date_hierarchy = "created_at"
     fields = (
         "id",
         "team",
         "endpoint",
         "event",
-        "shown_reference",
+        "shown_subject",
         "shown_url",
         "shown_state",
         "attempts",
@@ -148,10 +148,10 @@ class WebhookDeliveryAdmin(ServiceAdmin):
         """Return the state in colour."""
         return badge_of(delivery, "state", _STATE_LABELS)
 
-    @display(description="generation", ordering="reference")
-    def shown_reference(self, delivery: WebhookDelivery) -> str | SafeString:
+    @display(description="about", ordering="subject_id")
+    def shown_subject(self, delivery: WebhookDelivery) -> str | SafeString:
         """Return what it was about, as a link."""
-        return link_to_reference(f"generation:{delivery.reference}")
+        return link_to_subject(delivery.subject_kind, delivery.subject_id)
 
     @display(description="answer")
     def shown_note(self, delivery: WebhookDelivery) -> str:

@@ -12,9 +12,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.models import TEST_EVENT, WebhookDelivery, WebhookEvent
+from accounts.models import WebhookDelivery
 from accounts.roles import Permission
 from accounts.selectors import webhook_deliveries_for
+from accounts.webhooks.events import ABOUT_TASKS, EVENTS, EndpointTest, TaskEvent
 from accounts.webhooks.outbox import send_again
 from generations.portal.access import MemberRequest, by_of, member_required
 from platform_site.errors import DailiesError
@@ -22,7 +23,6 @@ from platform_site.errors import DailiesError
 PAGE = 30
 # A try that is due so soon is awaited by the page.
 _SOON = timedelta(seconds=12)
-_TASK_EVENTS = ("task.completed", "task.failed")
 
 
 class DeliveryFilter(forms.Form):
@@ -35,7 +35,7 @@ class DeliveryFilter(forms.Form):
         required=False,
         choices=[
             ("", "All"),
-            *((name, name) for name in (*_TASK_EVENTS, *WebhookEvent.values, TEST_EVENT)),
+            *((name, name) for name in (*TaskEvent, *EVENTS)),
         ],
         label="Event",
     )
@@ -118,13 +118,13 @@ def _context(delivery: WebhookDelivery) -> dict[str, Any]:
         "delivery": delivery,
         "tries": delivery.attempt_log.order_by("-number"),
         "body": _readable(delivery.body),
-        "about_task": delivery.event.startswith(("task.", "generation.", "approval.")),
+        "about_task": delivery.subject_kind in ABOUT_TASKS,
         "under_way": under_way,
         "is_live": under_way or (at is not None and at <= now + _SOON),
         "can_send": delivery.endpoint is None
         or (
             delivery.endpoint.removed_at is None
-            and (delivery.endpoint.enabled or delivery.event == TEST_EVENT)
+            and (delivery.endpoint.enabled or delivery.event == EndpointTest.event_name)
         ),
     }
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.models import WebhookEndpoint, WebhookEvent
+from accounts.models import WebhookEndpoint
 from accounts.roles import Permission
 from accounts.selectors import webhook_deliveries_for, webhook_endpoints_for
 from accounts.webhooks.endpoints import (
@@ -19,6 +19,7 @@ from accounts.webhooks.endpoints import (
     remove_endpoint,
     set_endpoint_enabled,
 )
+from accounts.webhooks.events import chosen_events, chosen_names
 from accounts.webhooks.outbox import put_test
 from accounts.webhooks.secrets import end_old_secret, reveal_secret, rotate_secret
 from generations.portal.access import MemberRequest, by_of, member_required
@@ -33,9 +34,9 @@ class EventsForm(forms.Form):
     """The events that an endpoint hears of."""
 
     events = forms.MultipleChoiceField(
-        choices=WebhookEvent.choices,
+        choices=[(event.event_name, event.words) for event in chosen_events()],
         label="Events",
-        initial=list(WebhookEvent.values),
+        initial=chosen_names(),
         error_messages={"required": "Choose at least one event."},
         widget=forms.CheckboxSelectMultiple,
     )

@@ -80,8 +80,8 @@ class TestCreating:
         set_enabled(api_key=key, enabled=False, by=SYSTEM)
         set_enabled(api_key=key, enabled=True, by=SYSTEM)
         delete_api_key(api_key=key, by=SYSTEM)
-        events = AuditEvent.objects.filter(subject=f"api_key:{key.pk}").order_by("id")
-        assert [event.action for event in events] == [
+        events = AuditEvent.objects.filter(subject_kind="api_key", subject_id=str(key.pk))
+        assert [event.action for event in events.order_by("id")] == [
             "api_key.created",
             "api_key.disabled",
             "api_key.enabled",

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.authority import By
-from accounts.models import Membership, Notice, Team, User
+from accounts.models import Membership, Notice, NoticeKind, Team, User
 from accounts.notices.service import (
     claim_mailing,
     end_mailing,
@@ -28,7 +28,7 @@ def post(team: Team, audience: Permission | User, key: str = "k1") -> Notice | N
     return notify(
         team=team,
         audience=audience,
-        kind="test",
+        kind=NoticeKind.WALLET_LOW,
         title="Something happened",
         body="Details.",
         key=key,
@@ -61,7 +61,7 @@ def test_a_title_is_one_short_line(team: Team) -> None:
     notice = notify(
         team=team,
         audience=Permission.VIEW,
-        kind="test",
+        kind=NoticeKind.WALLET_LOW,
         title="Key\r\nBcc: mallory@example.com " + "x" * 300,
         body="",
         key="k",

@@ -2,13 +2,14 @@
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.authority import By
-from accounts.models import AuditEvent, Membership, WebhookDelivery, WebhookEndpoint, WebhookEvent
+from accounts.models import AuditEvent, Membership, WebhookDelivery, WebhookEndpoint
 from accounts.roles import Role
 from accounts.selectors import webhook_endpoints_for
 from accounts.webhooks.delivery import headers_for
@@ -18,14 +19,16 @@ from accounts.webhooks.endpoints import (
     remove_endpoint,
     set_endpoint_enabled,
 )
+from accounts.webhooks.events import ApprovalAsked, WalletLow
 from accounts.webhooks.outbox import publish_event
 from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
 from tests.factories import make_member
+from tests.support.events import put_low_wallet
 
 pytestmark = pytest.mark.django_db
 
 URL = "https://hooks.studio.example/dailies"
-LOW = WebhookEvent.WALLET_LOW
+LOW = WalletLow.event_name
 
 
 def add(membership: Membership, url: str = URL, events: Any = (LOW,)) -> WebhookEndpoint:
@@ -33,16 +36,8 @@ def add(membership: Membership, url: str = URL, events: Any = (LOW,)) -> Webhook
     return add_endpoint(team=membership.team, url=url, events=events, by=by)
 
 
-def put(membership: Membership, event: WebhookEvent = LOW, reference: str = "r1") -> int:
-    return len(
-        publish_event(
-            team=membership.team,
-            event=event,
-            reference=reference,
-            data={"available": 3},
-            now=timezone.now(),
-        )
-    )
+def put(membership: Membership, once: str = "r1") -> int:
+    return len(put_low_wallet(membership.team, once=once))
 
 
 def test_a_manager_adds_one_and_the_trail_says_so(alice: Membership) -> None:
@@ -125,25 +120,30 @@ def test_an_event_goes_to_who_wants_it_once(alice: Membership, charlie: Membersh
     add(charlie)
     assert put(alice) == 1
     assert put(alice) == 0
-    assert put(alice, reference="r2") == 1
+    assert put(alice, once="r2") == 1
     delivery = WebhookDelivery.objects.earliest("created_at")
     assert (delivery.url, delivery.team) == (URL, alice.team)
     body = json.loads(delivery.body)
     assert body["type"] == "wallet.low"
     assert body["team"] == alice.team.slug
-    assert body["data"] == {"available": 3}
+    low = {"available": 3, "held": 0, "spent": 0, "low_at": 10, "raised_by": []}
+    assert body["data"] == low
     assert abs(body["created_at"] - timezone.now().timestamp()) < 60
 
 
 def test_only_what_is_about_a_task_names_one(alice: Membership) -> None:
     add(alice, events=["wallet.low", "approval.asked"])
     put(alice)
-    put(alice, WebhookEvent.APPROVAL_ASKED, "a-task")
+    asked = ApprovalAsked(
+        task="a-task", by="bob", credits=70, project=None, above=10, expires_at=1795364495
+    )
+    task, now = uuid4(), timezone.now()
+    publish_event(asked, team=alice.team, subject_id=task, now=now)
     named = {
         one.event: headers_for(one, now=timezone.now()).get("X-Task-Id")
         for one in WebhookDelivery.objects.all()
     }
-    assert named == {"wallet.low": None, "approval.asked": "a-task"}
+    assert named == {"wallet.low": None, "approval.asked": str(task)}
 
 
 def test_what_waits_for_an_endpoint_that_goes_off_is_given_up(alice: Membership) -> None:
@@ -152,13 +152,13 @@ def test_what_waits_for_an_endpoint_that_goes_off_is_given_up(alice: Membership)
     set_endpoint_enabled(endpoint, enabled=False, by=By.member(alice))
     assert WebhookDelivery.objects.get().state == WebhookDelivery.State.GIVEN_UP
     set_endpoint_enabled(endpoint, enabled=True, by=By.member(alice))
-    assert put(alice, reference="r2") == 1
+    assert put(alice, once="r2") == 1
 
 
 def test_a_removed_endpoint_leaves_its_history(alice: Membership) -> None:
     endpoint = add(alice)
     put(alice)
     remove_endpoint(endpoint, by=By.member(alice), now=timezone.now())
-    assert put(alice, reference="r2") == 0
+    assert put(alice, once="r2") == 0
     delivery = WebhookDelivery.objects.get()
     assert (delivery.state, delivery.endpoint) == (WebhookDelivery.State.GIVEN_UP, endpoint)

@@ -10,14 +10,12 @@ from django.utils import timezone
 from accounts.authority import By
 from accounts.errors import RateLimitExceeded
 from accounts.models import (
-    TEST_EVENT,
     AuditEvent,
     HostBackoff,
     Membership,
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
-    WebhookEvent,
 )
 from accounts.webhooks.delivery import PostResult, claim_attempt, record_attempt
 from accounts.webhooks.endpoints import (
@@ -26,18 +24,19 @@ from accounts.webhooks.endpoints import (
     remove_endpoint,
     set_endpoint_enabled,
 )
+from accounts.webhooks.events import GenerationKept, WalletLow
 from accounts.webhooks.outbox import (
     KEPT_FOR,
     TESTS_A_MINUTE,
     is_subscribed,
     prune_deliveries,
-    publish_event,
     put_test,
     send_again,
 )
 from accounts.webhooks.schedule import RETRIES
 from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
 from tests.factories import SYSTEM
+from tests.support.events import put_low_wallet
 from tests.support.races import race
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +45,7 @@ PENDING, DELIVERED, GIVEN_UP = (
     WebhookDelivery.State.DELIVERED,
     WebhookDelivery.State.GIVEN_UP,
 )
-LOW = WebhookEvent.WALLET_LOW
+LOW = WalletLow.event_name
 
 
 @pytest.fixture
@@ -58,9 +57,7 @@ def endpoint(alice: Membership) -> WebhookEndpoint:
 def delivery(endpoint: WebhookEndpoint) -> WebhookDelivery:
     """A message that was tried for a day, an hour ago, in vain."""
     hour_ago = timezone.now() - timedelta(hours=1)
-    (delivery,) = publish_event(
-        team=endpoint.team, event=LOW, reference="r", data={}, now=timezone.now()
-    )
+    (delivery,) = put_low_wallet(endpoint.team)
     for _ in range(len(RETRIES) + 1):
         attempt(delivery, 500, hour_ago)
     delivery.refresh_from_db()
@@ -172,7 +169,11 @@ def test_a_test_is_posted_once_even_to_a_disabled_endpoint(
     set_endpoint_enabled(endpoint, enabled=False, by=SYSTEM)
     test = put_test(endpoint, by=By.member(alice), now=timezone.now())
     body = json.loads(test.body)
-    assert (test.event, body["type"], body["team"]) == (TEST_EVENT, TEST_EVENT, alice.team.slug)
+    assert (test.event, body["type"], body["team"]) == (
+        "webhook.test",
+        "webhook.test",
+        alice.team.slug,
+    )
     attempt(test, 500, timezone.now())
     test.refresh_from_db()
     endpoint.refresh_from_db()
@@ -203,9 +204,9 @@ def test_a_person_who_presses_wakes_a_host_that_is_left_alone(
 def test_events_are_chosen_anew(alice: Membership, endpoint: WebhookEndpoint) -> None:
     choose_events(endpoint, events=["approval.asked", "generation.kept"], by=By.member(alice))
     assert WebhookEndpoint.objects.get().events == ["approval.asked", "generation.kept"]
-    assert is_subscribed(team_id=alice.team_id, event=WebhookEvent.GENERATION_KEPT)
-    assert not is_subscribed(team_id=alice.team_id, event=LOW)
-    for wrong in ([], [TEST_EVENT], ["task.completed"]):
+    assert is_subscribed(team_id=alice.team_id, event=GenerationKept)
+    assert not is_subscribed(team_id=alice.team_id, event=WalletLow)
+    for wrong in ([], ["webhook.test"], ["task.completed"]):
         with pytest.raises(InvalidRequest):
             choose_events(endpoint, events=wrong, by=By.member(alice))
 
@@ -217,9 +218,7 @@ def test_a_url_can_be_added_again_after_it_was_removed(
     remove_endpoint(endpoint, by=SYSTEM, now=timezone.now())
     fresh = add_endpoint(team=alice.team, url=endpoint.url, events=[LOW], by=SYSTEM)
     assert fresh.pk != endpoint.pk
-    assert (
-        publish_event(team=alice.team, event=LOW, reference="r", data={}, now=timezone.now()) == []
-    )
+    assert put_low_wallet(alice.team) == []
     assert AuditEvent.objects.filter(action="webhook_endpoint.removed").count() == 1
 
 

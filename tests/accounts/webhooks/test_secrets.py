@@ -137,7 +137,7 @@ def test_the_trail_says_who_did_it_and_not_what(alice: Membership) -> None:
     end_old_secret(team=alice.team, by=By.member(alice))
     trail = AuditEvent.objects.filter(action__startswith="webhook_secret").order_by("id")
     assert [one.action.rpartition(".")[2] for one in trail] == ["rotated", "shown", "old_ended"]
-    assert {one.subject for one in trail} == {f"team:{alice.team_id}"}
+    assert {(one.subject_kind, one.subject_id) for one in trail} == {("team", str(alice.team_id))}
     said = " ".join(str(vars(one)) for one in trail)
     assert before not in said
     assert fresh not in said

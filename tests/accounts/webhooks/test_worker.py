@@ -22,10 +22,10 @@ from accounts.models import (
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
-    WebhookEvent,
 )
 from accounts.webhooks.delivery import CLAIM, PostResult, claim_attempt, record_attempt
 from accounts.webhooks.endpoints import add_endpoint, remove_endpoint, set_endpoint_enabled
+from accounts.webhooks.events import WalletLow
 from accounts.webhooks.health import FAILING_LIFE
 from accounts.webhooks.schedule import RETRIES, SERIES
 from accounts.webhooks.steps import claim_wakeup
@@ -39,7 +39,7 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.django_db
 HOOK = "/hook"
-LOW = WebhookEvent.WALLET_LOW
+LOW = WalletLow.event_name
 PENDING, DELIVERED, GIVEN_UP = (
     WebhookDelivery.State.PENDING,
     WebhookDelivery.State.DELIVERED,

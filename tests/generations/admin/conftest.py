@@ -21,6 +21,7 @@ from accounts.models import (
     HostBackoff,
     Membership,
     Notice,
+    NoticeKind,
     Project,
     Team,
     User,
@@ -136,6 +137,8 @@ def world(team: Team, alice: Membership) -> World:
         url=f"https://client.example/hook?token={CLIENT_SECRET}",
         event="task.completed",
         reference=str(generation.pk),
+        subject_kind="generation",
+        subject_id=str(generation.pk),
         body=f'{{"output": {{"urls": ["{film_url(film)}"]}}}}',
     )
     _plant_attempts(team, f"{SECRET} and {film_url(film)}")
@@ -250,6 +253,8 @@ def grow(world: World, times: int = 3) -> None:
             url="https://client.example/",
             event="task.completed",
             reference=str(generation.pk),
+            subject_kind="generation",
+            subject_id=str(generation.pk),
             body="{}",
             state="given_up",
         )
@@ -317,7 +322,7 @@ def _plant_budgets(
     notify(
         team=team,
         audience=Permission.LIMITS,
-        kind="test",
+        kind=NoticeKind.WALLET_LOW,
         title=text,
         body=text,
         key=f"planted:{member.pk}",

@@ -18,9 +18,7 @@ from accounts.models import (
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
-    WebhookEvent,
 )
-from accounts.webhooks.outbox import publish_event
 from billing.models import Account, SpendLimit, SpendWindow
 from billing.selectors import books_of
 from generations.approvals.service import set_threshold
@@ -32,6 +30,7 @@ from tests.generations.admin.conftest import make_discrepancy
 from tests.generations.admin.steps import assert_recorded, button, errors_of, management
 from tests.generations.admin.test_admin_corrections import press
 from tests.generations.admin.test_admin_pages import path_of
+from tests.support.events import put_low_wallet
 from tests.support.steps import empty_queue, queued
 
 
@@ -196,13 +195,7 @@ class TestEndpoints:
     def test_an_endpoint_is_switched_and_gives_up_what_waits(
         self, browser: Client, root: User, endpoint: WebhookEndpoint
     ) -> None:
-        (delivery,) = publish_event(
-            team=endpoint.team,
-            event=WebhookEvent.WALLET_LOW,
-            reference="r",
-            data={},
-            now=timezone.now(),
-        )
+        (delivery,) = put_low_wallet(endpoint.team)
         press(browser, endpoint, "disable")
         endpoint.refresh_from_db()
         delivery.refresh_from_db()
@@ -215,13 +208,7 @@ class TestEndpoints:
     def test_an_endpoint_is_removed_and_its_deliveries_stay(
         self, browser: Client, root: User, endpoint: WebhookEndpoint
     ) -> None:
-        (delivery,) = publish_event(
-            team=endpoint.team,
-            event=WebhookEvent.WALLET_LOW,
-            reference="r",
-            data={},
-            now=timezone.now(),
-        )
+        (delivery,) = put_low_wallet(endpoint.team)
         browser.post(path_of(WebhookEndpoint, "delete", endpoint.pk), {"post": "yes"})
         assert browser.get(path_of(WebhookEndpoint, "change", endpoint.pk)).status_code == 302
         delivery.refresh_from_db()

@@ -5,7 +5,7 @@ from django.test import Client
 
 from accounts.audit import record
 from accounts.authority import By
-from accounts.models import Membership
+from accounts.models import AuditAction, Membership
 from tests.factories import make_api_key, make_member
 
 
@@ -23,8 +23,8 @@ class TestWhoDidIt:
             By.operator(bob.user),
             By.system("sweep"),
         ):
-            record(by=by, action="project.created", team=alice.team)
-            record(by=by, action="project.renamed", team=alice.team)
+            record(by=by, action=AuditAction.PROJECT_CREATED, subject=alice.team, team=alice.team)
+            record(by=by, action=AuditAction.PROJECT_RENAMED, subject=alice.team, team=alice.team)
 
     def found(self, browser: Client, words: str) -> list[str]:
         page = browser.get("/admin/accounts/auditevent/", {"q": words})
@@ -53,5 +53,10 @@ class TestWhoDidIt:
     def test_a_search_leaves_nobody_out(self, browser: Client, alice: Membership) -> None:
         for number in range(45):
             person = make_member(alice.team, email=f"p{number}@firm.example")
-            record(by=By.member(person), action="project.created", team=alice.team)
+            record(
+                by=By.member(person),
+                action=AuditAction.PROJECT_CREATED,
+                subject=alice.team,
+                team=alice.team,
+            )
         assert len(self.found(browser, "firm.example")) == 45

@@ -240,11 +240,14 @@ def test_p35_every_decision_is_in_the_audit_trail(desk: Desk, alice: Membership)
     )
     expire_approvals(now=now() + LIFE)
     trail = AuditEvent.objects.filter(action__startswith="approval.").order_by("id")[4:]
-    assert [(one.action, one.subject, one.actor, one.reason, one.request_id) for one in trail] == [
-        ("approval.approved", f"generation:{approved.pk}", f"user:{alice.user_id}", "Yes", "req-1"),
-        ("approval.denied", f"generation:{denied.pk}", f"user:{alice.user_id}", "No", "req-2"),
-        ("approval.expired", f"generation:{expired.pk}", "system:approvals", "", ""),
+    assert [
+        (one.action, one.subject_id, one.actor, one.reason, one.request_id) for one in trail
+    ] == [
+        ("approval.approved", str(approved.pk), f"user:{alice.user_id}", "Yes", "req-1"),
+        ("approval.denied", str(denied.pk), f"user:{alice.user_id}", "No", "req-2"),
+        ("approval.expired", str(expired.pk), "system:approvals", "", ""),
     ]
+    assert {one.subject_kind for one in trail} == {"generation"}
     assert {one.team for one in trail} == {desk.team}
 
 
@@ -403,7 +406,7 @@ def test_p09_of_many_who_decide_at_once_one_does(desk: Desk, alice: Membership) 
         losers = [one for one in results if one not in {"approve", "deny", "expired"}]
         assert len(winners) == 1
         assert all(one == "late" or isinstance(one, Conflict) for one in losers)
-        decisions = AuditEvent.objects.filter(subject=f"generation:{generation.pk}")
+        decisions = AuditEvent.objects.filter(subject_id=str(generation.pk))
         assert decisions.exclude(action="approval.asked").count() == 1
         sent = queued().count(("send", ()))
         state = fresh(generation).state

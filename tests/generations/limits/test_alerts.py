@@ -11,11 +11,12 @@ from pytest_django import Settings
 from standardwebhooks.webhooks import Webhook
 
 from accounts.authority import By
-from accounts.models import Membership, Notice, Team, WebhookDelivery, WebhookEvent
+from accounts.models import Membership, Notice, Team, WebhookDelivery
 from accounts.notices.mail import mail_notice
 from accounts.roles import Role
 from accounts.selectors import notices_for, unread_notices
 from accounts.webhooks.endpoints import add_endpoint
+from accounts.webhooks.events import chosen_names
 from accounts.webhooks.secrets import webhook_secret
 from billing.models import SpendAlert, SpendLimit
 from billing.subjects import Subject
@@ -305,7 +306,7 @@ class TestWebhooks:
         add_endpoint(
             team=member.team,
             url=f"{receiver.url}/hooks",
-            events=events or WebhookEvent.values,
+            events=events or chosen_names(),
             by=SYSTEM,
         )
 

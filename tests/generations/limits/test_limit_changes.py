@@ -165,8 +165,8 @@ def test_p35_each_change_of_a_limit_is_in_the_audit_trail(desk: Desk) -> None:
     for credits in [100, 50, None]:
         desk.cap("project", credits, "day")
     trail = desk.team.auditevent_set.filter(action="spend_limit.set").order_by("id")
-    assert [(one.subject, one.data) for one in trail] == [
-        (f"project:{desk.project.pk}", {"window": "day", "credits": credits})
+    assert [(one.subject_kind, one.subject_id, one.data) for one in trail] == [
+        ("project", str(desk.project.pk), {"window": "day", "credits": credits})
         for credits in [100, 50, None]
     ]
     assert {one.actor for one in trail} == {"test"}

@@ -12,7 +12,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 from django_q.models import Failure, Schedule
 
-from accounts.models import Membership, Team, WebhookDelivery
+from accounts.models import Membership, NoticeKind, Team, WebhookDelivery
 from accounts.notices.service import notify
 from billing.services.alerts import set_low_mark
 from generations.archive.steps import FILMS_WAITING
@@ -328,7 +328,7 @@ def one_of_everything(alice: Membership, now: Any) -> dict[str, Any]:
     rows["notice"] = notify(
         team=alice.team,
         audience=alice.user,
-        kind="k",
+        kind=NoticeKind.WALLET_LOW,
         title="t",
         body="b",
         key="once",

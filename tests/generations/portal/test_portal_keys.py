@@ -200,7 +200,9 @@ def test_a_key_is_paused_by_hand_with_its_reason_and_resumed(
     client.post(f"/keys/provider/{provider_key.pk}/resume/")
     provider_key.refresh_from_db()
     assert provider_key.state == "active"
-    actions = AuditEvent.objects.filter(subject=f"provider_key:{provider_key.pk}")
+    actions = AuditEvent.objects.filter(
+        subject_kind="provider_key", subject_id=str(provider_key.pk)
+    )
     assert {one.action for one in actions} >= {"provider_key.paused", "provider_key.resumed"}
 
 

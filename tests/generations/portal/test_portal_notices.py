@@ -6,10 +6,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import AuditEvent, Membership, WebhookEndpoint, WebhookEvent
+from accounts.models import AuditEvent, Membership, NoticeKind, WebhookEndpoint
 from accounts.notices.service import notify
 from accounts.roles import Permission
 from accounts.selectors import webhook_endpoints_for
+from accounts.webhooks.events import chosen_names
 from accounts.webhooks.secrets import webhook_secret
 from generations.models import Discrepancy, ProviderKey, UsageSample
 from tests.factories import make_generation, make_provider_key
@@ -22,7 +23,7 @@ def tell(member: Membership, title: str, *, managers: bool = False) -> None:
     notify(
         team=member.team,
         audience=Permission.LIMITS if managers else member.user,
-        kind="budget.threshold",
+        kind=NoticeKind.BUDGET_THRESHOLD,
         title=title,
         body="One.\n\nTwo <b>.",
         key=f"{title}:{member.pk}",
@@ -124,7 +125,7 @@ def test_an_endpoint_is_added_switched_and_removed(manager: Membership, sign_in:
 def test_a_wrong_endpoint_is_refused_beside_its_field(
     manager: Membership, sign_in: SignIn, changes: dict[str, object], field: str
 ) -> None:
-    form = {"url": "https://hooks.example.com/d", "events": list(WebhookEvent.values)} | changes
+    form = {"url": "https://hooks.example.com/d", "events": chosen_names()} | changes
     reply = sign_in(manager).post("/webhooks/add/", form)
     assert list(reply.context["form"].errors) == [field]
     assert not WebhookEndpoint.objects.exists()

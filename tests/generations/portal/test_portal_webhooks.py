@@ -10,9 +10,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.authority import By
-from accounts.models import Membership, WebhookDelivery, WebhookEndpoint, WebhookEvent
+from accounts.models import Membership, WebhookDelivery, WebhookEndpoint
 from accounts.webhooks.delivery import PostResult, claim_attempt, record_attempt
 from accounts.webhooks.endpoints import add_endpoint, set_endpoint_enabled
+from accounts.webhooks.events import WalletLow, chosen_names
 from accounts.webhooks.secrets import webhook_secret
 from generations.lifecycle import State
 from generations.portal.webhooks.deliveries import PAGE
@@ -22,14 +23,14 @@ from tests.support.steps import queued, run_queue
 from tests.support.vendor import Vendor, say
 
 pytestmark = pytest.mark.django_db
-LOW = WebhookEvent.WALLET_LOW
+LOW = WalletLow.event_name
 
 
 @pytest.fixture
 def endpoint(manager: Membership, vendor: Vendor, settings: Settings) -> WebhookEndpoint:
     settings.OUTBOUND_ALLOW = [vendor.url.removeprefix("http://")]
     return add_endpoint(
-        team=manager.team, url=f"{vendor.url}/hook", events=WebhookEvent.values, by=SYSTEM
+        team=manager.team, url=f"{vendor.url}/hook", events=chosen_names(), by=SYSTEM
     )
 
 

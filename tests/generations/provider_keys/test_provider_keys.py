@@ -40,7 +40,8 @@ def test_p36_a_pause_is_recorded_once_with_its_reason(provider_key: ProviderKey)
     assert pause_provider_key(provider_key, reason="Broke.", by=SYSTEM)
     assert not pause_provider_key(provider_key, reason="Broke again.", by=SYSTEM)
     event = AuditEvent.objects.get(action="provider_key.paused")
-    assert (event.actor, event.subject) == ("test", f"provider_key:{provider_key.pk}")
+    assert (event.actor, event.subject_kind) == ("test", "provider_key")
+    assert event.subject_id == str(provider_key.pk)
     provider_key.refresh_from_db()
     assert provider_key.paused_reason == "Broke."
 

@@ -1,0 +1,119 @@
+"""Every mail that we write, its subject and its text letter by letter."""
+
+import re
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.core import mail
+from django.test import Client
+from django.utils import timezone
+
+from accounts.authority import By
+from accounts.models import Membership, Team
+from generations.approvals.service import set_threshold
+from generations.lifecycle import State
+from generations.limits.alerts import raise_spend_alerts
+from generations.limits.service import cap
+from generations.models import ProviderKey
+from generations.provider_keys.service import pause_provider_key
+from generations.review.decide import PATIENCE, tell_long_reviews
+from tests.factories import PASSWORD, SYSTEM, fund, make_generation, make_limit, team_subject
+from tests.support.golden import assert_golden
+from tests.support.steps import run_queue
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
+
+_TOKENS = [
+    (re.compile(r"(/approvals/)\S+"), r"\1…"),
+    (re.compile(r"(/accounts/confirm-email/)[^\s/]+"), r"\1…"),
+    (re.compile(r"(/accounts/password/reset/key/)[^\s/]+"), r"\1…"),
+]
+
+
+def compare(name: str) -> None:
+    """Compare the one mail that was sent with its golden file."""
+    run_queue("mail", "ask")
+    [message] = mail.outbox
+    text = f"To: {', '.join(message.to)}\nSubject: {message.subject}\n\n{message.body}"
+    for pattern, word in _TOKENS:
+        text = pattern.sub(word, text)
+    mail.outbox.clear()
+    assert_golden(f"mails/{name}.txt", text)
+
+
+def test_approval(team: Team, alice: Membership, bob: Membership) -> None:
+    set_threshold(team=team, above=10, by=SYSTEM)
+    make_generation(bob, prompt="A pier in the rain")
+    compare("approval")
+
+
+def test_budget_threshold(team: Team, alice: Membership) -> None:
+    fund(team, 1_000)
+    make_limit(team_subject(team), 1_500, team=team, window="day")
+    for _ in range(11):
+        make_generation(alice)
+    raise_spend_alerts(now=timezone.now())
+    compare("budget_threshold")
+
+
+def test_budget_threshold_of_a_limit_without_end_that_is_used_up(
+    team: Team, alice: Membership
+) -> None:
+    cap(team, window="total", credits=70, by=SYSTEM)
+    make_generation(alice)
+    raise_spend_alerts(now=timezone.now())
+    compare("budget_threshold_used_up")
+
+
+def test_wallet_low(team: Team, alice: Membership) -> None:
+    team.accounts.filter(kind="wallet").update(low_at=1_000)
+    make_generation(alice)
+    raise_spend_alerts(now=timezone.now() + timedelta(seconds=1))
+    compare("wallet_low")
+
+
+def test_provider_key_paused_by_the_vendor(provider_key: ProviderKey, alice: Membership) -> None:
+    make_generation(alice)
+    pause_provider_key(provider_key, reason="Out of credits.", by=SYSTEM)
+    compare("provider_key_paused")
+
+
+def test_provider_key_paused_by_a_person(provider_key: ProviderKey, alice: Membership) -> None:
+    make_generation(alice)
+    pause_provider_key(provider_key, reason="We move.", by=By.member(alice), probe=False)
+    compare("provider_key_paused_by_a_person")
+
+
+def test_review_waiting(alice: Membership, bob: Membership, noon: time_machine.Traveller) -> None:
+    make_generation(alice, State.NEEDS_REVIEW, prompt="A pier in the rain")
+    noon.shift(timedelta(seconds=1))
+    make_generation(bob, State.NEEDS_REVIEW, prompt="A lake")
+    tell_long_reviews(now=timezone.now() + PATIENCE * 2)
+    compare("review_waiting")
+
+
+def test_new_email(alice: Membership, bob: Membership) -> None:
+    browser = Client()
+    browser.force_login(bob.user)
+    form = {"email": alice.user.email, "password": PASSWORD}
+    browser.post("/accounts/email/", form)
+    compare("new_email_taken")
+    browser.post("/accounts/email/", form | {"email": "bob@new.example"})
+    link = re.search(r"/accounts/confirm-email/\S+", str(mail.outbox[0].body))
+    assert link
+    compare("new_email_confirm")
+    browser.post(link[0])
+    compare("new_email_changed")
+
+
+@pytest.mark.parametrize(
+    ("email", "name"),
+    [
+        ("alice@studio.example", "password_reset_key"),
+        ("nobody@studio.example", "unknown_account"),
+    ],
+)
+def test_password_reset(alice: Membership, email: str, name: str) -> None:
+    Client().post("/accounts/password/reset/", {"email": email})
+    compare(name)
