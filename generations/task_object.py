@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
+from generations.catalog.specs import METADATA_NAMES
 from generations.lifecycle import API_STATUS, IN_FLIGHT, ApiStatus, State
 from generations.models import Film, Generation
 
@@ -92,5 +93,4 @@ def _output(generation: Generation) -> dict[str, Any]:
 
 
 def _known(metadata: dict[str, Any]) -> dict[str, Any]:
-    names = ("seed", "ratio", "duration", "resolution", "generate_audio", "framespersecond")
-    return {name: metadata[name] for name in names if name in metadata}
+    return {name: metadata[name] for name in METADATA_NAMES if name in metadata}

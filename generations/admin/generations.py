@@ -330,9 +330,11 @@ class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
     @display(description="order")
     def shown_order(self, generation: Generation) -> SafeString:
         """Return what was ordered, in a line."""
-        sound = "audio" if generation.generate_audio else "silent"
-        size = f"{generation.resolution} {generation.aspect_ratio}"
-        return unbroken(f"{generation.duration} s, {size}, {sound}")
+        sound = ", audio" if generation.generate_audio else ", silent"
+        if "generate_audio" not in generation.body["input"]:
+            sound = ""
+        size = f"{generation.resolution} {generation.aspect_ratio}".rstrip()
+        return unbroken(f"{generation.duration} s, {size}{sound}")
 
     @display(description="took")
     def shown_seconds(self, generation: Generation) -> str:

@@ -9,37 +9,42 @@ from django.http import HttpRequest
 from accounts.audit import record
 from accounts.models import AuditAction
 from accounts.people.acting import by_of
+from generations.catalog.entries import readable_parameters_of
+from generations.catalog.specs import BadParameters, read_parameters
 from generations.models import VideoModel
+from generations.portal.studio.drafts import FORM_NAMES
 from platform_site.admin.base import SiteAdmin
+from platform_site.admin.typed import display
 
 
 class VideoModelForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A model whose defaults are among its choices."""
+    """A model whose parameters can be read, shown and ordered."""
 
     class Meta:
         model = VideoModel
         exclude: tuple[str, ...] = ()  # every column is the administrator's
 
+    def clean_parameters(self) -> object:
+        """Refuse what no request could be made of, and names of the studio's other fields."""
+        specs: object = self.cleaned_data["parameters"]
+        try:
+            parameters = read_parameters(specs)
+        except BadParameters as error:
+            raise forms.ValidationError(error.problems) from None
+        for name in FORM_NAMES.intersection(one.name for one in parameters):
+            raise forms.ValidationError(f"'{name}' is another field of the studio's form.")
+        return specs
+
     def clean(self) -> dict[str, Any]:
-        """Refuse defaults that no request could have."""
+        """Refuse texts and sizes that could not be read, and a field both taken and refused."""
         typed = super().clean() or {}
-        seconds = [typed.get(f"{name}_seconds") for name in ("min", "default", "max")]
-        known_seconds = [one for one in seconds if one is not None]
-        if known_seconds != sorted(known_seconds):
-            self.add_error("default_seconds", "It lies between the shortest and the longest.")
-        for choices, chosen in (
-            ("resolutions", "default_resolution"),
-            ("aspect_ratios", "default_aspect_ratio"),
-        ):
-            known = typed.get(choices)
-            if known is None:
-                continue
-            if not isinstance(known, list) or not all(isinstance(one, str) for one in known):
-                self.add_error(choices, "A list of texts.")
-            elif typed.get(chosen) not in known:
-                self.add_error(chosen, "It is one of the choices.")
-        if not isinstance(typed.get("refused_fields", []), list):
+        refused = typed.get("refused_fields", [])
+        if not isinstance(refused, list) or not all(isinstance(one, str) for one in refused):
             self.add_error("refused_fields", "A list of texts.")
+        elif "parameters" in typed:
+            taken = {name for one in read_parameters(typed["parameters"]) for name in one.names}
+            for name in sorted(taken.intersection(refused)):
+                self.add_error("refused_fields", f"'{name}' is among its parameters.")
         if not isinstance(typed.get("sizes", {}), dict):
             self.add_error("sizes", "An object: resolution, ratio, then width and height.")
         return typed
@@ -54,32 +59,21 @@ class VideoModelAdmin(SiteAdmin):
         "title",
         "name",
         "active",
-        "min_seconds",
-        "max_seconds",
-        "default_resolution",
-        "default_aspect_ratio",
+        "shown_parameters",
         "max_images",
     )
     list_filter = ("active",)
     search_fields = ("name", "title")
     fieldsets = (
         (None, {"fields": ("name", "title", "active")}),
-        ("Length", {"fields": (("min_seconds", "default_seconds", "max_seconds"),)}),
-        (
-            "Picture",
-            {
-                "fields": (
-                    "resolutions",
-                    "default_resolution",
-                    "aspect_ratios",
-                    "default_aspect_ratio",
-                    "frames_per_second",
-                    "sizes",
-                )
-            },
-        ),
-        ("Inputs", {"fields": ("max_images", "refused_fields")}),
+        ("Inputs", {"fields": ("parameters", "max_images", "refused_fields")}),
+        ("Picture", {"fields": ("frames_per_second", "sizes")}),
     )
+
+    @display(description="parameters")
+    def shown_parameters(self, model: VideoModel) -> str:
+        """Return the names of what it takes; none for a list that has to be mended."""
+        return ", ".join(one.name for one in readable_parameters_of(model))
 
     def has_delete_permission(self, request: HttpRequest, obj: VideoModel | None = None) -> bool:
         """Refuse: generations name it; switch it off instead."""

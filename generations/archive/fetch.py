@@ -9,6 +9,7 @@ from django.conf import settings
 from generations.archive.inspect import FilmFacts, inspect_film
 from generations.archive.partial import Partial
 from generations.archive.start import without_link
+from generations.catalog.comparison import ordered_inputs
 from generations.models import Film, Generation, VideoModel
 from generations.provider_keys.service import client_for
 from generations.vendors.base import ProviderError
@@ -90,7 +91,8 @@ def differences(generation: Generation, facts: FilmFacts) -> str:
         found.append(f"{facts.frames} frames instead of {frames}")
     elif abs(facts.duration_ms - generation.duration * 1000) > _TOLERANCE_MS:
         found.append(f"{facts.duration_ms / 1000:.1f} s instead of {generation.duration} s")
-    if facts.has_audio != generation.generate_audio:
+    inputs = ordered_inputs(generation)
+    if "generate_audio" in inputs and facts.has_audio != inputs["generate_audio"]:
         found.append("with sound" if facts.has_audio else "without sound")
     return ", ".join(found)
 

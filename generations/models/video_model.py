@@ -9,17 +9,16 @@ class VideoModel(models.Model):
     name = models.CharField(max_length=80, unique=True)
     title = models.CharField(max_length=80)
     active = models.BooleanField(default=True)
-    min_seconds = models.PositiveSmallIntegerField()
-    max_seconds = models.PositiveSmallIntegerField()
-    default_seconds = models.PositiveSmallIntegerField()
-    resolutions = models.JSONField(help_text="Lowest first.")
-    default_resolution = models.CharField(max_length=10)
-    aspect_ratios = models.JSONField()
-    default_aspect_ratio = models.CharField(max_length=10)
+    parameters = models.JSONField(
+        help_text="What it takes, as docs/models.md describes it: this alone is shown in the "
+        "studio, accepted, sent and compared."
+    )
     max_images = models.PositiveSmallIntegerField(help_text="0: text only; 2: also a last frame.")
     frames_per_second = models.PositiveSmallIntegerField(default=24)
     refused_fields = models.JSONField(
-        default=list, blank=True, help_text="Inputs of sister models that this one refuses."
+        default=list,
+        blank=True,
+        help_text="Inputs of sister models that no model here takes, refused by name.",
     )
     sizes = models.JSONField(
         default=dict,

@@ -8,6 +8,7 @@ from accounts.models import Team
 from billing.pricing import rates_in_force
 from billing.selectors import books_of, limits_over, uses_of
 from billing.subjects import Subject
+from generations.catalog.entries import durations_of, resolutions_of
 from generations.models import VideoModel
 from generations.ordering.request import GenerationRequest
 
@@ -41,7 +42,7 @@ def variants_that_fit(
         kind = (
             variant["duration"] != request.duration,
             variant["resolution"] != request.resolution,
-            variant["generate_audio"] != request.generate_audio,
+            variant.get("generate_audio", False) != request.generate_audio,
         )
         if kind not in kinds:
             kinds.add(kind)
@@ -69,10 +70,10 @@ def _variants(request: GenerationRequest, *, now: datetime) -> Iterator[tuple[in
     """Yield (number of changed parameters, variant) for everything no larger than the request."""
     model = VideoModel.objects.get(name=request.model)
     rates = rates_in_force(model=request.model, at=now)
-    resolutions = model.resolutions[: model.resolutions.index(request.resolution) + 1]
-    for resolution in resolutions:
+    resolutions, shortest = resolutions_of(model), durations_of(model).start
+    for resolution in resolutions[: resolutions.index(request.resolution) + 1]:
         for audio in {request.generate_audio, False}:
-            for duration in range(model.min_seconds, request.duration + 1):
+            for duration in range(shortest, request.duration + 1):
                 rate = rates.get((resolution, audio))
                 changes = (
                     (resolution != request.resolution)
@@ -80,12 +81,7 @@ def _variants(request: GenerationRequest, *, now: datetime) -> Iterator[tuple[in
                     + (duration != request.duration)
                 )
                 if rate is not None and changes:
-                    yield (
-                        changes,
-                        {
-                            "duration": duration,
-                            "resolution": resolution,
-                            "generate_audio": audio,
-                            "credits": rate * duration,
-                        },
-                    )
+                    wanted: dict[str, Any] = {"duration": duration, "resolution": resolution}
+                    if "generate_audio" in request.parameters:
+                        wanted["generate_audio"] = audio
+                    yield changes, {**wanted, "credits": rate * duration}

@@ -8,7 +8,7 @@ Source of fields, defaults and ranges: the vendor's page, as rows of the catalog
 import difflib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,8 @@ from typing import Any
 from django.conf import settings
 
 from accounts.models import Team
+from generations.catalog.entries import names_refused_by, parameters_of
+from generations.catalog.parameters import Value
 from generations.errors import ModelNotFound
 from generations.models import Upload, VideoModel
 from generations.models.generation import Mode
@@ -24,38 +26,24 @@ from platform_site.errors import InvalidRequest
 from platform_site.http.addresses import literal_address_problem
 
 MAX_PROMPT_CHARACTERS = 10_000
-SEED_RANGE = (-1, 2**32 - 1)
 
 _TOP_FIELDS = ("model", "input", "callback_url")
-_INPUT_FIELDS = (
-    "prompt",
-    "image_urls",
-    "duration",
-    "aspect_ratio",
-    "ratio",
-    "resolution",
-    "generate_audio",
-    "watermark",
-    "camera_fixed",
-    "seed",
-)
+_INPUT_FIELDS = ("prompt", "image_urls")  # beside the parameters of the model
 _MODES = (Mode.TEXT, Mode.FIRST_FRAME, Mode.FIRST_LAST_FRAME)
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One validated request with every default filled in. `duration` is in seconds."""
+    """One validated request with every default filled in.
+
+    `parameters` are those that the model is always sent, `options` those that were asked for.
+    """
 
     model: str
     prompt: str
     image_urls: tuple[str, ...]
-    duration: int
-    aspect_ratio: str
-    resolution: str
-    generate_audio: bool
-    watermark: bool
-    camera_fixed: bool
-    seed: int | None
+    parameters: Mapping[str, Value]
+    options: Mapping[str, Value]
     callback_url: str = ""
 
     @property
@@ -63,22 +51,32 @@ class GenerationRequest:
         """Return what the film starts from, by the number of images."""
         return _MODES[len(self.image_urls)]
 
+    @property
+    def duration(self) -> int:
+        """Return the length in seconds."""
+        return int(self.parameters["duration"])
+
+    @property
+    def resolution(self) -> str:
+        """Return the resolution."""
+        return str(self.parameters["resolution"])
+
+    @property
+    def aspect_ratio(self) -> str:
+        """Return the aspect ratio; "" for a model that takes none."""
+        return str(self.parameters.get("aspect_ratio", ""))
+
+    @property
+    def generate_audio(self) -> bool:
+        """Return whether sound was asked for; a model that takes no such wish is priced silent."""
+        return bool(self.parameters.get("generate_audio", False))
+
     def body(self) -> dict[str, Any]:
         """Return the JSON body for the vendor; every billed parameter is always in it."""
-        inputs: dict[str, Any] = {
-            "prompt": self.prompt,
-            "duration": self.duration,
-            "aspect_ratio": self.aspect_ratio,
-            "resolution": self.resolution,
-            "generate_audio": self.generate_audio,
-            "watermark": self.watermark,
-            "camera_fixed": self.camera_fixed,
-        }
+        inputs: dict[str, Any] = {"prompt": self.prompt, **self.parameters}
         if self.image_urls:
             inputs["image_urls"] = list(self.image_urls)
-        if self.seed is not None:
-            inputs["seed"] = self.seed
-        return {"model": self.model, "input": inputs}
+        return {"model": self.model, "input": {**inputs, **self.options}}
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over the whole request: equal requests, equal fingerprints."""
@@ -89,50 +87,50 @@ class GenerationRequest:
 def validate_request(payload: object, *, team: Team, now: datetime) -> GenerationRequest:
     """Read the JSON value `payload` in the vendor's shape.
 
-    Raises `InvalidRequest`, whose `field` names the culprit, or `ModelNotFound`. Null in an
-    optional field means left out. An unknown field is refused: a misspelt `resolution` would
-    otherwise be billed at the default.
+    The model's row of the catalogue decides which parameters it takes. Raises `InvalidRequest`,
+    whose `field` names the culprit, or `ModelNotFound`. Null in an optional field means left out.
+    An unknown field is refused: a misspelt `resolution` would otherwise be billed at the default.
     """
     if not isinstance(payload, Mapping):
         raise InvalidRequest("The body must be a JSON object.")
     _refuse_unknown(payload, _TOP_FIELDS, prefix="")
-    model = _catalogued(payload)
+    catalogue = list(VideoModel.objects.all())
+    model = _model_in(catalogue, payload)
+    taken, refused = parameters_of(model), names_refused_by(model, catalogue)
     inputs = payload.get("input")
     if inputs is None:
         raise InvalidRequest("'input' is required.", field="input")
     if not isinstance(inputs, Mapping):
         raise InvalidRequest("'input' must be an object.", field="input")
-    for name in model.refused_fields:
+    for name in refused:
         if inputs.get(name) is not None:
             raise InvalidRequest(f"'{name}' is not supported by this model.", field=name)
-    _refuse_unknown(inputs, (*_INPUT_FIELDS, *model.refused_fields), prefix="input.")
+    known = (*_INPUT_FIELDS, *(name for one in taken for name in one.names), *refused)
+    _refuse_unknown(inputs, known, prefix="input.")
+    prompt = _prompt(inputs)
+    image_urls = _image_urls(inputs, model, team, now)
+    values = [(one, one.value_in(inputs)) for one in taken]
+    given = [(one, value) for one, value in values if value is not None]
     return GenerationRequest(
         model=model.name,
-        prompt=_prompt(inputs),
-        image_urls=_image_urls(inputs, model, team, now),
-        duration=_duration(inputs, model),
-        aspect_ratio=_aspect_ratio(inputs, model),
-        resolution=_choice(inputs, "resolution", model.resolutions, model.default_resolution),
-        generate_audio=_boolean(inputs, "generate_audio", default=True),
-        watermark=_boolean(inputs, "watermark", default=False),
-        camera_fixed=_boolean(inputs, "camera_fixed", default=False),
-        seed=_seed(inputs),
+        prompt=prompt,
+        image_urls=image_urls,
+        parameters={one.name: value for one, value in given if not one.is_optional},
+        options={one.name: value for one, value in given if one.is_optional},
         callback_url=_callback_url(payload),
     )
 
 
-def _catalogued(payload: Mapping[str, Any]) -> VideoModel:
+def _model_in(catalogue: Iterable[VideoModel], payload: Mapping[str, Any]) -> VideoModel:
     name = payload.get("model")
     if name is None or name == "":
         raise InvalidRequest("'model' is required.", field="model")
     if not isinstance(name, str):
         raise InvalidRequest("'model' must be a string.", field="model")
-    model = None
-    if is_clean(name):
-        model = VideoModel.objects.filter(name=name, active=True).first()
-    if model is None:
-        raise ModelNotFound(field="model")
-    return model
+    for model in catalogue:
+        if model.name == name and model.active:
+            return model
+    raise ModelNotFound(field="model")
 
 
 def _refuse_unknown(fields: Mapping[str, Any], known: tuple[str, ...], *, prefix: str) -> None:
@@ -215,59 +213,6 @@ def _image_url(image: object, index: int, team: Team, now: datetime) -> str:
             field="image_urls",
         )
     return image
-
-
-def _duration(inputs: Mapping[str, Any], model: VideoModel) -> int:
-    value = inputs.get("duration")
-    if value is None:
-        return model.default_seconds
-    low, high = model.min_seconds, model.max_seconds
-    if type(value) is not int or not low <= value <= high:
-        raise InvalidRequest(
-            f"'input.duration' must be a whole number of seconds from {low} to {high}.",
-            field="duration",
-        )
-    return value
-
-
-def _aspect_ratio(inputs: Mapping[str, Any], model: VideoModel) -> str:
-    ratio, alias = inputs.get("aspect_ratio"), inputs.get("ratio")
-    if ratio is not None and alias is not None and ratio != alias:
-        raise InvalidRequest(
-            "'input.ratio' is an alias of 'input.aspect_ratio', and the two disagree.",
-            field="aspect_ratio",
-        )
-    name = "aspect_ratio" if alias is None else "ratio"
-    return _choice(inputs, name, model.aspect_ratios, model.default_aspect_ratio)
-
-
-def _choice(inputs: Mapping[str, Any], name: str, choices: list[str], default: str) -> str:
-    value = inputs.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, str) or value not in choices:
-        field = "aspect_ratio" if name == "ratio" else name
-        raise InvalidRequest(f"'input.{name}' must be one of {', '.join(choices)}.", field=field)
-    return value
-
-
-def _boolean(inputs: Mapping[str, Any], name: str, *, default: bool) -> bool:
-    value = inputs.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, bool):
-        raise InvalidRequest(f"'input.{name}' must be true or false.", field=name)
-    return value
-
-
-def _seed(inputs: Mapping[str, Any]) -> int | None:
-    value = inputs.get("seed")
-    if value is None:
-        return None
-    low, high = SEED_RANGE
-    if type(value) is not int or not low <= value <= high:
-        raise InvalidRequest(f"'input.seed' must be an integer in [{low}, {high}].", field="seed")
-    return value
 
 
 def _callback_url(payload: Mapping[str, Any]) -> str:

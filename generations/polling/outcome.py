@@ -9,6 +9,7 @@ from django.db.models import F
 
 from accounts.authority import By
 from generations.archive.start import begin_keeping
+from generations.catalog.comparison import differs_from_order
 from generations.lifecycle import EventKind, Money, ReviewReason, State
 from generations.models import Generation
 from generations.polling.render_times import expectations_of_site, kind_of
@@ -98,27 +99,13 @@ def complete(generation: Generation, report: TaskReport, *, now: datetime) -> bo
             now=now,
             message="The vendor completed it.",
             upstream_metadata=report.metadata,
-            metadata_differs=metadata_differs(generation, report),
+            metadata_differs=differs_from_order(generation, report.metadata),
             seed=seed if type(seed) is int and seed >= 0 else None,
         )
         if not ended:
             return False
         begin_keeping(generation, report, now=now)
     return True
-
-
-def metadata_differs(generation: Generation, report: TaskReport) -> bool:
-    """Return whether the vendor says it made something else than was ordered and billed (P19)."""
-    ordered = {
-        "duration": generation.duration,
-        "resolution": generation.resolution,
-        "ratio": generation.aspect_ratio,
-        "generate_audio": generation.generate_audio,
-    }
-    return any(
-        name in report.metadata and report.metadata[name] != value
-        for name, value in ordered.items()
-    )
 
 
 def _fail(generation: Generation, report: TaskReport, now: datetime) -> None:

@@ -13,11 +13,6 @@ _MODERATION = re.compile("sensitive|prohibited", re.IGNORECASE)
 
 _LABELS = {
     "prompt": "The prompt",
-    "duration": "The duration",
-    "resolution": "The resolution",
-    "aspect_ratio": "The aspect ratio",
-    "ratio": "The aspect ratio",
-    "seed": "The seed",
     "image_urls": "The list of frames",
     "image_urls[0]": "The first frame",
     "image_urls[1]": "The last frame",
@@ -34,7 +29,7 @@ _ORDERS: dict[int, str] = {
     Priority.HIGH: "It goes before the team's others.",
     Priority.LOW: "It was put off behind the team's others.",
 }
-_QUOTED = re.compile(r"'input\.([a-z_]+(?:\[\d\])?)'")
+_QUOTED = re.compile(r"'input\.([a-z0-9_]+(?:\[\d\])?)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +51,15 @@ class TimelineEntry:
     who: str = ""
 
 
-def for_people(message: str) -> str:
-    """Put an API's message into the words of the form: 'input.prompt' is the prompt."""
-    return _QUOTED.sub(lambda found: _LABELS.get(found[1], f"“{found[1]}”"), message)
+def for_people(message: str, labels: Mapping[str, str]) -> str:
+    """Put an API's message into the words of the form: 'input.prompt' is the prompt.
+
+    `labels` are those of the model's parameters, by every name that they have.
+    """
+    subjects = _LABELS | {
+        name: f"The {label[:1].lower()}{label[1:]}" for name, label in labels.items()
+    }
+    return _QUOTED.sub(lambda found: subjects.get(found[1], f"“{found[1]}”"), message)
 
 
 def status_of(generation: Generation, place: QueuePosition | None = None) -> Status:

@@ -8,6 +8,7 @@ from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from accounts.models import Team
 from billing.models import Rate
+from generations.catalog.entries import durations_of
 from generations.lifecycle import DECIDED_IN_REVIEW, IN_FLIGHT, TERMINAL, ReviewReason, State
 from generations.models import Discrepancy, Generation, ProviderKey, UsageSample, VideoModel
 from generations.reconciliation.compare import Cost, Standing, Sums, Suspects
@@ -184,10 +185,7 @@ def _open_of(provider_key: ProviderKey) -> list[Cost]:
 
 def _prices(at: datetime) -> frozenset[int]:
     """Return every price in credits that one job can have."""
-    spans = {
-        model.name: range(model.min_seconds, model.max_seconds + 1)
-        for model in VideoModel.objects.all()
-    }
+    spans = {model.name: durations_of(model) for model in VideoModel.objects.all()}
     rates = Rate.objects.filter(effective_from__lte=at)
     return frozenset(
         rate.credits_per_second * seconds

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from accounts.models import Membership, Notice
 from accounts.roles import Permission, role_allows
 from billing.selectors import site_zone
+from generations.catalog.comparison import ordered_inputs
 from generations.models import Generation, ProviderKey
 from generations.portal.films.pending_cancel import CancelQuestion, pending_cancel_of, question_of
 from generations.portal.studio.reads import Job, own_waiting_count
@@ -46,6 +47,18 @@ def timecode(seconds: float) -> str:
 def ratio_class(ratio: str) -> str:
     """Return the class of an aspect ratio that the style sheet knows, or the general one."""
     return f"ratio-{ratio.replace(':', 'x')}" if ratio in _RATIOS else "ratio-other"
+
+
+@register.filter
+def ordered_as(generation: Generation, between: str) -> str:
+    """Return what a film was ordered as in a line: only what its model was asked for."""
+    inputs = ordered_inputs(generation)
+    parts = [f"{generation.duration} s", generation.resolution]
+    if "aspect_ratio" in inputs:
+        parts.append(generation.aspect_ratio)
+    if "generate_audio" in inputs:
+        parts.append("with audio" if generation.generate_audio else "silent")
+    return between.join(parts)
 
 
 @register.filter

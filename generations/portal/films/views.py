@@ -14,11 +14,13 @@ from accounts.roles import Permission, role_allows
 from accounts.selectors import project_for
 from generations.archive.frames import last_frame_as_upload
 from generations.archive.library import set_favourite
+from generations.catalog.comparison import ordered_inputs
 from generations.models import Approval, Generation
 from generations.ordering.request import validate_request
 from generations.ordering.submit import submit_generation
 from generations.portal.access import MemberRequest, by_of, generation_required
 from generations.portal.archive.views import file_timeline
+from generations.portal.films.facts import facts_of
 from generations.portal.films.priorities import priority_buttons
 from generations.portal.studio.drafts import fresh_key, slots_of
 from generations.portal.studio.reads import active_generation_of
@@ -88,11 +90,13 @@ def _context(request: MemberRequest, generation: Generation) -> dict[str, Any]:
         and role_allows(request.membership.role, Permission.APPROVE)
     )
     job = active_generation_of(generation, now=timezone.now())
-    film, inputs, story = job.film, generation.body["input"], file_timeline(generation)
+    film, story = job.film, file_timeline(generation)
     return {
         "generation": generation,
-        "inputs": inputs,
-        "frames": [slot for slot in slots_of(inputs.get("image_urls", [])) if slot.url],
+        "facts": facts_of(generation),
+        "frames": [
+            slot for slot in slots_of(ordered_inputs(generation).get("image_urls", [])) if slot.url
+        ],
         "job": job,
         "film": film,
         "film_link": film_url(film) if film else "",

@@ -10,29 +10,31 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from generations.catalog.entries import parameters_of
+from generations.catalog.parameters import Boolean, Choice, Parameter, Place, WholeNumber
 from generations.models import Generation, Priority, VideoModel
 from generations.ordering.request import MAX_PROMPT_CHARACTERS
+from generations.portal.studio.controls import OFF, ON, Control, controls_of, text_of
 from generations.portal.words import for_people
 from generations.selectors import active_models
 from generations.uploads.links import uploaded_token
 from platform_site.errors import DailiesError, InvalidRequest
 
 FRAMES = ("first_frame", "last_frame")
+# Names of the form's own fields and of places on its page: no parameter may be called like them.
+FORM_NAMES = frozenset(
+    {
+        *(*FRAMES, "first_frame_file", "last_frame_file", "frames"),
+        *("model", "prompt", "project", "priority", "team", "remix_of", "idempotency_key"),
+        *("csrfmiddlewaretoken", "shown", "take"),
+        *("active", "composer", "controls", "count", "create", "main", "price", "sheet"),
+    }
+)
 # Where an error of the API's field is shown on the form.
 _PLACES = {"image_urls": "frames", "last_frame": "frames"}
-_FIELDS = {
-    "prompt",
-    "duration",
-    "resolution",
-    "aspect_ratio",
-    "seed",
-    "model",
-    "frames",
-    "project",
-    "priority",
-}
+_FIELDS = {"prompt", "model", "frames", "project", "priority"}
 _WHOLE = re.compile(r"-?[0-9]{1,15}\Z")
-_TAKE = re.compile(r"([0-9]{1,4}),([a-z0-9]{1,10}),([01])\Z")
+_TAKE = re.compile(r"([0-9]{1,4}),(.{1,10}),([01])\Z")
 
 
 def fresh_key() -> str:
@@ -42,17 +44,14 @@ def fresh_key() -> str:
 
 @dataclass
 class Draft:
-    """One filled form. Texts stay as they were typed, so that nothing is lost on an error."""
+    """One filled form. Texts stay as they were typed, so that nothing is lost on an error.
+
+    `typed` holds the model's parameters by name; a hidden one only when it came with the form.
+    """
 
     model: VideoModel
-    duration: str
-    resolution: str
-    aspect_ratio: str
+    typed: dict[str, str]
     prompt: str = ""
-    generate_audio: bool = True
-    watermark: bool = False
-    camera_fixed: bool = False
-    seed: str = ""
     first_frame: str = ""
     last_frame: str = ""
     project: str = ""
@@ -63,66 +62,87 @@ class Draft:
     refusal: DailiesError | None = None
     max_prompt: int = MAX_PROMPT_CHARACTERS
 
+    def __post_init__(self) -> None:
+        """Read the model's parameters once."""
+        self.parameters = parameters_of(self.model)
+
     def payload(self) -> dict[str, Any]:
         """Return the API's body for this form. Raises `InvalidRequest`."""
         if self.last_frame and not self.first_frame:
             raise InvalidRequest("A last frame needs a first frame too.", field="last_frame")
-        inputs: dict[str, Any] = {
-            "prompt": self.prompt,
-            "duration": _whole(self.duration),
-            "resolution": self.resolution,
-            "aspect_ratio": self.aspect_ratio,
-            "generate_audio": self.generate_audio,
-            "watermark": self.watermark,
-            "camera_fixed": self.camera_fixed,
-        }
+        inputs: dict[str, Any] = {"prompt": self.prompt}
+        for parameter in self.parameters:
+            text = self.typed.get(parameter.name)
+            if text is not None and (text.strip() or not parameter.is_optional):
+                inputs[parameter.name] = _value_of(parameter, text)
         frames = [url for url in (self.first_frame, self.last_frame) if url]
         if frames:
             inputs["image_urls"] = frames
-        if self.seed.strip():
-            inputs["seed"] = _whole(self.seed)
         return {"model": self.model.name, "input": inputs}
 
     def fit(self) -> "Draft":
         """Bring within the model what another model had allowed."""
-        model = self.model
-        if self.resolution not in model.resolutions:
-            self.resolution = model.default_resolution
-        if self.aspect_ratio not in model.aspect_ratios:
-            self.aspect_ratio = model.default_aspect_ratio
-        if _WHOLE.match(self.duration):
-            self.duration = str(min(max(int(self.duration), model.min_seconds), model.max_seconds))
-        if model.max_images < len(FRAMES):
+        for parameter in self.parameters:
+            if parameter.name in self.typed:
+                self.typed[parameter.name] = _fitting(parameter, self.typed[parameter.name])
+        if self.model.max_images < len(FRAMES):
             self.last_frame = ""
-        if model.max_images == 0:
+        if self.model.max_images == 0:
             self.first_frame = ""
         return self
 
     def refuse(self, error: DailiesError) -> None:
         """Keep an error to be shown: beside its field, or above the button."""
         place = _PLACES.get(error.field or "", error.field or "")
-        if place in _FIELDS:
-            self.errors[place] = for_people(error.message)
+        if place in _FIELDS or place in self._shown:
+            self.errors[place] = self.in_words(error)
         else:
             self.refusal = error
+
+    def in_words(self, error: DailiesError) -> str:
+        """Return an error in the words of this form."""
+        labels = {name: one.label for one in self.parameters for name in one.names}
+        return for_people(error.message, labels)
+
+    @property
+    def main_controls(self) -> list[Control]:
+        """Return the controls that are always in sight."""
+        return self._controls_at(Place.MAIN)
+
+    @property
+    def advanced_controls(self) -> list[Control]:
+        """Return the controls of the folded part."""
+        return self._controls_at(Place.ADVANCED)
+
+    @property
+    def hidden_values(self) -> dict[str, str]:
+        """Return what the form carries along unseen."""
+        hidden = (one.name for one in self.parameters if one.place == Place.HIDDEN)
+        return {name: self.typed[name] for name in hidden if name in self.typed}
+
+    @property
+    def shown_names(self) -> str:
+        """Return the names of all controls, for the form to say which it has."""
+        return ",".join(self._shown)
 
     @property
     def extras_in_use(self) -> bool:
         """Return whether the folded part of the form holds anything to see."""
-        is_moved = self.priority != str(Priority.NORMAL)
-        is_wrong = bool({"seed", "priority"} & self.errors.keys())
-        return bool(self.seed or self.watermark or self.camera_fixed or is_moved or is_wrong)
-
-    @property
-    def size(self) -> tuple[int, int] | None:
-        """Return the pixels of the film as the catalogue knows them."""
-        size = self.model.sizes.get(self.resolution, {}).get(self.aspect_ratio)
-        return (size[0], size[1]) if size else None
+        is_moved = self.priority != str(Priority.NORMAL) or "priority" in self.errors
+        return is_moved or any(control.is_touched for control in self.advanced_controls)
 
     @property
     def frames(self) -> list["FrameSlot"]:
         """Return the slots that the model has for frames."""
         return slots_of([self.first_frame, self.last_frame])[: self.model.max_images]
+
+    @property
+    def _shown(self) -> list[str]:
+        return [one.name for one in self.parameters if one.place != Place.HIDDEN]
+
+    def _controls_at(self, place: Place) -> list[Control]:
+        controls = controls_of(self.parameters, self.typed, self.errors)
+        return [control for control in controls if control.parameter.place == place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +176,8 @@ def slots_of(images: list[str]) -> list[FrameSlot]:
 
 def blank_draft(model: VideoModel) -> Draft:
     """Return the form with the model's defaults."""
-    return Draft(
-        model=model,
-        duration=str(model.default_seconds),
-        resolution=model.default_resolution,
-        aspect_ratio=model.default_aspect_ratio,
-    )
+    shown = [one for one in parameters_of(model) if one.place != Place.HIDDEN]
+    return Draft(model=model, typed={one.name: text_of(one.default) for one in shown})
 
 
 def typed_draft(posted: Mapping[str, str]) -> Draft | None:
@@ -172,17 +188,10 @@ def typed_draft(posted: Mapping[str, str]) -> Draft | None:
     model = model_named(posted.get("model", ""))
     if model is None:
         return None
-    start = blank_draft(model)
     draft = Draft(
         model=model,
-        duration=posted.get("duration", start.duration),
-        resolution=posted.get("resolution", start.resolution),
-        aspect_ratio=posted.get("aspect_ratio", start.aspect_ratio),
+        typed=_typed_parameters(posted, parameters_of(model)),
         prompt=posted.get("prompt", "").replace("\r\n", "\n"),
-        generate_audio="generate_audio" in posted,
-        watermark="watermark" in posted,
-        camera_fixed="camera_fixed" in posted,
-        seed=posted.get("seed", ""),
         first_frame=posted.get("first_frame", ""),
         last_frame=posted.get("last_frame", ""),
         project=posted.get("project", "").replace("\0", ""),
@@ -192,7 +201,8 @@ def typed_draft(posted: Mapping[str, str]) -> Draft | None:
     )
     take = _TAKE.match(posted.get("take", ""))
     if take:
-        draft.duration, draft.resolution, draft.generate_audio = take[1], take[2], take[3] == "1"
+        sound = ON if take[3] == "1" else OFF
+        draft.typed |= {"duration": take[1], "resolution": take[2], "generate_audio": sound}
     return draft
 
 
@@ -203,21 +213,47 @@ def remix_draft(generation: Generation) -> Draft | None:
         return None
     inputs = generation.body["input"]
     images = [*inputs.get("image_urls", []), "", ""]
-    return Draft(
-        model=model,
-        duration=str(inputs["duration"]),
-        resolution=inputs["resolution"],
-        aspect_ratio=inputs["aspect_ratio"],
-        prompt=inputs["prompt"],
-        generate_audio=inputs["generate_audio"],
-        watermark=inputs["watermark"],
-        camera_fixed=inputs["camera_fixed"],
-        seed=str(inputs.get("seed", "")),
-        first_frame=images[0],
-        last_frame=images[1],
-        project=_open_project(generation),
-        remix_of=str(generation.id),
-    ).fit()
+    draft = blank_draft(model)
+    for parameter in draft.parameters:
+        if parameter.name in inputs:
+            draft.typed[parameter.name] = text_of(inputs[parameter.name])
+    draft.prompt = inputs["prompt"]
+    draft.first_frame, draft.last_frame = images[0], images[1]
+    draft.project = _open_project(generation)
+    draft.remix_of = str(generation.id)
+    return draft.fit()
+
+
+def _typed_parameters(
+    posted: Mapping[str, str], parameters: tuple[Parameter, ...]
+) -> dict[str, str]:
+    """Return what was typed. A switch that is off posts nothing, and neither does a control that
+    the form did not have: `shown` tells the two apart when somebody chooses another model.
+    """
+    shown = posted["shown"].split(",") if "shown" in posted else None
+    typed = {}
+    for one in parameters:
+        if one.name in posted:
+            typed[one.name] = posted[one.name]
+        elif one.place != Place.HIDDEN:
+            is_off = isinstance(one, Boolean) and (shown is None or one.name in shown)
+            typed[one.name] = OFF if is_off else text_of(one.default)
+    return typed
+
+
+def _fitting(parameter: Parameter, text: str) -> str:
+    if isinstance(parameter, Choice):
+        return text if text in parameter.choices else text_of(parameter.default)
+    if isinstance(parameter, WholeNumber) and not parameter.is_optional and _WHOLE.match(text):
+        return str(min(max(int(text), parameter.low), parameter.high))
+    return text
+
+
+def _value_of(parameter: Parameter, text: str) -> bool | int | str:
+    """Return a typed text as the API has it; what is none stays text, for the judge to refuse."""
+    if isinstance(parameter, Boolean):
+        return {ON: True, OFF: False}.get(text, text)
+    return _whole(text) if isinstance(parameter, WholeNumber) else text
 
 
 def _open_project(generation: Generation) -> str:

@@ -13,7 +13,6 @@ from generations.ordering.alternatives import credits_left
 from generations.ordering.request import validate_request
 from generations.ordering.submit import quote_request
 from generations.portal.studio.drafts import Draft
-from generations.portal.words import for_people
 from generations.selectors import provider_key_for
 from platform_site.errors import DailiesError
 
@@ -48,12 +47,12 @@ def price_of(draft: Draft, *, membership: Membership, now: datetime) -> PriceTag
     try:
         project = project_for(team, draft.project)
         body = draft.payload()
-        inputs = {name: body["input"][name] for name in _PRICED}
+        inputs = {name: body["input"][name] for name in _PRICED if name in body["input"]}
         body["input"] = {**inputs, "prompt": _ANY_PROMPT}
         request = validate_request(body, team=team, now=now)
         quote = quote_request(request, now=now)
     except DailiesError as error:
-        return PriceTag(problem=for_people(error.message))
+        return PriceTag(problem=draft.in_words(error))
     available = books_of(team).available
     key = sending_key(membership)
     if key is None:

@@ -11,17 +11,20 @@ from platform_site.errors import DailiesError
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A smaller film that would fit; `take` is what its button submits."""
+    """A smaller film that would fit; `take` is what its button submits.
+
+    `generate_audio` is None for a model that is not asked.
+    """
 
     duration: int
     resolution: str
-    generate_audio: bool
     credits: int
+    generate_audio: bool | None = None
 
     @property
     def take(self) -> str:
         """Return the value that the form reads back."""
-        return f"{self.duration},{self.resolution},{int(self.generate_audio)}"
+        return f"{self.duration},{self.resolution},{int(bool(self.generate_audio))}"
 
 
 @dataclass(frozen=True, slots=True)

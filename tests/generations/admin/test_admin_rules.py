@@ -17,6 +17,7 @@ from tests.factories import SYSTEM
 from tests.generations.admin.conftest import World
 from tests.generations.admin.steps import assert_recorded, errors_of, management
 from tests.generations.admin.test_admin_pages import path_of
+from tests.support.catalogue import add_parameter, change_parameter
 
 
 class TestLimits:
@@ -148,20 +149,38 @@ class TestModels:
         assert "active" in event.data["fields"]
 
     @pytest.mark.parametrize(
-        ("field", "value"),
+        ("name", "changes"),
         [
-            ("default_resolution", "8k"),
-            ("default_seconds", "999"),
-            ("resolutions", '"720p"'),
-            ("sizes", "[]"),
+            ("resolution", {"default": "8k"}),
+            ("duration", {"default": 999}),
+            ("resolution", {"choices": "720p"}),
         ],
     )
     def test_a_model_without_possible_defaults_is_refused(
+        self, name: str, changes: dict[str, Any], browser: Client
+    ) -> None:
+        model = VideoModel.objects.get()
+        change_parameter(model, name, **changes)
+        reply = browser.post(path_of(VideoModel, "change", model.pk), _form(model))
+        assert name in str(errors_of(reply)["parameters"])
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [("sizes", "[]"), ("refused_fields", '"x"'), ("refused_fields", '["seed"]')],
+    )
+    def test_a_model_whose_other_fields_cannot_be_read_is_refused(
         self, field: str, value: str, browser: Client
     ) -> None:
         model = VideoModel.objects.get()
         body = _form(model) | {field: value}
         assert field in errors_of(browser.post(path_of(VideoModel, "change", model.pk), body))
+
+    @pytest.mark.parametrize("name", ["prompt", "image_urls", "project", "take", "ratio"])
+    def test_a_parameter_is_not_called_like_another_field(self, name: str, browser: Client) -> None:
+        model = VideoModel.objects.get()
+        add_parameter(model, name=name, type="boolean", default=False, label="X")
+        reply = browser.post(path_of(VideoModel, "change", model.pk), _form(model))
+        assert name in str(errors_of(reply)["parameters"])
 
 
 def _form(model: VideoModel) -> dict[str, Any]:

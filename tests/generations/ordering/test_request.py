@@ -66,13 +66,15 @@ class TestDefaults:
             model=MODEL,
             prompt="A quiet lake",
             image_urls=(),
-            duration=5,
-            aspect_ratio="16:9",
-            resolution="720p",
-            generate_audio=True,
-            watermark=False,
-            camera_fixed=False,
-            seed=None,
+            parameters={
+                "duration": 5,
+                "aspect_ratio": "16:9",
+                "resolution": "720p",
+                "generate_audio": True,
+                "watermark": False,
+                "camera_fixed": False,
+            },
+            options={},
             callback_url="",
         )
         assert request.mode == "text"

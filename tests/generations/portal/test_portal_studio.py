@@ -25,6 +25,7 @@ from tests.factories import (
     make_user,
 )
 from tests.generations.portal.conftest import SignIn
+from tests.support.catalogue import change_parameter
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -325,14 +326,21 @@ def test_a_paused_or_missing_key_is_said_before_anybody_orders(
 def test_another_model_keeps_what_it_has_in_common(bob: Membership, sign_in: SignIn) -> None:
     later = VideoModel.objects.get()
     later.pk, later.name, later.title = None, "later-model", "Later"
-    later.resolutions, later.default_resolution, later.max_images = ["720p"], "720p", 1
-    later.min_seconds = 6
+    change_parameter(later, "resolution", choices=["720p"])
+    change_parameter(later, "duration", default=6, **{"from": 6})
+    later.max_images = 1
     later.save()
     form = typed(bob, model="later-model", resolution="1080p", aspect_ratio="9:16", duration="5")
     frames = {"first_frame": "https://a.example/1.png", "last_frame": "https://a.example/2.png"}
     draft = sign_in(bob).post("/studio/form/", form | frames, headers=HTMX).context["draft"]
-    assert (draft.model, draft.resolution, draft.aspect_ratio) == (later, "720p", "9:16")
-    assert (draft.duration, draft.first_frame, draft.last_frame) == ("6", frames["first_frame"], "")
+    typed_in = draft.typed
+    assert (draft.model, typed_in["resolution"], typed_in["aspect_ratio"]) == (
+        later,
+        "720p",
+        "9:16",
+    )
+    assert typed_in["duration"] == "6"
+    assert (draft.first_frame, draft.last_frame) == (frames["first_frame"], "")
 
 
 def test_without_any_active_model_the_studio_says_so(bob: Membership, sign_in: SignIn) -> None:

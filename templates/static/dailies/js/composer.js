@@ -2,9 +2,9 @@
 
 const numbers = new Intl.NumberFormat("en");
 
-function showDuration(range) {
-  const { min, max, value } = range;
-  document.getElementById("duration-out").value = `${value} s`;
+function showNumber(range) {
+  const { id, min, max, value } = range;
+  document.getElementById(`${id}-out`).value = `${value} ${range.dataset.sign}`;
   range.style.setProperty("--fill", `${((value - min) / (max - min)) * 100}%`);
 }
 
@@ -18,7 +18,7 @@ function showCount(prompt) {
 function wake() {
   const form = document.getElementById("composer");
   if (!form?.elements.prompt) return;
-  showDuration(form.elements.duration);
+  form.querySelectorAll('input[type="range"]').forEach(showNumber);
   showCount(form.elements.prompt);
   if (form.hasAttribute("data-sent")) {
     // A double click must not order twice: the fresh form takes orders a moment later.
@@ -30,7 +30,7 @@ function wake() {
 }
 
 document.addEventListener("input", (event) => {
-  if (event.target.id === "duration") showDuration(event.target);
+  if (event.target.matches('#composer input[type="range"]')) showNumber(event.target);
   if (event.target.id === "prompt") showCount(event.target);
 });
 

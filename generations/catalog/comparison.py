@@ -1,0 +1,33 @@
+"""What was ordered against what the vendor says it made (P19)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from generations.catalog.entries import readable_parameters_of
+from generations.catalog.parameters import Parameter
+from generations.models import Generation, VideoModel
+
+
+def parameters_by_name(name: str) -> tuple[Parameter, ...]:
+    """Return a model's parameters; none for a row that is gone or broken: a paid film goes on."""
+    model = VideoModel.objects.filter(name=name).first()
+    return readable_parameters_of(model) if model else ()
+
+
+def ordered_inputs(generation: Generation) -> Mapping[str, Any]:
+    """Return the inputs that were sent for a generation; nothing for a body that has none."""
+    inputs = generation.body.get("input")
+    return inputs if isinstance(inputs, dict) else {}
+
+
+def differs_from_order(generation: Generation, metadata: Mapping[str, Any]) -> bool:
+    """Return whether the vendor's metadata names a value other than the ordered one.
+
+    What was not sent, is not reported, or was left to the vendor is no difference.
+    """
+    inputs = ordered_inputs(generation)
+    return any(
+        parameter.differs(inputs[parameter.name], metadata[parameter.metadata])
+        for parameter in parameters_by_name(generation.model)
+        if parameter.name in inputs and parameter.metadata in metadata
+    )

@@ -1,0 +1,49 @@
+"""What a model takes, by its row of the catalogue alone."""
+
+from collections.abc import Iterable
+
+from generations.catalog.parameters import Choice, Parameter, WholeNumber
+from generations.catalog.specs import BadParameters, read_parameters
+from generations.models import VideoModel
+
+
+def parameters_of(model: VideoModel) -> tuple[Parameter, ...]:
+    """Return the parameters that a model takes, in its row's order. Raises `BadParameters`."""
+    return read_parameters(model.parameters)
+
+
+def readable_parameters_of(model: VideoModel) -> tuple[Parameter, ...]:
+    """Return the parameters of a model whose row may be broken: then none."""
+    try:
+        return parameters_of(model)
+    except BadParameters:
+        return ()
+
+
+def durations_of(model: VideoModel) -> range:
+    """Return the lengths in seconds that a model can make."""
+    for one in readable_parameters_of(model):
+        if one.name == "duration" and isinstance(one, WholeNumber):
+            return range(one.low, one.high + 1)
+    return range(0)
+
+
+def resolutions_of(model: VideoModel) -> tuple[str, ...]:
+    """Return the resolutions that a model can make, lowest first."""
+    for one in readable_parameters_of(model):
+        if one.name == "resolution" and isinstance(one, Choice):
+            return one.choices
+    return ()
+
+
+def names_refused_by(model: VideoModel, catalogue: Iterable[VideoModel]) -> tuple[str, ...]:
+    """Return the fields that others take and `model` does not, to be refused by name."""
+    taken = _names_taken_by(model)
+    names = [*model.refused_fields]
+    for other in catalogue:
+        names += [*other.refused_fields, *_names_taken_by(other)]
+    return tuple(name for name in dict.fromkeys(names) if name not in taken)
+
+
+def _names_taken_by(model: VideoModel) -> list[str]:
+    return [name for one in readable_parameters_of(model) for name in one.names]
