@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from generations.vendors.aivideoapi.client import SUBMIT_SECONDS
+from generations.vendors import SUBMIT_SECONDS
 from platform_site.checks import OURS
 from platform_site.clusters.queues import GRACE_SECONDS, MAIN_QUEUE, settings_of
 

@@ -33,12 +33,15 @@ def generation_for(team: Team, generation_id: str | UUID) -> Generation:
     return generation
 
 
-def provider_key_for(team: Team, user: User) -> ProviderKey:
-    """Return the key to send with: the person's own, else the team's shared one.
+def provider_key_for(team: Team, user: User, *, model: str) -> ProviderKey:
+    """Return the key of a model's vendor to send with: the person's own, else the team's shared
+    one.
 
     A paused key still counts: its jobs wait for it (P36). Raises `NoProviderKey`.
     """
-    keys = ProviderKey.objects.filter(team=team).exclude(state=ProviderKey.State.SEALED)
+    keys = ProviderKey.objects.filter(
+        team=team, vendor__in=VideoModel.objects.filter(name=model).values("vendor")
+    ).exclude(state=ProviderKey.State.SEALED)
     own = keys.filter(owner=user).first()
     key = own or keys.filter(owner=None).first()
     if key is None:

@@ -32,6 +32,8 @@ def urls_parse(**_kwargs: Any) -> list[CheckMessage]:
     """E002: origins must be origins."""
     found: list[CheckMessage] = []
     for name in ("PUBLIC_URL", "PROVIDER_URL", "SANDBOX_URL"):
+        if name == "PROVIDER_URL" and not settings.PROVIDER_URL:
+            continue
         parts = urlsplit(getattr(settings, name))
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
             hint = f"Set {name} to something like https://dailies.example.com"

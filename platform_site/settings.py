@@ -24,11 +24,10 @@ DEBUG = value_of(env.bool, "DEBUG", False)
 PORT = value_of(env.int, "PORT", 8000)
 SANDBOX_PORT = value_of(env.int, "SANDBOX_PORT", 8801)
 PUBLIC_URL = value_of(env.str, "PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
-PROVIDER_URL = value_of(env.str, "PROVIDER_URL", "https://api.aivideoapi.ai").rstrip("/")
+PROVIDER_URL = value_of(env.str, "PROVIDER_URL", "").rstrip("/")  # empty: the vendor's own
 SANDBOX_URL = value_of(env.str, "SANDBOX_URL", f"http://127.0.0.1:{SANDBOX_PORT}").rstrip("/")
-# Hosts that may serve the vendor's films; a leading dot stands for every subdomain.
-# Source: the result links seen by public clients of the vendor.
-RESULT_HOSTS: list[str] = value_of(env.list, "RESULT_HOSTS", ["file.aivideoapi.ai", ".volces.com"])
+# Hosts that may serve the vendor's films; a leading dot stands for every subdomain. Empty: its own.
+RESULT_HOSTS: list[str] = value_of(env.list, "RESULT_HOSTS", [])
 OUTBOUND_ALLOW: list[str] = value_of(env.list, "OUTBOUND_ALLOW", [])
 TRUSTED_PROXIES: list[str] = value_of(env.list, "TRUSTED_PROXIES", [])
 

@@ -5,7 +5,7 @@ from email.utils import parsedate_to_datetime
 
 from platform_site.backoff import Backoff
 
-# Seconds to the next try. The vendor tries at once, after 3 minutes and after 10 (FACTS.md);
+# Seconds to the next try. The vendor tries at once, after 3 minutes and after 10 (docs/vendor.md);
 # ours goes on for a day.
 RETRIES = (10, 180, 600, 1800, 7200, 21_600, 43_200)
 # Each wait is stretched by up to this share, so that what failed together does not return together.

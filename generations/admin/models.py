@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from accounts.audit import record
 from accounts.models import AuditAction
 from accounts.people.acting import by_of
+from generations.admin.choosing import with_vendor
 from generations.catalog.entries import readable_parameters_of
 from generations.catalog.specs import BadParameters, read_parameters
 from generations.models import VideoModel
@@ -74,6 +75,10 @@ class VideoModelAdmin(SiteAdmin):
     def shown_parameters(self, model: VideoModel) -> str:
         """Return the names of what it takes; none for a list that has to be mended."""
         return ", ".join(one.name for one in readable_parameters_of(model))
+
+    def get_fieldsets(self, request: HttpRequest, obj: VideoModel | None = None) -> Any:
+        """Ask for the vendor where there are several."""
+        return with_vendor(super().get_fieldsets(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: VideoModel | None = None) -> bool:
         """Refuse: generations name it; switch it off instead."""

@@ -21,6 +21,7 @@ from unfold.widgets import (
 from accounts.people.acting import by_of
 from accounts.selectors import membership_of
 from billing.selectors import limits_of
+from generations.admin.choosing import with_vendor
 from generations.models import ProviderKey
 from generations.provider_keys.load import in_flight, queued_with
 from generations.provider_keys.service import (
@@ -30,6 +31,7 @@ from generations.provider_keys.service import (
     resume_provider_key,
     set_key_pace,
 )
+from generations.vendors import DEFAULT_VENDOR, vendor_named
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome, show_outcomes
 from platform_site.admin.shown import (
     badge_of,
@@ -51,6 +53,9 @@ _STATE_LABELS = {
 }
 
 
+_SANDBOX = vendor_named(DEFAULT_VENDOR).sandbox_key_start
+
+
 class VaultForm(forms.ModelForm):  # type: ignore[type-arg]
     """A key to vault. What is typed goes to the vault and nowhere else."""
 
@@ -58,12 +63,12 @@ class VaultForm(forms.ModelForm):  # type: ignore[type-arg]
         label="Key",
         strip=True,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
-        help_text="The vendor's key, or one that starts with sk-sandbox-. It is never shown again.",
+        help_text=f"The vendor's key, or one that starts with {_SANDBOX}. It is never shown again.",
     )
 
     class Meta:
         model = ProviderKey
-        fields = ("team", "owner", "label")
+        fields = ("vendor", "team", "owner", "label")
 
     def clean(self) -> dict[str, Any]:
         """Check that the key's owner is in its team."""
@@ -136,6 +141,10 @@ class ProviderKeyAdmin(ServiceAdmin):
         ("Related", {"fields": ("shown_related",)}),
     )
     add_fieldsets = ((None, {"fields": ("team", "owner", "label", "secret")}),)
+
+    def get_fieldsets(self, request: HttpRequest, obj: ProviderKey | None = None) -> Any:
+        """Name the vendor where there are several."""
+        return with_vendor(super().get_fieldsets(request, obj))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ProviderKey]:
         """Count the generations in the same query; keep the token in the database."""
@@ -213,6 +222,7 @@ class ProviderKeyAdmin(ServiceAdmin):
             owner=typed["owner"],
             secret=typed["secret"],
             label=typed["label"],
+            vendor=typed.get("vendor", DEFAULT_VENDOR),
             by=by_of(request),
         )
         obj.pk, obj.last4 = key.pk, key.last4

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -12,7 +11,7 @@ from generations.archive.start import without_link
 from generations.catalog.comparison import ordered_inputs
 from generations.models import Film, Generation, VideoModel
 from generations.provider_keys.service import client_for
-from generations.vendors.base import ProviderError
+from generations.vendors import ProviderError, Vendor, vendor_named
 from platform_site.clusters.shutdown import is_shutting_down
 from platform_site.http import Fetched, FetchFailed, Truncated, fetch_to_file, guarded_client
 
@@ -100,36 +99,32 @@ def differences(generation: Generation, facts: FilmFacts) -> str:
 def _fetch_once(film: Film, partial: Partial, *, seconds: float) -> Fetched:
     if seconds <= 0:
         raise FetchFailed("The time of one attempt is over.")
-    endpoint = film.generation.provider_key.endpoint
+    key = film.generation.provider_key
+    vendor = vendor_named(key.vendor)
+    reachable = _reachable(vendor, key.endpoint)
     partial.film.touch()
-    with guarded_client(allow=_reachable(endpoint)) as client, partial.film.open("r+b") as file:
+    with guarded_client(allow=reachable) as client, partial.film.open("r+b") as file:
         return fetch_to_file(
             client,
             film.source_url,
             file,
             max_bytes=MAX_FILM_BYTES,
             deadline_seconds=seconds,
-            allowed_hosts=_result_hosts(endpoint),
+            allowed_hosts=_result_hosts(vendor, key.endpoint),
             validator=partial.validator,
             on_begin=partial.begin,
             stop=is_shutting_down,
         )
 
 
-def _reachable(endpoint: str) -> frozenset[str]:
+def _reachable(vendor: Vendor, endpoint: str) -> frozenset[str]:
     """Return the `host:port` outside the public internet that this key's films may come from."""
-    allowed = set(settings.OUTBOUND_ALLOW)
-    if endpoint == settings.SANDBOX_URL:
-        allowed.add(urlsplit(settings.SANDBOX_URL).netloc)
-    return frozenset(allowed)
+    return frozenset(settings.OUTBOUND_ALLOW) | vendor.private_targets(endpoint)
 
 
-def _result_hosts(endpoint: str) -> Callable[[str], bool]:
-    """Return the test that a result's host must pass: the vendor's, or the sandbox for its keys."""
-    hosts = tuple(settings.RESULT_HOSTS)
-    own = urlsplit(endpoint).hostname
-    if endpoint == settings.SANDBOX_URL:
-        return lambda host: host == own
+def _result_hosts(vendor: Vendor, endpoint: str) -> Callable[[str], bool]:
+    """Return the test that a result's host must pass."""
+    hosts = vendor.result_hosts(endpoint)
     return lambda host: any(
         host == entry or (entry.startswith(".") and host.endswith(entry)) for entry in hosts
     )

@@ -20,7 +20,7 @@ from generations.archive.fetch import differences, fetch_film, fresh_link, inspe
 from generations.archive.inspect import FilmFacts, UnplayableFilm
 from generations.archive.partial import Partial, forget_partial, partial_of
 from generations.archive.reads import may_be_tried_again
-from generations.archive.start import LINK_LIFE
+from generations.archive.start import link_life_of
 from generations.archive.steps import keep
 from generations.archive.store import Files, keep_files
 from generations.lifecycle import EventKind
@@ -51,7 +51,7 @@ CLAIM = timedelta(seconds=180)
 # Storage answers "gone" for a moment after a completion; this many times in a row it is.
 GONE_TIMES = 5
 # Fresh links let us go on, but not for ever.
-_LONGEST = 3 * LINK_LIFE
+_MOST_LIVES = 3
 _BACKOFF = Backoff(first=timedelta(seconds=1), last=timedelta(minutes=10))
 _PROBLEM_LENGTH = 300  # characters, as the column has them
 _WORTH_BYTES = 256 * 1024  # an attempt that brought less is no progress
@@ -92,7 +92,7 @@ def keep_again(film: Film, *, by: By, now: datetime) -> None:
         revived = Film.objects.filter(pk=film.pk, state=Film.State.GIVEN_UP).update(
             state=Film.State.PENDING,
             source_url="",
-            link_expires_at=now + LINK_LIFE,
+            link_expires_at=now + link_life_of(film.generation),
             next_attempt_at=now + ENQUEUE_AGAIN,
             claimed_until=None,
             failures=0,
@@ -229,7 +229,7 @@ def _takes(film: Film, link: str) -> bool:
     if not link or link == film.source_url:
         return False
     film.source_url = link
-    film.link_expires_at = timezone.now() + LINK_LIFE
+    film.link_expires_at = timezone.now() + link_life_of(film.generation)
     Film.objects.filter(pk=film.pk, state=Film.State.PENDING).update(
         source_url=film.source_url, link_expires_at=film.link_expires_at
     )
@@ -243,7 +243,8 @@ def _try_again(film: Film, problem: str, *, brought: int = 0) -> None:
     """
     now, problem = timezone.now(), clean_text(problem, most=_PROBLEM_LENGTH)
     is_over = film.link_expires_at is not None and now >= film.link_expires_at
-    if is_over and (now >= film.created_at + _LONGEST or not _has_fresh_link(film)):
+    longest = _MOST_LIVES * link_life_of(film.generation)
+    if is_over and (now >= film.created_at + longest or not _has_fresh_link(film)):
         _give_up(film, f"The link's life ended. Last: {problem}")
         return
     failures = 0 if brought >= _WORTH_BYTES else film.failures + 1

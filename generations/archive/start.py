@@ -7,11 +7,9 @@ import structlog
 from generations.archive.steps import keep
 from generations.models import Film, Generation
 from generations.notifications.generation_events import notify_ended
-from generations.vendors.aivideoapi.wire import TaskReport
+from generations.vendors import TaskReport, vendor_named
 
 log = structlog.get_logger(__name__)
-
-LINK_LIFE = timedelta(hours=24)  # FACTS.md: result links die after 24 h
 
 
 def begin_keeping(generation: Generation, report: TaskReport, *, now: datetime) -> Film:
@@ -19,7 +17,7 @@ def begin_keeping(generation: Generation, report: TaskReport, *, now: datetime) 
     url = report.urls[0] if report.urls else ""
     film = Film(generation=generation, source_url=url, created_at=now)
     if url:
-        film.link_expires_at = _finished_at(generation, report, now) + LINK_LIFE
+        film.link_expires_at = _finished_at(generation, report, now) + link_life_of(generation)
         film.next_attempt_at = now + timedelta(seconds=60)
     else:
         film.state = Film.State.GIVEN_UP
@@ -38,6 +36,11 @@ def begin_keeping(generation: Generation, report: TaskReport, *, now: datetime) 
         )
         notify_ended(generation, now=now)
     return film
+
+
+def link_life_of(generation: Generation) -> timedelta:
+    """Return how long the vendor's links to its film live."""
+    return vendor_named(generation.provider_key.vendor).link_life
 
 
 def without_link(report: TaskReport) -> str:

@@ -5,6 +5,7 @@ upstream id, may adopt the id that a callback proposes, once the vendor itself c
 one whose doubt a person has ended meanwhile: its state stays, and what it cost follows the vendor.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -17,16 +18,15 @@ from generations.errors import CallbackNotTaken
 from generations.lifecycle import TERMINAL, EventKind
 from generations.models import CallbackReceipt, Generation
 from generations.provider_keys.service import client_for
-from generations.review.adopt import (
-    TASK_UNKNOWN,
-    adopt_task,
-    lacks_id,
-    may_still_come,
-    why_not_ours,
-)
+from generations.review.adopt import adopt_task, lacks_id, may_still_come, why_not_ours
 from generations.transitions import record_event
-from generations.vendors.aivideoapi.wire import TaskReport, usable_task_id
-from generations.vendors.base import ProviderError, ProviderRefused
+from generations.vendors import (
+    ProviderError,
+    TaskReport,
+    TaskUnknown,
+    usable_task_id,
+    vendor_named,
+)
 from platform_site.backoff import Backoff
 from platform_site.errors import NotFound
 from platform_site.untrusted import clean_text
@@ -42,25 +42,30 @@ _BACKOFF = Backoff(first=timedelta(seconds=5), last=timedelta(minutes=10))
 def receive_callback(
     token: str,
     *,
-    proposed_id: str,
-    event: str,
+    headers: Mapping[str, str],
+    body: bytes,
     sent_from: str,
     now: datetime,
     request_id: str = "",
 ) -> None:
-    """Note that the vendor called. Raises one and the same `NotFound` for a wrong token and for an
-    id that is not the generation's, `CallbackNotTaken` for one proposal too many to be checked.
+    """Note that the vendor called, with this request. Raises one and the same `NotFound` for a
+    wrong token and for an id that is not the generation's, `CallbackNotTaken` for one proposal too
+    many to be checked.
     """
     # PostgreSQL takes no NUL, which a path may hold.
-    if not token.isprintable() or usable_task_id(proposed_id) is None:
+    if not token.isprintable():
         raise NotFound
-    generation = Generation.objects.filter(callback_token=token).first()
+    rows = Generation.objects.select_related("provider_key")
+    generation = rows.filter(callback_token=token).first()
     if generation is None:
+        raise NotFound
+    called = vendor_named(generation.provider_key.vendor).read_callback(headers, body)
+    if usable_task_id(called.task_id) is None:
         raise NotFound
     receipt = CallbackReceipt(
         generation=generation,
-        proposed_id=proposed_id,
-        event=clean_text(event, most=60),
+        proposed_id=called.task_id,
+        event=clean_text(called.event, most=60),
         sent_from=clean_text(sent_from, most=45),
         received_at=now,
         verdict=CallbackReceipt.Verdict.NOTED,
@@ -71,7 +76,7 @@ def receive_callback(
             raise NotFound
         _propose(receipt, by, now)
         return
-    if generation.upstream_id != proposed_id:
+    if generation.upstream_id != called.task_id:
         raise NotFound
     _note(receipt, by)
     if generation.state not in TERMINAL:
@@ -100,11 +105,11 @@ def check_callback(receipt_id: int) -> None:
         return
     try:
         report = client_for(generation.provider_key).get_task(receipt.proposed_id)
-    except ProviderError as error:
-        if isinstance(error, ProviderRefused) and error.code == TASK_UNKNOWN:
-            _judge(receipt, CallbackReceipt.Verdict.REJECTED)
-        else:
-            _check_later(receipt)
+    except TaskUnknown:
+        _judge(receipt, CallbackReceipt.Verdict.REJECTED)
+        return
+    except ProviderError:
+        _check_later(receipt)
         return
     try:
         adopted = _adopt(receipt, report)

@@ -27,8 +27,13 @@ from generations.provider_keys.service import (
 from generations.reconciliation.sampling import SOON, sample_by
 from generations.review.adopt import adopt_task
 from generations.transitions import end_generation, transition
-from generations.vendors.aivideoapi.client import SUBMIT_SECONDS
-from generations.vendors.base import ProviderRefused, ProviderUnavailable, ProviderUnclear
+from generations.vendors import (
+    SUBMIT_SECONDS,
+    ProviderRefused,
+    ProviderUnavailable,
+    ProviderUnclear,
+    RefusalKind,
+)
 from platform_site.backoff import Backoff
 
 log = structlog.get_logger(__name__)
@@ -42,11 +47,6 @@ STALE_AFTER = POST_WITHIN + timedelta(seconds=SUBMIT_SECONDS)
 MAX_VENDOR_FAILURES = 5
 # One generation waits, and others of its key go on.
 _BACKOFF = Backoff(first=timedelta(seconds=1), last=timedelta(seconds=8))
-_KEY_TROUBLE = frozenset(
-    {"invalid_api_key", "insufficient_credits", "ip_not_allowed", "spend_limit_exceeded"}
-)
-# Source: the vendor's page, upstream_error: "The input contains sensitive or prohibited content".
-_MODERATION_WORDS = ("sensitive", "prohibited")
 
 
 def post_generation(generation: Generation) -> None:
@@ -158,25 +158,19 @@ def _handle_refusal(generation: Generation, refusal: ProviderRefused) -> None:
     key = generation.provider_key
     words = f"{refusal.code}: {refusal.message}"
     reason = f"The vendor refused: {words}"
-    sealed = key.state == ProviderKey.State.SEALED
-    if (refusal.code in _KEY_TROUBLE or refusal.status in {401, 402, 403}) and not sealed:
-        pause_provider_key(key, reason=words, by=SYSTEM)
-        _requeue(generation, reason)
-    elif refusal.code == "rate_limit_exceeded":
-        hold_back_key(key, reason=words, now=timezone.now())
-        _requeue(generation, reason)
-    elif refusal.status >= 500 and not _is_moderation(refusal):
-        if generation.submit_attempts + 1 < MAX_VENDOR_FAILURES:
-            wait = _BACKOFF.after(generation.submit_attempts + 1)
-            _requeue(generation, reason, wait=wait, submit_attempts=generation.submit_attempts + 1)
-        else:
+    attempts = generation.submit_attempts + 1
+    match refusal.kind:
+        case RefusalKind.KEY if key.state != ProviderKey.State.SEALED:
+            pause_provider_key(key, reason=words, by=SYSTEM)
+            _requeue(generation, reason)
+        case RefusalKind.TOO_FAST:
+            hold_back_key(key, reason=words, now=timezone.now())
+            _requeue(generation, reason)
+        case RefusalKind.PASSING if attempts < MAX_VENDOR_FAILURES:
+            wait = _BACKOFF.after(attempts)
+            _requeue(generation, reason, wait=wait, submit_attempts=attempts)
+        case _:
             _fail(generation, refusal, reason)
-    else:
-        _fail(generation, refusal, reason)
-
-
-def _is_moderation(refusal: ProviderRefused) -> bool:
-    return any(word in refusal.message.lower() for word in _MODERATION_WORDS)
 
 
 def _requeue(

@@ -6,10 +6,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Team
+from generations.vendors import DEFAULT_VENDOR, USUAL_IN_FLIGHT, vendor_choices
 
 
 class ProviderKey(models.Model):
-    """A person's or a team's key at the vendor. Only `generations.provider_keys.vault` reads the
+    """A person's or a team's key at a vendor. Only `generations.provider_keys.vault` reads the
     secret.
     """
 
@@ -29,13 +30,14 @@ class ProviderKey(models.Model):
         related_name="provider_keys",
         help_text="Empty: shared by the whole team.",
     )
+    vendor = models.CharField(max_length=40, choices=vendor_choices, default=DEFAULT_VENDOR)
     label = models.CharField(max_length=80)
     endpoint = models.CharField(max_length=300, editable=False)
     secret_token = models.TextField(editable=False, blank=True)
     last4 = models.CharField(max_length=4, editable=False)
     state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
     max_in_flight = models.PositiveIntegerField(
-        default=20, help_text="jobs at the vendor at once; it turns more away"
+        default=USUAL_IN_FLIGHT, help_text="jobs at the vendor at once; it turns more away"
     )
     per_minute = models.PositiveIntegerField(
         null=True, blank=True, help_text="jobs sent a minute at most; empty: no limit"
@@ -64,12 +66,12 @@ class ProviderKey(models.Model):
                 condition=Q(per_minute=None) | Q(per_minute__gt=0), name="provider_key_has_a_rate"
             ),
             models.UniqueConstraint(
-                fields=["team", "owner"],
+                fields=["team", "owner", "vendor"],
                 condition=~Q(state="sealed"),
                 name="provider_key_one_a_person",
             ),
             models.UniqueConstraint(
-                fields=["team"],
+                fields=["team", "vendor"],
                 condition=~Q(state="sealed") & Q(owner=None),
                 name="provider_key_one_shared",
             ),

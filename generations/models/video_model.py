@@ -1,13 +1,16 @@
-"""The catalogue: what the vendor's models can do, as data."""
+"""The catalogue: what the vendors' models can do, as data."""
 
 from django.db import models
 
+from generations.vendors import DEFAULT_VENDOR, vendor_choices
+
 
 class VideoModel(models.Model):
-    """One model of the vendor. Models come and go, so everything about them is a row."""
+    """One model of a vendor. Models come and go, so everything about them is a row."""
 
     name = models.CharField(max_length=80, unique=True)
     title = models.CharField(max_length=80)
+    vendor = models.CharField(max_length=40, choices=vendor_choices, default=DEFAULT_VENDOR)
     active = models.BooleanField(default=True)
     parameters = models.JSONField(
         help_text="What it takes, as docs/models.md describes it: this alone is shown in the "

@@ -16,7 +16,8 @@ from billing.ledger import grant
 from billing.selectors import books_of
 from billing.services.api_keys import issue_api_key
 from generations.models import ProviderKey
-from generations.provider_keys.service import SANDBOX_KEY_START, add_provider_key
+from generations.provider_keys.service import add_provider_key
+from generations.vendors import DEFAULT_VENDOR, vendor_named
 
 SLUG = "demo"
 BALANCE = 100_000
@@ -75,10 +76,11 @@ def _ensure_sandbox_key(team: Team) -> None:
         state=ProviderKey.State.SEALED
     )
     if not shared.exists():
+        start = vendor_named(DEFAULT_VENDOR).sandbox_key_start
         add_provider_key(
             team=team,
             owner=None,
-            secret=f"{SANDBOX_KEY_START}{secrets.token_urlsafe(24)}",
+            secret=f"{start}{secrets.token_urlsafe(24)}",
             label="Sandbox key of the demo",
             by=SYSTEM,
         )

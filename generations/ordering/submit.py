@@ -171,7 +171,7 @@ def _draft(order: Order, *, membership: Membership, now: datetime) -> Generation
         user=membership.user,
         api_key=order.api_key,
         project=order.project,
-        provider_key=provider_key_for(membership.team, membership.user),
+        provider_key=provider_key_for(membership.team, membership.user, model=request.model),
         model=request.model,
         mode=request.mode,
         prompt=request.prompt,

@@ -27,8 +27,7 @@ from generations.polling.outcome import (
 from generations.polling.pool import GROUP, MOST_IN_TROUBLE, PollPool, PollRequest, PollResult
 from generations.polling.render_times import Expectation, Kind, expectations_of_site
 from generations.polling.schedule import wait_before_look
-from generations.vendors.aivideoapi.wire import TaskReport
-from generations.vendors.base import ProviderError, ProviderRefused, ProviderUnclear
+from generations.vendors import ProviderError, ProviderRefused, ProviderUnclear, TaskReport
 
 log = structlog.get_logger(__name__)
 
@@ -150,7 +149,9 @@ class Poller:
     def _apply(self, reports: Mapping[UUID, TaskReport | None]) -> None:
         if not reports:
             return
-        rows = Generation.objects.select_related("team", "film").in_bulk(list(reports))
+        rows = Generation.objects.select_related("team", "film", "provider_key").in_bulk(
+            list(reports)
+        )
         for pk, generation in rows.items():
             answer = PollOutcome(generation, reports[pk])
             try:

@@ -16,12 +16,12 @@ from generations.polling.render_times import expectations_of_site, kind_of
 from generations.polling.schedule import wait_before_look
 from generations.review.corrections import apply_late_truth, watch_again_at
 from generations.transitions import end_generation, record_event, transition
-from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
+from generations.vendors import TaskReport, TaskStatus
 
 log = structlog.get_logger(__name__)
 SYSTEM = By.system("poll")
 
-DEADLINE = timedelta(hours=2)  # typical render times are minutes (FACTS.md)
+DEADLINE = timedelta(hours=2)  # typical render times are minutes (docs/vendor.md)
 _SILENT = "The vendor has not finished it by its deadline; its credits stay held."
 _UNRECORDED = "The vendor's answer could not be recorded; its credits stay held."
 

@@ -15,9 +15,7 @@ from datetime import datetime
 import structlog
 
 from generations.polling.claims import Due
-from generations.vendors.aivideoapi.client import ProviderClient
-from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
-from generations.vendors.base import ProviderError, ProviderUnclear
+from generations.vendors import ProviderClient, ProviderError, ProviderUnclear, TaskReport
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +29,6 @@ MOST_OF_ENDPOINT = 160
 MOST_IN_TROUBLE = 32
 # Collected in groups: each takes a few statements, however many it is about.
 GROUP = 96
-
-_ENDS = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED})
 
 
 @dataclass(slots=True, eq=False)
@@ -146,7 +142,7 @@ class PollPool:
     def _note(self, result: PollResult) -> None:
         del self._asked[result.request]
         self._results.append(result)
-        ends = result.report is not None and result.report.status in _ENDS
+        ends = result.report is not None and result.report.has_ended
         is_all = not self._waiting and not self._asked
         if ends or is_all or len(self._results) >= GROUP:
             self._ready.set()

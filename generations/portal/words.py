@@ -8,21 +8,13 @@ from accounts.people.names import names_of
 from generations.dispatch.queue_position import QueuePosition
 from generations.lifecycle import EventKind, ReviewReason, State
 from generations.models import Film, Generation, GenerationEvent, Priority, ProviderKey
-
-_MODERATION = re.compile("sensitive|prohibited", re.IGNORECASE)
+from generations.vendors import is_moderation, vendor_named
 
 _LABELS = {
     "prompt": "The prompt",
     "image_urls": "The list of frames",
     "image_urls[0]": "The first frame",
     "image_urls[1]": "The last frame",
-}
-# What the vendor's refusals of a key mean for whoever owns it.
-_PAUSES = {
-    "insufficient_credits": "its account at the vendor has too few credits left.",
-    "invalid_api_key": "the vendor does not know the key, or has disabled it.",
-    "ip_not_allowed": "the vendor does not accept the key from this server's address.",
-    "spend_limit_exceeded": "it has reached the spend limit that it has at the vendor.",
 }
 # What a priority means for a film that waits.
 _ORDERS: dict[int, str] = {
@@ -93,7 +85,7 @@ def status_of(generation: Generation, place: QueuePosition | None = None) -> Sta
 def reason_of(generation: Generation) -> str:
     """Say why a generation ended without a film, as a sentence."""
     message = generation.error_message.strip()
-    if generation.state == State.FAILED and _MODERATION.search(message):
+    if generation.state == State.FAILED and is_moderation(message):
         return "The vendor's moderation refused it: reword the prompt or change the frames."
     return _sentence(message)
 
@@ -109,7 +101,8 @@ def pause_of(key: ProviderKey) -> str:
     if key.next_probe_at is None:
         return f"by hand: {_sentence(key.paused_reason)}"
     code, _, message = key.paused_reason.partition(": ")
-    return _PAUSES.get(code) or message or key.paused_reason or "the vendor gave no reason."
+    words = vendor_named(key.vendor).key_trouble(code)
+    return words or message or key.paused_reason or "the vendor gave no reason."
 
 
 def cost_of(generation: Generation) -> Status:

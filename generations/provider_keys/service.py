@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -20,16 +19,22 @@ from generations.provider_keys.send_rate import next_send_at
 from generations.provider_keys.vault import needs_rotation, reveal, rotated, seal
 from generations.provider_keys.wakeup import wake_dispatch
 from generations.selectors import require_provider_key
-from generations.vendors.aivideoapi.client import ProviderClient
-from generations.vendors.base import ProviderError, ProviderRefused, ProviderUnavailable
+from generations.vendors import (
+    DEFAULT_VENDOR,
+    ProviderClient,
+    ProviderError,
+    ProviderRefused,
+    ProviderUnavailable,
+    RefusalKind,
+    UnknownVendor,
+    vendor_named,
+)
 from platform_site.backoff import Backoff
 from platform_site.errors import Conflict, InvalidRequest
 from platform_site.secrets.cipher import CipherError
 
 log = structlog.get_logger(__name__)
 
-SANDBOX_KEY_START = "sk-sandbox-"
-SANDBOX_IN_FLIGHT = 1000  # it has no limit of its own
 MOST_IN_FLIGHT = 10_000
 MOST_PER_MINUTE = 60_000
 _PROBES = Backoff(first=timedelta(seconds=2), last=timedelta(minutes=15))
@@ -39,44 +44,58 @@ def client_for(provider_key: ProviderKey) -> ProviderClient:
     """Return a client that speaks with this key at the endpoint it pins (P25).
 
     Nothing was sent when it raises: `ProviderRefused` for a key that was deleted and wiped,
-    `ProviderUnavailable` for one that does not open, which an operator can mend (VAULT_KEYS).
+    `ProviderUnavailable` for one that does not open, which an operator can mend (VAULT_KEYS), or
+    whose vendor this version does not have.
     """
     if not provider_key.secret_token:
         raise ProviderRefused(
-            status=401, code="invalid_api_key", message="The provider key was deleted."
+            status=401,
+            code="invalid_api_key",
+            message="The provider key was deleted.",
+            kind=RefusalKind.KEY,
         )
     try:
         secret = reveal(provider_key)
     except CipherError as error:
         log.exception("provider_key_does_not_open", provider_key=provider_key.pk)
         raise ProviderUnavailable("The provider key does not open.") from error
-    return ProviderClient(endpoint=provider_key.endpoint, secret=secret)
+    try:
+        vendor = vendor_named(provider_key.vendor)
+    except UnknownVendor as error:
+        log.exception("provider_key_without_vendor", provider_key=provider_key.pk)
+        raise ProviderUnavailable("The provider key's vendor is not known.") from error
+    return vendor.client(endpoint=provider_key.endpoint, secret=secret)
 
 
 def add_provider_key(
-    *, team: Team, owner: User | None, secret: str, label: str, by: By
+    *,
+    team: Team,
+    owner: User | None,
+    secret: str,
+    label: str,
+    by: By,
+    vendor: str = DEFAULT_VENDOR,
 ) -> ProviderKey:
     """Vault a person's own key, or without an `owner` the team's; the key is never shown again.
 
-    `sk-sandbox-…` goes to the sandbox, any other to the vendor. Raises `PermissionDenied`,
+    It is pinned to the address that its vendor names for it. Raises `PermissionDenied`,
     `InvalidRequest` for a key that cannot be one, and `Conflict` when there is one already.
     """
     require_provider_key(by, ProviderKey(team=team, owner=owner))
     secret = secret.strip()
-    if not secret.startswith("sk-") or not 10 <= len(secret) <= 400 or not secret.isascii():
-        raise InvalidRequest("A provider key starts with 'sk-'.", field="secret")
-    if not secret.isprintable() or " " in secret:
-        raise InvalidRequest("A provider key holds no spaces.", field="secret")
-    sandboxed = secret.startswith(SANDBOX_KEY_START)
+    problem = vendor_named(vendor).key_problem(secret)
+    if problem:
+        raise InvalidRequest(problem, field="secret")
+    terms = vendor_named(vendor).key_terms(secret)
     key = ProviderKey(
         team=team,
         owner=owner,
-        label=label.strip() or ("Sandbox key" if sandboxed else "Provider key"),
-        endpoint=settings.SANDBOX_URL if sandboxed else settings.PROVIDER_URL,
+        vendor=vendor,
+        label=label.strip() or terms.label,
+        endpoint=terms.endpoint,
         last4=secret[-4:],
+        max_in_flight=terms.max_in_flight,
     )
-    if sandboxed:
-        key.max_in_flight = SANDBOX_IN_FLIGHT
     try:
         with transaction.atomic():
             key.save(force_insert=True)

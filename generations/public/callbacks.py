@@ -7,7 +7,6 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from generations.callbacks.service import receive_callback
-from generations.vendors.aivideoapi.wire import read_json, usable_task_id
 from platform_site.errors import DailiesError
 from platform_site.web.envelope import error_response
 from platform_site.web.requests import actor_request_id, client_address
@@ -20,8 +19,8 @@ def callback(request: HttpRequest, token: str) -> HttpResponse:
     try:
         receive_callback(
             token,
-            proposed_id=_proposed_id(request),
-            event=request.headers.get("X-Event", ""),
+            headers=request.headers,
+            body=_body(request),
             sent_from=client_address(request),
             request_id=actor_request_id(request),
             now=timezone.now(),
@@ -31,11 +30,9 @@ def callback(request: HttpRequest, token: str) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-def _proposed_id(request: HttpRequest) -> str:
-    """Return the body's task id, or "" for a body that names none."""
+def _body(request: HttpRequest) -> bytes:
+    """Return the body, or nothing of one that cannot be read."""
     try:
-        body = read_json(request.body)
+        return request.body
     except (RequestDataTooBig, UnreadablePostError):
-        return ""
-    task_id = body.get("id") if isinstance(body, dict) else None
-    return usable_task_id(task_id) or ""
+        return b""

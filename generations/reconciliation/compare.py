@@ -5,9 +5,9 @@ measured. Between a baseline and a later sample the meter moved, our books moved
 did beyond the other is the discrepancy, in credits; above zero the vendor charged more than we know
 of.
 
-Nothing tells whether a refund lowers `total_consumed` (FACTS.md), so both readings are accepted.
-A sample can be off for a moment: a job is just being submitted, or a refund was not polled yet. So
-a discrepancy counts once two stable samples in a row agree on it.
+Nothing tells whether a refund lowers `total_consumed` (docs/vendor.md), so both readings are
+accepted. A sample can be off for a moment: a job is just being submitted, or a refund was not
+polled yet. So a discrepancy counts once two stable samples in a row agree on it.
 """
 
 from collections.abc import Iterable, Sequence

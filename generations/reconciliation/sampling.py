@@ -37,8 +37,7 @@ from generations.reconciliation.reads import (
     unknown_submits_between,
 )
 from generations.transitions import record_event
-from generations.vendors.aivideoapi.wire import CreditsReport
-from generations.vendors.base import ProviderError
+from generations.vendors import CreditsReport, ProviderError
 
 log = structlog.get_logger(__name__)
 SYSTEM = By.system("meter")

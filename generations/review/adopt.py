@@ -8,18 +8,21 @@ from accounts.audit import record
 from accounts.authority import By
 from accounts.models import AuditAction
 from accounts.roles import Permission
-from generations.archive.start import LINK_LIFE
+from generations.archive.start import link_life_of
 from generations.errors import NoProviderAnswer
 from generations.lifecycle import DECIDED_IN_REVIEW, EventKind, ReviewReason, State
 from generations.models import Generation, ProviderKey
 from generations.provider_keys.service import client_for
 from generations.review.corrections import awaits_late_id
 from generations.transitions import record_event, transition
-from generations.vendors.aivideoapi.wire import TaskReport, usable_task_id
-from generations.vendors.base import ProviderError, ProviderRefused
+from generations.vendors import (
+    ProviderError,
+    ProviderRefused,
+    TaskReport,
+    TaskUnknown,
+    usable_task_id,
+)
 from platform_site.errors import Conflict, InvalidRequest
-
-TASK_UNKNOWN = "task_not_found"
 
 
 def adopt_found_id(
@@ -72,7 +75,7 @@ def why_not_ours(report: TaskReport, generation: Generation) -> str:
     # The vendor tells whole seconds, so a task of the same second may look a little older.
     if report.created_at < int(submitted_at.timestamp()):
         return "The vendor created that task before this generation was sent."
-    if report.created_at > (submitted_at + LINK_LIFE).timestamp():
+    if report.created_at > (submitted_at + link_life_of(generation)).timestamp():
         return "The vendor created that task long after this generation was sent."
     return _OTHERS if _is_taken(report.id, generation) else ""
 
@@ -106,13 +109,13 @@ _OTHERS = "That task belongs to another generation."
 def _asked(generation: Generation, upstream_id: str) -> TaskReport:
     try:
         return client_for(generation.provider_key).get_task(upstream_id)
-    except ProviderRefused as refusal:
-        if refusal.code != TASK_UNKNOWN:
-            raise NoProviderAnswer(f"The vendor refused to say: {refusal.message}") from refusal
+    except TaskUnknown as refusal:
         raise InvalidRequest(
             f"The vendor knows no such task of the key “{generation.provider_key.label}”.",
             field="upstream_id",
         ) from refusal
+    except ProviderRefused as refusal:
+        raise NoProviderAnswer(f"The vendor refused to say: {refusal.message}") from refusal
     except ProviderError as error:
         raise NoProviderAnswer(f"The vendor gave no clear answer. {error.message}") from error
 

@@ -15,7 +15,7 @@ from generations.archive.start import begin_keeping
 from generations.lifecycle import DECIDED_IN_REVIEW, LATE_WATCH, EventKind, Money, State
 from generations.models import Generation
 from generations.transitions import end_generation, record_event
-from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
+from generations.vendors import TaskReport, TaskStatus
 from platform_site.errors import Conflict, DailiesError, InvalidRequest
 
 log = structlog.get_logger(__name__)

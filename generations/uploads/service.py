@@ -17,7 +17,7 @@ from generations.uploads.links import uploaded_token
 from platform_site.errors import InvalidRequest, Unavailable
 from platform_site.stores import Store
 
-# The vendor's limits for frames. Source: FACTS.md (a sister model's page).
+# The vendor's limits for frames. Source: docs/vendor.md (a sister model's page).
 MAX_BYTES = 30 * 1024 * 1024
 SIDE_PIXELS = (300, 6000)
 ASPECT = (0.4, 2.5)

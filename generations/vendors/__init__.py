@@ -1,0 +1,55 @@
+"""The vendors that render films: what each must offer, and the ones there are.
+
+Everybody else imports from here alone. A vendor's own folder is its own business.
+"""
+
+from generations.vendors.base import (
+    USUAL_IN_FLIGHT,
+    KeyTerms,
+    ProviderClient,
+    ProviderError,
+    ProviderRefused,
+    ProviderUnavailable,
+    ProviderUnclear,
+    RefusalKind,
+    TaskUnknown,
+    Vendor,
+)
+from generations.vendors.reading import usable_task_id
+from generations.vendors.registry import (
+    DEFAULT_VENDOR,
+    SUBMIT_SECONDS,
+    UnknownVendor,
+    has_several_vendors,
+    is_moderation,
+    key_examples,
+    vendor_choices,
+    vendor_named,
+)
+from generations.vendors.reports import CreditsReport, ReceivedCallback, TaskReport, TaskStatus
+
+__all__ = [
+    "DEFAULT_VENDOR",
+    "SUBMIT_SECONDS",
+    "USUAL_IN_FLIGHT",
+    "CreditsReport",
+    "KeyTerms",
+    "ProviderClient",
+    "ProviderError",
+    "ProviderRefused",
+    "ProviderUnavailable",
+    "ProviderUnclear",
+    "ReceivedCallback",
+    "RefusalKind",
+    "TaskReport",
+    "TaskStatus",
+    "TaskUnknown",
+    "UnknownVendor",
+    "Vendor",
+    "has_several_vendors",
+    "is_moderation",
+    "key_examples",
+    "usable_task_id",
+    "vendor_choices",
+    "vendor_named",
+]

@@ -42,7 +42,7 @@ from generations.reports.audit import audit
 from generations.review.adopt import adopt_task
 from generations.review.corrections import adjust, release_reviewed, settle_reviewed
 from generations.transitions import end_generation
-from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
+from generations.vendors import TaskReport, TaskStatus
 from platform_site.errors import Conflict, PermissionDenied
 from tests.factories import (
     SYSTEM,

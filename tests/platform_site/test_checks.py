@@ -36,6 +36,7 @@ def found(settings: Settings, **changes: Any) -> set[str]:
         ({"VAULT_KEYS": "k1:short"}, "E001"),
         ({"PUBLIC_URL": "dailies.example"}, "E002 W001"),
         ({"PROVIDER_URL": "ftp://vendor.example"}, "E002"),
+        ({"PROVIDER_URL": ""}, ""),
         ({"SANDBOX_URL": ""}, "E002"),
         ({"TRUSTED_PROXIES": ["everybody"]}, "E003"),
         ({"OUTBOUND_ALLOW": ["receiver.example"]}, "E003"),

@@ -14,7 +14,7 @@ from generations.limits.service import cap, cap_own
 from generations.models import Generation, ProviderKey
 from generations.ordering.submit import Order, submit_generation
 from generations.polling.outcome import PollOutcome, apply_answer
-from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
+from generations.vendors import TaskReport, TaskStatus
 from tests.factories import SYSTEM, make_request
 from tests.support.submits import claim
 

@@ -8,6 +8,7 @@ from django import forms
 from django.utils import timezone
 
 from generations.provider_keys.service import MOST_IN_FLIGHT, MOST_PER_MINUTE
+from generations.vendors import has_several_vendors, key_examples, vendor_choices
 from platform_site.errors import DailiesError
 
 _BIG = 10**12
@@ -73,14 +74,13 @@ class ApiKeyForm(forms.Form):
 
 
 class ProviderKeyForm(forms.Form):
-    """An upstream key to be vaulted. It is never sent back, not even on an error."""
+    """A provider key to be vaulted. It is never sent back, not even on an error."""
 
+    vendor = forms.ChoiceField(choices=vendor_choices, label="Vendor")
     secret = forms.CharField(
         max_length=400,
         label="Key",
-        widget=forms.PasswordInput(
-            attrs={"autocomplete": "off", "placeholder": "sk-…", "spellcheck": "false"}
-        ),
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         help_text="Encrypted at once and never shown again.",
     )
     label = forms.CharField(
@@ -89,6 +89,13 @@ class ProviderKeyForm(forms.Form):
         label="Name",
         widget=forms.TextInput(attrs={"placeholder": "Optional", "autocomplete": "off"}),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Ask for the vendor only where there are several."""
+        super().__init__(*args, **kwargs)
+        if not has_several_vendors():
+            del self.fields["vendor"]
+        self.fields["secret"].widget.attrs["placeholder"] = key_examples()
 
 
 class KeyPaceForm(forms.Form):

@@ -1,5 +1,6 @@
 """The page of keys: the vendor's, which are vaulted, and ours, which tools call us with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ from generations.provider_keys.service import (
 )
 from generations.reconciliation.discrepancies import accept_discrepancy
 from generations.selectors import permission_over, provider_keys_for
+from generations.vendors import vendor_choices
 from platform_site.errors import InvalidRequest
 
 
@@ -47,6 +49,16 @@ class KeyLoad:
 
     in_flight: int
     waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownProviderKey:
+    """A provider key with what its panel shows."""
+
+    key: ProviderKey
+    load: KeyLoad
+    pace_form: KeyPaceForm
+    usage: KeyUsage | None
 
 
 @require_GET
@@ -149,8 +161,7 @@ def pace(request: MemberRequest, key_id: int) -> HttpResponse:
             return redirect("keys")
         except InvalidRequest as error:
             show_error(form, error)
-    name = "shared_pace_form" if key.is_shared else "own_pace_form"
-    return render(request, "keys/index.html", _context(request.membership) | {name: form})
+    return render(request, "keys/index.html", _context(request.membership, {key.pk: form}))
 
 
 @require_POST
@@ -185,22 +196,32 @@ def _provider_key(membership: Membership, key_id: int) -> ProviderKey:
     return key
 
 
-def _context(membership: Membership) -> dict[str, Any]:
+def _context(
+    membership: Membership, pace_forms: Mapping[int, KeyPaceForm] | None = None
+) -> dict[str, Any]:
+    """Return what the page shows; `pace_forms` are those that were refused, by key."""
     keys = api_keys_for(membership)
     provider_keys = list(provider_keys_for(membership)) if _may_see_keys(membership) else []
     usages = usage_for(membership) if _may_see_keys(membership) else {}
-    own = next((key for key in provider_keys if not key.is_shared), None)
-    shared = next((key for key in provider_keys if key.is_shared), None)
+    shown = [
+        ShownProviderKey(
+            key,
+            load=KeyLoad(in_flight(key.pk), queued_with(key.pk)),
+            pace_form=(pace_forms or {}).get(key.pk) or _pace_form(key),
+            usage=usages.pop(key.pk, None),
+        )
+        for key in provider_keys
+    ]
+    own = [one for one in shown if not one.key.is_shared]
+    shared = [one for one in shown if one.key.is_shared]
+    vendors = len(vendor_choices())
     return {
         "api_keys": [_shown(key) for key in keys],
-        "own_key": own,
-        "own_load": _load_of(own),
-        "own_pace_form": _pace_form(own),
-        "own_usage": usages.pop(own.pk, None) if own else None,
-        "shared_key": shared,
-        "shared_load": _load_of(shared),
-        "shared_pace_form": _pace_form(shared),
-        "shared_usage": usages.pop(shared.pk, None) if shared else None,
+        "own_keys": own,
+        "lacks_own": len(own) < vendors,
+        "shared_keys": shared,
+        "lacks_shared": len(shared) < vendors,
+        "names_vendors": vendors > 1,
         "past_usages": _unexplained(usages),
         "api_key_form": ApiKeyForm(),
         "own_form": ProviderKeyForm(prefix=None, auto_id="own_%s"),
@@ -208,13 +229,7 @@ def _context(membership: Membership) -> dict[str, Any]:
     }
 
 
-def _load_of(key: ProviderKey | None) -> KeyLoad | None:
-    return KeyLoad(in_flight(key.pk), queued_with(key.pk)) if key else None
-
-
-def _pace_form(key: ProviderKey | None) -> KeyPaceForm | None:
-    if key is None:
-        return None
+def _pace_form(key: ProviderKey) -> KeyPaceForm:
     pace = {"max_in_flight": key.max_in_flight, "per_minute": key.per_minute}
     return KeyPaceForm(initial=pace, auto_id=f"pace_{key.pk}_%s")
 

@@ -8,7 +8,7 @@ from accounts.selectors import project_for
 from billing.pricing import Quote
 from billing.selectors import books_of
 from generations.limits.scopes.registry import subjects_of
-from generations.models import Generation, ProviderKey
+from generations.models import Generation, ProviderKey, VideoModel
 from generations.ordering.alternatives import credits_left
 from generations.ordering.request import validate_request
 from generations.ordering.submit import quote_request
@@ -54,7 +54,7 @@ def price_of(draft: Draft, *, membership: Membership, now: datetime) -> PriceTag
     except DailiesError as error:
         return PriceTag(problem=draft.in_words(error))
     available = books_of(team).available
-    key = sending_key(membership)
+    key = sending_key(membership, draft.model)
     if key is None:
         return PriceTag(quote, available, room=available)
     film = Generation(
@@ -64,9 +64,9 @@ def price_of(draft: Draft, *, membership: Membership, now: datetime) -> PriceTag
     return PriceTag(quote, available, room=room)
 
 
-def sending_key(membership: Membership) -> ProviderKey | None:
-    """Return the provider key that the person's films go out with, if there is one."""
+def sending_key(membership: Membership, model: VideoModel) -> ProviderKey | None:
+    """Return the provider key that the person's films of a model go out with, if there is one."""
     try:
-        return provider_key_for(membership.team, membership.user)
+        return provider_key_for(membership.team, membership.user, model=model.name)
     except DailiesError:
         return None

@@ -188,5 +188,5 @@ def _composer_context(request: MemberRequest, draft: Draft | None) -> dict[str, 
     if draft is not None:
         context["price"] = price_of(draft, membership=membership, now=timezone.now())
         context["refusal"] = refusal_of(draft.refusal)
-    context["sending_key"] = sending_key(membership)
+        context["sending_key"] = sending_key(membership, draft.model)
     return context

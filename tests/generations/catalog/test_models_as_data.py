@@ -8,6 +8,7 @@ from django.forms.models import model_to_dict
 from django.test import Client
 from django.utils import timezone
 
+from accounts.authority import By
 from accounts.models import AuditEvent, Membership
 from billing.models import Rate
 from generations.lifecycle import State
@@ -16,7 +17,7 @@ from generations.ordering.request import validate_request
 from generations.ordering.submit import Order, submit_batch
 from generations.portal.words import status_of
 from platform_site.errors import InvalidRequest
-from tests.factories import SYSTEM, make_generation, make_request
+from tests.factories import make_generation, make_request
 from tests.generations.admin.conftest import browser, root  # fixtures
 from tests.generations.admin.test_admin_pages import path_of
 from tests.generations.portal.conftest import SignIn, sign_in  # a fixture
@@ -135,7 +136,7 @@ class TestANewParameter:
         ]
         assert requests[0].fingerprint() != requests[1].fingerprint()
         orders = [Order(request) for request in requests]
-        submit_batch(orders, membership=alice, by=SYSTEM, now=timezone.now())
+        submit_batch(orders, by=By.member(alice), now=timezone.now())
         assert [sent(vendor)["draft_mode"] for _ in orders] == [True, False]
 
     @pytest.mark.parametrize("value", [1, "on", [], {}])
@@ -233,7 +234,7 @@ class TestANewParameter:
             if value is not None
         }
         assert browser.post(path_of(VideoModel, "add"), body).status_code == 302
-        assert AuditEvent.objects.filter(action="model.added", subject=f"model:{TEST}").exists()
+        assert AuditEvent.objects.filter(action="model.added", subject_id=TEST).exists()
         request = make_request(alice.team, model=TEST, draft_mode=True)
         assert request.parameters["draft_mode"] is True
 

@@ -1,5 +1,6 @@
 """Every door at once, and every end at once, on whichever database the tests run with."""
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from generations.ordering.submit import Order, submit_batch, submit_generation
 from generations.polling.outcome import PollOutcome, apply_answer
 from generations.reports.audit import audit
 from generations.review.corrections import release_reviewed
-from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
+from generations.vendors import TaskReport, TaskStatus
 from platform_site.errors import Conflict
 from tests.factories import SYSTEM, fund, make_api_key, make_member, make_provider_key, make_request
 from tests.support.api import Api
@@ -225,8 +226,8 @@ def attack(generation: Generation, number: int) -> None:
         case 0:
             receive_callback(
                 generation.callback_token,
-                proposed_id=upstream_id,
-                event="task.completed",
+                headers={"X-Event": "task.completed"},
+                body=json.dumps({"id": upstream_id}).encode(),
                 sent_from="127.0.0.1",
                 now=now(),
             )

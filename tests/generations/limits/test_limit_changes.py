@@ -12,7 +12,7 @@ from billing.selectors import use_of
 from generations.limits.service import cap
 from generations.models import Generation
 from generations.review.corrections import adjust
-from generations.vendors.aivideoapi.wire import TaskStatus
+from generations.vendors import TaskStatus
 from platform_site.errors import InvalidRequest
 from tests.factories import SYSTEM, make_api_key, make_generation
 from tests.support.desk import NOON, SCOPES, Desk, complete, fail, hear, send

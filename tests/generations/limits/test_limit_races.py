@@ -15,7 +15,7 @@ from generations.limits.service import cap
 from generations.models import Generation
 from generations.reports.audit import audit
 from generations.review.corrections import adjust
-from generations.vendors.aivideoapi.wire import TaskStatus
+from generations.vendors import TaskStatus
 from platform_site.errors import Conflict
 from tests.factories import SYSTEM, fund
 from tests.support.desk import SCOPES, Desk, complete, fail, hear, send

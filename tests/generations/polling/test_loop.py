@@ -1,5 +1,6 @@
 """The poller: nobody waits behind another, and what many answers say is written at once."""
 
+import json
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,7 +17,7 @@ from generations.polling.claims import CLAIM, due_rows, put_off
 from generations.polling.loop import Poller
 from generations.polling.outcome import complete
 from generations.polling.pool import MOST_IN_TROUBLE
-from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
+from generations.vendors import TaskReport, TaskStatus
 from tests.support.races import race
 from tests.support.steps import Trap, claim_due, poll_due
 from tests.support.vendor import TASKS, Vendor, drop, refuse
@@ -210,8 +211,8 @@ def test_p30_a_callback_that_comes_while_the_vendor_is_asked_is_not_forgotten(
     claim_due(now, limit=1, holder="sweep")
     receive_callback(
         job.callback_token,
-        proposed_id=job.upstream_id or "",
-        event="task.completed",
+        headers={"X-Event": "task.completed"},
+        body=json.dumps({"id": job.upstream_id}).encode(),
         sent_from="127.0.0.1",
         now=timezone.now(),
     )

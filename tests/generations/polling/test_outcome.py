@@ -20,7 +20,7 @@ from generations.polling.outcome import DEADLINE, complete
 from generations.provider_keys.service import delete_provider_key
 from generations.reports.audit import audit
 from generations.review.corrections import settle_reviewed
-from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
+from generations.vendors import TaskReport, TaskStatus
 from platform_site.secrets.cipher import generate_key
 from tests.factories import SYSTEM, fund, make_generation, make_provider_key
 from tests.support.races import race

@@ -221,7 +221,7 @@ def test_a_key_takes_its_cap_and_its_rate(
     )
     for wrong in ("0", "", "10001", "-3", "many"):
         reply = client.post(path, {"max_in_flight": wrong, "per_minute": ""})
-        assert "max_in_flight" in reply.context["shared_pace_form"].errors
+        assert "max_in_flight" in reply.context["shared_keys"][0].pace_form.errors
     client.post(path, {"max_in_flight": "7", "per_minute": ""})
     provider_key.refresh_from_db()
     assert (provider_key.max_in_flight, provider_key.per_minute) == (7, None)

@@ -16,7 +16,7 @@ from generations.lifecycle import ReviewReason, State
 from generations.models import Generation
 from generations.polling.outcome import complete
 from generations.review.corrections import settle_reviewed
-from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
+from generations.vendors import TaskReport, TaskStatus
 from tests.factories import SYSTEM, make_generation
 from tests.generations.portal.conftest import SignIn
 from tests.support.submits import submit

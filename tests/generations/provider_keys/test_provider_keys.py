@@ -23,6 +23,7 @@ from generations.provider_keys.service import (
 from generations.selectors import provider_key_for
 from platform_site.errors import Conflict, InvalidRequest
 from tests.factories import SYSTEM, make_generation, make_provider_key
+from tests.support.api import MODEL
 from tests.support.crowds import make_crowd
 from tests.support.steps import empty_queue, queued, run_queue, send_now
 from tests.support.vendor import CREATE, CREDITS, Vendor, drop, html, refuse
@@ -176,7 +177,7 @@ def test_p25_nothing_new_is_admitted_with_a_deleted_key(
     make_generation(alice)
     delete_provider_key(provider_key, by=SYSTEM)
     successor = make_provider_key(team)
-    assert provider_key_for(team, alice.user) == successor
+    assert provider_key_for(team, alice.user, model=MODEL) == successor
     assert make_generation(alice).provider_key == successor
 
 

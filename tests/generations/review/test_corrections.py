@@ -19,7 +19,7 @@ from generations.polling.outcome import PollOutcome, apply_answer
 from generations.provider_keys.service import delete_provider_key, wipe_sealed_keys
 from generations.reports.audit import audit
 from generations.review.corrections import adjust, release_reviewed, settle_reviewed
-from generations.vendors.aivideoapi.wire import TaskReport, TaskStatus
+from generations.vendors import TaskReport, TaskStatus
 from platform_site.errors import Conflict, InvalidRequest
 from tests.factories import SYSTEM, fund, make_generation
 from tests.support.api import Api

@@ -160,7 +160,7 @@ class TestEndpoint:
 
 
 class TestRules:
-    """FACTS.md: formats, 300 to 6000 px a side, width ÷ height 0.4 to 2.5, at most 30 MB."""
+    """docs/vendor.md: formats, 300 to 6000 px a side, width ÷ height 0.4 to 2.5, at most 30 MB."""
 
     @pytest.mark.parametrize(
         ("kind", "content_type", "ending"),

@@ -16,14 +16,15 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from generations.vendors.aivideoapi.client import ProviderClient
-from generations.vendors.aivideoapi.wire import TaskStatus
-from generations.vendors.base import (
+from generations.vendors import (
     ProviderError,
     ProviderRefused,
     ProviderUnavailable,
     ProviderUnclear,
+    TaskStatus,
+    TaskUnknown,
 )
+from generations.vendors.aivideoapi.client import AiVideoApiClient
 from platform_site.secrets.cipher import Secret
 from tests.support.vendor import (
     CREATE,
@@ -50,8 +51,8 @@ def vendor() -> Iterator[Vendor]:
         yield vendor
 
 
-def client(url: str) -> ProviderClient:
-    return ProviderClient(endpoint=url, secret=Secret(SECRET))
+def client(url: str) -> AiVideoApiClient:
+    return AiVideoApiClient(endpoint=url, secret=Secret(SECRET))
 
 
 def create_at(url: str) -> ProviderError:
@@ -229,10 +230,18 @@ def test_p28_a_look_that_is_not_answered_clearly_says_nothing(vendor: Vendor, re
     assert isinstance(look_at(vendor, reply), ProviderRefused | ProviderUnclear)
 
 
+def test_p30_only_a_look_says_that_a_task_is_unknown(vendor: Vendor) -> None:
+    unknown = refuse(404, "task_not_found")
+    assert isinstance(look_at(vendor, unknown), TaskUnknown)
+    assert not isinstance(look_at(vendor, refuse(404, "model_not_found")), TaskUnknown)
+    vendor.next(CREATE, unknown)
+    assert type(create_at(vendor.url)) is ProviderRefused
+
+
 def test_p28_a_look_whose_answer_drips_for_ever_ends(
     vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("generations.vendors.aivideoapi.client._BODY_SECONDS", 0.3)
+    monkeypatch.setattr("generations.vendors.http._BODY_SECONDS", 0.3)
     started = time.monotonic()
     assert isinstance(look_at(vendor, never_ending), ProviderUnclear)
     assert time.monotonic() - started < 5

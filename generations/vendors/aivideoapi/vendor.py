@@ -1,0 +1,77 @@
+"""The vendor as the registry knows it: its facts behind the base class."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from generations.vendors.aivideoapi import facts
+from generations.vendors.aivideoapi.client import AiVideoApiClient
+from generations.vendors.aivideoapi.refusals import is_moderation
+from generations.vendors.base import KeyTerms, Vendor
+from generations.vendors.reading import mapping, read_json, usable_task_id
+from generations.vendors.reports import ReceivedCallback
+from platform_site.secrets.cipher import Secret
+
+
+class AiVideoApi(Vendor):
+    """The vendor that Dailies began with, and whose API ours follows; with the sandbox beside it.
+
+    An operator may set its address (PROVIDER_URL) and the hosts of its films (RESULT_HOSTS).
+    """
+
+    name: ClassVar = facts.NAME
+    title: ClassVar = facts.TITLE
+    key_example: ClassVar = f"{facts.KEY_START}…"
+    sandbox_key_start: ClassVar = facts.SANDBOX_KEY_START
+    link_life: ClassVar = facts.LINK_LIFE
+    submit_seconds: ClassVar = facts.SUBMIT_SECONDS
+
+    def key_problem(self, secret: str) -> str:
+        """Return why a text is no `sk-…` of its."""
+        is_whole = facts.SHORTEST_KEY <= len(secret) <= facts.LONGEST_KEY and secret.isascii()
+        if not secret.startswith(facts.KEY_START) or not is_whole:
+            return f"A provider key starts with '{facts.KEY_START}'."
+        if not secret.isprintable() or " " in secret:
+            return "A provider key holds no spaces."
+        return ""
+
+    def key_terms(self, secret: str) -> KeyTerms:
+        """Return the vendor's address, or the sandbox's for a key that starts as its do."""
+        if secret.startswith(facts.SANDBOX_KEY_START):
+            return KeyTerms(
+                endpoint=settings.SANDBOX_URL,
+                label="Sandbox key",
+                max_in_flight=facts.SANDBOX_IN_FLIGHT,
+            )
+        return KeyTerms(endpoint=settings.PROVIDER_URL or facts.ENDPOINT)
+
+    def client(self, *, endpoint: str, secret: Secret) -> AiVideoApiClient:
+        """Return a client for the key."""
+        return AiVideoApiClient(endpoint=endpoint, secret=secret)
+
+    def result_hosts(self, endpoint: str) -> tuple[str, ...]:
+        """Return the vendor's hosts, or the sandbox's own for its keys."""
+        if endpoint == settings.SANDBOX_URL:
+            return (urlsplit(endpoint).hostname or "",)
+        return tuple(settings.RESULT_HOSTS) or facts.RESULT_HOSTS
+
+    def private_targets(self, endpoint: str) -> frozenset[str]:
+        """Return the sandbox's own address for its keys."""
+        if endpoint == settings.SANDBOX_URL:
+            return frozenset({urlsplit(endpoint).netloc})
+        return frozenset()
+
+    def read_callback(self, headers: Mapping[str, str], body: bytes) -> ReceivedCallback:
+        """Read the task object that it posts, and its event's header."""
+        task_id = usable_task_id(mapping(read_json(body)).get("id"))
+        return ReceivedCallback(task_id or "", headers.get(facts.EVENT_HEADER, ""))
+
+    def key_trouble(self, code: str) -> str:
+        """Say it by the vendor's error table."""
+        return facts.KEY_TROUBLE.get(code, "")
+
+    def is_moderation(self, message: str) -> bool:
+        """Return whether it says that the input is sensitive or prohibited."""
+        return is_moderation(message)

@@ -1,0 +1,41 @@
+"""The vendors there are. A second one is one more entry here."""
+
+from generations.vendors.aivideoapi.vendor import AiVideoApi
+from generations.vendors.base import Vendor
+
+VENDORS: dict[str, Vendor] = {vendor.name: vendor for vendor in (AiVideoApi(),)}
+DEFAULT_VENDOR = AiVideoApi.name
+# The longest that a create can take at any of them, in seconds.
+SUBMIT_SECONDS = max(vendor.submit_seconds for vendor in VENDORS.values())
+
+
+class UnknownVendor(LookupError):
+    """A row names a vendor that this installation does not have."""
+
+
+def vendor_named(name: str) -> Vendor:
+    """Return a vendor by the name that rows have. Raises `UnknownVendor`."""
+    try:
+        return VENDORS[name]
+    except KeyError:
+        raise UnknownVendor(f"There is no vendor {name!r}.") from None
+
+
+def vendor_choices() -> list[tuple[str, str]]:
+    """Return (name, title) of every vendor, as a column's choices."""
+    return [(vendor.name, vendor.title) for vendor in VENDORS.values()]
+
+
+def has_several_vendors() -> bool:
+    """Return whether people have to be told, and asked, which vendor is meant."""
+    return len(VENDORS) > 1
+
+
+def key_examples() -> str:
+    """Return how the vendors' keys look, for who is about to type one."""
+    return ", ".join(dict.fromkeys(vendor.key_example for vendor in VENDORS.values()))
+
+
+def is_moderation(message: str) -> bool:
+    """Return whether these words are the moderation's of any vendor."""
+    return any(vendor.is_moderation(message) for vendor in VENDORS.values())

@@ -1,0 +1,144 @@
+"""With a second vendor in the registry: whose key sends what, and where people are asked."""
+
+from typing import ClassVar
+
+import pytest
+from django.test import Client
+
+from accounts.models import Membership
+from generations.errors import NoProviderKey
+from generations.models import ProviderKey, VideoModel
+from generations.provider_keys.service import add_provider_key, client_for
+from generations.selectors import provider_key_for
+from generations.vendors import DEFAULT_VENDOR, KeyTerms, ProviderUnavailable
+from generations.vendors.aivideoapi.vendor import AiVideoApi
+from generations.vendors.registry import VENDORS
+from platform_site.errors import Conflict
+from tests.factories import SYSTEM, make_generation, make_provider_key, make_user
+from tests.support.api import MODEL
+
+pytestmark = pytest.mark.django_db
+SECRET = "other-0123456789"
+
+
+class Other(AiVideoApi):
+    """Like the first, under another name, at another address, with other keys."""
+
+    name: ClassVar[str] = "other"
+    title: ClassVar[str] = "Other Films"
+    key_example: ClassVar[str] = "other-…"
+
+    def key_problem(self, secret: str) -> str:
+        return "" if secret.startswith("other-") else "An Other key starts with 'other-'."
+
+    def key_terms(self, secret: str) -> KeyTerms:
+        return KeyTerms(endpoint="https://other.example")
+
+
+@pytest.fixture
+def other(monkeypatch: pytest.MonkeyPatch) -> Other:
+    """A second vendor, which the catalogue's model belongs to."""
+    vendor = Other()
+    monkeypatch.setitem(VENDORS, vendor.name, vendor)
+    return vendor
+
+
+def belongs_to(vendor: str) -> None:
+    VideoModel.objects.filter(name=MODEL).update(vendor=vendor)
+
+
+def vault(membership: Membership, *, shared: bool = True) -> ProviderKey:
+    return add_provider_key(
+        team=membership.team,
+        owner=None if shared else membership.user,
+        secret=SECRET,
+        label="",
+        by=SYSTEM,
+        vendor=Other.name,
+    )
+
+
+def test_p25_a_generation_goes_out_with_a_key_of_its_models_vendor(
+    other: Other, alice: Membership
+) -> None:
+    first = make_provider_key(alice.team)
+    own_of_first = make_provider_key(alice.team, alice.user)
+    key = vault(alice)
+    assert (key.vendor, key.endpoint) == ("other", "https://other.example")
+    assert make_generation(alice).provider_key == own_of_first
+    belongs_to("other")
+    assert make_generation(alice).provider_key == key
+    assert first.vendor == DEFAULT_VENDOR
+    assert client_for(key).endpoint == "https://other.example"
+
+
+def test_a_key_of_another_vendor_is_none(
+    other: Other, alice: Membership, provider_key: ProviderKey
+) -> None:
+    belongs_to("other")
+    with pytest.raises(NoProviderKey):
+        provider_key_for(alice.team, alice.user, model=MODEL)
+    with pytest.raises(NoProviderKey):
+        make_generation(alice)
+
+
+def test_a_team_and_a_person_have_one_key_of_each_vendor(other: Other, alice: Membership) -> None:
+    make_provider_key(alice.team)
+    make_provider_key(alice.team, alice.user)
+    vault(alice)
+    vault(alice, shared=False)
+    for shared in (True, False):
+        with pytest.raises(Conflict):
+            vault(alice, shared=shared)
+
+
+def test_a_key_whose_vendor_is_gone_sends_nothing(
+    other: Other, alice: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = vault(alice)
+    monkeypatch.delitem(VENDORS, "other")
+    with pytest.raises(ProviderUnavailable):
+        client_for(key)
+
+
+def test_the_portal_asks_for_the_vendor_where_there_are_several(
+    other: Other, bob: Membership, client: Client
+) -> None:
+    make_provider_key(bob.team, bob.user)
+    client.force_login(bob.user)
+    page = client.get("/keys/").content.decode()
+    assert 'name="vendor"' in page
+    assert "Other Films" in page
+    form = {"vendor": "other", "secret": SECRET, "label": "", "scope": "own"}
+    assert client.post("/keys/provider/", form | {"secret": "sk-0123456789"}).status_code == 200
+    assert ProviderKey.objects.filter(owner=bob.user).count() == 1
+    client.post("/keys/provider/", form)
+    assert ProviderKey.objects.get(owner=bob.user, vendor="other").endpoint == (
+        "https://other.example"
+    )
+    page = client.get("/keys/").content.decode()
+    assert 'name="vendor"' not in page.partition("The team’s")[0]
+    assert "Other Films" in page
+
+
+def test_nobody_is_asked_for_the_only_vendor(bob: Membership, client: Client) -> None:
+    client.force_login(bob.user)
+    assert b'name="vendor"' not in client.get("/keys/").content
+    client.force_login(make_user(admin=True))
+    for kind in ("providerkey", "videomodel"):
+        page = client.get(f"/admin/generations/{kind}/add/").content
+        assert b'name="vendor"' not in page, kind
+
+
+def test_the_administration_asks_for_the_vendor_where_there_are_several(
+    other: Other, alice: Membership, client: Client
+) -> None:
+    client.force_login(make_user(admin=True))
+    for kind in ("providerkey", "videomodel"):
+        page = client.get(f"/admin/generations/{kind}/add/").content
+        assert b'name="vendor"' in page, kind
+    form = {"vendor": "other", "team": alice.team.pk, "owner": "", "label": "", "secret": SECRET}
+    client.post("/admin/generations/providerkey/add/", {**form, "label": "Theirs"})
+    key = ProviderKey.objects.get(label="Theirs")
+    assert (key.vendor, key.endpoint) == ("other", "https://other.example")
+    assert b"Other Films" in client.get(f"/admin/generations/providerkey/{key.pk}/change/").content
