@@ -27,12 +27,37 @@ class ReviewReason(models.TextChoices):
     UNRECORDED = "unrecorded", "The vendor's answer could not be recorded"
 
 
-# The error code of a generation that a person ended, without the vendor's word.
-DECIDED_IN_REVIEW = "decided_in_review"
+class ReviewCause(models.TextChoices):
+    """What exactly brought a generation into review."""
+
+    BROKEN_OFF = "broken_off", "The connection broke before the whole answer came"
+    NO_ENVELOPE = "no_envelope", "Something answered in the vendor's place"
+    TOO_LARGE = "too_large", "The answer was too large"
+    ENDLESS = "endless", "The answer did not end"
+    UNUSABLE_ID = "unusable_id", "The vendor accepted it under an id that cannot be stored"
+    UNCLEAR_ANSWER = "unclear_answer", "The answer was unclear"
+    WORKER_STOPPED = "worker_stopped", "The worker stopped while submitting"
+    DEADLINE_PASSED = "deadline_passed", "The deadline passed"
+    NOT_RECORDED = "not_recorded", "The vendor's answer could not be recorded"
+
+
+class Ending(models.TextChoices):
+    """How a generation ended, and by whom. What people or we ended has this as its error code;
+    what the vendor ended has the vendor's, whatever word that is.
+    """
+
+    COMPLETED = "completed", "Completed by the vendor"
+    FAILED = "failed", "Failed by the vendor"
+    REFUSED = "refused", "Refused by the vendor"
+    MODERATED = "moderated", "Refused by the vendor's moderation"
+    DECIDED_IN_REVIEW = "decided_in_review", "Decided by a person in review"
+    CANCELLED = "cancelled", "Cancelled by a person"
+    APPROVAL_DENIED = "approval_denied", "Denied by a manager"
+    APPROVAL_EXPIRED = "approval_expired", "Not decided in time"
+
+
 # How long the vendor's own word is looked for after a person ended one in review.
 LATE_WATCH = timedelta(hours=24)
-# The error code of one that a person cancelled; an approval denied or expired has its own.
-CANCELLED_BY_A_PERSON = "cancelled"
 
 
 class EventKind(models.TextChoices):
@@ -79,6 +104,21 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.FAILED: frozenset(),
     State.CANCELLED: frozenset(),
 }
+
+
+ENDINGS: dict[State, frozenset[Ending]] = {
+    State.COMPLETED: frozenset({Ending.COMPLETED}),
+    State.FAILED: frozenset(
+        {Ending.FAILED, Ending.REFUSED, Ending.MODERATED, Ending.DECIDED_IN_REVIEW}
+    ),
+    State.CANCELLED: frozenset({Ending.CANCELLED, Ending.APPROVAL_DENIED, Ending.APPROVAL_EXPIRED}),
+}
+ENDED_BY_VENDOR = frozenset({Ending.COMPLETED, Ending.FAILED, Ending.REFUSED, Ending.MODERATED})
+
+
+def state_of(ending: Ending) -> State:
+    """Return the state that an ending leads to."""
+    return next(state for state, endings in ENDINGS.items() if ending in endings)
 
 
 class IllegalTransition(ValueError):

@@ -1,7 +1,8 @@
 """The one way a generation changes state, and the one way it ends."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import structlog
 from django.db import transaction
@@ -11,11 +12,16 @@ from accounts.authority import By
 from billing.ledger import release_hold, settle_hold
 from generations.lifecycle import (
     COUNTS_IN_FLIGHT,
+    ENDED_BY_VENDOR,
     TERMINAL,
+    Ending,
     EventKind,
     Money,
+    ReviewCause,
+    ReviewReason,
     State,
     check_transition,
+    state_of,
 )
 from generations.models import Generation, GenerationEvent
 from generations.notifications.generation_events import notify_ended
@@ -25,27 +31,56 @@ from generations.provider_keys.wakeup import wake_dispatch
 log = structlog.get_logger(__name__)
 
 
+class Changes(TypedDict, total=False):
+    """The columns that may change with a transition."""
+
+    review_reason: ReviewReason
+    submitted_at: datetime | None
+    next_submit_at: datetime | None
+    submit_attempts: int
+    upstream_id: str
+    accepted_at: datetime
+    next_poll_at: datetime
+    poll_holder: str
+    polls: int
+    poll_failures: int
+
+
+class EndChanges(TypedDict, total=False):
+    """The columns that may change with an end."""
+
+    upstream_metadata: dict[str, Any]
+    metadata_differs: bool
+    seed: int | None
+
+
 def transition(
     generation: Generation,
     to_state: State,
     *,
     by: By,
     message: str = "",
-    **changes: Any,
+    cause: ReviewCause | None = None,
+    data: Mapping[str, Any] | None = None,
+    **changes: Unpack[Changes],
 ) -> bool:
     """Move to `to_state` if the generation still is where this object says, and write the event.
 
     A conditional UPDATE; its row count is believed. Returns False when somebody else moved it
-    first: the caller then does nothing. Ends are for `end_generation` alone.
+    first: the caller then does nothing. Ends are for `end_generation` alone. Into review, `cause`
+    and its `data` go into the event.
     """
     if to_state in TERMINAL:
         raise ValueError("A generation ends through end_generation only.")
-    return _transition(generation, to_state, by=by, message=message, changes=changes)
+    columns: dict[str, Any] = {**changes}
+    return _transition(
+        generation, to_state, by=by, message=message, changes=columns, cause=cause, data=data
+    )
 
 
 def end_generation(
     generation: Generation,
-    to_state: State,
+    ending: Ending,
     *,
     money: Money,
     by: By,
@@ -53,24 +88,28 @@ def end_generation(
     message: str = "",
     error_code: str = "",
     error_message: str = "",
-    **changes: Any,
+    **changes: Unpack[EndChanges],
 ) -> bool:
     """End a generation and close its hold, in one transaction (P10, P11).
 
-    `money` says whether the vendor charged. Returns False, having changed nothing, when the
-    generation moved on in the meantime.
+    `money` says whether the vendor charged. `error_code` is the vendor's, of what the vendor ended;
+    any other ending is its own. Returns False, having changed nothing, when the generation moved on
+    in the meantime.
     """
-    changes |= {
+    to_state = state_of(ending)
+    columns: dict[str, Any] = {
+        **changes,
+        "ending": ending,
         "ended_at": now,
         "next_poll_at": None,
         "poll_holder": "",
         "next_submit_at": None,
-        "error_code": error_code,
+        "error_code": error_code if ending in ENDED_BY_VENDOR else ending,
         "error_message": error_message,
     }
     close = settle_hold if money == Money.SETTLE else release_hold
     with transaction.atomic():
-        if not _transition(generation, to_state, by=by, message=message, changes=changes):
+        if not _transition(generation, to_state, by=by, message=message, changes=columns):
             return False
         close(hold_id=generation.hold_id, by=by, reason=message or to_state, now=now)
         notify_ended(generation, now=now)
@@ -79,6 +118,7 @@ def end_generation(
         generation_id=str(generation.id),
         upstream_id=generation.upstream_id,
         state=to_state,
+        ending=ending,
         money=money,
         credits=generation.credits,
     )
@@ -91,7 +131,14 @@ def record_event(generation: Generation, kind: EventKind, *, by: By, message: st
 
 
 def _transition(
-    generation: Generation, to_state: State, *, by: By, message: str, changes: dict[str, Any]
+    generation: Generation,
+    to_state: State,
+    *,
+    by: By,
+    message: str,
+    changes: dict[str, Any],
+    cause: ReviewCause | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> bool:
     from_state = State(generation.state)
     check_transition(from_state, to_state)
@@ -106,7 +153,14 @@ def _transition(
         for name, value in {"state": to_state, **changes}.items():
             setattr(generation, name, value)
         _write_event(
-            generation, EventKind.MOVED, by=by, message=message, from_=from_state, to=to_state
+            generation,
+            EventKind.MOVED,
+            by=by,
+            message=message,
+            from_state=from_state,
+            to_state=to_state,
+            cause=cause or "",
+            data=dict(data or {}),
         )
         if from_state in COUNTS_IN_FLIGHT and to_state not in COUNTS_IN_FLIGHT:
             _fill_slot(generation)
@@ -125,15 +179,13 @@ def _write_event(
     *,
     by: By,
     message: str,
-    from_: str = "",
-    to: str = "",
+    **move: Any,
 ) -> None:
     GenerationEvent.objects.create(
         generation=generation,
         kind=kind,
-        from_state=from_,
-        to_state=to,
         message=message,
+        **move,
         actor=by.name,
         request_id=by.request_id,
         upstream_id=generation.upstream_id or "",

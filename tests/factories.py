@@ -22,12 +22,13 @@ from billing.services.api_keys import issue_api_key
 from billing.services.limits import set_limit
 from billing.subjects import Subject
 from generations.archive.store import film_storage
-from generations.lifecycle import TERMINAL, Money, ReviewReason, State
+from generations.lifecycle import TERMINAL, Ending, Money, ReviewCause, ReviewReason, State
 from generations.models import Film, Generation, ProviderKey
 from generations.ordering.request import GenerationRequest, validate_request
 from generations.ordering.submit import submit_generation
 from generations.provider_keys.service import add_provider_key
 from generations.transitions import end_generation, transition
+from generations.vendors import ProviderRefused, RefusalKind
 from tests.support.api import generation_body
 
 SYSTEM = By("test", acts_everywhere=True)
@@ -118,6 +119,13 @@ def make_request(team: Team, prompt: str = "A quiet lake", **inputs: Any) -> Gen
     return validate_request(body, team=team, now=timezone.now())
 
 
+def refusal(
+    code: str = "insufficient_credits", message: str = "Top up.", *, status: int = 402
+) -> ProviderRefused:
+    """Return the vendor's refusal of a key."""
+    return ProviderRefused(status=status, code=code, message=message, kind=RefusalKind.KEY)
+
+
 def make_generation(
     membership: Membership,
     state: str = State.QUEUED,
@@ -125,6 +133,7 @@ def make_generation(
     now: datetime | None = None,
     upstream_id: str | None = None,
     film: bool = True,
+    ending: Ending | None = None,
     error_code: str = "upstream_error",
     error_message: str = "The vendor said no.",
     submission: dict[str, Any] | None = None,
@@ -143,7 +152,7 @@ def make_generation(
     if state == State.QUEUED:
         return generation
     if state == State.CANCELLED:
-        _end(generation, State.CANCELLED, now, "cancelled", "Cancelled.")
+        _end(generation, ending or Ending.CANCELLED, now, message="Cancelled.")
         return generation
     assert transition(
         generation, State.SUBMITTING, by=SYSTEM, submitted_at=now, next_submit_at=None
@@ -160,10 +169,15 @@ def make_generation(
     )
     if state == State.NEEDS_REVIEW:
         assert transition(
-            generation, State.NEEDS_REVIEW, by=SYSTEM, review_reason=ReviewReason.SILENT
+            generation,
+            State.NEEDS_REVIEW,
+            by=SYSTEM,
+            cause=ReviewCause.DEADLINE_PASSED,
+            review_reason=ReviewReason.SILENT,
         )
     if state in TERMINAL:
-        _end(generation, State(state), now, error_code, error_message)
+        usual = Ending.COMPLETED if state == State.COMPLETED else Ending.FAILED
+        _end(generation, ending or usual, now, error_code, error_message)
     if state == State.COMPLETED:
         make_film(generation, now=now, kept=film)
     return generation
@@ -196,14 +210,16 @@ def image_bytes(kind: str = "JPEG", size: tuple[int, int] = (640, 360), mode: st
     return stream.getvalue()
 
 
-def _end(generation: Generation, state: State, now: datetime, code: str, message: str) -> None:
-    if state == State.COMPLETED:
+def _end(
+    generation: Generation, ending: Ending, now: datetime, code: str = "", message: str = ""
+) -> None:
+    if ending == Ending.COMPLETED:
         paid = Money.SETTLE
-        assert end_generation(generation, state, money=paid, by=SYSTEM, now=now, seed=41485)
+        assert end_generation(generation, ending, money=paid, by=SYSTEM, now=now, seed=41485)
         return
     assert end_generation(
         generation,
-        state,
+        ending,
         money=Money.RELEASE,
         by=SYSTEM,
         now=now,

@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.models import WebhookDelivery
 from billing.models import Account
 from billing.overview import books_of_all, spent_by_day, wallets_below_mark
+from generations.admin.provider_keys import why_paused
 from generations.lifecycle import State
 from generations.models import Approval, Discrepancy, Film, Generation, ProviderKey
 from generations.reconciliation.reads import open_discrepancies
@@ -192,7 +193,7 @@ def _discrepancies(now: datetime) -> dict[str, Any]:
 def _paused(_now: datetime) -> dict[str, Any]:
     def row(key: ProviderKey) -> Sequence[Any]:
         waiting: int = key.waiting  # type: ignore[attr-defined]  # annotated by the selector
-        return link_to(key), key.team, clean(key.paused_reason), waiting
+        return link_to(key), key.team, why_paused(key), waiting
 
     return _panel(
         "Paused provider keys",

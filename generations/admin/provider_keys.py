@@ -56,6 +56,12 @@ _STATE_LABELS = {
 _SANDBOX = vendor_named(DEFAULT_VENDOR).sandbox_key_start
 
 
+def why_paused(key: ProviderKey) -> str:
+    """Return why a key is paused and what was said of it, cleaned: it may quote the vendor."""
+    said = ": ".join(filter(None, (key.pause_code, key.pause_note)))
+    return clean(". ".join(filter(None, (key.get_pause_reason_display(), said))))
+
+
 class VaultForm(forms.ModelForm):  # type: ignore[type-arg]
     """A key to vault. What is typed goes to the vault and nowhere else."""
 
@@ -124,7 +130,10 @@ class ProviderKeyAdmin(ServiceAdmin):
     actions_detail = ("pause", "resume", "pace")
     fieldsets = (
         (None, {"fields": ("label", "shown_end", "team", "shown_owner", "endpoint", "created_at")}),
-        ("State", {"fields": ("shown_state", "shown_reason", "next_probe_at", "probes")}),
+        (
+            "State",
+            {"fields": ("shown_state", "shown_reason", "shown_probe", "next_probe_at", "probes")},
+        ),
         (
             "Sending",
             {
@@ -172,8 +181,13 @@ class ProviderKeyAdmin(ServiceAdmin):
 
     @display(description="paused because")
     def shown_reason(self, key: ProviderKey) -> SafeString:
-        """Return why it is paused, cleaned: it may quote the vendor."""
-        return roomy(clean(key.paused_reason))
+        """Return why it is paused."""
+        return roomy(why_paused(key))
+
+    @display(description="last probe")
+    def shown_probe(self, key: ProviderKey) -> SafeString:
+        """Return why the last probe failed, cleaned: it may quote the vendor."""
+        return roomy(clean(key.probe_problem))
 
     @display(description="jobs", ordering="generation_count")
     def sent_count(self, key: Any) -> int:
@@ -288,7 +302,7 @@ class ProviderKeyAdmin(ServiceAdmin):
 
         def work() -> str:
             reason: str = form.cleaned_data["reason"]
-            paused = pause_provider_key(key, reason=reason, by=by_of(request), probe=False)
+            paused = pause_provider_key(key, reason=reason, by=by_of(request))
             return f"{key} is paused." if paused else f"{key} was not active."
 
         show_outcome(request, work)

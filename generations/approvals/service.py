@@ -14,7 +14,7 @@ from accounts.webhooks.events import ApprovalAsked, ApprovalDecided
 from accounts.webhooks.outbox import publish_event
 from billing.ledger import MAX_CREDITS
 from generations.approvals.steps import ask
-from generations.lifecycle import Money, State
+from generations.lifecycle import Ending, Money, State
 from generations.models import Approval, ApprovalThreshold, Generation
 from generations.provider_keys.wakeup import wake_dispatch
 from generations.transitions import end_generation, transition
@@ -114,7 +114,8 @@ def deny(generation: Generation, *, by: By, now: datetime, reason: str = "") -> 
     """Cancel a waiting generation and give its credits back. Raises as `approve` does."""
     by.require(Permission.APPROVE, team_id=generation.team_id)
     _decide(generation, Approval.Decision.DENIED, by=by, now=now, reason=reason)
-    _cancel(generation, "approval_denied", reason or "A manager denied it.", by, now)
+    message = reason or "A manager denied it."
+    _cancel(generation, Ending.APPROVAL_DENIED, message, by, now)
 
 
 def answer(
@@ -150,7 +151,8 @@ def expire_approvals(*, now: datetime) -> int:
         try:
             with transaction.atomic():
                 _decide(generation, Approval.Decision.EXPIRED, by=by, now=now)
-                _cancel(generation, "approval_expired", "Nobody decided in time.", by, now)
+                message = "Nobody decided in time."
+                _cancel(generation, Ending.APPROVAL_EXPIRED, message, by, now)
         except Conflict:
             continue  # somebody decided at the same moment
         count += 1
@@ -211,15 +213,14 @@ def _send(generation: Generation, reason: str, by: By, now: datetime) -> None:
     wake_dispatch()
 
 
-def _cancel(generation: Generation, code: str, message: str, by: By, now: datetime) -> None:
+def _cancel(generation: Generation, ending: Ending, message: str, by: By, now: datetime) -> None:
     ended = end_generation(
         generation,
-        State.CANCELLED,
+        ending,
         money=Money.RELEASE,
         by=by,
         now=now,
         message=message,
-        error_code=code,
         error_message=message,
     )
     if not ended:

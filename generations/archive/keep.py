@@ -55,7 +55,6 @@ _MOST_LIVES = 3
 _BACKOFF = Backoff(first=timedelta(seconds=1), last=timedelta(minutes=10))
 _PROBLEM_LENGTH = 300  # characters, as the column has them
 _WORTH_BYTES = 256 * 1024  # an attempt that brought less is no progress
-_DEAD = "The vendor's link is dead."
 
 
 def keep_film(generation_id: UUID) -> None:
@@ -96,6 +95,7 @@ def keep_again(film: Film, *, by: By, now: datetime) -> None:
             next_attempt_at=now + ENQUEUE_AGAIN,
             claimed_until=None,
             failures=0,
+            link_died=False,
             # Whoever asked looks after it: the alarms of its first link have all been heard.
             alarms=ALARMS,
             problem="",
@@ -202,14 +202,14 @@ def _store(
 def _handle_gone(film: Film) -> None:
     """Ask the vendor for a fresh link; give up when it has none and says so again and again."""
     # Failures of another kind do not count: the link may have died just now.
-    film.failures = film.failures if film.problem == _DEAD else 0
+    film.failures = film.failures if film.link_died else 0
     link, problem = fresh_link(film)
     if _takes(film, link):
         _try_again(film, "The link had died; the vendor gave another.")
     elif film.failures + 1 >= GONE_TIMES:
         _give_up(film, problem or "The vendor's link was dead before the film was kept.")
     else:
-        _try_again(film, _DEAD)
+        _try_again(film, "The vendor's link is dead.", link_died=True)
 
 
 def _renew_link(film: Film) -> bool:
@@ -236,7 +236,7 @@ def _takes(film: Film, link: str) -> bool:
     return True
 
 
-def _try_again(film: Film, problem: str, *, brought: int = 0) -> None:
+def _try_again(film: Film, problem: str, *, brought: int = 0, link_died: bool = False) -> None:
     """Have the film tried later: soon after an attempt that brought bytes, else ever more rarely.
 
     When the life of its link has ended, a fresh one is asked for, else the film is lost.
@@ -250,7 +250,11 @@ def _try_again(film: Film, problem: str, *, brought: int = 0) -> None:
     failures = 0 if brought >= _WORTH_BYTES else film.failures + 1
     wait = _BACKOFF.after(failures)
     Film.objects.filter(pk=film.pk, state=Film.State.PENDING, attempts=film.attempts).update(
-        next_attempt_at=now + wait, claimed_until=None, failures=failures, problem=problem
+        next_attempt_at=now + wait,
+        claimed_until=None,
+        failures=failures,
+        link_died=link_died,
+        problem=problem,
     )
     log.warning("film_not_kept", generation_id=str(film.pk), problem=problem, brought=brought)
 

@@ -13,7 +13,7 @@ from accounts.authority import By
 from accounts.models import AuditAction, Membership
 from accounts.roles import Permission, role_allows
 from generations.approvals.service import withdraw_question
-from generations.lifecycle import CANCELLED_BY_A_PERSON, IN_FLIGHT, EventKind, Money, State
+from generations.lifecycle import IN_FLIGHT, Ending, EventKind, Money, State
 from generations.models import Generation
 from generations.transitions import end_generation, record_event
 from platform_site.errors import Conflict
@@ -47,7 +47,7 @@ def cancel_generation(generation: Generation, *, by: By, now: datetime, reason: 
     )
     for _ in range(_LOOKS):
         state = State(generation.state)
-        if generation.error_code == CANCELLED_BY_A_PERSON:
+        if generation.ending == Ending.CANCELLED:
             return
         if state in WAITING:
             done = _cancel_now(generation, by=by, now=now, reason=reason)
@@ -118,12 +118,11 @@ def _end(generation: Generation, *, by: By, now: datetime, message: str) -> None
     """End what still is where this object says. Raises `Conflict` when it is not."""
     ended = end_generation(
         generation,
-        State.CANCELLED,
+        Ending.CANCELLED,
         money=Money.RELEASE,
         by=by,
         now=now,
         message=message,
-        error_code=CANCELLED_BY_A_PERSON,
         error_message=message,
     )
     if not ended:

@@ -4,8 +4,9 @@ Its claim is committed as `submitting`; then comes the POST; then the vendor's i
 itself. Whatever dies in between leaves a `submitting` row, which is never sent again.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Unpack
 
 import structlog
 from django.conf import settings
@@ -15,18 +16,18 @@ from django.utils import timezone
 from accounts.authority import By
 from generations.callbacks.steps import check_callback
 from generations.dispatch.cancel import cancel_if_requested
-from generations.lifecycle import Money, ReviewReason, State
-from generations.models import Generation, ProviderKey
+from generations.lifecycle import Ending, Money, ReviewCause, ReviewReason, State
+from generations.models import CallbackReceipt, Generation, ProviderKey
 from generations.polling.schedule import first_poll_at
 from generations.provider_keys.service import (
     client_for,
     hold_back_key,
     note_key_works,
-    pause_provider_key,
+    pause_refused_key,
 )
 from generations.reconciliation.sampling import SOON, sample_by
 from generations.review.adopt import adopt_task
-from generations.transitions import end_generation, transition
+from generations.transitions import Changes, end_generation, transition
 from generations.vendors import (
     SUBMIT_SECONDS,
     ProviderRefused,
@@ -76,7 +77,11 @@ def post_generation(generation: Generation) -> None:
             _shout(generation, error.named_task)
         # Or a vendor that is ill would turn a whole queue into doubts, one by one.
         hold_back_key(key, reason=error.message, now=timezone.now())
-        mark_submit_unknown(generation, message=error.message, by=SYSTEM)
+        facts = {"status": error.status, "error": error.error}
+        data = {name: value for name, value in facts.items() if value}
+        mark_submit_unknown(
+            generation, cause=ReviewCause(error.cause), data=data, message=error.message, by=SYSTEM
+        )
     else:
         record_acceptance(generation, upstream_id, now=timezone.now())
         note_key_works(key, now=timezone.now())
@@ -94,7 +99,7 @@ def record_acceptance(generation: Generation, upstream_id: str, *, now: datetime
     Returns False when somebody but a reviewer ended the generation meanwhile: the vendor works for
     nobody.
     """
-    changes: dict[str, Any] = {
+    changes: Changes = {
         "upstream_id": upstream_id,
         "accepted_at": now,
         "next_poll_at": first_poll_at(now),
@@ -120,19 +125,28 @@ def _shout(generation: Generation, upstream_id: str) -> None:
     log.critical("upstream_id_not_saved", generation_id=str(generation.id), upstream_id=upstream_id)
 
 
-def mark_submit_unknown(generation: Generation, *, message: str, by: By) -> bool:
+def mark_submit_unknown(
+    generation: Generation,
+    *,
+    cause: ReviewCause,
+    message: str,
+    by: By,
+    data: Mapping[str, Any] | None = None,
+) -> bool:
     """Park a generation that may have been accepted, with its hold, until there is evidence."""
     doubted = transition(
         generation,
         State.NEEDS_REVIEW,
         by=by,
         message=message,
+        cause=cause,
+        data=data,
         review_reason=ReviewReason.SUBMIT_UNKNOWN,
     )
     if doubted:
         sample_by(generation.provider_key_id, at=timezone.now() + SOON)
         # A quick vendor may have called back before we knew that we would need it.
-        for receipt in generation.callbacks.filter(verdict="proposed"):
+        for receipt in generation.callbacks.filter(verdict=CallbackReceipt.Verdict.PROPOSED):
             check_callback.enqueue(receipt.pk)
     return doubted
 
@@ -147,7 +161,12 @@ def _mark_stale(generation: Generation) -> bool:
     message = "The worker stopped while submitting; the vendor may have accepted it."
     try:
         with transaction.atomic():
-            return mark_submit_unknown(generation, message=message, by=By.system("sweep"))
+            return mark_submit_unknown(
+                generation,
+                cause=ReviewCause.WORKER_STOPPED,
+                message=message,
+                by=By.system("sweep"),
+            )
     except Exception:
         # One row that cannot be written must not keep the others from being parked.
         log.exception("stale_submit_not_parked", generation_id=str(generation.id))
@@ -161,7 +180,7 @@ def _handle_refusal(generation: Generation, refusal: ProviderRefused) -> None:
     attempts = generation.submit_attempts + 1
     match refusal.kind:
         case RefusalKind.KEY if key.state != ProviderKey.State.SEALED:
-            pause_provider_key(key, reason=words, by=SYSTEM)
+            pause_refused_key(key, refusal)
             _requeue(generation, reason)
         case RefusalKind.TOO_FAST:
             hold_back_key(key, reason=words, now=timezone.now())
@@ -174,23 +193,20 @@ def _handle_refusal(generation: Generation, refusal: ProviderRefused) -> None:
 
 
 def _requeue(
-    generation: Generation, reason: str, *, wait: timedelta = timedelta(0), **changes: Any
+    generation: Generation,
+    reason: str,
+    *,
+    wait: timedelta = timedelta(0),
+    **changes: Unpack[Changes],
 ) -> None:
     """Queue again, due after `wait`.
 
     What a person wished to cancel meanwhile is cancelled instead (P16).
     """
     now = timezone.now()
+    changes = {**changes, "submitted_at": None, "next_submit_at": now + wait}
     with transaction.atomic():
-        requeued = transition(
-            generation,
-            State.QUEUED,
-            by=SYSTEM,
-            message=reason,
-            submitted_at=None,
-            next_submit_at=now + wait,
-            **changes,
-        )
+        requeued = transition(generation, State.QUEUED, by=SYSTEM, message=reason, **changes)
         if requeued:
             cancel_if_requested(generation, now=now)
 
@@ -198,7 +214,7 @@ def _requeue(
 def _fail(generation: Generation, refusal: ProviderRefused, reason: str) -> None:
     end_generation(
         generation,
-        State.FAILED,
+        Ending.MODERATED if refusal.kind == RefusalKind.CONTENT else Ending.REFUSED,
         money=Money.RELEASE,
         by=SYSTEM,
         now=timezone.now(),

@@ -6,7 +6,7 @@ from generations.models.event import GenerationEvent
 from generations.models.film import Film, StoredFile
 from generations.models.generation import Generation, Priority
 from generations.models.last_served import LastServed
-from generations.models.provider_key import ProviderKey
+from generations.models.provider_key import PauseReason, ProviderKey
 from generations.models.retention import RetentionRule
 from generations.models.upload import Upload
 from generations.models.usage_sample import Discrepancy, UsageSample
@@ -21,6 +21,7 @@ __all__ = [
     "Generation",
     "GenerationEvent",
     "LastServed",
+    "PauseReason",
     "Priority",
     "ProviderKey",
     "RetentionRule",

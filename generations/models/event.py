@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils import timezone
 
-from generations.lifecycle import EventKind
+from generations.lifecycle import EventKind, ReviewCause
 from generations.models.generation import Generation
 from platform_site.append_only import AppendOnlyModel
 
@@ -17,6 +17,10 @@ class GenerationEvent(AppendOnlyModel):
     from_state = models.CharField(max_length=20, blank=True)
     to_state = models.CharField(max_length=20, blank=True)
     message = models.TextField(blank=True)
+    cause = models.CharField(
+        max_length=20, choices=ReviewCause.choices, blank=True, help_text="why it is in review"
+    )
+    data = models.JSONField(default=dict, blank=True, help_text="what the cause is about")
     actor = models.CharField(max_length=200)
     request_id = models.CharField(max_length=64, blank=True)
     upstream_id = models.CharField(max_length=120, blank=True)

@@ -60,6 +60,9 @@ class Film(models.Model):
     failures = models.PositiveIntegerField(
         default=0, help_text="attempts in a row that brought nothing"
     )
+    link_died = models.BooleanField(
+        default=False, editable=False, help_text="the last attempt found the vendor's link dead"
+    )
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     claimed_until = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="while a worker fetches it"

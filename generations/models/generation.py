@@ -10,13 +10,29 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, Project, Team
 from billing.models import Hold, Rate
-from generations.lifecycle import COUNTS_IN_FLIGHT, LIVE, TERMINAL, ReviewReason, State
+from generations.lifecycle import (
+    COUNTS_IN_FLIGHT,
+    ENDINGS,
+    LIVE,
+    TERMINAL,
+    Ending,
+    ReviewReason,
+    State,
+)
 from generations.models.provider_key import ProviderKey
 
 
 def new_token() -> str:
     """Return 256 random bits for a path that nobody can guess."""
     return secrets.token_urlsafe(32)
+
+
+def _ending_fits() -> Q:
+    """Return the condition that a generation is in the state that its ending leads to."""
+    fits = Q()
+    for state, endings in ENDINGS.items():
+        fits |= Q(state=state, ending__in=sorted(endings))
+    return fits
 
 
 class Mode(models.TextChoices):
@@ -82,6 +98,7 @@ class Generation(models.Model):
     # The life cycle.
     state = models.CharField(max_length=20, choices=State.choices)
     review_reason = models.CharField(max_length=20, choices=ReviewReason.choices, blank=True)
+    ending = models.CharField(max_length=20, choices=Ending.choices, blank=True)
     error_code = models.CharField(max_length=60, blank=True)
     error_message = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -125,6 +142,10 @@ class Generation(models.Model):
                 condition=Q(ended_at__isnull=True, state__in=sorted([*LIVE, State.NEEDS_REVIEW]))
                 | Q(ended_at__isnull=False, state__in=sorted(TERMINAL)),
                 name="generation_ends_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(ending="", ended_at__isnull=True) | _ending_fits(),
+                name="generation_ending_fits",
             ),
             models.CheckConstraint(
                 condition=Q(state=State.NEEDS_REVIEW) ^ Q(review_reason=""),

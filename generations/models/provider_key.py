@@ -9,6 +9,13 @@ from accounts.models import Team
 from generations.vendors import DEFAULT_VENDOR, USUAL_IN_FLIGHT, vendor_choices
 
 
+class PauseReason(models.TextChoices):
+    """Why nothing is sent with a key; of a refusal, `pause_code` says what it was about."""
+
+    BY_HAND = "by_hand", "Paused by hand"
+    REFUSED = "refused", "Refused by the vendor"
+
+
 class ProviderKey(models.Model):
     """A person's or a team's key at a vendor. Only `generations.provider_keys.vault` reads the
     secret.
@@ -49,7 +56,14 @@ class ProviderKey(models.Model):
         editable=False,
         help_text="sends in a row that the vendor put off or left unanswered",
     )
-    paused_reason = models.CharField(max_length=300, blank=True)
+    pause_reason = models.CharField(max_length=20, choices=PauseReason.choices, blank=True)
+    pause_code = models.CharField(max_length=60, blank=True, help_text="the vendor's, of a refusal")
+    pause_note = models.CharField(
+        max_length=300, blank=True, help_text="what the vendor said, or the person who paused it"
+    )
+    probe_problem = models.CharField(
+        max_length=300, blank=True, help_text="why the last probe since the pause failed"
+    )
     next_probe_at = models.DateTimeField(null=True, blank=True)
     probes = models.PositiveIntegerField(default=0)
     # At once: what a key's first sample shows is what later ones are measured from.
@@ -61,6 +75,10 @@ class ProviderKey(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(max_in_flight__gt=0), name="provider_key_sends_something"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="paused") ^ Q(pause_reason=""),
+                name="provider_key_pause_has_a_reason",
             ),
             models.CheckConstraint(
                 condition=Q(per_minute=None) | Q(per_minute__gt=0), name="provider_key_has_a_rate"
@@ -80,6 +98,11 @@ class ProviderKey(models.Model):
     def __str__(self) -> str:
         """Show the label and the last four characters."""
         return f"{self.label} (…{self.last4})"
+
+    @property
+    def is_paused_by_hand(self) -> bool:
+        """Return whether a person paused it, so that only a person resumes it."""
+        return self.pause_reason == PauseReason.BY_HAND
 
     @property
     def is_shared(self) -> bool:

@@ -10,13 +10,13 @@ from django.db.models import F
 from accounts.authority import By
 from generations.archive.start import begin_keeping
 from generations.catalog.comparison import differs_from_order
-from generations.lifecycle import EventKind, Money, ReviewReason, State
+from generations.lifecycle import Ending, EventKind, Money, ReviewCause, ReviewReason, State
 from generations.models import Generation
 from generations.polling.render_times import expectations_of_site, kind_of
 from generations.polling.schedule import wait_before_look
 from generations.review.corrections import apply_late_truth, watch_again_at
 from generations.transitions import end_generation, record_event, transition
-from generations.vendors import TaskReport, TaskStatus
+from generations.vendors import TaskReport, TaskStatus, is_moderation
 
 log = structlog.get_logger(__name__)
 SYSTEM = By.system("poll")
@@ -93,7 +93,7 @@ def complete(generation: Generation, report: TaskReport, *, now: datetime) -> bo
     with transaction.atomic():
         ended = end_generation(
             generation,
-            State.COMPLETED,
+            Ending.COMPLETED,
             money=Money.SETTLE,
             by=SYSTEM,
             now=now,
@@ -111,7 +111,7 @@ def complete(generation: Generation, report: TaskReport, *, now: datetime) -> bo
 def _fail(generation: Generation, report: TaskReport, now: datetime) -> None:
     end_generation(
         generation,
-        State.FAILED,
+        Ending.MODERATED if is_moderation(report.error_message) else Ending.FAILED,
         money=Money.RELEASE,
         by=SYSTEM,
         now=now,
@@ -122,13 +122,14 @@ def _fail(generation: Generation, report: TaskReport, now: datetime) -> None:
 
 
 def _ask_for_review(answer: PollOutcome, now: datetime) -> None:
-    generation = answer.generation
+    generation, unrecorded = answer.generation, answer.unrecorded
     transition(
         generation,
         State.NEEDS_REVIEW,
         by=SYSTEM,
-        message=_UNRECORDED if answer.unrecorded else _SILENT,
-        review_reason=ReviewReason.UNRECORDED if answer.unrecorded else ReviewReason.SILENT,
+        message=_UNRECORDED if unrecorded else _SILENT,
+        cause=ReviewCause.NOT_RECORDED if unrecorded else ReviewCause.DEADLINE_PASSED,
+        review_reason=ReviewReason.UNRECORDED if unrecorded else ReviewReason.SILENT,
         next_poll_at=now + timedelta(minutes=5),
         poll_holder="",
         polls=generation.polls + 1,

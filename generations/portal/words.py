@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from accounts.people.names import names_of
 from generations.dispatch.queue_position import QueuePosition
-from generations.lifecycle import EventKind, ReviewReason, State
+from generations.lifecycle import Ending, EventKind, ReviewReason, State
 from generations.models import Film, Generation, GenerationEvent, Priority, ProviderKey
-from generations.vendors import is_moderation, vendor_named
+from generations.vendors import vendor_named
 
 _LABELS = {
     "prompt": "The prompt",
@@ -84,10 +84,9 @@ def status_of(generation: Generation, place: QueuePosition | None = None) -> Sta
 
 def reason_of(generation: Generation) -> str:
     """Say why a generation ended without a film, as a sentence."""
-    message = generation.error_message.strip()
-    if generation.state == State.FAILED and is_moderation(message):
+    if generation.ending == Ending.MODERATED:
         return "The vendor's moderation refused it: reword the prompt or change the frames."
-    return _sentence(message)
+    return _sentence(generation.error_message.strip())
 
 
 def _ended_money(generation: Generation) -> str:
@@ -98,11 +97,10 @@ def _ended_money(generation: Generation) -> str:
 
 def pause_of(key: ProviderKey) -> str:
     """Say why a provider key is paused, as the end of a sentence."""
-    if key.next_probe_at is None:
-        return f"by hand: {_sentence(key.paused_reason)}"
-    code, _, message = key.paused_reason.partition(": ")
-    words = vendor_named(key.vendor).key_trouble(code)
-    return words or message or key.paused_reason or "the vendor gave no reason."
+    if key.is_paused_by_hand:
+        return f"by hand: {_sentence(key.pause_note)}"
+    words = vendor_named(key.vendor).key_trouble(key.pause_code)
+    return words or key.pause_note or "the vendor gave no reason."
 
 
 def cost_of(generation: Generation) -> Status:
@@ -225,9 +223,7 @@ def _entry_words(event: GenerationEvent, generation: Generation) -> tuple[str, s
         EventKind.METER_STILL: ("The vendor's meter stood still", message),
     }
     if event.kind != EventKind.MOVED:
-        return by_kind.get(
-            EventKind(event.kind), (event.kind.replace("_", " ").capitalize(), message)
-        )
+        return by_kind[EventKind(event.kind)]
     if event.from_state == State.SUBMITTING and event.to_state == State.QUEUED:
         return "Queued again", message
     credits = f"{generation.credits:,} credits"

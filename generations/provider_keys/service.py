@@ -5,15 +5,15 @@ from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts.audit import record
 from accounts.authority import By
 from accounts.models import AuditAction, Team, User
 from accounts.people.names import name_of
-from generations.lifecycle import DECIDED_IN_REVIEW, LATE_WATCH, TERMINAL
-from generations.models import Film, Generation, ProviderKey
+from generations.lifecycle import LATE_WATCH, TERMINAL, Ending
+from generations.models import Film, Generation, PauseReason, ProviderKey
 from generations.provider_keys.alerts import tell_key_paused
 from generations.provider_keys.send_rate import next_send_at
 from generations.provider_keys.vault import needs_rotation, reveal, rotated, seal
@@ -38,6 +38,13 @@ log = structlog.get_logger(__name__)
 MOST_IN_FLIGHT = 10_000
 MOST_PER_MINUTE = 60_000
 _PROBES = Backoff(first=timedelta(seconds=2), last=timedelta(minutes=15))
+_NOT_PAUSED: dict[str, Any] = {
+    "pause_reason": "",
+    "pause_code": "",
+    "pause_note": "",
+    "probe_problem": "",
+    "next_probe_at": None,
+}
 
 
 def client_for(provider_key: ProviderKey) -> ProviderClient:
@@ -125,7 +132,7 @@ def delete_provider_key(provider_key: ProviderKey, *, by: By) -> None:
     """
     require_provider_key(by, provider_key)
     ProviderKey.objects.filter(pk=provider_key.pk).update(
-        state=ProviderKey.State.SEALED, next_probe_at=None
+        state=ProviderKey.State.SEALED, **_NOT_PAUSED
     )
     record(
         by=by,
@@ -144,7 +151,9 @@ def wipe_sealed_keys() -> int:
     a generation that a person ended, while the vendor's own word, or its id, is looked for.
     """
     seeks_id = Q(
-        error_code=DECIDED_IN_REVIEW, upstream_id=None, ended_at__gt=timezone.now() - LATE_WATCH
+        ending=Ending.DECIDED_IN_REVIEW,
+        upstream_id=None,
+        ended_at__gt=timezone.now() - LATE_WATCH,
     )
     busy = Generation.objects.filter(
         ~Q(state__in=TERMINAL)
@@ -160,81 +169,65 @@ def wipe_sealed_keys() -> int:
     )
 
 
-@transaction.atomic
-def pause_provider_key(
-    provider_key: ProviderKey, *, reason: str, by: By, probe: bool = True
-) -> bool:
-    """Stop sending with a key that the vendor turned away; its jobs stay queued (P36).
+def pause_provider_key(provider_key: ProviderKey, *, reason: str, by: By) -> bool:
+    """Stop sending with a key as a person decides; its jobs stay queued (P36).
 
-    A probe looks again after two seconds, then ever more rarely; without `probe`, as when a person
-    decides, only `resume_provider_key` ends it. False when it was paused already. Raises
+    Only `resume_provider_key` ends it. False when it was paused already. Raises
     `PermissionDenied`.
     """
     require_provider_key(by, provider_key)
-    later: dict[str, Any] = {"next_probe_at": None}
-    if probe:
-        later["next_probe_at"] = timezone.now() + _PROBES.after(provider_key.probes + 1)
+    pause = {"pause_reason": PauseReason.BY_HAND, "pause_note": reason[:300]}
+    return _pause(provider_key, pause, words=reason, by=by)
+
+
+def pause_refused_key(provider_key: ProviderKey, refusal: ProviderRefused) -> bool:
+    """Stop sending with a key that the vendor turned away; its jobs stay queued (P36).
+
+    A probe looks again after two seconds, then ever more rarely. False when it was paused already.
+    """
+    pause = {
+        "pause_reason": PauseReason.REFUSED,
+        "pause_code": refusal.code[:60],
+        "pause_note": refusal.message[:300],
+        "next_probe_at": timezone.now() + _PROBES.after(provider_key.probes + 1),
         # Not counted from this object: others may have paused the key since it was read.
-        later["probes"] = F("probes") + 1
-    paused = ProviderKey.objects.filter(pk=provider_key.pk, state=ProviderKey.State.ACTIVE).update(
-        state=ProviderKey.State.PAUSED, paused_reason=reason[:300], **later
-    )
-    if paused:
-        event = record(
-            by=by,
-            action=AuditAction.PROVIDER_KEY_PAUSED,
-            team=provider_key.team,
-            subject=provider_key,
-            reason=reason,
-        )
-        provider_key.refresh_from_db(fields=["probes", "next_probe_at"])
-        tell_key_paused(
-            provider_key, reason=reason, by=name_of(by.name), pause=event.pk, now=event.at
-        )
-        log.warning("provider_key_paused", provider_key=provider_key.pk, reason=reason)
-    return bool(paused)
+        "probes": F("probes") + 1,
+    }
+    words = f"{refusal.code}: {refusal.message}"
+    return _pause(provider_key, pause, words=words, by=By.system("submit"))
 
 
-@transaction.atomic
 def resume_provider_key(provider_key: ProviderKey, *, by: By, now: datetime) -> bool:
     """Send with a paused key again, from its queued jobs on. False when it was not paused.
 
     Raises `PermissionDenied`.
     """
     require_provider_key(by, provider_key)
-    resumed = ProviderKey.objects.filter(pk=provider_key.pk, state=ProviderKey.State.PAUSED).update(
-        state=ProviderKey.State.ACTIVE,
-        paused_reason="",
-        next_probe_at=None,
-        send_failures=0,
-        next_send_at=next_send_at(None, per_minute=provider_key.per_minute, failures=0, now=now),
-    )
-    if resumed:
-        record(
-            by=by,
-            action=AuditAction.PROVIDER_KEY_RESUMED,
-            team=provider_key.team,
-            subject=provider_key,
-        )
-        wake_dispatch()
-    return bool(resumed)
+    paused = ProviderKey.objects.filter(pk=provider_key.pk, state=ProviderKey.State.PAUSED)
+    return _resume(paused, provider_key, by=by, now=now)
 
 
 def probe_provider_key(provider_key_id: int) -> None:
-    """Ask the vendor whether a paused key works again, by its meter, which costs nothing."""
-    key = ProviderKey.objects.filter(pk=provider_key_id, state=ProviderKey.State.PAUSED).first()
+    """Ask the vendor whether a key that it refused works again, by its meter, which costs nothing.
+
+    Why the key is paused stays as it is; a person's pause is left alone.
+    """
+    turned_away = ProviderKey.objects.filter(
+        pk=provider_key_id, state=ProviderKey.State.PAUSED
+    ).exclude(pause_reason=PauseReason.BY_HAND)
+    key = turned_away.first()
     if key is None:
         return
     try:
         client_for(key).get_credits()
     except ProviderError as error:
-        ProviderKey.objects.filter(pk=key.pk).update(
+        turned_away.update(
             next_probe_at=timezone.now() + _PROBES.after(key.probes + 1),
             probes=key.probes + 1,
-            paused_reason=error.message[:300],
+            probe_problem=error.message[:300],
         )
     else:
-        resume_provider_key(key, by=By.system("probe"), now=timezone.now())
+        _resume(turned_away, key, by=By.system("probe"), now=timezone.now())
 
 
 def hold_back_key(provider_key: ProviderKey, *, reason: str, now: datetime) -> bool:
@@ -319,3 +312,45 @@ def rotate_vault() -> int:
                 secret_token=rotated(key)
             )
     return count
+
+
+@transaction.atomic
+def _pause(provider_key: ProviderKey, pause: dict[str, Any], *, words: str, by: By) -> bool:
+    paused = ProviderKey.objects.filter(pk=provider_key.pk, state=ProviderKey.State.ACTIVE).update(
+        state=ProviderKey.State.PAUSED, **pause
+    )
+    if paused:
+        event = record(
+            by=by,
+            action=AuditAction.PROVIDER_KEY_PAUSED,
+            team=provider_key.team,
+            subject=provider_key,
+            reason=words,
+        )
+        provider_key.refresh_from_db(fields=["probes", "next_probe_at", "pause_reason"])
+        tell_key_paused(
+            provider_key, reason=words, by=name_of(by.name), pause=event.pk, now=event.at
+        )
+        log.warning("provider_key_paused", provider_key=provider_key.pk, reason=words)
+    return bool(paused)
+
+
+@transaction.atomic
+def _resume(
+    paused: QuerySet[ProviderKey], provider_key: ProviderKey, *, by: By, now: datetime
+) -> bool:
+    resumed = paused.update(
+        state=ProviderKey.State.ACTIVE,
+        **_NOT_PAUSED,
+        send_failures=0,
+        next_send_at=next_send_at(None, per_minute=provider_key.per_minute, failures=0, now=now),
+    )
+    if resumed:
+        record(
+            by=by,
+            action=AuditAction.PROVIDER_KEY_RESUMED,
+            team=provider_key.team,
+            subject=provider_key,
+        )
+        wake_dispatch()
+    return bool(resumed)

@@ -9,7 +9,7 @@ from django.db.models import Count, F, Max, Q, QuerySet, Sum
 from accounts.models import Team
 from billing.models import Rate
 from generations.catalog.entries import durations_of
-from generations.lifecycle import DECIDED_IN_REVIEW, IN_FLIGHT, TERMINAL, ReviewReason, State
+from generations.lifecycle import IN_FLIGHT, TERMINAL, Ending, ReviewReason, State
 from generations.models import Discrepancy, Generation, ProviderKey, UsageSample, VideoModel
 from generations.reconciliation.compare import Cost, Standing, Sums, Suspects
 
@@ -56,7 +56,7 @@ def suspects_between(provider_key: ProviderKey, since: datetime, until: datetime
     during = (since, until)
     jobs = Generation.objects.filter(provider_key=provider_key)
     doubted = Q(state=State.NEEDS_REVIEW, review_reason=ReviewReason.SUBMIT_UNKNOWN) | (
-        _FREE & Q(error_code=DECIDED_IN_REVIEW)
+        _FREE & Q(ending=Ending.DECIDED_IN_REVIEW)
     )
     return Suspects(
         unknown=_costs(jobs.filter(doubted, upstream_id=None, submitted_at__range=during)),

@@ -6,7 +6,7 @@ from django.db.models import F
 
 from billing.audit import Finding, audit_books
 from billing.models import Hold
-from generations.lifecycle import DECIDED_IN_REVIEW, TERMINAL, State
+from generations.lifecycle import TERMINAL, Ending, State
 from generations.models import Generation
 
 
@@ -33,7 +33,7 @@ def _outcomes_match_the_money() -> Iterator[Finding]:
         yield _finding("unsettled", generation, "completed, its hold was not settled")
     # A person may decide that the vendor charged for a job that never showed a film.
     unpaid = Generation.objects.filter(state__in=[State.FAILED, State.CANCELLED]).exclude(
-        error_code=DECIDED_IN_REVIEW
+        ending=Ending.DECIDED_IN_REVIEW
     )
     for generation in unpaid.exclude(hold__released=F("hold__amount")):
         yield _finding("unreleased", generation, f"{generation.state}, its hold was not released")

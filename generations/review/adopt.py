@@ -10,11 +10,11 @@ from accounts.models import AuditAction
 from accounts.roles import Permission
 from generations.archive.start import link_life_of
 from generations.errors import NoProviderAnswer
-from generations.lifecycle import DECIDED_IN_REVIEW, EventKind, ReviewReason, State
+from generations.lifecycle import Ending, EventKind, ReviewReason, State
 from generations.models import Generation, ProviderKey
 from generations.provider_keys.service import client_for
 from generations.review.corrections import awaits_late_id
-from generations.transitions import record_event, transition
+from generations.transitions import Changes, record_event, transition
 from generations.vendors import (
     ProviderError,
     ProviderRefused,
@@ -121,7 +121,7 @@ def _asked(generation: Generation, upstream_id: str) -> TaskReport:
 
 
 def _was_decided(generation: Generation) -> bool:
-    return generation.error_code == DECIDED_IN_REVIEW and generation.state == State.FAILED
+    return generation.ending == Ending.DECIDED_IN_REVIEW
 
 
 def _is_taken(upstream_id: str, generation: Generation) -> bool:
@@ -141,7 +141,7 @@ def _wait_for_other_adoptions(generation: Generation) -> None:
 
 def _bind(generation: Generation, upstream_id: str, *, by: By, now: datetime, reason: str) -> bool:
     message = f"Adopted the vendor's task {upstream_id}. {reason}".strip()
-    changes = {
+    changes: Changes = {
         "upstream_id": upstream_id,
         "accepted_at": generation.submitted_at or now,
         "next_poll_at": now,
@@ -152,7 +152,7 @@ def _bind(generation: Generation, upstream_id: str, *, by: By, now: datetime, re
     if not _was_decided(generation):
         return False
     ended = Generation.objects.filter(
-        pk=generation.pk, state=State.FAILED, error_code=DECIDED_IN_REVIEW, upstream_id=None
+        pk=generation.pk, ending=Ending.DECIDED_IN_REVIEW, upstream_id=None
     )
     if not ended.update(**changes):
         return False

@@ -3,12 +3,13 @@
 Advice is never acted on by itself: only the vendor's word and an audited person move credits (P13).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from generations.lifecycle import ReviewReason
+from generations.lifecycle import ReviewCause, ReviewReason
 
 # A task of this vendor takes minutes; what is silent for so long will hardly speak by itself.
 LONG_SILENCE = timedelta(hours=24)
@@ -59,17 +60,19 @@ class UsageReading:
 class Evidence:
     """All that is known about one generation in review.
 
-    `cause` is why it came there, in the words of its event. `moved` and `still` are the meter's
-    remarks, "" for none; `alternatives` counts the generations any one of which explains a move,
-    `together` those that explain it only all together. `unclear` counts the vendor's unclear
-    answers in a row.
+    `cause` is why it came there, with `cause_data`, such as an HTTP status, and `cause_words`,
+    those of its event. `moved` and `still` are the meter's remarks, "" for none; `alternatives`
+    counts the generations any one of which explains a move, `together` those that explain it only
+    all together. `unclear` counts the vendor's unclear answers in a row.
     """
 
     reason: ReviewReason
     credits: int
     key: str
     since: datetime
-    cause: str = ""
+    cause: ReviewCause | None = None
+    cause_data: Mapping[str, Any] = field(default_factory=dict)
+    cause_words: str = ""
     sent_at: datetime | None = None
     upstream_id: str = ""
     proposals: Sequence[Proposal] = ()
@@ -137,7 +140,7 @@ def evidence_timeline(evidence: Evidence) -> list[TimelineFact]:
         sent = f"With the key {evidence.key}, for {evidence.credits:,} credits."
         facts.append(TimelineFact(evidence.sent_at, "Sent to the vendor", sent))
     what = "Answer lost" if evidence.reason == ReviewReason.SUBMIT_UNKNOWN else "Deadline passed"
-    facts.append(TimelineFact(evidence.since, what, _cause(evidence.cause)))
+    facts.append(TimelineFact(evidence.since, what, _cause(evidence)))
     facts += [_told_by_callback(one) for one in evidence.proposals]
     for look, when in ((evidence.before, "before"), (evidence.after, "after")):
         if look is not None:
@@ -233,12 +236,11 @@ def _polled(evidence: Evidence) -> str:
     return f"{evidence.polls:,}× about its task {evidence.upstream_id}{unclear}."
 
 
-def _cause(message: str) -> str:
-    """Return an event's message in words for people."""
-    lost = message.removeprefix("No whole answer: ")
-    if lost != message:
-        return f"The connection broke before the whole answer came ({lost.rstrip('.')})."
-    if message.endswith("without the vendor's envelope."):
-        status = message.partition(" without")[0]
-        return f"Something answered {status} in the vendor's place."
-    return message
+def _cause(evidence: Evidence) -> str:
+    """Return why it came into review in words for people."""
+    data = evidence.cause_data
+    if evidence.cause == ReviewCause.BROKEN_OFF:
+        return f"The connection broke before the whole answer came ({data.get('error')})."
+    if evidence.cause == ReviewCause.NO_ENVELOPE:
+        return f"Something answered HTTP {data.get('status')} in the vendor's place."
+    return evidence.cause_words

@@ -12,7 +12,7 @@ from accounts.roles import Permission
 from billing.errors import InsufficientCredits, LedgerConflict
 from billing.ledger import adjust_hold
 from generations.archive.start import begin_keeping
-from generations.lifecycle import DECIDED_IN_REVIEW, LATE_WATCH, EventKind, Money, State
+from generations.lifecycle import LATE_WATCH, Ending, EventKind, Money, State
 from generations.models import Generation
 from generations.transitions import end_generation, record_event
 from generations.vendors import TaskReport, TaskStatus
@@ -86,7 +86,7 @@ def awaits_late_id(generation: Generation, *, now: datetime) -> bool:
     callback may still bring the id to light.
     """
     return (
-        generation.error_code == DECIDED_IN_REVIEW
+        generation.ending == Ending.DECIDED_IN_REVIEW
         and generation.upstream_id is None
         and generation.ended_at is not None
         and now - generation.ended_at < LATE_WATCH
@@ -129,12 +129,11 @@ def _end_reviewed(
     with transaction.atomic():
         ended = end_generation(
             generation,
-            State.FAILED,
+            Ending.DECIDED_IN_REVIEW,
             money=money,
             by=by,
             now=now,
             message=f"Decided by a person: {reason}",
-            error_code=DECIDED_IN_REVIEW,
             error_message=reason,
         )
         if not ended:

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from accounts.models import Membership, Team
 from accounts.roles import Permission, role_allows
-from generations.lifecycle import DECIDED_IN_REVIEW, EventKind, ReviewReason, State
+from generations.lifecycle import Ending, EventKind, ReviewCause, ReviewReason, State
 from generations.models import (
     CallbackReceipt,
     Discrepancy,
@@ -61,7 +61,7 @@ def decides_reviews(membership: Membership) -> bool:
 
 def decided_lately(membership: Membership) -> QuerySet[Generation]:
     """Return what people decided in review, newest first, as far as the member sees it."""
-    rows = Generation.objects.filter(team=membership.team, error_code=DECIDED_IN_REVIEW)
+    rows = Generation.objects.filter(team=membership.team, ending=Ending.DECIDED_IN_REVIEW)
     if not decides_reviews(membership):
         rows = rows.filter(user=membership.user_id)
     return rows.select_related("user", "hold", "film").order_by("-ended_at")
@@ -103,7 +103,9 @@ def evidence_of(generations: Sequence[Generation]) -> dict[UUID, Evidence]:
             credits=one.credits,
             key=f"“{key.label}” …{key.last4}",
             since=began.at if began else one.created_at,
-            cause=began.message if began else "",
+            cause=ReviewCause(began.cause) if began and began.cause else None,
+            cause_data=began.data if began else {},
+            cause_words=began.message if began else "",
             sent_at=one.submitted_at,
             upstream_id=one.upstream_id or "",
             proposals=proposals[one.pk],

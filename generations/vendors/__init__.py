@@ -13,6 +13,7 @@ from generations.vendors.base import (
     ProviderUnclear,
     RefusalKind,
     TaskUnknown,
+    UnclearCause,
     Vendor,
 )
 from generations.vendors.reading import usable_task_id
@@ -44,6 +45,7 @@ __all__ = [
     "TaskReport",
     "TaskStatus",
     "TaskUnknown",
+    "UnclearCause",
     "UnknownVendor",
     "Vendor",
     "has_several_vendors",

@@ -29,6 +29,17 @@ class ProviderUnavailable(ProviderError):
     """
 
 
+class UnclearCause(StrEnum):
+    """What kept an answer from being clear."""
+
+    BROKEN_OFF = "broken_off"
+    NO_ENVELOPE = "no_envelope"
+    TOO_LARGE = "too_large"
+    ENDLESS = "endless"
+    UNUSABLE_ID = "unusable_id"
+    UNCLEAR_ANSWER = "unclear_answer"
+
+
 class RefusalKind(StrEnum):
     """What a refusal is about, which decides what becomes of the request and of its key."""
 
@@ -65,17 +76,27 @@ class ProviderUnclear(ProviderError):
     """Anything else, or no whole answer (P22, P28).
 
     Of a create: the vendor may have accepted it, may work, and may charge, so it is never sent
-    again. Of a look: nothing is known about the task. `status` is the HTTP status, if an answer
-    came at all. For the log, of an answer to a create: `said` pictures its beginning, and
-    `named_task` the task id that it carries all the same.
+    again. Of a look: nothing is known about the task. `cause` says what was unclear; `status` is
+    the HTTP status, if an answer came at all, and `error` names what broke it off. For the log, of
+    an answer to a create: `said` pictures its beginning, and `named_task` the task id that it
+    carries all the same.
     """
 
     def __init__(
-        self, message: str, *, status: int | None = None, said: str = "", named_task: str = ""
+        self,
+        message: str,
+        *,
+        cause: UnclearCause = UnclearCause.UNCLEAR_ANSWER,
+        status: int | None = None,
+        error: str = "",
+        said: str = "",
+        named_task: str = "",
     ) -> None:
         """Carry what is known of the answer."""
         super().__init__(message)
+        self.cause = cause
         self.status = status
+        self.error = error
         self.said = said
         self.named_task = named_task
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from generations.vendors.base import ProviderUnavailable, ProviderUnclear
+from generations.vendors.base import ProviderUnavailable, ProviderUnclear, UnclearCause
 from generations.vendors.reading import read_json
 from platform_site.http import provably_unsent
 from platform_site.secrets.cipher import Secret
@@ -50,7 +50,9 @@ class VendorReply:
     def unclear(self, *, said: str = "") -> ProviderUnclear:
         """Return the error for an answer that is neither what was asked for nor the envelope."""
         message = f"HTTP {self.status} without the vendor's envelope."
-        return ProviderUnclear(message, status=self.status, said=said)
+        return ProviderUnclear(
+            message, cause=UnclearCause.NO_ENVELOPE, status=self.status, said=said
+        )
 
 
 class VendorHttp:
@@ -113,7 +115,10 @@ class VendorHttp:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             if provably_unsent(error):
                 raise ProviderUnavailable(f"Not reached: {type(error).__name__}.") from error
-            raise ProviderUnclear(f"No whole answer: {type(error).__name__}.") from error
+            name = type(error).__name__
+            raise ProviderUnclear(
+                f"No whole answer: {name}.", cause=UnclearCause.BROKEN_OFF, error=name
+            ) from error
         return VendorReply(response.status_code, body, self._read(body))
 
     def _read(self, body: bytes) -> object:
@@ -146,9 +151,9 @@ def _read_capped(response: httpx.Response) -> bytes:
     for chunk in response.iter_raw():
         body += chunk
         if len(body) > _MAX_REPLY_BYTES:
-            raise ProviderUnclear("The answer is too large.")
+            raise ProviderUnclear("The answer is too large.", cause=UnclearCause.TOO_LARGE)
         if time.monotonic() > ends:
-            raise ProviderUnclear("The answer does not end.")
+            raise ProviderUnclear("The answer does not end.", cause=UnclearCause.ENDLESS)
     return _unpacked(bytes(body), response.headers.get("Content-Encoding", "identity"))
 
 
@@ -173,7 +178,7 @@ def _inflated(body: bytes, window_bits: int) -> bytes:
         member = zlib.decompressobj(window_bits)
         unpacked += member.decompress(body, _MAX_REPLY_BYTES + 1 - len(unpacked))
         if len(unpacked) > _MAX_REPLY_BYTES:
-            raise ProviderUnclear("The answer is too large.")
+            raise ProviderUnclear("The answer is too large.", cause=UnclearCause.TOO_LARGE)
         body = member.unused_data
     return unpacked
 

@@ -35,9 +35,9 @@ def shell(installation: Installation, code: str) -> str:
 @pytest.fixture
 def paused_key(installation: Installation) -> Iterator[None]:
     """Nothing is sent while this test lasts."""
-    shell(installation, PAUSE.format("state='paused', next_probe_at=None"))
+    shell(installation, PAUSE.format("state='paused', pause_reason='by_hand'"))
     yield
-    shell(installation, PAUSE.format("state='active', paused_reason=''"))
+    shell(installation, PAUSE.format("state='active', pause_reason=''"))
 
 
 @pytest.mark.usefixtures("paused_key")

@@ -17,6 +17,7 @@ from generations.lifecycle import (
     LIVE,
     TERMINAL,
     TRANSITIONS,
+    Ending,
     IllegalTransition,
     Money,
     State,
@@ -101,7 +102,7 @@ class TestMoves:
         events = GenerationEvent.objects.count()
         assert not transition(stale, State.SUBMITTING, by=SYSTEM)
         assert not end_generation(
-            stale, State.CANCELLED, money=Money.RELEASE, by=SYSTEM, now=timezone.now()
+            stale, Ending.CANCELLED, money=Money.RELEASE, by=SYSTEM, now=timezone.now()
         )
         assert GenerationEvent.objects.count() == events
         assert stale.state == State.QUEUED
@@ -113,7 +114,9 @@ class TestMoves:
     ) -> None:
         job = make_generation(alice)
         with Trap(table, "INSERT"), pytest.raises(IntegrityError), transaction.atomic():
-            end_generation(job, State.CANCELLED, money=Money.RELEASE, by=SYSTEM, now=timezone.now())
+            end_generation(
+                job, Ending.CANCELLED, money=Money.RELEASE, by=SYSTEM, now=timezone.now()
+            )
         job.refresh_from_db()
         assert (job.state, job.ended_at, books_of(job.team).held) == (State.QUEUED, None, 70)
         assert list(audit()) == []
@@ -220,7 +223,7 @@ def test_p09_of_many_ends_at_once_one_counts(alice: Membership, team: Team) -> N
         settles = number % 2 == 0
         return end_generation(
             Generation.objects.get(pk=job.pk),
-            State.COMPLETED if settles else State.FAILED,
+            Ending.COMPLETED if settles else Ending.FAILED,
             money=Money.SETTLE if settles else Money.RELEASE,
             by=SYSTEM,
             now=timezone.now(),

@@ -85,7 +85,8 @@ def test_p33_a_whole_run_shows_no_key(alice: Membership, vendor: Vendor, log: St
     assert ProviderKey.objects.get().state == "paused"
     vendor.next("/v1/credits", refuse(401, "invalid_api_key", f"{UPSTREAM} is unknown"))
     probe_provider_key(provider_key.pk)
-    assert UPSTREAM not in ProviderKey.objects.get().paused_reason
+    key = ProviderKey.objects.get()
+    assert UPSTREAM not in key.pause_note + key.probe_problem
     # And something breaks.
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE generations_film RENAME TO gone")

@@ -32,7 +32,7 @@ from billing.selectors import Books, books_of, use_of
 from billing.windows import Window
 from generations.approvals.service import approve, deny, expire_approvals, set_threshold
 from generations.dispatch.send import mark_submit_unknown, record_acceptance
-from generations.lifecycle import TERMINAL, Money, State
+from generations.lifecycle import TERMINAL, Ending, Money, ReviewCause, State
 from generations.limits.scopes.base import Target
 from generations.limits.service import cap, cap_own
 from generations.models import Generation, GenerationEvent
@@ -289,7 +289,7 @@ class Story(Bookkeeper, RuleBasedStateMachine):
 
     def cancel(self, job: Job) -> None:
         end: dict[str, Any] = {"money": Money.RELEASE, "by": SYSTEM, "now": self.now}
-        assert end_generation(job.row, State.CANCELLED, **end)
+        assert end_generation(job.row, Ending.CANCELLED, **end)
         job.money = "free"
 
     def accept(self, job: Job) -> None:
@@ -298,11 +298,15 @@ class Story(Bookkeeper, RuleBasedStateMachine):
         job.stale = fresh(claimed)
 
     def lose_the_answer(self, job: Job) -> None:
-        assert mark_submit_unknown(self.claimed(job), message="No answer.", by=SYSTEM)
+        assert mark_submit_unknown(
+            self.claimed(job), cause=ReviewCause.BROKEN_OFF, message="No answer.", by=SYSTEM
+        )
 
     def refuse(self, job: Job) -> None:
         end: dict[str, Any] = {"money": Money.RELEASE, "by": SYSTEM, "now": self.now}
-        assert end_generation(self.claimed(job), State.FAILED, error_code="invalid_request", **end)
+        assert end_generation(
+            self.claimed(job), Ending.REFUSED, error_code="invalid_request", **end
+        )
         job.money = "free"
 
     def claimed(self, job: Job) -> Generation:

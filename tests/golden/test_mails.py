@@ -16,9 +16,17 @@ from generations.lifecycle import State
 from generations.limits.alerts import raise_spend_alerts
 from generations.limits.service import cap
 from generations.models import ProviderKey
-from generations.provider_keys.service import pause_provider_key
+from generations.provider_keys.service import pause_provider_key, pause_refused_key
 from generations.review.decide import PATIENCE, tell_long_reviews
-from tests.factories import PASSWORD, SYSTEM, fund, make_generation, make_limit, team_subject
+from tests.factories import (
+    PASSWORD,
+    SYSTEM,
+    fund,
+    make_generation,
+    make_limit,
+    refusal,
+    team_subject,
+)
 from tests.support.golden import assert_golden
 from tests.support.steps import run_queue
 
@@ -75,13 +83,13 @@ def test_wallet_low(team: Team, alice: Membership) -> None:
 
 def test_provider_key_paused_by_the_vendor(provider_key: ProviderKey, alice: Membership) -> None:
     make_generation(alice)
-    pause_provider_key(provider_key, reason="Out of credits.", by=SYSTEM)
+    pause_refused_key(provider_key, refusal(message="Out of credits."))
     compare("provider_key_paused")
 
 
 def test_provider_key_paused_by_a_person(provider_key: ProviderKey, alice: Membership) -> None:
     make_generation(alice)
-    pause_provider_key(provider_key, reason="We move.", by=By.member(alice), probe=False)
+    pause_provider_key(provider_key, reason="We move.", by=By.member(alice))
     compare("provider_key_paused_by_a_person")
 
 

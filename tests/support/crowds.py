@@ -8,7 +8,7 @@ from django.db import connection
 
 from accounts.models import Membership
 from billing.models import Hold
-from generations.lifecycle import State
+from generations.lifecycle import Ending, State
 from generations.models import Generation
 from generations.models.generation import new_token
 from tests.factories import make_generation
@@ -49,5 +49,8 @@ def make_crowd(membership: Membership, count: int, **changes: Any) -> list[Gener
 def land(generation: Generation) -> None:
     """Take a generation out of flight, as an end would, without the vendor or the books."""
     Generation.objects.filter(pk=generation.pk).update(
-        state=State.FAILED, ended_at=generation.created_at, next_poll_at=None
+        state=State.FAILED,
+        ending=Ending.FAILED,
+        ended_at=generation.created_at,
+        next_poll_at=None,
     )

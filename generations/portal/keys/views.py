@@ -145,7 +145,7 @@ def pause(request: MemberRequest, key_id: int) -> HttpResponse:
     """Send nothing with a provider key until a person resumes it."""
     key = _provider_key(request.membership, key_id)
     reason = " ".join(request.POST.get("reason", "").replace("\0", "").split())
-    pause_provider_key(key, reason=reason or "No reason was given.", by=by_of(request), probe=False)
+    pause_provider_key(key, reason=reason or "No reason was given.", by=by_of(request))
     return redirect("keys")
 
 

@@ -24,6 +24,7 @@ from generations.vendors.base import (
     ProviderUnclear,
     RefusalKind,
     TaskUnknown,
+    UnclearCause,
 )
 from generations.vendors.http import VendorHttp, VendorReply
 from generations.vendors.reading import usable_task_id
@@ -68,6 +69,7 @@ class AiVideoApiClient(ProviderClient):
             raise reply.unclear(said=self._http.picture(reply))
         raise ProviderUnclear(
             "The vendor accepted it under an id that cannot be stored.",
+            cause=UnclearCause.UNUSABLE_ID,
             status=reply.status,
             said=self._http.picture(reply),
             named_task=shown(named),

@@ -16,7 +16,7 @@ from accounts.webhooks.secrets import rotate_webhook_seals, webhook_secret
 from accounts.webhooks.worker import deliver_due
 from billing.models import Transfer
 from generations.archive.keep import keep_film
-from generations.lifecycle import Money, State
+from generations.lifecycle import Ending, Money, State
 from generations.models import Generation
 from generations.notifications.generation_events import notify_ended
 from generations.transitions import end_generation
@@ -61,11 +61,10 @@ def test_a_failure_is_told_in_the_words_of_the_api(api: Api, vendor: Vendor, hoo
     generation = Generation.objects.get(pk=task_id)
     end_generation(
         generation,
-        State.CANCELLED,
+        Ending.CANCELLED,
         money=Money.RELEASE,
         by=SYSTEM,
         now=timezone.now(),
-        error_code="cancelled",
         error_message="Alice changed her mind.",
     )
     run_queue("deliver")

@@ -248,7 +248,7 @@ class TestProviderKeys:
         path = button(ProviderKey, "pause", key.pk)
         browser.post(path, {"reason": "Budget talks", "_form_submitted": "True"})
         key.refresh_from_db()
-        assert (key.state, key.paused_reason) == ("paused", "Budget talks")
+        assert (key.state, key.pause_note) == ("paused", "Budget talks")
         assert_recorded("provider_key.paused", root, reason="Budget talks")
         assert key.next_probe_at is None  # no probe may undo it
         enqueue_due_steps(timezone.now() + timedelta(days=1))

@@ -235,7 +235,7 @@ class TestWhoseKeySends:
         assert stored(reply).provider_key == provider_key
 
     def test_p36_a_paused_key_still_takes_jobs(self, api: Api, provider_key: ProviderKey) -> None:
-        ProviderKey.objects.update(state="paused")
+        ProviderKey.objects.update(state="paused", pause_reason="by_hand")
         assert api.generate().status_code == 200
 
 

@@ -19,7 +19,7 @@ from generations.dispatch.cancel import (
     cancel_waiting,
 )
 from generations.dispatch.send import mark_submit_unknown, record_acceptance
-from generations.lifecycle import State
+from generations.lifecycle import ReviewCause, State
 from generations.models import Approval, Film, Generation, ProviderKey
 from generations.reports.audit import audit
 from generations.review.corrections import release_reviewed
@@ -243,7 +243,7 @@ def test_a_wish_does_not_stop_a_retry_or_a_remix(alice: Membership) -> None:
 def test_a_doubted_one_bears_the_wish_through_its_review(alice: Membership) -> None:
     job = make_generation(alice, State.SUBMITTING)
     stop(job)
-    mark_submit_unknown(fresh(job), message="No answer.", by=SYSTEM)
+    mark_submit_unknown(fresh(job), cause=ReviewCause.BROKEN_OFF, message="No answer.", by=SYSTEM)
     assert fresh(job).cancel_asked_at is not None
 
 

@@ -17,7 +17,7 @@ from generations.dispatch.claim import claim_next, send_next
 from generations.dispatch.fair_queue import next_candidates
 from generations.dispatch.send import post_generation
 from generations.dispatch.steps import SENDS_WAITING, refill_sends
-from generations.lifecycle import Money, ReviewReason, State
+from generations.lifecycle import Ending, Money, ReviewReason, State
 from generations.models import Generation, Priority, ProviderKey
 from generations.ops.sweep import enqueue_due_steps
 from generations.ordering.submit import Order, submit_batch
@@ -284,7 +284,7 @@ def test_whatever_frees_a_place_calls_the_next(
     assert claim_next(now=timezone.now()) is None
     now = timezone.now()
     if leaves == "ended":
-        assert end_generation(first, State.FAILED, money=Money.RELEASE, by=SYSTEM, now=now)
+        assert end_generation(first, Ending.FAILED, money=Money.RELEASE, by=SYSTEM, now=now)
     elif leaves == "review":
         assert transition(first, State.NEEDS_REVIEW, by=SYSTEM, review_reason=ReviewReason.SILENT)
     elif leaves == "resumed":

@@ -21,7 +21,7 @@ from generations.dispatch.send import (
     mark_stale_submits_unknown,
     post_generation,
 )
-from generations.lifecycle import Money, ReviewReason, State
+from generations.lifecycle import Ending, Money, ReviewReason, State
 from generations.models import Generation, ProviderKey
 from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys.service import delete_provider_key, probe_provider_key
@@ -232,7 +232,7 @@ def test_p36_trouble_with_the_key_pauses_it_and_keeps_its_jobs(
     send(jobs[0])
     provider_key.refresh_from_db()
     assert provider_key.state == ProviderKey.State.PAUSED
-    assert provider_key.paused_reason == f"{code}: Top up."
+    assert (provider_key.pause_code, provider_key.pause_note) == (code, "Top up.")
     for job in jobs:
         assert send(job).state == State.QUEUED
         assert is_held(job)
@@ -385,7 +385,7 @@ def test_p21_an_answer_to_an_ended_generation_leaves_its_id_in_the_log(
         gate.wait()
         mark_stale_submits_unknown(now=timezone.now() + STALE_AFTER * 2)
         job.refresh_from_db()
-        end_generation(job, State.FAILED, money=Money.RELEASE, by=SYSTEM, now=timezone.now())
+        end_generation(job, Ending.FAILED, money=Money.RELEASE, by=SYSTEM, now=timezone.now())
         gate.open()
     assert vendor.only_task in shouted(caplog)
     job.refresh_from_db()

@@ -151,7 +151,7 @@ def test_f17_a_key_that_is_turned_away_in_any_words_is_paused_and_told_of(
     for _ in range(2):
         provider_key.refresh_from_db()
         assert provider_key.state == ProviderKey.State.PAUSED
-        assert len(provider_key.paused_reason) == 300
+        assert len(provider_key.pause_note) == 300
         probe_provider_key(provider_key.pk)
     assert "东" in Notice.objects.get().body
 

@@ -21,7 +21,7 @@ from accounts.webhooks.secrets import webhook_secret
 from billing.models import SpendAlert, SpendLimit
 from billing.subjects import Subject
 from generations.approvals.service import approve, deny, expire_approvals, set_threshold
-from generations.lifecycle import Money, State
+from generations.lifecycle import Ending, Money
 from generations.limits.alerts import raise_spend_alerts
 from generations.limits.scopes.member import MEMBER
 from generations.limits.service import cap, cap_own
@@ -104,7 +104,7 @@ class TestLimits:
         job = make_generation(alice)
         alert()
         assert end_generation(
-            job, State.CANCELLED, money=Money.RELEASE, by=SYSTEM, now=timezone.now()
+            job, Ending.CANCELLED, money=Money.RELEASE, by=SYSTEM, now=timezone.now()
         )
         make_generation(alice)
         assert alert() == 0
@@ -209,7 +209,7 @@ class TestWallet:
         assert notice.title == "930 credits are left in the wallet"
         assert f"{team} can still spend 930 credits, less than the 1,000" in notice.body
         assert "alice" in notice.body
-        end_generation(job, State.CANCELLED, money=Money.RELEASE, by=SYSTEM, now=timezone.now())
+        end_generation(job, Ending.CANCELLED, money=Money.RELEASE, by=SYSTEM, now=timezone.now())
         assert alert() == 0
         make_generation(alice)
         assert alert() == 1

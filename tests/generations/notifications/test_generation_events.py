@@ -131,7 +131,9 @@ def test_an_end_that_is_rolled_back_is_not_told(
 ) -> None:
     generation = make_generation(alice, State.FAILED)
     WebhookDelivery.objects.all().delete()
-    Generation.objects.filter(pk=generation.pk).update(state=State.PROCESSING, ended_at=None)
+    Generation.objects.filter(pk=generation.pk).update(
+        state=State.PROCESSING, ending="", ended_at=None
+    )
     generation.refresh_from_db()
     notify_ended(generation, now=timezone.now())
     assert told() == []

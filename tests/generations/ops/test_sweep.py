@@ -38,7 +38,7 @@ from generations.ops.sweep import (
 from generations.polling.claims import CLAIM, is_behind
 from generations.polling.loop import Poller
 from generations.polling.pool import QUICK_THREADS
-from generations.provider_keys.service import pause_provider_key
+from generations.provider_keys.service import pause_refused_key
 from generations.reports.audit import audit
 from platform_site.clusters.heartbeats import heartbeat_age_seconds
 from platform_site.clusters.leases import acquire
@@ -47,7 +47,7 @@ from platform_site.clusters.registry import note_heartbeat, register
 from platform_site.clusters.shutdown import clear_shutdown, request_shutdown
 from platform_site.clusters.steps import ENQUEUE_AGAIN
 from platform_site.models import Cluster, Lease
-from tests.factories import SYSTEM, fund, make_generation, make_provider_key
+from tests.factories import SYSTEM, fund, make_generation, make_provider_key, refusal
 from tests.support.races import race
 from tests.support.steps import Trap, empty_queue, queued
 from tests.support.vendor import TASKS, Exchange, Vendor, drop
@@ -385,7 +385,7 @@ def test_p36_jobs_of_a_paused_key_are_left_in_peace(
     alice: Membership, vendor: Vendor, provider_key: ProviderKey
 ) -> None:
     make_generation(alice)
-    pause_provider_key(provider_key, reason="x", by=SYSTEM)
+    pause_refused_key(provider_key, refusal())
     empty_queue()
     enqueue_due_steps(timezone.now() + timedelta(days=1))
     # Its meter can still be read, and its owner be written to; neither sends a job.

@@ -16,7 +16,7 @@ from billing.selectors import books_of
 from billing.services.rates import schedule_rate
 from generations.approvals.service import approve, set_threshold
 from generations.catalog.price_preview import PricePreview, Share, preview_rate
-from generations.lifecycle import Money, State
+from generations.lifecycle import Ending, Money, State
 from generations.models import Generation, ProviderKey
 from generations.transitions import end_generation
 from tests.factories import SYSTEM, fund, make_generation, make_member, make_team
@@ -50,7 +50,7 @@ def test_p18_a_price_change_between_admission_and_settlement_changes_nothing(
 ) -> None:
     generation = make_generation(alice, State.PROCESSING)
     make_dearer()
-    end_generation(generation, State.COMPLETED, money=Money.SETTLE, by=SYSTEM, now=timezone.now())
+    end_generation(generation, Ending.COMPLETED, money=Money.SETTLE, by=SYSTEM, now=timezone.now())
     generation.refresh_from_db()
     assert (generation.credits_per_second, generation.credits) == (14, 70)
     assert generation.hold.settled == 70

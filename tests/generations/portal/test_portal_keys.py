@@ -153,7 +153,9 @@ def test_a_paused_key_says_why_and_is_resumed(
 ) -> None:
     ProviderKey.objects.filter(pk=provider_key.pk).update(
         state="paused",
-        paused_reason="insufficient_credits: top up.",
+        pause_reason="refused",
+        pause_code="insufficient_credits",
+        pause_note="top up.",
         next_probe_at=timezone.now(),
     )
     client = sign_in(manager)

@@ -313,12 +313,14 @@ def test_a_paused_or_missing_key_is_said_before_anybody_orders(
     client = sign_in(bob)
     paused = {
         "state": "paused",
-        "paused_reason": "spent: No money.",
+        "pause_reason": "refused",
+        "pause_code": "spent",
+        "pause_note": "No money.",
         "next_probe_at": timezone.now(),
     }
     ProviderKey.objects.filter(pk=provider_key.pk).update(**paused)
     assert b"is paused: No money." in client.get("/").content
-    ProviderKey.objects.filter(pk=provider_key.pk).update(state="sealed")
+    ProviderKey.objects.filter(pk=provider_key.pk).update(state="sealed", pause_reason="")
     assert b"There is no provider key" in client.get("/").content
     assert b"There is no provider key" in order(client, typed(bob)).content
 

@@ -12,10 +12,10 @@ from accounts.webhooks.endpoints import add_endpoint
 from generations.models import ProviderKey
 from generations.provider_keys.service import (
     note_key_works,
-    pause_provider_key,
+    pause_refused_key,
     resume_provider_key,
 )
-from tests.factories import SYSTEM, make_generation, make_provider_key
+from tests.factories import SYSTEM, make_generation, make_provider_key, refusal
 from tests.support.steps import run_queue
 from tests.support.vendor import Vendor, refuse
 
@@ -26,8 +26,8 @@ def titles(member: Membership) -> list[str]:
     return [notice.title for notice in notices_for(member)]
 
 
-def pause(key: ProviderKey, reason: str = "insufficient_credits: Empty.") -> bool:
-    return pause_provider_key(key, reason=reason, by=SYSTEM)
+def pause(key: ProviderKey, code: str = "insufficient_credits", message: str = "Empty.") -> bool:
+    return pause_refused_key(key, refusal(code, message))
 
 
 def test_the_owner_of_a_key_is_told(
@@ -94,7 +94,7 @@ def test_p33_a_key_in_the_vendors_words_is_hidden(
         events=["provider_key.paused"],
         by=SYSTEM,
     )
-    pause(provider_key, "invalid_api_key: sk-live-very-secret-words is unknown")
+    pause(provider_key, "invalid_api_key", "sk-live-very-secret-words is unknown")
     run_queue("mail")
     said = Notice.objects.get().body + mail.outbox[0].body + WebhookDelivery.objects.get().body
     assert "very-secret" not in said

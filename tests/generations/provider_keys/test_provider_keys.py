@@ -9,20 +9,21 @@ from django.utils import timezone
 from accounts.models import AuditEvent, Membership, Team
 from accounts.selectors import notices_for
 from billing.selectors import books_of
-from generations.lifecycle import State
+from generations.lifecycle import Ending, State
 from generations.models import Generation, ProviderKey
 from generations.ops.clean_up import clean_up
 from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys.service import (
     delete_provider_key,
     pause_provider_key,
+    pause_refused_key,
     probe_provider_key,
     resume_provider_key,
     set_key_pace,
 )
 from generations.selectors import provider_key_for
 from platform_site.errors import Conflict, InvalidRequest
-from tests.factories import SYSTEM, make_generation, make_provider_key
+from tests.factories import SYSTEM, make_generation, make_provider_key, refusal
 from tests.support.api import MODEL
 from tests.support.crowds import make_crowd
 from tests.support.steps import empty_queue, queued, run_queue, send_now
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.django_db
 
 
 def paused(key: ProviderKey) -> ProviderKey:
-    pause_provider_key(key, reason="insufficient_credits: Top up.", by=SYSTEM)
+    pause_refused_key(key, refusal())
     key.refresh_from_db()
     return key
 
@@ -44,7 +45,7 @@ def test_p36_a_pause_is_recorded_once_with_its_reason(provider_key: ProviderKey)
     assert (event.actor, event.subject_kind) == ("test", "provider_key")
     assert event.subject_id == str(provider_key.pk)
     provider_key.refresh_from_db()
-    assert provider_key.paused_reason == "Broke."
+    assert provider_key.pause_note == "Broke."
 
 
 def test_p36_the_sweep_probes_a_paused_key_and_sends_nothing_with_it(
@@ -70,7 +71,7 @@ def test_p36_a_probe_that_succeeds_resumes_and_its_jobs_are_due(
     paused(provider_key)
     probe_provider_key(provider_key.pk)
     provider_key.refresh_from_db()
-    assert (provider_key.state, provider_key.paused_reason) == (ProviderKey.State.ACTIVE, "")
+    assert (provider_key.state, provider_key.pause_note) == (ProviderKey.State.ACTIVE, "")
     job.refresh_from_db()
     assert job.next_submit_at is not None
     assert job.next_submit_at <= timezone.now()
@@ -164,7 +165,11 @@ def test_p25_a_deleted_key_stays_sealed_while_a_generation_needs_it(
     provider_key.refresh_from_db()
     assert provider_key.secret_token
     Generation.objects.filter(pk=job.pk).update(
-        state=State.FAILED, review_reason="", ended_at=timezone.now(), next_poll_at=None
+        state=State.FAILED,
+        ending=Ending.FAILED,
+        review_reason="",
+        ended_at=timezone.now(),
+        next_poll_at=None,
     )
     assert clean_up()["sealed_keys"] == 1
     provider_key.refresh_from_db()
@@ -214,7 +219,7 @@ def test_p36_of_two_hundred_jobs_one_is_turned_away_and_all_go_out_after_the_pro
     vendor.next(CREATE, refuse(status, code, "See to it."))
     run_queue("send")
     key.refresh_from_db()
-    assert (key.state, key.paused_reason) == ("paused", f"{code}: See to it.")
+    assert (key.state, key.pause_code, key.pause_note) == ("paused", code, "See to it.")
     assert Generation.objects.filter(state=State.QUEUED).count() == 200
     assert len(vendor.creates) == 1
     told = [len(notices_for(member)) for member in (alice, bob)]
@@ -230,7 +235,7 @@ def test_p36_a_key_paused_by_hand_is_not_probed(
     provider_key: ProviderKey, alice: Membership, vendor: Vendor
 ) -> None:
     make_generation(alice)
-    pause_provider_key(provider_key, reason="Month's end.", by=SYSTEM, probe=False)
+    pause_provider_key(provider_key, reason="Month's end.", by=SYSTEM)
     empty_queue()
     enqueue_due_steps(timezone.now() + timedelta(days=3))
     assert not {"probe", "send"} & {name for name, _ in queued()}

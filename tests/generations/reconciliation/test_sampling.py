@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, Membership, Team
 from billing.models import Transfer
-from generations.lifecycle import Money, State
+from generations.lifecycle import Ending, Money, State
 from generations.models import Discrepancy, Generation, ProviderKey, UsageSample
 from generations.models.usage_sample import UsageVerdict
 from generations.reconciliation.compare import Sums
@@ -200,7 +200,7 @@ def test_adopting_the_lost_task_closes_its_discrepancy(
     clock.sample(3)
     clock.sample(6)
     assert adopt_task(doubted, "found-again", by=SYSTEM, now=clock.at(7))
-    _end(doubted, State.COMPLETED, Money.SETTLE)
+    _end(doubted, Ending.COMPLETED, Money.SETTLE)
     clock.sample(9)
     clock.sample(12)
     discrepancy = Discrepancy.objects.get()
@@ -408,5 +408,5 @@ def test_a_doubt_from_before_the_first_sample_is_judged_by_nothing(
     assert kinds_of(generation) == []
 
 
-def _end(generation: Generation, state: State, money: Money) -> None:
-    assert end_generation(generation, state, money=money, by=SYSTEM, now=timezone.now())
+def _end(generation: Generation, ending: Ending, money: Money) -> None:
+    assert end_generation(generation, ending, money=money, by=SYSTEM, now=timezone.now())

@@ -14,7 +14,7 @@ from generations.models import ProviderKey, UsageSample
 from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys.service import (
     delete_provider_key,
-    pause_provider_key,
+    pause_refused_key,
     probe_provider_key,
 )
 from generations.reconciliation.sampling import (
@@ -25,7 +25,7 @@ from generations.reconciliation.sampling import (
     sample_usage,
     take_sample,
 )
-from tests.factories import SYSTEM, make_generation
+from tests.factories import SYSTEM, make_generation, refusal
 from tests.support.meter import Clock, Meter
 from tests.support.steps import empty_queue, queued
 from tests.support.vendor import CREDITS, Exchange, Vendor, drop, html, refuse, say
@@ -97,7 +97,7 @@ def test_f17_a_sum_within_bounds_is_stored_as_whole_credits(
 
 
 def test_f17_a_paused_key_is_resumed_whatever_its_sums_are(clock: Clock, vendor: Vendor) -> None:
-    pause_provider_key(clock.key, reason="For a test", by=SYSTEM)
+    pause_refused_key(clock.key, refusal())
     vendor.always(CREDITS, html(200))
     probe_provider_key(clock.key.pk)
     assert ProviderKey.objects.get().state == ProviderKey.State.PAUSED

@@ -17,7 +17,7 @@ from accounts.roles import Role
 from billing.models import Account, Transfer
 from billing.selectors import books_of
 from generations.archive.library import note_download, set_favourite
-from generations.lifecycle import Money, State
+from generations.lifecycle import Ending, Money, State
 from generations.models import Film, Generation, ProviderKey
 from generations.reports.audit import audit
 from generations.reports.spending import (
@@ -351,7 +351,7 @@ class TestForecast:
 
 def test_a_release_that_ends_in_review_is_a_refund(alice: Membership) -> None:
     job = make_generation(alice, State.NEEDS_REVIEW, now=NOON)
-    assert end_generation(job, State.FAILED, money=Money.RELEASE, by=SYSTEM, now=NOON)
+    assert end_generation(job, Ending.FAILED, money=Money.RELEASE, by=SYSTEM, now=NOON)
     assert total(alice.team).refunded == 70
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from generations.lifecycle import ReviewReason
+from generations.lifecycle import ReviewCause, ReviewReason
 from generations.review.advice import (
     Action,
     Evidence,
@@ -28,7 +28,8 @@ def evidence(**more: Any) -> Evidence:
         "key": "“Studio” …1234",
         "sent_at": SENT,
         "since": SENT + timedelta(seconds=30),
-        "cause": "No whole answer: ReadTimeout.",
+        "cause": ReviewCause.BROKEN_OFF,
+        "cause_data": {"error": "ReadTimeout"},
         "before": BEFORE,
         "next_sample_at": SOON,
     }
@@ -127,17 +128,35 @@ def test_the_story_is_told_in_its_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cause", "words"),
+    ("cause", "data", "words"),
     [
         (
-            "HTTP 502 without the vendor's envelope.",
+            ReviewCause.NO_ENVELOPE,
+            {"status": 502},
             "Something answered HTTP 502 in the vendor's place.",
         ),
-        ("The worker stopped while submitting.", "The worker stopped while submitting."),
+        (ReviewCause.WORKER_STOPPED, {}, "The worker stopped while submitting."),
     ],
 )
-def test_the_story_says_how_it_was_lost(cause: str, words: str) -> None:
-    assert evidence_timeline(evidence(cause=cause, before=None))[1].detail == words
+def test_the_story_says_how_it_was_lost(
+    cause: ReviewCause, data: dict[str, Any], words: str
+) -> None:
+    told = evidence(
+        cause=cause,
+        cause_data=data,
+        cause_words="The worker stopped while submitting.",
+        before=None,
+    )
+    assert evidence_timeline(told)[1].detail == words
+
+
+@pytest.mark.parametrize("cause", [None, ReviewCause.UNCLEAR_ANSWER, ReviewCause.WORKER_STOPPED])
+@pytest.mark.parametrize(
+    "words", ["No whole answer: ReadTimeout.", "HTTP 502 without the vendor's envelope."]
+)
+def test_f15_words_are_no_cause(cause: ReviewCause | None, words: str) -> None:
+    told = evidence(cause=cause, cause_data={}, cause_words=words, before=None)
+    assert evidence_timeline(told)[1].detail == words
 
 
 def test_the_story_of_a_silent_one_says_how_often_it_was_asked() -> None:

@@ -13,7 +13,7 @@ from billing.errors import InsufficientCredits, LedgerConflict
 from billing.models import Account, Hold, Transfer
 from billing.selectors import Books, books_of
 from generations.dispatch.send import mark_submit_unknown
-from generations.lifecycle import LATE_WATCH, State
+from generations.lifecycle import LATE_WATCH, ReviewCause, State
 from generations.models import Film, Generation, ProviderKey
 from generations.polling.outcome import PollOutcome, apply_answer
 from generations.provider_keys.service import delete_provider_key, wipe_sealed_keys
@@ -360,7 +360,9 @@ def test_p13_a_vendor_that_lost_the_task_proves_nothing(
 def test_a_doubt_without_an_upstream_id_is_ended_and_watched_by_nobody(desk: Desk) -> None:
     generation = fresh(desk.submit())
     Generation.objects.filter(pk=generation.pk).update(state="submitting", submitted_at=now())
-    assert mark_submit_unknown(fresh(generation), message="No answer.", by=SYSTEM)
+    assert mark_submit_unknown(
+        fresh(generation), cause=ReviewCause.BROKEN_OFF, message="No answer.", by=SYSTEM
+    )
     release_reviewed(fresh(generation), **ANY, now=now())
     assert fresh(generation).next_poll_at is None
 
