@@ -22,7 +22,8 @@ class SubjectModel(models.Model):
 
 def kind_of(row: models.Model | type[models.Model]) -> str:
     """Return the kind of a row or of a model's rows: `provider_key`."""
-    model = row if isinstance(row, type) else type(row)
+    # Not `type(row)`: a request's user is a proxy, which has the class of what it stands for.
+    model = row if isinstance(row, type) else row.__class__
     return _CAPITAL.sub("_", model.__name__).lower()
 
 

@@ -125,7 +125,7 @@ class WebhookDelivery(SubjectModel):
 
     def __str__(self) -> str:
         """Show the event and what it was about."""
-        return f"{self.event} of {self.reference}"
+        return f"{self.event} of {self.subject_kind.replace('_', ' ')} {self.subject_id}"
 
     def save(self, *args: Any, **options: Any) -> None:
         """Note the host, by which posts are shared out."""

@@ -97,7 +97,7 @@ class TestTeams:
         added = membership_of(dora, alice.team)
         assert added is not None
         assert added.role == Role.MEMBER
-        assert_recorded("team.role_set", root, subject=f"user:{dora.pk}")
+        assert_recorded("team.role_set", root, subject_kind="user", subject_id=str(dora.pk))
 
     def test_a_role_is_changed_by_its_service(
         self, browser: Client, root: User, bob: Membership
@@ -120,7 +120,9 @@ class TestPeople:
         assert browser.post(path_of(User, "add"), body).status_code == 302
         person = User.objects.get(email="new@studio.example")
         assert person.check_password("a long enough secret")
-        event = assert_recorded("user.created", root, subject=f"user:{person.pk}")
+        event = assert_recorded(
+            "user.created", root, subject_kind="user", subject_id=str(person.pk)
+        )
         assert "a long enough secret" not in str(event.data)
 
     def test_two_people_cannot_have_one_address(self, browser: Client, bob: Membership) -> None:
@@ -137,7 +139,7 @@ class TestPeople:
         assert browser.post(path, {**body, "set-password": "1"}).status_code == 302
         bob.user.refresh_from_db()
         assert bob.user.check_password(PASSWORD * 2)
-        assert_recorded("user.password_set", root, subject=f"user:{bob.user_id}")
+        assert_recorded("user.password_set", root, subject_kind="user", subject_id=str(bob.user_id))
 
     def test_f17_a_changed_email_is_written_down_and_the_one_before_is_told(
         self, browser: Client, root: User, bob: Membership
@@ -147,7 +149,13 @@ class TestPeople:
         assert browser.post(path_of(User, "change", bob.user_id), body).status_code == 302
         assert_recorded("user.changed", root, data__fields=["email"])
         masked = {"before": "b…@studio.example", "to": "r…@studio.example"}
-        assert_recorded("user.email_changed", root, subject=f"user:{bob.user_id}", data=masked)
+        assert_recorded(
+            "user.email_changed",
+            root,
+            subject_kind="user",
+            subject_id=str(bob.user_id),
+            data=masked,
+        )
         assert [one.to for one in mail.outbox] == [["bob@studio.example"]]
 
 
@@ -168,7 +176,7 @@ class TestApiKeys:
         assert key.allowed_networks == ["10.0.0.0/8", "192.0.2.7/32"]
         limit = SpendLimit.objects.get(subject_kind="api_key", subject_id=str(key.pk))
         assert (limit.window, limit.credits) == ("hour", 50)
-        assert_recorded("api_key.created", root, subject=f"api_key:{key.pk}")
+        assert_recorded("api_key.created", root, subject_kind="api_key", subject_id=str(key.pk))
         again = browser.get(path_of(ApiKey, "change", key.pk)).content.decode()
         assert text not in again
 
@@ -197,7 +205,7 @@ class TestApiKeys:
         browser.post(path, {"_form_submitted": "True"})
         key.refresh_from_db()
         assert key.enabled == wanted
-        assert_recorded(f"api_key.{name}d", root, subject=f"api_key:{key.pk}")
+        assert_recorded(f"api_key.{name}d", root, subject_kind="api_key", subject_id=str(key.pk))
 
     def test_selected_keys_are_disabled(self, browser: Client, world: World) -> None:
         key = world.rows[ApiKey]
@@ -225,7 +233,9 @@ class TestProviderKeys:
         key = ProviderKey.objects.get(team=team)
         assert vault.reveal(key).reveal() == "sk-live-vaulted-by-hand"
         assert key.last4 == "hand"
-        assert_recorded("provider_key.added", root, subject=f"provider_key:{key.pk}")
+        assert_recorded(
+            "provider_key.added", root, subject_kind="provider_key", subject_id=str(key.pk)
+        )
 
     @pytest.mark.parametrize("secret", ["", "no-sk-start", "sk- with spaces in it"])
     def test_what_cannot_be_a_key_is_refused(

@@ -259,7 +259,9 @@ class TestProjects:
         project = Project.objects.create(team=team, name="Autumn", slug="autumn")
         press(browser, project, "archive")
         assert Project.objects.exclude(archived_at=None).get() == project
-        assert_recorded("project.archived", root, subject=f"project:{project.pk}")
+        assert_recorded(
+            "project.archived", root, subject_kind="project", subject_id=str(project.pk)
+        )
         press(browser, project, "reopen")
         assert Project.objects.filter(archived_at=None).get() == project
         assert_recorded("project.reopened", root)

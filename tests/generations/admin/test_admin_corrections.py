@@ -58,7 +58,9 @@ def test_p14_a_correction_moves_the_credits_once(  # one case a row
     books = books_of(alice.team)
     assert (books.spent, books.held, books.available) == (spent, 0, 1000 - spent)
     assert AuditEvent.objects.filter(action=word).count() == 1
-    assert_recorded(word, root, subject=f"generation:{generation.pk}", reason="Invoice 7")
+    assert_recorded(
+        word, root, subject_kind="generation", subject_id=str(generation.pk), reason="Invoice 7"
+    )
     assert Transfer.objects.filter(reason__contains="Invoice 7").count() == 1
     assert list(audit()) == []
     page = browser.get(path_of(Generation, "change", generation.pk)).content.decode()
@@ -139,7 +141,9 @@ class TestDiscrepancies:
         assert discrepancy.closing == "A colleague tried the key"
         assert discrepancy.closed_by == f"user:{root.pk}/admin"
         assert AuditEvent.objects.filter(action="discrepancy.accepted").count() == 1
-        assert_recorded("discrepancy.accepted", root, subject=f"discrepancy:{discrepancy.pk}")
+        assert_recorded(
+            "discrepancy.accepted", root, subject_kind="discrepancy", subject_id=str(discrepancy.pk)
+        )
         assert books_of(alice.team) == before
         page = browser.get(path_of(Discrepancy, "change", discrepancy.pk)).content.decode()
         assert button(Discrepancy, "accept", discrepancy.pk) not in page

@@ -68,7 +68,7 @@ def test_a_price_is_shown_before_it_is_announced(
     rate = Rate.objects.latest("pk")
     assert (rate.model, rate.resolution) == (generation.model, generation.resolution)
     assert (rate.audio, rate.credits_per_second) == (generation.generate_audio, 20)
-    assert_recorded("rate.scheduled", root, subject=f"rate:{rate.pk}")
+    assert_recorded("rate.scheduled", root, subject_kind="rate", subject_id=str(rate.pk))
 
 
 def test_a_silent_price_stays_silent_through_the_preview(

@@ -102,7 +102,7 @@ class TestRates:
         assert self.announce(browser, 1).status_code == 302
         rate = Rate.objects.latest("pk")
         assert rate.credits_per_second == 3
-        assert_recorded("rate.scheduled", root, subject=f"rate:{rate.pk}")
+        assert_recorded("rate.scheduled", root, subject_kind="rate", subject_id=str(rate.pk))
         browser.post(path_of(Rate, "delete", rate.pk), {"post": "yes"})
         assert Rate.objects.count() == count
         assert_recorded("rate.withdrawn", root)
