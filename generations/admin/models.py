@@ -1,5 +1,6 @@
 """The catalogue: the vendor's models, as data that an administrator keeps."""
 
+import json
 from typing import Any
 
 from django import forms
@@ -18,12 +19,24 @@ from platform_site.admin.base import SiteAdmin
 from platform_site.admin.typed import display
 
 
+class _Indented(json.JSONEncoder):
+    """Writes a list of parameters as people edit it: a line each."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "indent": 2})
+
+
 class VideoModelForm(forms.ModelForm):  # type: ignore[type-arg]
     """A model whose parameters can be read, shown and ordered."""
 
     class Meta:
         model = VideoModel
         exclude: tuple[str, ...] = ()  # every column is the administrator's
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Show the parameters in lines."""
+        super().__init__(*args, **kwargs)
+        self.fields["parameters"].encoder = _Indented  # type: ignore[attr-defined]
 
     def clean_parameters(self) -> object:
         """Refuse what no request could be made of, and names of the studio's other fields."""
