@@ -145,7 +145,7 @@ def record_attempt(
             state=WebhookDelivery.State.DELIVERED
         )
         unheard.update(
-            **_told(answer),
+            **_outcome(answer),
             state=WebhookDelivery.State.DELIVERED,
             delivered_at=now,
             next_attempt_at=None,
@@ -159,8 +159,10 @@ def record_attempt(
         pk=delivery.pk, state=WebhookDelivery.State.PENDING, attempts=delivery.attempts
     )
     if at is not None:
-        mine.update(**_told(answer), next_attempt_at=at)
-    elif mine.update(**_told(answer), next_attempt_at=None, state=WebhookDelivery.State.GIVEN_UP):
+        mine.update(**_outcome(answer), next_attempt_at=at)
+    elif mine.update(
+        **_outcome(answer), next_attempt_at=None, state=WebhookDelivery.State.GIVEN_UP
+    ):
         log.error("webhook_given_up", delivery=str(delivery.pk), status=answer.status)
         note_given_up(delivery, now=now)
     if answer.status == 410:
@@ -182,7 +184,7 @@ def _next_attempt(
     )
 
 
-def _told(answer: PostResult) -> dict[str, object]:
+def _outcome(answer: PostResult) -> dict[str, object]:
     note = answer.problem or answer.snippet
     return {
         "response_status": answer.status,

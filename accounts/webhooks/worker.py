@@ -92,7 +92,7 @@ class _Worker:
         _rest(now)
         # Each look takes at most the shares of the receivers it finds; the next one sees others.
         while room := THREADS - len(self._under_way):
-            started = [one for one in _next_in_turn(now, room) if self._start(one, now)]
+            started = [one for one in _next_due(now, room) if self._start(one, now)]
             if not started:
                 return
 
@@ -129,7 +129,7 @@ class _Worker:
             record_attempt(delivery, answer, now=timezone.now(), jitter=jitter)
 
 
-def _next_in_turn(now: datetime, room: int) -> Iterator[WebhookDelivery]:
+def _next_due(now: datetime, room: int) -> Iterator[WebhookDelivery]:
     """Yield what is due, oldest first, within the shares of each team and each receiver."""
     under_way = WebhookDelivery.objects.filter(claimed_until__gt=now)
     posts: Counter[Receiver] = Counter(under_way.values_list("team_id", "host"))

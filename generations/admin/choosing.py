@@ -19,7 +19,7 @@ def one_of(rows: Manager[Any], source: type[Model], name: str) -> "forms.ModelCh
     return forms.ModelChoiceField(rows.all(), required=False, widget=widget)
 
 
-def with_vendor(fieldsets: Any) -> list[Any]:
+def with_provider_choice(fieldsets: Any) -> list[Any]:
     """Return a page's groups, the vendor in the first where there are several."""
     (name, options), *others = fieldsets
     if has_several_vendors():

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from accounts.audit import record
 from accounts.models import AuditAction
 from accounts.people.acting import by_of
-from generations.admin.choosing import with_vendor
+from generations.admin.choosing import with_provider_choice
 from generations.catalog.entries import readable_parameters_of
 from generations.catalog.specs import BadParameters, read_parameters
 from generations.models import VideoModel
@@ -91,7 +91,7 @@ class VideoModelAdmin(SiteAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: VideoModel | None = None) -> Any:
         """Ask for the vendor where there are several."""
-        return with_vendor(super().get_fieldsets(request, obj))
+        return with_provider_choice(super().get_fieldsets(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: VideoModel | None = None) -> bool:
         """Refuse: generations name it; switch it off instead."""

@@ -21,7 +21,7 @@ from unfold.widgets import (
 from accounts.people.acting import by_of
 from accounts.selectors import membership_of
 from billing.selectors import limits_of
-from generations.admin.choosing import with_vendor
+from generations.admin.choosing import with_provider_choice
 from generations.models import ProviderKey
 from generations.provider_keys.load import in_flight, queued_with
 from generations.provider_keys.service import (
@@ -153,7 +153,7 @@ class ProviderKeyAdmin(ServiceAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: ProviderKey | None = None) -> Any:
         """Name the vendor where there are several."""
-        return with_vendor(super().get_fieldsets(request, obj))
+        return with_provider_choice(super().get_fieldsets(request, obj))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ProviderKey]:
         """Count the generations in the same query; keep the token in the database."""

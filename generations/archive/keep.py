@@ -18,9 +18,9 @@ from accounts.roles import Permission
 from generations.archive.alarms import ALARMS, tell_lost
 from generations.archive.fetch import differences, fetch_film, fresh_link, inspect_partial
 from generations.archive.inspect import FilmFacts, UnplayableFilm
+from generations.archive.link_life import link_life_of
 from generations.archive.partial import Partial, forget_partial, partial_of
 from generations.archive.reads import may_be_tried_again
-from generations.archive.start import link_life_of
 from generations.archive.steps import keep
 from generations.archive.store import Files, keep_files
 from generations.lifecycle import EventKind

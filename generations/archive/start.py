@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from generations.archive.link_life import link_life_of
 from generations.archive.steps import keep
 from generations.models import Film, Generation
 from generations.notifications.generation_events import notify_ended
-from generations.vendors import TaskReport, vendor_named
+from generations.vendors import TaskReport
 
 log = structlog.get_logger(__name__)
 
@@ -36,11 +37,6 @@ def begin_keeping(generation: Generation, report: TaskReport, *, now: datetime) 
         )
         notify_ended(generation, now=now)
     return film
-
-
-def link_life_of(generation: Generation) -> timedelta:
-    """Return how long the vendor's links to its film live."""
-    return vendor_named(generation.provider_key.vendor).link_life
 
 
 def without_link(report: TaskReport) -> str:

@@ -10,7 +10,7 @@ from platform_site.errors import InvalidRequest
 Value = bool | int | str
 
 
-class Place(StrEnum):
+class Placement(StrEnum):
     """Where the composer shows a parameter; a hidden one is for the API alone."""
 
     MAIN = "main"
@@ -31,7 +31,7 @@ class Parameter:
     aliases: tuple[str, ...] = ()
     help: str = ""
     title: str = ""
-    place: Place = Place.MAIN
+    place: Placement = Placement.MAIN
     position: int = 0
     metadata: str = ""
 

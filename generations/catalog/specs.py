@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from generations.catalog.parameters import Boolean, Choice, Parameter, Place, WholeNumber
+from generations.catalog.parameters import Boolean, Choice, Parameter, Placement, WholeNumber
 
 # By these names a finished task says what it is, in `output.metadata`.
 METADATA_NAMES = ("seed", "ratio", "duration", "resolution", "generate_audio", "framespersecond")
@@ -89,9 +89,9 @@ def _read_common(spec: Mapping[str, Any]) -> dict[str, Any]:
     for one in (name, *aliases):
         if not _NAME.match(one):
             raise _Problem("names are small letters, digits and '_', at most 40.")
-    place = _text(spec, "place", default=Place.MAIN.value)
-    if place not in list(Place):
-        raise _Problem(f"its 'place' is one of {', '.join(Place)}.")
+    place = _text(spec, "place", default=Placement.MAIN.value)
+    if place not in list(Placement):
+        raise _Problem(f"its 'place' is one of {', '.join(Placement)}.")
     metadata = _text(spec, "metadata", default="")
     if metadata and metadata not in METADATA_NAMES:
         raise _Problem(f"its 'metadata' is one of {', '.join(METADATA_NAMES)}, or left out.")
@@ -104,7 +104,7 @@ def _read_common(spec: Mapping[str, Any]) -> dict[str, Any]:
         "default": spec["default"],
         "help": _text(spec, "help", default=""),
         "title": _text(spec, "title", default=""),
-        "place": Place(place),
+        "place": Placement(place),
         "position": _number(spec, "position", default=0),
         "metadata": metadata,
     }

@@ -8,7 +8,7 @@ from accounts.audit import record
 from accounts.authority import By
 from accounts.models import AuditAction
 from accounts.roles import Permission
-from generations.archive.start import link_life_of
+from generations.archive.link_life import link_life_of
 from generations.errors import NoProviderAnswer
 from generations.lifecycle import Ending, EventKind, ReviewReason, State
 from generations.models import Generation, ProviderKey

@@ -123,7 +123,7 @@ def advise(evidence: Evidence, *, now: datetime) -> Advice:
         words = f"A callback proposes the id {asked.upstream_id}: it is being checked.{tries}"
         return Advice(Action.WAIT, words, asked.next_check_at)
     if evidence.moved:
-        return _about_a_move(evidence)
+        return _about_risen_usage(evidence)
     if evidence.still:
         words = (
             f"The meter did not move by its {evidence.credits:,} credits: most likely the vendor "
@@ -141,7 +141,7 @@ def evidence_timeline(evidence: Evidence) -> list[TimelineFact]:
         facts.append(TimelineFact(evidence.sent_at, "Sent to the vendor", sent))
     what = "Answer lost" if evidence.reason == ReviewReason.SUBMIT_UNKNOWN else "Deadline passed"
     facts.append(TimelineFact(evidence.since, what, _cause(evidence)))
-    facts += [_told_by_callback(one) for one in evidence.proposals]
+    facts += [_from_callback(one) for one in evidence.proposals]
     for look, when in ((evidence.before, "before"), (evidence.after, "after")):
         if look is not None:
             verdict = f" {look.verdict}." if look.verdict and when == "after" else ""
@@ -177,7 +177,7 @@ def _about_silence(evidence: Evidence, now: datetime) -> Advice:
     return Advice(Action.WAIT, words, evidence.next_poll_at)
 
 
-def _about_a_move(evidence: Evidence) -> Advice:
+def _about_risen_usage(evidence: Evidence) -> Advice:
     if evidence.alternatives > 1:
         words = (
             f"The meter moved as this or another of {evidence.alternatives} would: one of them "
@@ -218,7 +218,7 @@ def _without_evidence(evidence: Evidence) -> Advice:
     return Advice(Action.WAIT, words, evidence.next_sample_at)
 
 
-def _told_by_callback(proposal: Proposal) -> TimelineFact:
+def _from_callback(proposal: Proposal) -> TimelineFact:
     where = f" from {proposal.sent_from}" if proposal.sent_from else ""
     if not proposal.is_open:
         verdict = "It is not this generation's."

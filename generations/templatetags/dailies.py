@@ -14,7 +14,7 @@ from billing.selectors import site_zone
 from generations.catalog.comparison import ordered_inputs
 from generations.models import Generation, ProviderKey
 from generations.portal.films.pending_cancel import CancelQuestion, pending_cancel_of, question_of
-from generations.portal.studio.reads import Job, own_waiting_count
+from generations.portal.studio.reads import ActiveGeneration, own_waiting_count
 from generations.portal.words import pause_of
 
 register = template.Library()
@@ -132,7 +132,7 @@ def own_waiting(membership: Membership) -> int:
 
 
 @register.filter
-def any_quick(jobs: Iterable[Job]) -> bool:
+def any_quick(jobs: Iterable[ActiveGeneration]) -> bool:
     """Return whether any of the jobs may change within seconds."""
     return any(not job.is_slow for job in jobs)
 

@@ -48,7 +48,7 @@ class Capped:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LimitChoice:
     """Something that limits may be set for, as a form names it and as it is called there."""
 
     scope: "Scope[Any]"
@@ -138,10 +138,10 @@ class Scope(ABC, Generic[T]):
         """Return what the command's option may mean in a team; not asked without `argument`."""
         return ()
 
-    def places(self, asker: Membership) -> Iterator[Place]:
+    def places(self, asker: Membership) -> Iterator[LimitChoice]:
         """Yield what the page of budgets shows a member, and whether they may cap it."""
         for target in self.seen_by(asker):
-            yield Place(
+            yield LimitChoice(
                 scope=self,
                 value=self.value(target),
                 name=self.label(target, asker),

@@ -9,7 +9,7 @@ from accounts.models import Membership, Project
 from accounts.projects.service import MAX_NAME
 from billing.ledger import MAX_CREDITS
 from billing.windows import Window
-from generations.limits.scopes.base import Place
+from generations.limits.scopes.base import LimitChoice
 from generations.limits.scopes.member import MEMBER
 from generations.limits.scopes.project import PROJECT
 from generations.limits.scopes.team import TEAM
@@ -48,7 +48,7 @@ class LimitForm(forms.Form):
         help_text="Percents of the limit, held and spent together. Empty: never.",
     )
 
-    def __init__(self, places: list[Place], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, places: list[LimitChoice], *args: Any, **kwargs: Any) -> None:
         """Offer the places that the person may cap."""
         super().__init__(*args, **kwargs)
         target = self.fields["target"]

@@ -12,7 +12,7 @@ from billing.models import SpendLimit
 from billing.selectors import LimitUse, uses_of
 from billing.subjects import Subject
 from billing.windows import Window
-from generations.limits.scopes.base import Place, Scope, Target
+from generations.limits.scopes.base import LimitChoice, Scope, Target
 from generations.limits.scopes.member import MEMBER
 from generations.limits.scopes.project import PROJECT
 from generations.limits.scopes.registry import SHOWN, chosen, subject_of
@@ -24,7 +24,7 @@ from generations.models import ApprovalThreshold
 class Holder:
     """A place with its limits, shortest window first."""
 
-    place: Place
+    place: LimitChoice
     uses: list[LimitUse]
 
 
@@ -38,12 +38,12 @@ class Group:
     free: int = 0
 
 
-def places_for(membership: Membership) -> list[Place]:
+def limit_choices_for(membership: Membership) -> list[LimitChoice]:
     """Return whose limits the person sees: managers everybody's, others what they spend under."""
     return [place for scope in SHOWN for place in scope.places(membership)]
 
 
-def groups_for(membership: Membership, places: list[Place], *, now: datetime) -> list[Group]:
+def groups_for(membership: Membership, places: list[LimitChoice], *, now: datetime) -> list[Group]:
     """Return the limits of all places, in two queries."""
     order = list(Window.values)
     limits = sorted(_limits_of(places), key=lambda one: order.index(one.window))
@@ -62,7 +62,7 @@ def groups_for(membership: Membership, places: list[Place], *, now: datetime) ->
     return list(groups.values())
 
 
-def choices_of(places: list[Place]) -> list[tuple[str, list[tuple[str, str]]]]:
+def choices_of(places: list[LimitChoice]) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the places that the person may cap, grouped for a select."""
     found: dict[str, list[tuple[str, str]]] = {}
     for place in places:
@@ -111,7 +111,7 @@ def rules_for(membership: Membership) -> list[Rule]:
     return [rule for _, rule in sorted(found, key=lambda pair: (pair[0], pair[1].name))]
 
 
-def _limits_of(places: list[Place]) -> QuerySet[SpendLimit]:
+def _limits_of(places: list[LimitChoice]) -> QuerySet[SpendLimit]:
     by_kind: dict[str, list[str]] = {}
     for place in places:
         by_kind.setdefault(place.subject.kind, []).append(place.subject.id)

@@ -15,7 +15,7 @@ from billing.services.alerts import set_low_mark
 from generations.limits.budgets import ask_above, set_budget
 from generations.portal.access import MemberRequest, by_of, member_required
 from generations.portal.budgets.forms import LimitForm, LowMarkForm, ProjectForm, ThresholdForm
-from generations.portal.budgets.reads import groups_for, places_for, rules_for, target_named
+from generations.portal.budgets.reads import groups_for, limit_choices_for, rules_for, target_named
 from generations.portal.keys.forms import show_error
 from platform_site.errors import InvalidRequest
 
@@ -33,7 +33,7 @@ def index(request: MemberRequest) -> HttpResponse:
 @member_required(Permission.SUBMIT)
 def limit(request: MemberRequest) -> HttpResponse:
     """Set a limit: managers anybody's in the team, others one for themselves."""
-    form = LimitForm(places_for(request.membership), request.POST, auto_id="limit_%s")
+    form = LimitForm(limit_choices_for(request.membership), request.POST, auto_id="limit_%s")
     if form.is_valid():
         try:
             set_budget(
@@ -91,7 +91,7 @@ def threshold(request: MemberRequest) -> HttpResponse:
 def budgets_page(request: MemberRequest, **forms: Any) -> HttpResponse:
     """Show the page, with `forms` that came back with words beside their fields."""
     membership, now = request.membership, timezone.now()
-    places = places_for(membership)
+    places = limit_choices_for(membership)
     low_at = _low_at(request)
     context = {
         "groups": groups_for(membership, places, now=now),
@@ -112,7 +112,7 @@ def _known(request: MemberRequest, form: LimitForm) -> int | None:
     holders = (
         holder
         for group in groups_for(
-            request.membership, places_for(request.membership), now=timezone.now()
+            request.membership, limit_choices_for(request.membership), now=timezone.now()
         )
         for holder in group.holders
         if holder.place.may_cap and holder.place.value == form["target"].value()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from generations.catalog.parameters import Boolean, Choice, Parameter, Place, Value, WholeNumber
+from generations.catalog.parameters import Boolean, Choice, Parameter, Placement, Value, WholeNumber
 
 ON, OFF = "on", "off"
 _MOST_STEPS = 60  # of a slider; a longer range is typed
@@ -50,7 +50,7 @@ def controls_of(
     parameters: tuple[Parameter, ...], typed: Mapping[str, str], errors: Mapping[str, str]
 ) -> list[Control]:
     """Return the controls in the order in which people see them."""
-    shown = [one for one in parameters if one.place != Place.HIDDEN]
+    shown = [one for one in parameters if one.place != Placement.HIDDEN]
     return [
         Control(one, typed.get(one.name, ""), errors.get(one.name, ""))
         for one in sorted(shown, key=lambda one: one.position)

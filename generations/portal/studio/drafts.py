@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from generations.catalog.entries import parameters_of
-from generations.catalog.parameters import Boolean, Choice, Parameter, Place, WholeNumber
+from generations.catalog.parameters import Boolean, Choice, Parameter, Placement, WholeNumber
 from generations.models import Generation, Priority, VideoModel
 from generations.ordering.request import MAX_PROMPT_CHARACTERS
 from generations.portal.studio.controls import OFF, ON, Control, controls_of, text_of
@@ -107,17 +107,17 @@ class Draft:
     @property
     def main_controls(self) -> list[Control]:
         """Return the controls that are always in sight."""
-        return self._controls_at(Place.MAIN)
+        return self._controls_at(Placement.MAIN)
 
     @property
     def advanced_controls(self) -> list[Control]:
         """Return the controls of the folded part."""
-        return self._controls_at(Place.ADVANCED)
+        return self._controls_at(Placement.ADVANCED)
 
     @property
     def hidden_values(self) -> dict[str, str]:
         """Return what the form carries along unseen."""
-        hidden = (one.name for one in self.parameters if one.place == Place.HIDDEN)
+        hidden = (one.name for one in self.parameters if one.place == Placement.HIDDEN)
         return {name: self.typed[name] for name in hidden if name in self.typed}
 
     @property
@@ -138,9 +138,9 @@ class Draft:
 
     @property
     def _shown(self) -> list[str]:
-        return [one.name for one in self.parameters if one.place != Place.HIDDEN]
+        return [one.name for one in self.parameters if one.place != Placement.HIDDEN]
 
-    def _controls_at(self, place: Place) -> list[Control]:
+    def _controls_at(self, place: Placement) -> list[Control]:
         controls = controls_of(self.parameters, self.typed, self.errors)
         return [control for control in controls if control.parameter.place == place]
 
@@ -176,7 +176,7 @@ def slots_of(images: list[str]) -> list[FrameSlot]:
 
 def blank_draft(model: VideoModel) -> Draft:
     """Return the form with the model's defaults."""
-    shown = [one for one in parameters_of(model) if one.place != Place.HIDDEN]
+    shown = [one for one in parameters_of(model) if one.place != Placement.HIDDEN]
     return Draft(model=model, typed={one.name: text_of(one.default) for one in shown})
 
 
@@ -235,7 +235,7 @@ def _typed_parameters(
     for one in parameters:
         if one.name in posted:
             typed[one.name] = posted[one.name]
-        elif one.place != Place.HIDDEN:
+        elif one.place != Placement.HIDDEN:
             is_off = isinstance(one, Boolean) and (shown is None or one.name in shown)
             typed[one.name] = OFF if is_off else text_of(one.default)
     return typed

@@ -64,7 +64,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ActiveGeneration:
     """One generation as the lists show it."""
 
     generation: Generation
@@ -83,13 +83,13 @@ class Job:
         return self.generation.state in _SLOW
 
 
-def active_generations(team: Team, *, now: datetime) -> list[Job]:
+def active_generations(team: Team, *, now: datetime) -> list[ActiveGeneration]:
     """Return the team's generations that will still change, newest first."""
     rows = generations_of(team).filter(_OPEN | _BEING_KEPT).select_related("provider_key", "hold")
     expectations, shown = expectations_of(team), list(rows[:MOST_ACTIVE])
     name_cancel_requesters(shown)
     places = positions_of(shown, now=now)
-    return [_job(row, expectations, now, places.get(row.pk)) for row in shown]
+    return [_active(row, expectations, now, places.get(row.pk)) for row in shown]
 
 
 def own_waiting_count(membership: Membership) -> int:
@@ -98,16 +98,18 @@ def own_waiting_count(membership: Membership) -> int:
     return own.filter(state__in=WAITING).count()
 
 
-def active_generation_of(generation: Generation, *, now: datetime) -> Job:
+def active_generation_of(generation: Generation, *, now: datetime) -> ActiveGeneration:
     """Return a generation with its words and, while the vendor renders, its clock."""
     is_rendering = generation.state == State.PROCESSING
     expectations = expectations_of(generation.team) if is_rendering else {}
-    return _job(
+    return _active(
         generation, expectations, now, positions_of([generation], now=now).get(generation.pk)
     )
 
 
-def past_generations(team: Team, *, before: str = "", now: datetime) -> tuple[list[Job], str]:
+def past_generations(
+    team: Team, *, before: str = "", now: datetime
+) -> tuple[list[ActiveGeneration], str]:
     """Return a page of ended generations, newest first, and the id to go on before, if any."""
     rows = _ended(team)
     if before:
@@ -120,7 +122,7 @@ def past_generations(team: Team, *, before: str = "", now: datetime) -> tuple[li
     return jobs, str(page[PAGE - 1].id) if len(page) > PAGE else ""
 
 
-def ended_among(team: Team, ids: list[str], *, now: datetime) -> list[Job]:
+def ended_among(team: Team, ids: list[str], *, now: datetime) -> list[ActiveGeneration]:
     """Return those of the generations `ids` that have ended since a page last looked."""
     known = []
     for text in ids[:MOST_ACTIVE]:
@@ -135,17 +137,17 @@ def ended_among(team: Team, ids: list[str], *, now: datetime) -> list[Job]:
     )
 
 
-def _job(
+def _active(
     generation: Generation,
     expectations: dict[Kind, Expectation],
     now: datetime,
     place: QueuePosition | None = None,
-) -> Job:
+) -> ActiveGeneration:
     clock = None
     if generation.state == State.PROCESSING and generation.accepted_at:
         elapsed = max(0, int((now - generation.accepted_at).total_seconds()))
         clock = Clock(elapsed, expectations.get(kind_of(generation)))
-    return Job(generation, status_of(generation, place), clock)
+    return ActiveGeneration(generation, status_of(generation, place), clock)
 
 
 def _ended(team: Team) -> QuerySet[Generation]:
