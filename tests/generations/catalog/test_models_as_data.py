@@ -234,7 +234,8 @@ class TestANewParameter:
             if value is not None
         }
         assert browser.post(path_of(VideoModel, "add"), body).status_code == 302
-        assert AuditEvent.objects.filter(action="model.added", subject_id=TEST).exists()
+        added = VideoModel.objects.get(name=TEST)
+        assert AuditEvent.objects.filter(action="model.added", subject_id=str(added.pk)).exists()
         request = make_request(alice.team, model=TEST, draft_mode=True)
         assert request.parameters["draft_mode"] is True
 
