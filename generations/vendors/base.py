@@ -242,5 +242,5 @@ class Vendor(ABC):
     def is_moderation(self, message: str) -> bool:
         """Return whether the words of a refusal, or of a failed task, are its moderation's.
 
-        Called by its client, and when a page says why a generation failed.
+        Called by its client, and when a poll says that a task failed.
         """

@@ -144,6 +144,20 @@ def test_p39_tries_grow_rarer(film: Film, vendor: Vendor) -> None:
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]
 
 
+def test_f15_only_dead_links_count_as_such_whatever_the_film_is_said_to_lack(
+    film: Film, vendor: Vendor
+) -> None:
+    vendor.always(path_of(film), html(500))
+    kept(film, times=GONE_TIMES)
+    Film.objects.filter(pk=film.pk).update(problem="The vendor's link is dead.")
+    vendor.always(path_of(film), html(404))
+    for _ in range(GONE_TIMES - 1):
+        kept(film)
+        assert (film.state, film.link_died) == (Film.State.PENDING, True)
+        Film.objects.filter(pk=film.pk).update(problem="In other words.")
+    assert kept(film).state == Film.State.GIVEN_UP
+
+
 @pytest.mark.parametrize("status", [403, 404, 410])
 def test_p39_a_dead_link_is_asked_for_anew_and_in_the_end_the_film_is_lost(
     film: Film, vendor: Vendor, status: int, caplog: pytest.LogCaptureFixture

@@ -12,6 +12,7 @@ from generations.lifecycle import EventKind, ReviewCause, ReviewReason, State
 from generations.models import Generation, GenerationEvent
 from generations.polling.outcome import DEADLINE
 from generations.review.evidence import reviews_of
+from generations.vendors import UnclearCause
 from tests.factories import make_generation
 from tests.support.steps import Trap, make_due, poll_due, send_now
 from tests.support.vendor import CREATE, Exchange, Reply, Vendor, drop, html, reset, say
@@ -97,6 +98,10 @@ def test_f15_a_lost_answer_has_its_cause_and_is_told_by_it(
     event = into_review(job)
     assert (event.cause, event.data) == (cause, data)
     assert told(job) == words
+
+
+def test_f15_p21_whatever_is_unclear_is_a_cause_or_a_paid_task_would_not_be_parked() -> None:
+    assert {one.value for one in UnclearCause} <= set(ReviewCause.values)
 
 
 def test_f15_a_worker_that_stopped_is_a_cause(alice: Membership) -> None:
