@@ -109,7 +109,7 @@ class Scope(ABC, Generic[T]):
 
     @abstractmethod
     def find(self, ids: set[str]) -> Iterable[Capped]:
-        """Return at least what the ids of its kind stand for, in a query or two; skip others."""
+        """Return at least what these ids of its kind stand for, in a query or two."""
 
     @abstractmethod
     def seen_by(self, asker: Membership) -> Iterable[T]:

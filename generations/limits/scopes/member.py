@@ -46,19 +46,8 @@ class MemberScope(Scope[Membership]):
 
     def find(self, ids: set[str]) -> Iterator[Capped]:
         """Find people in teams in one query, or in three when somebody left."""
-        pairs = {pair for pair in map(self._pair, ids) if pair is not None}
-        if not pairs:
-            return
-        teams, users = {team for team, _ in pairs}, {user for _, user in pairs}
-        members = Membership.objects.filter(team__in=teams, user__in=users)
-        for one in members.select_related("team", "user"):
-            pairs.discard((one.team_id, one.user_id))
-            yield self._capped(one.team, one.user, one)
-        if pairs:
-            team_of, user_of = Team.objects.in_bulk(teams), User.objects.in_bulk(users)
-            for team_id, user_id in pairs:
-                if team_id in team_of and user_id in user_of:
-                    yield self._capped(team_of[team_id], user_of[user_id], None)
+        for team, user, membership in people_in_teams(self.pairs(ids)):
+            yield self.capped(team, user, membership)
 
     def seen_by(self, asker: Membership) -> Iterable[Membership]:
         """Return everybody for who manages limits, others for themselves, when they can spend."""
@@ -95,22 +84,48 @@ class MemberScope(Scope[Membership]):
             raise InvalidRequest(f"{person} is not a member of {team}.", field="person")
         return membership
 
+    def pairs(self, ids: set[str]) -> set[tuple[int, int]]:
+        """Return the ids of team and user in the subjects' ids that are of this scope."""
+        parts = (
+            one.removesuffix(self._suffix).partition(":")
+            for one in ids
+            if one.endswith(self._suffix)
+        )
+        return {
+            (int(team), int(user))
+            for team, _, user in parts
+            if team.isdecimal() and user.isdecimal()
+        }
+
+    def capped(self, team: Team, user: User, membership: Membership | None) -> Capped:
+        """Return what the subject of a person in a team stands for."""
+        name = f"{user.get_full_name()}{self._epithet}"
+        return Capped(self, self._subject(team.pk, user.pk), team, name, membership, user)
+
     def _of_team(self, team: Team) -> QuerySet[Membership]:
         return Membership.objects.filter(team=team).select_related("team", "user")
 
     def _subject(self, team_id: int, user_id: int) -> Subject:
         return Subject(self.kind, f"{team_id}:{user_id}{self._suffix}")
 
-    def _pair(self, subject_id: str) -> tuple[int, int] | None:
-        """Return the ids of team and user in a subject's, or None in another scope's."""
-        if not subject_id.endswith(self._suffix):
-            return None
-        team, _, user = subject_id.removesuffix(self._suffix).partition(":")
-        return (int(team), int(user)) if team.isdecimal() and user.isdecimal() else None
 
-    def _capped(self, team: Team, user: User, membership: Membership | None) -> Capped:
-        name = f"{user.get_full_name()}{self._epithet}"
-        return Capped(self, self._subject(team.pk, user.pk), team, name, membership, user)
+def people_in_teams(
+    pairs: set[tuple[int, int]],
+) -> Iterator[tuple[Team, User, Membership | None]]:
+    """Yield the team and the person of each pair of ids; who left has no membership."""
+    if not pairs:
+        return
+    teams, users = {team for team, _ in pairs}, {user for _, user in pairs}
+    left = set(pairs)
+    members = Membership.objects.filter(team__in=teams, user__in=users)
+    for one in members.select_related("team", "user"):
+        left.discard((one.team_id, one.user_id))
+        yield one.team, one.user, one
+    if left:
+        team_of, user_of = Team.objects.in_bulk(teams), User.objects.in_bulk(users)
+        for team_id, user_id in left:
+            if team_id in team_of and user_id in user_of:
+                yield team_of[team_id], user_of[user_id], None
 
 
 MEMBER = MemberScope()

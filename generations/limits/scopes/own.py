@@ -1,9 +1,11 @@
 """The scope of the limits that people set for themselves."""
 
+from collections.abc import Iterator
+
 from accounts.models import Membership, Team, User
 from accounts.roles import Permission
 from generations.limits.scopes.base import Capped
-from generations.limits.scopes.member import MEMBER, MemberScope
+from generations.limits.scopes.member import MEMBER, MemberScope, people_in_teams
 
 
 class OwnScope(MemberScope):
@@ -25,6 +27,12 @@ class OwnScope(MemberScope):
     def kind(self) -> str:
         """Return the members' kind: one person's subjects differ by their ids."""
         return MEMBER.kind
+
+    def find(self, ids: set[str]) -> Iterator[Capped]:
+        """Find members too, in the same query: they share the kind."""
+        for person in people_in_teams(self.pairs(ids) | MEMBER.pairs(ids)):
+            yield self.capped(*person)
+            yield MEMBER.capped(*person)
 
     def label(self, target: Membership, asker: Membership) -> str:
         """Return the person's name, or that it is the asker."""

@@ -23,6 +23,8 @@ SCOPES: tuple[Scope[Any], ...] = (API_KEY, PROVIDER_KEY, PROJECT, OWN, MEMBER, T
 SHOWN: tuple[Scope[Any], ...] = (TEAM, OWN, MEMBER, PROJECT, API_KEY, PROVIDER_KEY)
 
 _BY_SLUG = {scope.slug: scope for scope in SCOPES}
+# Of scopes that share a kind the narrowest finds for all.
+_FINDERS = {scope.kind: scope for scope in reversed(SCOPES)}
 
 
 def subjects_of(generation: Generation) -> list[Subject]:
@@ -61,11 +63,11 @@ def capped_by(subject: Subject) -> Capped | None:
 
 
 def capped_by_each(subjects: Iterable[Subject]) -> dict[Subject, Capped]:
-    """Return what each subject stands for, in a query or two a scope; what is gone is left out."""
+    """Return what each subject stands for, in a query or two a kind; what is gone is left out."""
     wanted = set(subjects)
     found: dict[Subject, Capped] = {}
-    for scope in SCOPES:
-        ids = {subject.id for subject in wanted if subject.kind == scope.kind}
+    for kind, scope in _FINDERS.items():
+        ids = {subject.id for subject in wanted if subject.kind == kind}
         found |= {one.subject: one for one in scope.find(ids)} if ids else {}
     return {subject: found[subject] for subject in wanted if subject in found}
 

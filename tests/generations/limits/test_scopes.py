@@ -360,8 +360,9 @@ def test_many_subjects_are_read_in_as_many_questions_as_few(alice: Membership) -
     for size in (1, 5):
         people = [make_member(alice.team) for _ in range(size)]
         subjects = [MEMBER.subject(one) for one in people]
+        subjects += [OWN.subject(one) for one in people]
         subjects += [API_KEY.subject(make_api_key(one).key) for one in people]
         with CaptureQueriesContext(connection) as asked:
-            assert len(capped_by_each(subjects)) == 2 * size
+            assert len(capped_by_each(subjects)) == 3 * size
         counts.append(len(asked))
     assert counts == [2, 2]
