@@ -64,6 +64,23 @@ def limits_of(
     return sorted(uses_of(list(limits), now=now), key=lambda use: order.index(use.limit.window))
 
 
+def uses_over(
+    subjects: Sequence[Subject], *, now: datetime | None = None
+) -> dict[Subject, list[LimitUse]]:
+    """Return the use of every limit of each of `subjects` at `now`, shortest window first.
+
+    Two queries, however many there are; a subject without limits is left out.
+    """
+    order = list(Window.values)
+    found: dict[Subject, list[LimitUse]] = {}
+    for use in uses_of(limits_over(subjects), now=now):
+        subject = Subject(use.limit.subject_kind, use.limit.subject_id)
+        found.setdefault(subject, []).append(use)
+    for uses in found.values():
+        uses.sort(key=lambda use: order.index(use.limit.window))
+    return found
+
+
 def limits_over(subjects: Sequence[Subject]) -> list[SpendLimit]:
     """Return every limit of `subjects`, in the order of the subjects, then of their making."""
     if not subjects:

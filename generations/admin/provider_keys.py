@@ -309,7 +309,7 @@ class ProviderKeyAdmin(ServiceAdmin):
         return self.answer(request, object_id)
 
     @action(
-        description="CongestionWindow",
+        description="Pace",
         icon="speed",
         permissions=["operate"],
         dialog={
