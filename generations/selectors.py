@@ -37,7 +37,7 @@ def provider_key_for(team: Team, user: User, *, model: str) -> ProviderKey:
     """Return the key of a model's vendor to send with: the person's own, else the team's shared
     one.
 
-    A paused key still counts: its jobs wait for it (P36). Raises `NoProviderKey`.
+    A paused key still counts: its generations wait for it (P36). Raises `NoProviderKey`.
     """
     keys = ProviderKey.objects.filter(
         team=team, vendor__in=VideoModel.objects.filter(name=model).values("vendor")

@@ -148,7 +148,7 @@ if _engine.endswith("sqlite3"):
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         # FULL: what was committed is on the disk. WAL with NORMAL may lose its last commits at a
-        # power cut, and a job that was claimed before its POST would be sent again (P21).
+        # power cut, and a generation that was claimed before its POST would be sent again (P21).
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
 else:

@@ -42,7 +42,7 @@ class SpendLimit(models.Model):
 
 
 class SpendWindow(models.Model):
-    """What one limit counted in one window. No job resets it: the next window is another row."""
+    """What one limit counted in one window. Nothing resets it: the next window is another row."""
 
     limit = models.ForeignKey(SpendLimit, on_delete=models.CASCADE, related_name="windows")
     starts_at = models.DateTimeField()

@@ -9,7 +9,7 @@ from platform_site.admin.shown import linked, moment
 
 @admin.register(LastServed)
 class LastServedAdmin(ReadOnlyAdmin):
-    """When a job of each person was last sent, in each of their teams."""
+    """When a generation of each person was last sent, in each of their teams."""
 
     list_display = ("__str__", linked("team"), linked("user"), moment("served_at"))
     list_filter = ("team",)

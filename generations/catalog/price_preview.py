@@ -35,7 +35,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A job that is admitted but not sent, and keeps the price it was admitted under (P18)."""
+    """A generation that is not sent yet, and keeps the price it was admitted under (P18)."""
 
     id: UUID
     team: str
@@ -49,7 +49,7 @@ class Waiting:
 class PricePreview:
     """Who is touched by a rate, dearest first, since a moment; and who is not, yet.
 
-    `waiting` holds the oldest `MOST_WAITING` of `waiting_count` jobs.
+    `waiting` holds the oldest `MOST_WAITING` of `waiting_count` generations.
     """
 
     since: datetime
@@ -72,7 +72,7 @@ def preview_rate(
     since = now - LOOK_BACK
     rows = _paid_for(alike.filter(created_at__gte=since, created_at__lte=now))
     waiting = alike.filter(state__in=[State.AWAITING_APPROVAL, State.QUEUED])
-    jobs = waiting.select_related("team").order_by("created_at", "id")[:MOST_WAITING]
+    generations = waiting.select_related("team").order_by("created_at", "id")[:MOST_WAITING]
     totals = _shares(rows, credits_per_second, lambda row: (None, "", ""))
     return PricePreview(
         since=since,
@@ -92,7 +92,7 @@ def preview_rate(
             credits_per_second,
             lambda row: (row["project"], row["project__name"], row["team__name"]),
         ),
-        waiting=tuple(_waiting(job, credits_per_second) for job in jobs),
+        waiting=tuple(_waiting(generation, credits_per_second) for generation in generations),
         waiting_count=waiting.count(),
     )
 
@@ -132,12 +132,12 @@ def _shares(
     return tuple(sorted(shares.values(), key=lambda one: (-abs(one.difference), one.name)))
 
 
-def _waiting(job: Generation, credits_per_second: int) -> Waiting:
+def _waiting(generation: Generation, credits_per_second: int) -> Waiting:
     return Waiting(
-        id=job.pk,
-        team=job.team.name,
-        state=State(job.state),
-        seconds=job.duration,
-        credits=job.credits,
-        credits_new=job.duration * credits_per_second,
+        id=generation.pk,
+        team=generation.team.name,
+        state=State(generation.state),
+        seconds=generation.duration,
+        credits=generation.credits,
+        credits_new=generation.duration * credits_per_second,
     )

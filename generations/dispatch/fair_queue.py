@@ -1,9 +1,10 @@
-"""The queue as its lanes: which job goes out next, and where in line each stands.
+"""The queue as its lanes: which generation goes out next, and where in line each stands.
 
-A lane is what one person has queued with one provider key. The next job is of the team with the
-least in flight (of equals, the one whose turn is longest ago), of that team's jobs first those of
-the highest priority, of these the person's with the least in flight (again the longest wait), and
-of that person's the oldest. Jobs of keys that are paused, full or waiting are passed over.
+A lane is what one person has queued with one provider key. The next generation is of the team with
+the least in flight (of equals, the one whose turn is longest ago), of that team's generations first
+those of the highest priority, of these the person's with the least in flight (again the longest
+wait), and of that person's the oldest. Generations of keys that are paused, full or waiting are
+passed over.
 
 One static statement, the same on SQLite and PostgreSQL, reads it: it hops through the index
 `generation_fair_queue` from lane to lane, so its cost grows with the lanes and not with the
@@ -73,7 +74,7 @@ _ANY_KEY = (0, 2**63 - 1)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A job that may go out now, at the head of its lane."""
+    """A generation that may go out now, at the head of its lane."""
 
     generation_id: UUID
     provider_key_id: int
@@ -84,8 +85,8 @@ def next_candidates(
 ) -> Sequence[Candidate]:
     """Return whose turn it is, then whose it would be, up to `most` lanes; empty when nobody's.
 
-    With `provider_key_id` only that key's jobs are looked at. Nothing is taken: another worker may
-    read the same, and the claim decides.
+    With `provider_key_id` only that key's generations are looked at. Nothing is taken: another
+    worker may read the same, and the claim decides.
     """
     first, last = (provider_key_id,) * 2 if provider_key_id is not None else _ANY_KEY
     at = connection.ops.adapt_datetimefield_value(now)
@@ -93,4 +94,7 @@ def next_candidates(
         cursor.execute(_NEXT, {"now": at, "first_key": first, "last_key": last, "most": most})
         rows = cursor.fetchall()
     # SQLite knows no UUIDs, and hands out their digits.
-    return [Candidate(job if isinstance(job, UUID) else UUID(job), key) for job, key in rows]
+    return [
+        Candidate(generation if isinstance(generation, UUID) else UUID(generation), key)
+        for generation, key in rows
+    ]

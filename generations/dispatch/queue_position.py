@@ -24,7 +24,7 @@ SOON_SECONDS = 5
 _UNITS = ((1, 10, "s"), (60, 1, "min"), (3600, 1, "hours"))
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
-Queue = Mapping[tuple[int, int], int]  # jobs by (person, priority)
+Queue = Mapping[tuple[int, int], int]  # generations by (person, priority)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,8 @@ class KeyQueue:
 def positions_of(generations: Iterable[Generation], *, now: datetime) -> dict[UUID, QueuePosition]:
     """Return the places of those of `generations` that are queued, by their ids.
 
-    Costs five queries a provider key, however long its line is. A paused key's jobs have no time.
+    Costs five queries a provider key, however long its line is. A paused key's generations have no
+    time.
     """
     by_key: dict[int, list[Generation]] = defaultdict(list)
     for one in generations:
@@ -72,21 +73,25 @@ def positions_of(generations: Iterable[Generation], *, now: datetime) -> dict[UU
     places: dict[UUID, QueuePosition] = {}
     for key in ProviderKey.objects.filter(pk__in=by_key).defer("secret_token"):
         line = _key_queue_of(key, expected, now=now)
-        for job, older in _with_older(by_key[key.pk]):
+        for generation, older in _with_older(by_key[key.pk]):
             number = (
-                generations_before(line, person=job.user_id, priority=job.priority, older=older) + 1
+                generations_before(
+                    line, person=generation.user_id, priority=generation.priority, older=older
+                )
+                + 1
             )
-            usual = expected.get(kind_of(job))
+            usual = expected.get(kind_of(generation))
             seconds = seconds_to_start(line, key, number=number, usual=usual, now=now)
-            places[job.pk] = QueuePosition(number, seconds)
+            places[generation.pk] = QueuePosition(number, seconds)
     return places
 
 
 def generations_before(line: KeyQueue, *, person: int, priority: int, older: int) -> int:
-    """Return how many of a key's jobs go out before one that has `older` of its own lane before it.
+    """Return how many of a key's generations go out before one that has `older` of its own lane
+    before it.
 
     Pure. Higher priorities go out first, each level person by person, the one with least in flight
-    before the others; each job sent makes its person's count grow by one.
+    before the others; each generation sent makes its person's count grow by one.
     """
     level: dict[int, int] = defaultdict(int, line.in_flight)
     before = 0
@@ -159,16 +164,16 @@ def _still_needed(usual: Expectation, elapsed: float) -> float:
     return max(0.0, usual.p50 - elapsed) if elapsed <= usual.latest else math.inf
 
 
-def _with_older(jobs: Sequence[Generation]) -> list[tuple[Generation, int]]:
-    """Return each job with how many of its own lane are older."""
-    ids = [job.pk for job in jobs]
+def _with_older(generations: Sequence[Generation]) -> list[tuple[Generation, int]]:
+    """Return each generation with how many of its own lane are older."""
+    ids = [generation.pk for generation in generations]
     older = dict(
         Generation.objects.filter(pk__in=ids)
         .order_by()
         .annotate(older=Coalesce(Subquery(_older_ones()), 0))
         .values_list("pk", "older")
     )
-    return [(job, older.get(job.pk, 0)) for job in jobs]
+    return [(generation, older.get(generation.pk, 0)) for generation in generations]
 
 
 def _older_ones() -> QuerySet[Generation, Any]:

@@ -53,7 +53,7 @@ _BACKOFF = Backoff(first=timedelta(seconds=1), last=timedelta(seconds=8))
 def post_generation(generation: Generation) -> None:
     """Submit a generation that the caller has claimed, and act on the vendor's answer.
 
-    What says something about the key and not about the job holds the key back as a whole.
+    What says something about the key and not about the generation holds the key back as a whole.
     """
     key = generation.provider_key
     if generation.submitted_at is None or timezone.now() - generation.submitted_at > POST_WITHIN:

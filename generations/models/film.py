@@ -37,7 +37,7 @@ class StoredFile(models.Model):
 
 
 class Film(models.Model):
-    """A row from the vendor's completion on; `services.keeping` fetches and checks the file."""
+    """A row from the vendor's completion on; `archive.keep` fetches and checks the file."""
 
     class State(models.TextChoices):
         """Whether the file is ours yet."""

@@ -1,4 +1,4 @@
-"""A generation: one job for one video, from the request to the kept file."""
+"""A generation: the row of one video, from the request to the kept file."""
 
 import secrets
 import uuid
@@ -44,7 +44,7 @@ class Mode(models.TextChoices):
 
 
 class Priority(models.IntegerChoices):
-    """Which of a team's queued jobs go first; other teams keep their turn."""
+    """Which of a team's queued generations go first; other teams keep their turn."""
 
     LOW = -1, "When there is room"
     NORMAL = 0, "In turn"
@@ -52,7 +52,7 @@ class Priority(models.IntegerChoices):
 
 
 class Generation(models.Model):
-    """One job. Its id is our task id; its state moves only through `services.moves`."""
+    """One row a video. Its id is our task id; its state changes only through `transitions`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="generations")

@@ -1,4 +1,4 @@
-"""When somebody's turn was last, so that queued jobs go out in turn."""
+"""When somebody's turn was last, so that queued generations go out in turn."""
 
 from django.conf import settings
 from django.db import models
@@ -7,9 +7,11 @@ from accounts.models import Team
 
 
 class LastServed(models.Model):
-    """When a job of this person in this team was last sent; a team's turn is its people's latest.
+    """When a generation of this person in this team was last sent; a team's turn is its people's
+    latest.
 
-    What is in flight alone cannot say whose turn it is: quick jobs are gone before the next look.
+    What is in flight alone cannot say whose turn it is: quick generations are gone before the next
+    look.
     """
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")

@@ -22,7 +22,7 @@ class ProviderKey(models.Model):
     """
 
     class State(models.TextChoices):
-        """Whether jobs are sent with it."""
+        """Whether generations are sent with it."""
 
         ACTIVE = "active", "Active"
         PAUSED = "paused", "Paused"

@@ -22,7 +22,7 @@ def orderable_priorities(membership: Membership) -> list[Priority]:
 
 
 def priorities_for(membership: Membership, generation: Generation) -> list[Priority]:
-    """Return the priorities that a member may give to a generation; empty for others' jobs."""
+    """Return the priorities that a member may give to a generation; empty for others' ones."""
     is_own = generation.user_id == membership.user_id
     if generation.team_id != membership.team_id or generation.state not in WAITING:
         return []

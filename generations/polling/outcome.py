@@ -41,8 +41,8 @@ class PollOutcome:
 def needs_transition(
     report: TaskReport | None, *, state: str, since: datetime, now: datetime
 ) -> bool:
-    """Return whether an answer may change more than when to look again, for a job that the vendor
-    has had `since` then.
+    """Return whether an answer may change more than when to look again, for a generation that the
+    vendor has had `since` then.
     """
     if report is not None and report.has_ended:
         return True

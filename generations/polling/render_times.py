@@ -22,8 +22,8 @@ FEWEST = 3  # films of one kind below which nothing is said
 FEWEST_TO_LEARN = 10  # and below which the sweep does not go by them
 CACHE_SECONDS = 30
 
-# The sweep interval: around its expected end a job is looked at this often, in seconds. It is a
-# fixed part of the time in which films of its kind end, within these bounds.
+# The sweep interval: around its expected end a generation is looked at this often, in seconds. It
+# is a fixed part of the time in which films of its kind end, within these bounds.
 INTERVALS_TO_THE_END = 16
 SHORTEST_INTERVAL = 1.0
 LONGEST_INTERVAL = 8.0
@@ -86,7 +86,7 @@ def expectations_of_site() -> dict[Kind, Expectation]:
 
 
 def seconds_to_next_look(waited: float, expected: Expectation | None) -> float:
-    """Return when to look again at a job that the vendor works on for `waited` seconds.
+    """Return when to look again at a generation that the vendor works on for `waited` seconds.
 
     Sparse until the end is expected, dense while it is, then ever more rarely, up to
     `LONGEST_WAIT`. Without enough history: a tenth of the time waited, from 1 to 30 seconds.

@@ -19,7 +19,7 @@ def first_poll_at(now: datetime) -> datetime:
 def wait_before_look(
     *, state: str, waited: float, failures: int, expected: Expectation | None
 ) -> timedelta:
-    """Return when to look again at a job the vendor has had for `waited` seconds.
+    """Return when to look again at a generation the vendor has had for `waited` seconds.
 
     As its kind's history has it; each of `failures` unclear answers in a row doubles the least
     wait, up to five minutes, which it always is in review.

@@ -24,8 +24,8 @@ def tell_key_paused(
 ) -> None:
     """Tell the owner of a key, or the managers of a shared one, inside the pausing transaction.
 
-    `pause` numbers the pause. One that follows another without a job accepted in between (the
-    key's `probes` count on) says nothing new for a day.
+    `pause` numbers the pause. One that follows another without a generation accepted in between
+    (the key's `probes` count on) says nothing new for a day.
     """
     team = provider_key.team
     lately = Notice.objects.filter(

@@ -7,17 +7,17 @@ from generations.models import Generation
 
 
 def in_flight(provider_key_id: int) -> int:
-    """Return how many jobs a key has at the vendor, of those that count against its cap."""
+    """Return how many generations a key has at the vendor, of those that count against its cap."""
     states = sorted(COUNTS_IN_FLIGHT)
     return Generation.objects.filter(provider_key=provider_key_id, state__in=states).count()
 
 
 def queued_with(provider_key_id: int) -> int:
-    """Return how many jobs of a key wait to be sent."""
+    """Return how many generations of a key wait to be sent."""
     return Generation.objects.filter(provider_key=provider_key_id, state=State.QUEUED).count()
 
 
 def anything_due(provider_key_id: int, *, now: datetime) -> bool:
-    """Return whether a job of the key waits for a place, whether or not there is one."""
+    """Return whether a generation of the key waits for a place, whether or not there is one."""
     queued = Generation.objects.filter(provider_key=provider_key_id, state=State.QUEUED)
     return queued.filter(next_submit_at__lte=now).exists()

@@ -21,7 +21,7 @@ def next_send_at(
     """Return when a key may send again after a send at `now`; None for at once.
 
     `earlier` is when it was allowed to send this one. After failures in a row one send at a time
-    finds out whether the vendor takes jobs again.
+    finds out whether the vendor takes generations again.
     """
     paced = None
     if per_minute is not None:

@@ -170,7 +170,7 @@ def wipe_sealed_keys() -> int:
 
 
 def pause_provider_key(provider_key: ProviderKey, *, reason: str, by: By) -> bool:
-    """Stop sending with a key as a person decides; its jobs stay queued (P36).
+    """Stop sending with a key as a person decides; its generations stay queued (P36).
 
     Only `resume_provider_key` ends it. False when it was paused already. Raises
     `PermissionDenied`.
@@ -181,7 +181,7 @@ def pause_provider_key(provider_key: ProviderKey, *, reason: str, by: By) -> boo
 
 
 def pause_refused_key(provider_key: ProviderKey, refusal: ProviderRefused) -> bool:
-    """Stop sending with a key that the vendor turned away; its jobs stay queued (P36).
+    """Stop sending with a key that the vendor turned away; its generations stay queued (P36).
 
     A probe looks again after two seconds, then ever more rarely. False when it was paused already.
     """
@@ -198,7 +198,7 @@ def pause_refused_key(provider_key: ProviderKey, refusal: ProviderRefused) -> bo
 
 
 def resume_provider_key(provider_key: ProviderKey, *, by: By, now: datetime) -> bool:
-    """Send with a paused key again, from its queued jobs on. False when it was not paused.
+    """Send with a paused key again, from its queued generations on. False when it was not paused.
 
     Raises `PermissionDenied`.
     """
@@ -251,7 +251,7 @@ def hold_back_key(provider_key: ProviderKey, *, reason: str, now: datetime) -> b
 
 @transaction.atomic
 def note_key_works(provider_key: ProviderKey, *, now: datetime) -> None:
-    """Forget past trouble once the vendor accepted a job that was claimed in spite of it."""
+    """Forget past trouble once the vendor accepted a generation that was claimed in spite of it."""
     if not provider_key.probes and not provider_key.send_failures:
         return
     ProviderKey.objects.filter(pk=provider_key.pk).update(
@@ -266,7 +266,8 @@ def note_key_works(provider_key: ProviderKey, *, now: datetime) -> None:
 def set_key_pace(
     provider_key: ProviderKey, *, max_in_flight: int, per_minute: int | None, by: By
 ) -> None:
-    """Set how many jobs a key may have at the vendor at once, and how many it sends a minute.
+    """Set how many generations a key may have at the vendor at once, and how many it sends a
+    minute.
 
     None sends as quickly as the vendor takes them. Raises `PermissionDenied`, `InvalidRequest`, or
     `Conflict` for a deleted key. What is at the vendor already stays there, also above a lower cap.

@@ -6,8 +6,8 @@ did beyond the other is the discrepancy, in credits; above zero the vendor charg
 of.
 
 Nothing tells whether a refund lowers `total_consumed` (docs/vendor.md), so both readings are
-accepted. A sample can be off for a moment: a job is just being submitted, or a refund was not
-polled yet. So a discrepancy counts once two stable samples in a row agree on it.
+accepted. A sample can be off for a moment: a generation is just being submitted, or a refund was
+not polled yet. So a discrepancy counts once two stable samples in a row agree on it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,9 +28,9 @@ _DEAREST = 4
 class Sums:
     """Our books of one key at one moment, in credits.
 
-    `charged`: all jobs that the vendor accepted, and those a person decided that it charged.
+    `charged`: all generations that the vendor accepted, and those a person decided that it charged.
     `refunded`: those of them that ended without costing anything. `in_flight`: those not ended.
-    `unknown`: jobs that the vendor may have accepted without telling us; `submitting` counts
+    `unknown`: generations that the vendor may have accepted without telling us; `submitting` counts
     those whose POST is under way.
     """
 
@@ -110,8 +110,8 @@ class Suspects:
 
     `unknown`: submits without an answer. `failed`: ended, and refunded in our books. `settled`:
     completed lately. `accepted`: taken by the vendor, not refunded. `siblings`: what other keys at
-    the same endpoint spent. `prices`: what one job can cost. `discrepancies`: the discrepancies
-    that are open.
+    the same endpoint spent. `prices`: what one generation can cost. `discrepancies`: the
+    discrepancies that are open.
     """
 
     unknown: Sequence[Cost] = ()
@@ -125,7 +125,7 @@ class Suspects:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The likeliest cause of a discrepancy, and the ids of the jobs that it may come from.
+    """The likeliest cause of a discrepancy, and the ids of the generations that it may come from.
 
     Of `MADE_GOOD` the ids are those of the open discrepancies.
     """
@@ -166,7 +166,8 @@ def judge(baseline: Standing | None, previous: Standing | None, latest: Standing
         return Judgement(Step(None), is_baseline=False, verdict=UsageVerdict.UNREADABLE)
     step = compare(baseline, latest) if baseline else Step(None)
     if baseline is None or previous is None or step.discrepancy is None:
-        # In flight may be a job that the vendor has refunded already, which would look charged.
+        # In flight may be a generation that the vendor has refunded already, which would look
+        # charged.
         first = latest.stable and latest.in_flight == 0
         return Judgement(step, is_baseline=first, verdict=UsageVerdict.STARTS)
     verdict = UsageVerdict.WAITING if step.discrepancy else UsageVerdict.AGREES
@@ -192,30 +193,30 @@ def explain(step: Step, suspects: Suspects) -> Explanation:
 def still_unknown(step: Step, latest: Standing, unknown: Sequence[Cost]) -> list[Cost]:
     """Return the unknown for which the meter provably did not move by their credits.
 
-    Refunds of jobs in flight may hide a charge of as much.
+    Refunds of generations in flight may hide a charge of as much.
     """
     if step.discrepancy is None or step.discrepancy < 0:
         return []
     most = step.discrepancy + latest.in_flight
-    return [job for job in unknown if job.credits > most]
+    return [cost for cost in unknown if cost.credits > most]
 
 
-def costs_that_sum_to(total: int, jobs: Iterable[Cost]) -> list[Cost]:
-    """Return every job of exactly `total` credits, else the fewest that sum to it, else nothing.
+def costs_that_sum_to(total: int, costs: Iterable[Cost]) -> list[Cost]:
+    """Return every cost of exactly `total` credits, else the fewest that sum to it, else nothing.
 
     Several of one size are alternatives of each other: any one of them explains the total.
     """
-    parts = list(jobs)
-    alone = [job for job in parts if job.credits == total]
+    parts = list(costs)
+    alone = [cost for cost in parts if cost.credits == total]
     if alone:
         return alone
     fewest: dict[int, list[Cost]] = {0: []}
-    for job in parts[:_MOST_PARTS]:
+    for cost in parts[:_MOST_PARTS]:
         for partly, chosen in list(fewest.items()):
-            more = partly + job.credits
+            more = partly + cost.credits
             known = fewest.get(more)
             if more <= total and (known is None or len(known) > len(chosen) + 1):
-                fewest[more] = [*chosen, job]
+                fewest[more] = [*chosen, cost]
     return fewest.get(total, [])
 
 
@@ -266,7 +267,9 @@ def _undone(discrepancy: int, discrepancies: Sequence[Cost]) -> tuple[str, ...]:
     """Return the open ones that this one takes back: the oldest of its size, or several."""
     sign = -1 if discrepancy > 0 else 1
     sizes = [
-        replace(job, credits=job.credits * sign) for job in discrepancies if job.credits * sign > 0
+        replace(cost, credits=cost.credits * sign)
+        for cost in discrepancies
+        if cost.credits * sign > 0
     ]
     found = costs_that_sum_to(abs(discrepancy), sizes)
     return _ids(found[:1] if found and found[0].credits == abs(discrepancy) else found)
@@ -287,7 +290,7 @@ def _explain_more(discrepancy: int, suspects: Suspects) -> Explanation:
         detail = f"Other keys here spent exactly {discrepancy} credits; they may share the account."
         return Explanation(UsageVerdict.SHARED_ACCOUNT, detail)
     change = _price_change(discrepancy, suspects.accepted)
-    # One more job at a known price is likelier than a new price.
+    # One more generation at a known price is likelier than a new price.
     if change and discrepancy not in suspects.prices:
         return change
     detail = f"The meter moved by {discrepancy} credits that no generation here accounts for."
@@ -299,7 +302,7 @@ def _explain_more(discrepancy: int, suspects: Suspects) -> Explanation:
 def _explain_less(step: Step, suspects: Suspects) -> Explanation:
     """Explain why the vendor charged less than we know of."""
     missing = -(step.discrepancy or 0)
-    refunded = [job for job in suspects.settled if job.credits == missing]
+    refunded = [cost for cost in suspects.settled if cost.credits == missing]
     if refunded:
         detail = f"The meter gave back the {missing} credits of a completed generation."
         return Explanation(UsageVerdict.LATE_REFUND, detail, _ids(refunded))
@@ -320,17 +323,17 @@ def _price_change(discrepancy: int, accepted: Sequence[Cost]) -> Explanation | N
     The group of most seconds wins, because the least chance divides by it.
     """
     groups: dict[str, list[Cost]] = {}
-    for job in accepted:
-        groups.setdefault(job.group, []).append(job)
-    seconds = {name: sum(job.seconds for job in jobs) for name, jobs in groups.items()}
+    for cost in accepted:
+        groups.setdefault(cost.group, []).append(cost)
+    seconds = {name: sum(cost.seconds for cost in costs) for name, costs in groups.items()}
     for name in sorted(groups, key=lambda name: (-seconds[name], name)):
         change, rest = divmod(discrepancy, seconds[name]) if seconds[name] else (0, 1)
-        rates = [job.rate for job in groups[name]]
+        rates = [cost.rate for cost in groups[name]]
         if rest == 0 and min(rates) + change > 0 and max(rates) + change <= max(rates) * _DEAREST:
             detail = f"The vendor charged {change:+} credits a second for {name}."
             return Explanation(UsageVerdict.PRICE_DIFFERS, detail, _ids(groups[name]))
     return None
 
 
-def _ids(jobs: Iterable[Cost]) -> tuple[str, ...]:
-    return tuple(job.id for job in jobs)
+def _ids(costs: Iterable[Cost]) -> tuple[str, ...]:
+    return tuple(cost.id for cost in costs)

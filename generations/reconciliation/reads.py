@@ -35,7 +35,7 @@ _PAID = Q(hold__adjusted__gt=-F("hold__settled"))
 
 
 def sums_of(provider_key: ProviderKey) -> Sums:
-    """Return what our books say about the key's jobs, at this moment."""
+    """Return what our books say about the key's generations, at this moment."""
     asked = Q(upstream_id=None, state__in=[State.SUBMITTING, State.NEEDS_REVIEW])
     # Without an id, only a person can have decided that the vendor charged.
     conditions = {
@@ -54,17 +54,17 @@ def sums_of(provider_key: ProviderKey) -> Sums:
 def suspects_between(provider_key: ProviderKey, since: datetime, until: datetime) -> Suspects:
     """Return what a discrepancy of the key between two samples may come from."""
     during = (since, until)
-    jobs = Generation.objects.filter(provider_key=provider_key)
+    generations = Generation.objects.filter(provider_key=provider_key)
     doubted = Q(state=State.NEEDS_REVIEW, review_reason=ReviewReason.SUBMIT_UNKNOWN) | (
         _FREE & Q(ending=Ending.DECIDED_IN_REVIEW)
     )
     return Suspects(
-        unknown=_costs(jobs.filter(doubted, upstream_id=None, submitted_at__range=during)),
-        failed=_costs(jobs.filter(_HAS_ID & _FREE, ended_at__range=during)),
+        unknown=_costs(generations.filter(doubted, upstream_id=None, submitted_at__range=during)),
+        failed=_costs(generations.filter(_HAS_ID & _FREE, ended_at__range=during)),
         settled=_costs(
-            jobs.filter(_HAS_ID & _PAID, ended_at__range=(until - _REFUND_AFTER, until))
+            generations.filter(_HAS_ID & _PAID, ended_at__range=(until - _REFUND_AFTER, until))
         ),
-        accepted=_costs(jobs.filter(_HAS_ID & ~_FREE, accepted_at__range=during)),
+        accepted=_costs(generations.filter(_HAS_ID & ~_FREE, accepted_at__range=during)),
         siblings=_siblings(provider_key, during),
         discrepancies=_open_of(provider_key),
         prices=_prices(until),
@@ -184,7 +184,7 @@ def _open_of(provider_key: ProviderKey) -> list[Cost]:
 
 
 def _prices(at: datetime) -> frozenset[int]:
-    """Return every price in credits that one job can have."""
+    """Return every price in credits that one generation can have."""
     spans = {model.name: durations_of(model) for model in VideoModel.objects.all()}
     rates = Rate.objects.filter(effective_from__lte=at)
     return frozenset(

@@ -45,7 +45,8 @@ SYSTEM = By.system("meter")
 OFTEN = timedelta(minutes=3)
 SELDOM = timedelta(hours=1)
 SOON = timedelta(seconds=30)
-# A key counts as active for so long after its last job; two samples can then confirm what it did.
+# A key counts as active for so long after its last generation; two samples can then confirm what it
+# did.
 ACTIVE = timedelta(minutes=15)
 KEEP_SAMPLES = timedelta(days=30)
 
@@ -75,7 +76,7 @@ def take_sample(provider_key: ProviderKey, *, now: datetime) -> UsageSample | No
         log.warning("meter_not_read", provider_key=provider_key.pk, problem=problem)
         _look_again(provider_key, now + _pause(provider_key, now))
         return None
-    # Summed before the transaction: it reads every job of the key, and writers would wait.
+    # Summed before the transaction: it reads every generation of the key, and writers would wait.
     after = sums_of(provider_key)
     with transaction.atomic():
         # Of two runs of one task, the second finds the time moved on, and leaves.

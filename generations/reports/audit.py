@@ -31,7 +31,7 @@ def _outcomes_match_the_money() -> Iterator[Finding]:
     completed = Generation.objects.filter(state=State.COMPLETED)
     for generation in completed.exclude(hold__settled=F("hold__amount")):
         yield _finding("unsettled", generation, "completed, its hold was not settled")
-    # A person may decide that the vendor charged for a job that never showed a film.
+    # A person may decide that the vendor charged for a generation that never showed a film.
     unpaid = Generation.objects.filter(state__in=[State.FAILED, State.CANCELLED]).exclude(
         ending=Ending.DECIDED_IN_REVIEW
     )

@@ -73,7 +73,9 @@ def waiting_approvals() -> QuerySet[Approval]:
 
 
 def paused_keys() -> QuerySet[ProviderKey]:
-    """Return the provider keys that the vendor turned away, with the jobs that wait for each."""
+    """Return the provider keys that the vendor turned away, with the generations that wait for
+    each.
+    """
     return (
         ProviderKey.objects.filter(state=ProviderKey.State.PAUSED)
         .select_related("team", "owner")

@@ -2,7 +2,8 @@
 
 Credits count on the day their entry was written: a settlement on the day the hold was closed, a
 correction on the day of the correction, so that a day that has passed never changes. Summed over
-all days they are what the team's account says it spent. Jobs count on the day their hold closed.
+all days they are what the team's account says it spent. Generations count on the day their hold
+closed.
 """
 
 from collections import defaultdict
@@ -71,11 +72,11 @@ class Filters:
 
 @dataclass(slots=True)
 class Figures:
-    """Sums over some jobs; credits are whole, and negative where corrections gave back more.
+    """Sums over some generations; credits are whole, and negative where corrections gave back more.
 
-    `spent`: settled, and corrected since. `refunded`: held for jobs that failed, and given back.
-    `lost`: the part of `spent` that left no film. `keepers`: kept films that somebody downloaded
-    or marked as a favourite. Jobs are those whose hold closed in the time.
+    `spent`: settled, and corrected since. `refunded`: held for generations that failed, and given
+    back. `lost`: the part of `spent` that left no film. `keepers`: kept films that somebody
+    downloaded or marked as a favourite. Generations are those whose hold closed in the time.
     """
 
     spent: int = 0
@@ -88,7 +89,9 @@ class Figures:
 
     @property
     def success_rate(self) -> float | None:
-        """Return the share of completed jobs, 0 to 1; what people cancelled counts for neither."""
+        """Return the share of completed generations, 0 to 1; what people cancelled counts for
+        neither.
+        """
         ended = self.completed + self.failed
         return self.completed / ended if ended else None
 
@@ -320,7 +323,7 @@ def _entries(filters: Filters, starts_at: datetime, ends_at: datetime) -> QueryS
 def _signed(*cases: tuple[Q, int]) -> Coalesce:
     amount = F(f"{_ENTRY}amount")
     whens = [When(condition, then=amount * sign) for condition, sign in cases]
-    # Of a job with no such entry the sum is 0.
+    # Of a generation with no such entry the sum is 0.
     nothing = Value(0, output_field=BigIntegerField())
     return Coalesce(Sum(Case(*whens, default=nothing, output_field=BigIntegerField())), nothing)
 
@@ -332,7 +335,9 @@ def _spent(among: Q | None = None) -> Coalesce:
 
 
 def _refunded() -> Coalesce:
-    """Sum what went back to the wallet for failed jobs, less what was taken from it after all."""
+    """Sum what went back to the wallet for failed generations, less what was taken from it after
+    all.
+    """
     failed = Q(state=State.FAILED)
     released = Q(**{f"{_ENTRY}kind": Transfer.Kind.RELEASE})
     taken = Q(**{f"{_ENTRY}kind": Transfer.Kind.ADJUST}) & _TO_SPENT

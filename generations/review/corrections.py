@@ -28,7 +28,7 @@ _REVIEW_ACTIONS = {
 
 
 def release_reviewed(generation: Generation, *, by: By, reason: str, now: datetime) -> None:
-    """Give the credits of a `needs_review` generation back: the vendor did not take the job.
+    """Give the credits of a `needs_review` generation back: the vendor did not take the generation.
 
     Raises `PermissionDenied` for who does not decide in its team, `InvalidRequest` without a
     reason, `Conflict` when it is not in review.

@@ -132,9 +132,9 @@ def own_waiting(membership: Membership) -> int:
 
 
 @register.filter
-def any_quick(jobs: Iterable[ActiveGeneration]) -> bool:
-    """Return whether any of the jobs may change within seconds."""
-    return any(not job.is_slow for job in jobs)
+def any_quick(generations: Iterable[ActiveGeneration]) -> bool:
+    """Return whether any of the generations may change within seconds."""
+    return any(not generation.is_slow for generation in generations)
 
 
 @register.simple_tag

@@ -55,7 +55,8 @@ def upload_storage() -> Store:
 
 
 def store_upload(file: File, *, by: By, now: datetime) -> Upload:  # type: ignore[type-arg]
-    """Check and store an image of a member's; its link lives for 48 hours, or while a job needs it.
+    """Check and store an image of a member's; its link lives for 48 hours, or while a generation
+    needs it.
 
     Raises `PermissionDenied`, `InvalidRequest` saying what is wrong with the image, or
     `Unavailable` when the store does not take it.

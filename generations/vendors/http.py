@@ -185,7 +185,7 @@ def _inflated(body: bytes, window_bits: int) -> bytes:
 
 def _transport(*, reuse: bool) -> httpx.HTTPTransport:
     """Return this thread's connections. A create never reuses one: one that the vendor closes just
-    then would leave it unknown whether the job was accepted.
+    then would leave it unknown whether the generation was accepted.
     """
     name = "reusing" if reuse else "fresh"
     transport: httpx.HTTPTransport | None = getattr(_local, name, None)

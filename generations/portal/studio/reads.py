@@ -118,8 +118,8 @@ def past_generations(
             Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=last.id)
         )
     page = list(rows[: PAGE + 1])
-    jobs = [active_generation_of(row, now=now) for row in page[:PAGE]]
-    return jobs, str(page[PAGE - 1].id) if len(page) > PAGE else ""
+    generations = [active_generation_of(row, now=now) for row in page[:PAGE]]
+    return generations, str(page[PAGE - 1].id) if len(page) > PAGE else ""
 
 
 def ended_among(team: Team, ids: list[str], *, now: datetime) -> list[ActiveGeneration]:

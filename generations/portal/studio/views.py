@@ -117,14 +117,14 @@ def frame(request: MemberRequest, name: str) -> HttpResponse:
 def active(request: MemberRequest) -> HttpResponse:
     """Show what is under way, and hand over what has ended since the page last asked."""
     now = timezone.now()
-    jobs = active_generations(request.membership.team, now=now)
+    generations = active_generations(request.membership.team, now=now)
     was = [one for one in request.GET.get("was", "").split(",") if one]
     context = {
-        "jobs": jobs,
+        "jobs": generations,
         "ended": ended_among(request.membership.team, was, now=now),
         "is_answer": True,
     }
-    status = 200 if any(not job.is_slow for job in jobs) else STOP_POLLING
+    status = 200 if any(not generation.is_slow for generation in generations) else STOP_POLLING
     return render(request, "studio/_active.html", context, status=status)
 
 
@@ -133,8 +133,8 @@ def active(request: MemberRequest) -> HttpResponse:
 def films(request: MemberRequest) -> HttpResponse:
     """Show the next page of films, from before the one named."""
     before = request.GET.get("before", "")
-    jobs, more = past_generations(request.membership.team, before=before, now=timezone.now())
-    return render(request, "studio/_films.html", {"past": jobs, "more": more})
+    generations, more = past_generations(request.membership.team, before=before, now=timezone.now())
+    return render(request, "studio/_films.html", {"past": generations, "more": more})
 
 
 def _submitted(request: MemberRequest, draft: Draft) -> Generation:
