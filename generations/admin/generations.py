@@ -125,7 +125,7 @@ class CallbackInline(ReadOnlyInline):
 
 @admin.register(Generation)
 class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
-    """One generation for one video, from the request to the kept film."""
+    """One video, from the request to the kept film."""
 
     list_display = (
         "shown_prompt",
