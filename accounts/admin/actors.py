@@ -19,7 +19,8 @@ def actor_column(field: str) -> Callable[..., Any]:
 
     def shown(_self: object, row: Any) -> str:
         by: str = getattr(row, field)
-        names = getattr(row, "actor_names", None) or names_of([by])
+        # A page asks for each value several times.
+        names = vars(row).get("actor_names") or vars(row).setdefault("actor_names", names_of([by]))
         return names[by] or EMPTY
 
     return display(description=field.replace("_", " "), ordering=field)(shown)

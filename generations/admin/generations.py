@@ -354,19 +354,9 @@ class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
     @display(description="entries")
     def shown_transfers(self, generation: Generation) -> str | SafeString:
         """Return the ledger's entries of its hold."""
-        entries = Transfer.objects.filter(hold=generation.hold_id).select_related("team")
-        entries = entries.order_by("id")
-        names = names_of(entry.actor for entry in entries)
-        rows: list[tuple[Any, ...]] = [
-            (
-                to_the_second(entry.created_at),
-                link_to(entry),
-                names[entry.actor],
-                clean(entry.reason),
-            )
-            for entry in entries
-        ]
-        return table(("At", "Entry", "By", "Reason"), rows)
+        # A page asks for each value several times.
+        shown: SafeString | None = vars(generation).get("entries_table")
+        return shown or vars(generation).setdefault("entries_table", _entries_of(generation))
 
     @display(description="body")
     def shown_body(self, generation: Generation) -> SafeString:
@@ -382,3 +372,19 @@ class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
     def shown_metadata(self, generation: Generation) -> SafeString:
         """Return what the vendor said it made."""
         return clean_json(generation.upstream_metadata)
+
+
+def _entries_of(generation: Generation) -> str | SafeString:
+    entries = Transfer.objects.filter(hold=generation.hold_id).select_related("team")
+    entries = entries.order_by("id")
+    names = names_of(entry.actor for entry in entries)
+    rows: list[tuple[Any, ...]] = [
+        (
+            to_the_second(entry.created_at),
+            link_to(entry),
+            names[entry.actor],
+            clean(entry.reason),
+        )
+        for entry in entries
+    ]
+    return table(("At", "Entry", "By", "Reason"), rows)

@@ -31,7 +31,7 @@ from accounts.models import (
 )
 from accounts.notices.service import notify
 from accounts.roles import Permission
-from accounts.webhooks.secrets import webhook_secret
+from accounts.webhooks.secrets import reveal_secret, webhook_secret
 from billing.models import (
     Account,
     Hold,
@@ -142,7 +142,7 @@ def world(team: Team, alice: Membership) -> World:
         body=f'{{"output": {{"urls": ["{film_url(film)}"]}}}}',
     )
     _plant_attempts(team, f"{SECRET} and {film_url(film)}")
-    webhook_secret(team)
+    reveal_secret(team=team, by=By.member(alice))
     _plant_archive(team, film)
     _plant_budgets(alice, provider_key, generation, text=f"{SECRET} and {film_url(film)}")
     _plant_background(f"{SECRET} and {film_url(film)}")
