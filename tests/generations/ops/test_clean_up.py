@@ -4,13 +4,15 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Success, Task
 
-from generations.ops.clean_up import clean_up
+from generations.ops.clean_up import CHORES, clean_up
 from platform_site.clusters.broker import UNREADABLE
 from platform_site.clusters.queues import FILM_QUEUE, MAIN_QUEUE
 from platform_site.models import Cluster
+from tests.support.steps import Trap
 
 pytestmark = pytest.mark.django_db
 
@@ -47,3 +49,16 @@ def test_clusters_that_died_go_after_a_day() -> None:
     long_ago = timezone.now() - timedelta(days=2)
     Cluster.objects.create(id=uuid4(), queue=MAIN_QUEUE, host="gone", pid=1, started_at=long_ago)
     assert clean_up()["clusters"] == 1
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_f15_a_chore_that_fails_keeps_none_of_the_others_from_being_done() -> None:
+    Session.objects.create(session_key="s", session_data="", expire_date=timezone.now())
+    long_ago = timezone.now() - timedelta(days=2)
+    Cluster.objects.create(id=uuid4(), queue=MAIN_QUEUE, host="gone", pid=1, started_at=long_ago)
+    with Trap("django_session", "DELETE"):
+        done = clean_up()
+    assert done["clusters"] == 1
+    assert set(CHORES) - set(done) == {"sessions"}
+    assert clean_up()["sessions"] == 1
