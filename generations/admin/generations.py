@@ -132,7 +132,7 @@ class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
         "shown_state",
         linked("team"),
         linked("user"),
-        "shown_order",
+        "shown_request",
         "credits",
         moment("created_at"),
         "shown_seconds",
@@ -201,7 +201,7 @@ class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
                     "project",
                     "shown_approval",
                     "prompt",
-                    "shown_order",
+                    "shown_request",
                     "credits",
                 )
             },
@@ -330,7 +330,7 @@ class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
         return link_to(approval, text=approval.get_decision_display()) if approval else EMPTY
 
     @display(description="order")
-    def shown_order(self, generation: Generation) -> SafeString:
+    def shown_request(self, generation: Generation) -> SafeString:
         """Return what was ordered, in a line."""
         sound = ", audio" if generation.generate_audio else ", silent"
         if "generate_audio" not in generation.body["input"]:

@@ -20,7 +20,7 @@ def ordered_inputs(generation: Generation) -> Mapping[str, Any]:
     return inputs if isinstance(inputs, dict) else {}
 
 
-def differs_from_order(generation: Generation, metadata: Mapping[str, Any]) -> bool:
+def differs_from_request(generation: Generation, metadata: Mapping[str, Any]) -> bool:
     """Return whether the vendor's metadata names a value other than the ordered one.
 
     What was not sent, is not reported, or was left to the vendor is no difference.

@@ -37,7 +37,7 @@ _TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Submission:
     """One generation to be admitted, and where it came from."""
 
     request: GenerationRequest
@@ -70,23 +70,26 @@ def submit_generation(
     `SpendLimitExceeded` or `InsufficientCredits`; the last two say in `details` which scope
     refused, who can raise it and which variants would fit (P34).
     """
-    order = Order(request, api_key, project, idempotency_key, remix_of, retry_of, priority)
-    return submit_batch([order], by=by, now=now)[0]
+    submission = Submission(
+        request, api_key, project, idempotency_key, remix_of, retry_of, priority
+    )
+    return submit_batch([submission], by=by, now=now)[0]
 
 
-def submit_batch(orders: Sequence[Order], *, by: By, now: datetime) -> list[Generation]:
-    """Admit all of `orders` in one transaction, or none of them (P37), for the member who asks.
+def submit_batch(submissions: Sequence[Submission], *, by: By, now: datetime) -> list[Generation]:
+    """Admit all of `submissions` in one transaction, or none of them (P37), for the member who
+    asks.
 
-    Returns a generation for each, in their order; items with one idempotency key share one. Raises
-    what `submit_generation` raises; in a batch of several, a refusal's `details` name the first
-    item that did not fit (`item`, from 0).
+    Returns a generation for each, in their order; items with one idempotency key share one.
+    Raises what `submit_generation` raises; in a batch of several, a refusal's `details` name the
+    first item that did not fit (`item`, from 0).
     """
     membership = by.membership
     by.require(Permission.SUBMIT, team_id=membership.team_id)
-    for order in orders:
-        _require_own_team(order, membership.team)
+    for submission in submissions:
+        _require_own_team(submission, membership.team)
     for _ in range(_TRIES):
-        answers, drafts = _drafts(orders, membership=membership, now=now)
+        answers, drafts = _drafts(submissions, membership=membership, now=now)
         try:
             with transaction.atomic(durable=True):
                 if len(drafts) > 1:
@@ -98,17 +101,17 @@ def submit_batch(orders: Sequence[Order], *, by: By, now: datetime) -> list[Gene
             continue
         except _Refused as refused:
             refusal, item = refused.refusal, refused.item
-            if _answered_before(membership.team, orders[item]):
+            if _answered_before(membership.team, submissions[item]):
                 # Another caller with this idempotency key took the room that this one lacked.
                 continue
-            if len(orders) > 1:
+            if len(submissions) > 1:
                 refusal.details["item"] = item
             earlier = [draft for place, draft in drafts.items() if place < item]
-            _explain(refusal, orders[item].request, drafts[item], earlier, now=now)
+            _explain(refusal, submissions[item].request, drafts[item], earlier, now=now)
             raise refusal from None
         except IntegrityError:
             # Two callers came with one idempotency key at once; the database let one in.
-            if not any(_answered_before(membership.team, order) for order in orders):
+            if not any(_answered_before(membership.team, submission) for submission in submissions):
                 raise
             continue
         return answers
@@ -126,9 +129,11 @@ def quote_request(request: GenerationRequest, *, now: datetime) -> Quote:
     )
 
 
-def _require_own_team(order: Order, team: Team) -> None:
-    """Raise `NotFound` when an order names a row of another team's, which would pay or be shown."""
-    rows = (order.api_key, order.project, order.remix_of, order.retry_of)
+def _require_own_team(submission: Submission, team: Team) -> None:
+    """Raise `NotFound` when a submission names a row of another team's, which would pay or be
+    shown.
+    """
+    rows = (submission.api_key, submission.project, submission.remix_of, submission.retry_of)
     if any(row is not None and row.team_id != team.pk for row in rows):
         raise NotFound("The request names something that is not your team's.")
 
@@ -143,34 +148,34 @@ class _Refused(Exception):
 
 
 def _drafts(
-    orders: Sequence[Order], *, membership: Membership, now: datetime
+    submissions: Sequence[Submission], *, membership: Membership, now: datetime
 ) -> tuple[list[Generation], dict[int, Generation]]:
-    """Return what answers each order, and by their place those that are yet to be admitted."""
+    """Return what answers each submission, and by their place those that are yet to be admitted."""
     answers: list[Generation] = []
     drafts: dict[int, Generation] = {}
-    for item, order in enumerate(orders):
+    for item, submission in enumerate(submissions):
         try:
-            answer = _answered_before(membership.team, order, answers)
+            answer = _answered_before(membership.team, submission, answers)
             if answer is None:
                 # A batch is sent in its order, which the moments of its items keep.
                 at = now + timedelta(microseconds=item)
-                answer = drafts[item] = _draft(order, membership=membership, now=at)
+                answer = drafts[item] = _draft(submission, membership=membership, now=at)
         except DailiesError as refusal:
-            if len(orders) > 1:
+            if len(submissions) > 1:
                 refusal.details["item"] = item
             raise
         answers.append(answer)
     return answers, drafts
 
 
-def _draft(order: Order, *, membership: Membership, now: datetime) -> Generation:
-    request = order.request
+def _draft(submission: Submission, *, membership: Membership, now: datetime) -> Generation:
+    request = submission.request
     price = quote_request(request, now=now)
     return Generation(
         team=membership.team,
         user=membership.user,
-        api_key=order.api_key,
-        project=order.project,
+        api_key=submission.api_key,
+        project=submission.project,
         provider_key=provider_key_for(membership.team, membership.user, model=request.model),
         model=request.model,
         mode=request.mode,
@@ -182,10 +187,10 @@ def _draft(order: Order, *, membership: Membership, now: datetime) -> Generation
         body=request.body(),
         callback_url=request.callback_url,
         fingerprint=request.fingerprint(),
-        idempotency_key=order.idempotency_key,
-        remix_of=order.remix_of,
-        retry_of=order.retry_of,
-        priority=require_priority(membership, order.priority),
+        idempotency_key=submission.idempotency_key,
+        remix_of=submission.remix_of,
+        retry_of=submission.retry_of,
+        priority=require_priority(membership, submission.priority),
         rate_id=price.rate_id,
         credits_per_second=price.credits_per_second,
         credits=price.credits,
@@ -223,15 +228,17 @@ def _admit(generation: Generation, item: int, *, by: By, now: datetime) -> None:
 
 
 def _answered_before(
-    team: Team, order: Order, batch: Sequence[Generation] = ()
+    team: Team, submission: Submission, batch: Sequence[Generation] = ()
 ) -> Generation | None:
-    """Return the generation of the order's idempotency key, from `batch` or of an earlier time."""
-    key = order.idempotency_key
+    """Return the generation of the submission's idempotency key, from `batch` or of an earlier
+    time.
+    """
+    key = submission.idempotency_key
     if key is None:
         return None
     earlier = next((one for one in batch if one.idempotency_key == key), None)
     earlier = earlier or Generation.objects.filter(team=team, idempotency_key=key).first()
-    if earlier is not None and earlier.fingerprint != order.request.fingerprint():
+    if earlier is not None and earlier.fingerprint != submission.request.fingerprint():
         raise IdempotencyConflict
     return earlier
 

@@ -9,7 +9,7 @@ from django.db.models import F
 
 from accounts.authority import By
 from generations.archive.start import begin_keeping
-from generations.catalog.comparison import differs_from_order
+from generations.catalog.comparison import differs_from_request
 from generations.lifecycle import Ending, EventKind, Money, ReviewCause, ReviewReason, State
 from generations.models import Generation
 from generations.polling.render_times import expectations_of_site, kind_of
@@ -99,7 +99,7 @@ def complete(generation: Generation, report: TaskReport, *, now: datetime) -> bo
             now=now,
             message="The vendor completed it.",
             upstream_metadata=report.metadata,
-            metadata_differs=differs_from_order(generation, report.metadata),
+            metadata_differs=differs_from_request(generation, report.metadata),
             seed=seed if type(seed) is int and seed >= 0 else None,
         )
         if not ended:

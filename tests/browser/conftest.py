@@ -86,7 +86,7 @@ class Installation:
         return done.stdout
 
     def order(self, prompt: str, **inputs: Any) -> str:
-        """Order a film by the API, 480p and 4 s unless said otherwise; return its id."""
+        """Submit a film by the API, 480p and 4 s unless said otherwise; return its id."""
         body = {"prompt": prompt, "duration": 4, "resolution": "480p", **inputs}
         reply = httpx.post(
             f"{self.url}/v1/videos/generations",

@@ -19,7 +19,7 @@ FIND = "from generations.models import Generation; print(Generation.objects.get(
 
 
 def order(installation: Installation, prompt: str) -> str:
-    """Order the cheapest film through the API, as the demo's owner; return its id."""
+    """Submit the cheapest film through the API, as the demo's owner; return its id."""
     body = generation_body(prompt, duration=4, resolution="480p", generate_audio=False)
     key = {"Authorization": f"Bearer {installation.api_key}"}
     reply = httpx.post(f"{installation.url}{GENERATIONS}", json=body, headers=key, trust_env=False)

@@ -21,7 +21,7 @@ from accounts.authority import By
 from accounts.models import Membership
 from accounts.roles import Role, role_allows
 from generations.approvals.service import approve
-from generations.ordering.submit import Order, submit_batch
+from generations.ordering.submit import Submission, submit_batch
 from generations.provider_keys.service import (
     add_provider_key,
     delete_provider_key,
@@ -187,7 +187,7 @@ def test_f17_an_order_names_only_rows_of_the_team_that_pays(
 ) -> None:
     member = make_belongings("Home").owner
     rows: dict[str, Any] = {named: getattr(theirs, row)}
-    order = Order(make_request(member.team), **rows)
+    order = Submission(make_request(member.team), **rows)
     before = everything()
     with pytest.raises(NotFound):
         submit_batch([order], by=By.member(member), now=now())

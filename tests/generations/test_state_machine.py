@@ -36,7 +36,7 @@ from generations.lifecycle import TERMINAL, Ending, Money, ReviewCause, State
 from generations.limits.scopes.base import Target
 from generations.limits.service import cap, cap_own
 from generations.models import Generation, GenerationEvent
-from generations.ordering.submit import Order, submit_batch
+from generations.ordering.submit import Submission, submit_batch
 from generations.polling.outcome import PollOutcome, apply_answer
 from generations.reports.audit import audit
 from generations.review.adopt import adopt_task
@@ -213,7 +213,7 @@ class Story(Bookkeeper, RuleBasedStateMachine):
         for place, (inputs, by_key, project) in enumerate(items):
             api_key = person.api_key if by_key else None
             named = None if project is None else self.projects[project]
-            orders.append(Order(make_request(self.team, **inputs), api_key, named))
+            orders.append(Submission(make_request(self.team, **inputs), api_key, named))
             price = self.prices[inputs["resolution"], inputs["generate_audio"]]
             credits = price * inputs["duration"]
             scopes = self.scopes_of(person, by_key=by_key, project=project)

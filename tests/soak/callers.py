@@ -19,7 +19,7 @@ from accounts.authority import By
 from accounts.models import Membership
 from generations.models import Generation
 from generations.ordering.request import validate_request
-from generations.ordering.submit import Order, submit_batch
+from generations.ordering.submit import Submission, submit_batch
 from platform_site.errors import DailiesError
 from tests.soak.patience import patiently
 from tests.soak.people import PASSWORD, Crew
@@ -176,7 +176,7 @@ class Callers:
     def _submit_batch(self, jobs: list[Job], membership: Membership) -> list[Generation]:
         now = timezone.now()
         orders = [
-            Order(
+            Submission(
                 validate_request(
                     generation_body(job.prompt, **job.inputs), team=membership.team, now=now
                 ),

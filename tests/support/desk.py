@@ -12,7 +12,7 @@ from generations.dispatch.send import record_acceptance
 from generations.limits.scopes.base import Target
 from generations.limits.service import cap, cap_own
 from generations.models import Generation, ProviderKey
-from generations.ordering.submit import Order, submit_generation
+from generations.ordering.submit import Submission, submit_generation
 from generations.polling.outcome import PollOutcome, apply_answer
 from generations.vendors import TaskReport, TaskStatus
 from tests.factories import SYSTEM, make_request
@@ -43,9 +43,9 @@ class Desk:
             project=self.project,
         )
 
-    def order(self, *, key: str | None = None, **inputs: Any) -> Order:
+    def order(self, *, key: str | None = None, **inputs: Any) -> Submission:
         """Return an order for a batch, through every scope."""
-        return Order(make_request(self.team, **inputs), self.api_key, self.project, key)
+        return Submission(make_request(self.team, **inputs), self.api_key, self.project, key)
 
     def target(self, scope: str) -> Target:
         """Return what a limit of this scope is set for; `own` shares the member's."""

@@ -43,7 +43,7 @@ from generations.dispatch.cancel import cancel_generation, cancel_waiting
 from generations.limits.budgets import ask_above, set_budget
 from generations.limits.service import cap, cap_own
 from generations.ordering.priorities import set_priority
-from generations.ordering.submit import Order, submit_batch, submit_generation
+from generations.ordering.submit import Submission, submit_batch, submit_generation
 from generations.provider_keys.service import (
     add_provider_key,
     delete_provider_key,
@@ -234,7 +234,7 @@ OF_ONES_OWN: dict[str, tuple[Permission, Callable[[By], object]]] = {
     ),
     "submit_batch": (
         MAY.SUBMIT,
-        lambda by: submit_batch([Order(make_request(by.membership.team))], by=by, now=now()),
+        lambda by: submit_batch([Submission(make_request(by.membership.team))], by=by, now=now()),
     ),
     "cancel_waiting": (MAY.SUBMIT, lambda by: cancel_waiting(by=by, now=now())),
     "store_upload": (

@@ -46,7 +46,7 @@ def film(request: MemberRequest, generation: Generation) -> HttpResponse:
 @require_POST
 @generation_required(Permission.SUBMIT)
 def retry(request: MemberRequest, earlier: Generation) -> HttpResponse:
-    """Order the same film again as a new generation with a hold of its own (P15)."""
+    """Submit the same film again as a new generation with a hold of its own (P15)."""
     now = timezone.now()
     try:
         generation = submit_generation(

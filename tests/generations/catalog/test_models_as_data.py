@@ -14,7 +14,7 @@ from billing.models import Rate
 from generations.lifecycle import State
 from generations.models import Film, Generation, VideoModel
 from generations.ordering.request import validate_request
-from generations.ordering.submit import Order, submit_batch
+from generations.ordering.submit import Submission, submit_batch
 from generations.portal.words import status_of
 from platform_site.errors import InvalidRequest
 from tests.factories import make_generation, make_request
@@ -135,7 +135,7 @@ class TestANewParameter:
             for wanted in (True, False)
         ]
         assert requests[0].fingerprint() != requests[1].fingerprint()
-        orders = [Order(request) for request in requests]
+        orders = [Submission(request) for request in requests]
         submit_batch(orders, by=By.member(alice), now=timezone.now())
         assert [sent(vendor)["draft_mode"] for _ in orders] == [True, False]
 

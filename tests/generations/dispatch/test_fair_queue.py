@@ -20,7 +20,7 @@ from generations.dispatch.steps import SENDS_WAITING, refill_sends
 from generations.lifecycle import Ending, Money, ReviewReason, State
 from generations.models import Generation, Priority, ProviderKey
 from generations.ops.sweep import enqueue_due_steps
-from generations.ordering.submit import Order, submit_batch
+from generations.ordering.submit import Submission, submit_batch
 from generations.provider_keys.send_rate import BACKOFF
 from generations.provider_keys.service import (
     pause_provider_key,
@@ -123,7 +123,7 @@ def test_a_persons_jobs_go_by_age(alice: Membership) -> None:
 
 
 def test_p37_a_batch_goes_out_in_its_order(alice: Membership) -> None:
-    orders = [Order(make_request(alice.team, f"Shot {n}", **CHEAP)) for n in range(12)]
+    orders = [Submission(make_request(alice.team, f"Shot {n}", **CHEAP)) for n in range(12)]
     submit_batch(orders, by=By.member(alice), now=timezone.now())
     later = timezone.now() + timedelta(seconds=1)
     assert [one.prompt for one in claims(12, now=later)] == [f"Shot {n}" for n in range(12)]
@@ -232,7 +232,7 @@ def test_a_key_sends_its_rate_and_never_more_in_any_minute(
 
 def test_the_queue_stays_short_however_many_are_ordered(alice: Membership, vendor: Vendor) -> None:
     fund(alice.team, 5000)
-    orders = [Order(make_request(alice.team, **CHEAP)) for _ in range(100)]
+    orders = [Submission(make_request(alice.team, **CHEAP)) for _ in range(100)]
     submit_batch(orders, by=By.member(alice), now=timezone.now())
     for _ in range(20):
         make_generation(alice, **CHEAP)

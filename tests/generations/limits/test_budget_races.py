@@ -21,7 +21,7 @@ from generations.callbacks.service import receive_callback
 from generations.lifecycle import TERMINAL
 from generations.limits.service import cap
 from generations.models import CallbackReceipt, Film, Generation
-from generations.ordering.submit import Order, submit_batch, submit_generation
+from generations.ordering.submit import Submission, submit_batch, submit_generation
 from generations.polling.outcome import PollOutcome, apply_answer
 from generations.reports.audit import audit
 from generations.review.corrections import release_reviewed
@@ -88,7 +88,7 @@ class Doors:
     def batch(self, number: int) -> list[Generation]:
         """Submit a batch across the projects, in either order."""
         orders = [
-            Order(make_request(self.team, **CHEAP), self.keys[number % 4].key, project)
+            Submission(make_request(self.team, **CHEAP), self.keys[number % 4].key, project)
             for project in self.projects[:: 1 if number % 2 else -1]
         ]
         person = self.people[number % 4]

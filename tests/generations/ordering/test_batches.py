@@ -13,7 +13,7 @@ from billing.selectors import Books, books_of
 from generations.approvals.service import set_threshold
 from generations.errors import IdempotencyConflict
 from generations.models import Approval, Generation
-from generations.ordering.submit import Order, submit_batch
+from generations.ordering.submit import Submission, submit_batch
 from generations.reports.audit import audit
 from tests.factories import SYSTEM, fund, make_request
 from tests.support.desk import Desk
@@ -23,7 +23,7 @@ from tests.support.steps import queued
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("balanced")]
 
 
-def submit(desk: Desk, *orders: Order) -> list[Generation]:
+def submit(desk: Desk, *orders: Submission) -> list[Generation]:
     """Submit a batch as the desk's member."""
     return submit_batch(orders, by=By.member(desk.membership), now=datetime.now(UTC))
 
@@ -76,7 +76,7 @@ def test_p34_variants_of_a_refused_item_fit_beside_the_items_before_it(desk: Des
 def test_p34_an_earlier_item_in_another_project_takes_no_room_from_this_one(desk: Desk) -> None:
     other = Project.objects.create(team=desk.team, name="Other", slug="other")
     desk.cap("project", 100)
-    elsewhere = Order(make_request(desk.team), desk.api_key, other)
+    elsewhere = Submission(make_request(desk.team), desk.api_key, other)
     with pytest.raises(SpendLimitExceeded) as caught:
         submit(desk, elsewhere, desk.order(duration=8))
     assert caught.value.details["item"] == 1
