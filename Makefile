@@ -13,7 +13,7 @@ CODE := manage.py platform_site accounts billing generations sandbox requirement
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run check unit setup test bench soak lock format clean runtime dev \
+.PHONY: help run check unit coverage setup test bench soak lock format clean runtime dev \
 	lint types imports house templates migrations deployment locks postgres
 
 help: ## Show the targets
@@ -30,13 +30,16 @@ check: lint types imports house templates migrations deployment locks ## Check a
 unit: dev ## Run tests on SQLite; ARGS= goes to pytest (a file, -k, -m 'not browser')
 	DATABASE_URL= $(PYTEST) $(ARGS)
 
+coverage: dev ## Test all of billing but its admin by its own tests: no line or branch may be missed
+	DATABASE_URL= $(PYTEST) tests/billing --cov --cov-config=tests/billing/coverage.toml --cov-report=term
+
 setup: ## Install the Debian packages that tests need (root or sudo)
 	@.ci/setup
 
 # What is quick and fails often comes first.
 test: ## Set up and check everything, as CI does
 	@MAKE='$(MAKE)' .ci/timed setup dev \
-		lint types imports house templates migrations deployment locks unit postgres
+		lint types imports house templates migrations deployment locks unit coverage postgres
 
 bench: dev ## Measure against the floors; results in var/bench.json too
 	$(RUN) -m tests.bench

@@ -156,6 +156,14 @@ class TestCrossings:
 
 
 class TestClaimThresholds:
+    def test_what_others_claimed_since_it_was_read_is_not_ours(self, team: Team) -> None:
+        make_limit(SUBJECT, 100, team=team)
+        hold(team, 80)
+        (crossing,) = crossings(now=now())
+        assert claim_thresholds(crossing.window, [80], now=now()) == [80]
+        assert claim_thresholds(crossing.window, crossing.thresholds, now=now()) == [50]
+        assert SpendAlert.objects.count() == 2
+
     @pytest.mark.django_db(transaction=True)
     def test_of_twenty_at_once_each_threshold_is_one_callers(self, team: Team) -> None:
         make_limit(SUBJECT, 100, team=team)

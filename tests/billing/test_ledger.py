@@ -13,7 +13,7 @@ from accounts.models import Team
 from billing.audit import audit_books
 from billing.errors import InsufficientCredits, LedgerConflict, SpendLimitExceeded
 from billing.ledger import grant, place_hold, release_hold, settle_hold
-from billing.models import Hold, SpendWindow, Transfer
+from billing.models import Account, Hold, SpendWindow, Transfer
 from billing.selectors import Books, books_of, limits_of
 from billing.services.limits import set_limit
 from billing.subjects import Subject
@@ -215,6 +215,18 @@ class TestClosing:
         with transaction.atomic():
             entry = settle_hold(hold_id=Hold().pk, by=SYSTEM, reason="Made", now=timezone.now())
         assert entry is None
+
+    @pytest.mark.parametrize("close", [settle_hold, release_hold])
+    def test_p09_a_held_account_without_the_credits_lets_no_hold_close(
+        self, team: Team, close: Any
+    ) -> None:
+        hold = make_hold(team, 70)
+        Account.objects.filter(team=team, kind="held").update(credits=69)
+        with pytest.raises(LedgerConflict, match="less than its open holds"), transaction.atomic():
+            close(hold_id=hold.pk, by=SYSTEM, reason="Told", now=timezone.now())
+        hold.refresh_from_db()
+        assert hold.is_open
+        assert [entry.kind for entry in Transfer.objects.filter(hold=hold)] == ["hold"]
 
 
 class TestWindows:

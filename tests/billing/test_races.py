@@ -2,15 +2,16 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import Team
 from billing.audit import audit_books
 from billing.errors import InsufficientCredits, SpendLimitExceeded
-from billing.ledger import grant, release_hold, settle_hold
+from billing.ledger import grant, lock_windows, release_hold, settle_hold
 from billing.models import Hold, SpendWindow, Transfer
 from billing.selectors import Books, books_of
 from billing.subjects import Subject
@@ -20,6 +21,7 @@ from tests.support.races import race
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 
 CALLERS = 50
+KEY, OTHER = Subject("api_key", "7"), Subject("api_key", "8")
 
 
 def outcomes(results: Sequence[object]) -> Counter[str]:
@@ -140,6 +142,49 @@ def test_the_first_holds_of_a_new_window_share_one_row() -> None:
     results = race(20, lambda _n: make_hold(team, 10, subjects=(key,), now=now))
     assert outcomes(results) == {"Hold": 20}
     assert SpendWindow.objects.get().held == 200
+
+
+def test_locking_windows_makes_the_current_one_of_each_limit_once(team: Team) -> None:
+    now = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
+    make_limit(KEY, 100, team=team, window="hour")
+    make_limit(OTHER, 100, team=team, window="day")
+    for _ in range(2):
+        with transaction.atomic():
+            lock_windows(subjects=(KEY, OTHER, KEY, team_subject(team)), now=now)
+    rows = SpendWindow.objects.order_by("limit__subject_id")
+    assert [(row.starts_at.hour, row.held, row.spent) for row in rows] == [
+        (12, 0, 0),
+        (0, 0, 0),
+    ]
+
+
+def test_without_limits_there_are_no_windows_to_lock(team: Team) -> None:
+    with transaction.atomic():
+        lock_windows(subjects=(KEY,), now=timezone.now())
+    assert not SpendWindow.objects.exists()
+
+
+def test_p10_locking_windows_needs_a_transaction() -> None:
+    with pytest.raises(transaction.TransactionManagementError):
+        lock_windows(subjects=(KEY,), now=timezone.now())
+
+
+def test_holds_of_two_subjects_in_either_order_do_not_deadlock() -> None:
+    team = make_team(credits=1000)
+    for subject in (KEY, OTHER):
+        make_limit(subject, 1000, team=team, window="day")
+    now = timezone.now()
+
+    def work(number: int) -> None:
+        order = (KEY, OTHER) if number % 2 else (OTHER, KEY)
+        with transaction.atomic():
+            lock_windows(subjects=order, now=now)
+            for subject in order:
+                make_hold(team, 10, subjects=(subject,), now=now)
+
+    assert race(8, work) == [None] * 8
+    assert [row.held for row in SpendWindow.objects.all()] == [80, 80]
+    assert list(audit_books()) == []
 
 
 def test_refusals_are_of_the_two_kinds_that_say_why() -> None:

@@ -13,6 +13,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
 KOLKATA = ZoneInfo("Asia/Kolkata")  # +05:30
 KATHMANDU = ZoneInfo("Asia/Kathmandu")  # +05:45
 CAIRO = ZoneInfo("Africa/Cairo")  # its clocks go forward at midnight
+LORD_HOWE = ZoneInfo("Australia/Lord_Howe")  # its clocks change by half an hour
+CARACAS = ZoneInfo("America/Caracas")  # its clocks went forward from 02:30 to 03:00 in 2016
 HAVANA = ZoneInfo("America/Havana")  # its clocks go back from one to midnight
 
 
@@ -78,6 +80,27 @@ def test_p07_half_hour_zones_start_at_their_own_full_hour() -> None:
     assert bounds("day", "2026-05-01T18:30", KOLKATA)[0] == utc("2026-05-01T18:30")
 
 
+@pytest.mark.parametrize(
+    ("zone", "now", "start", "end"),
+    [
+        # Sunday, 5 April 2026: 01:59:59 was followed by 01:30.
+        (LORD_HOWE, "2026-04-04T14:59:59", "2026-04-04T14:00", "2026-04-04T15:00"),
+        (LORD_HOWE, "2026-04-04T15:00", "2026-04-04T15:00", "2026-04-04T15:30"),
+        (LORD_HOWE, "2026-04-04T15:29:59", "2026-04-04T15:00", "2026-04-04T15:30"),
+        # Sunday, 4 October 2026: 01:59:59 was followed by 02:30.
+        (LORD_HOWE, "2026-10-03T15:29:59", "2026-10-03T14:30", "2026-10-03T15:30"),
+        (LORD_HOWE, "2026-10-03T15:40", "2026-10-03T15:30", "2026-10-03T16:00"),
+        # Sunday, 1 May 2016: 02:29:59 was followed by 03:00.
+        (CARACAS, "2016-05-01T06:40", "2016-05-01T06:30", "2016-05-01T07:00"),
+        (CARACAS, "2016-05-01T07:10", "2016-05-01T07:00", "2016-05-01T08:00"),
+    ],
+)
+def test_p07_a_change_by_half_an_hour_cuts_the_hour_that_it_falls_into(
+    zone: ZoneInfo, now: str, start: str, end: str
+) -> None:
+    assert bounds("hour", now, zone) == (utc(start), utc(end))
+
+
 def test_p07_a_day_without_a_midnight_begins_when_its_clocks_do() -> None:
     # Friday, 24 April 2026: 23:59:59 was followed by 01:00.
     expected = (utc("2026-04-23T22:00"), utc("2026-04-24T21:00"))
@@ -95,7 +118,8 @@ def test_p07_a_day_with_two_midnights_begins_at_the_first() -> None:
 MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)).map(  # noqa: DTZ001
     lambda moment: moment.replace(tzinfo=UTC)
 )
-ZONES = st.sampled_from([BERLIN, KOLKATA, KATHMANDU, CAIRO, HAVANA, ZoneInfo("America/New_York")])
+NEW_YORK = ZoneInfo("America/New_York")
+ZONES = st.sampled_from([BERLIN, KOLKATA, KATHMANDU, CAIRO, LORD_HOWE, HAVANA, NEW_YORK])
 WINDOWS = st.sampled_from(["hour", "day", "week", "month"])
 
 

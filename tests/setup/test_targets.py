@@ -49,7 +49,20 @@ def test_the_whole_test_makes_all_parts() -> None:
     assert ".ci/setup" in commands
     assert make("check").splitlines()[-1] in commands
     assert make("unit").splitlines()[-1] in commands
+    assert make("coverage").splitlines()[-1] in commands
     assert "tests.support.postgres" in commands
+
+
+def test_a_line_of_billing_that_its_own_tests_miss_fails_the_coverage(tmp_path: Path) -> None:
+    command = make("coverage").splitlines()[-1].removeprefix("DATABASE_URL= ")
+    assert command.startswith(".venv/bin/python -m pytest ")
+    few = command.replace(" tests/billing ", " tests/billing/test_windows.py -p no:cacheprovider ")
+    environ = ENVIRON | {"COVERAGE_FILE": str(tmp_path / "coverage")}
+    done = run((*few.split(), "--numprocesses", "0"), environ)
+    assert done.returncode == 1
+    assert re.search(r"=+ \d+ passed in", done.stdout)
+    assert "Required test coverage of 100.0% not reached" in done.stdout
+    assert "billing/admin" not in done.stdout
 
 
 def test_each_part_is_timed_and_the_first_that_fails_ends_the_rest(tmp_path: Path) -> None:
