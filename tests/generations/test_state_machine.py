@@ -1,9 +1,9 @@
 """Any order of grants, submits, decisions, reports and corrections, against a model of the books.
 
-Admission must agree with the model to the credit, and so must every sum. See `bookkeeper`.
+Admission must agree with the model to the credit, and so must every sum. See `bookkeeper` and
+`moves`.
 """
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,24 +26,17 @@ from pytest_django import Settings
 from accounts.authority import By
 from accounts.models import AuditEvent, Project
 from accounts.roles import Role
-from billing.errors import InsufficientCredits, LedgerConflict, SpendLimitExceeded
+from billing.errors import InsufficientCredits, SpendLimitExceeded
 from billing.models import Rate, SpendLimit, Transfer
 from billing.selectors import Books, books_of, use_of
 from billing.windows import Window
-from generations.approvals.service import approve, deny, expire_approvals, set_threshold
-from generations.dispatch.send import mark_submit_unknown, record_acceptance
-from generations.lifecycle import TERMINAL, Ending, Money, ReviewCause, State
+from generations.approvals.service import expire_approvals, set_threshold
+from generations.lifecycle import TERMINAL, State
 from generations.limits.scopes.base import Target
 from generations.limits.service import cap, cap_own
 from generations.models import Generation, GenerationEvent
 from generations.ordering.submit import Submission, submit_batch
-from generations.polling.outcome import PollOutcome, apply_answer
 from generations.reports.audit import audit
-from generations.review.adopt import adopt_task
-from generations.review.corrections import adjust, release_reviewed, settle_reviewed
-from generations.transitions import end_generation
-from generations.vendors import TaskReport, TaskStatus
-from platform_site.errors import Conflict, PermissionDenied
 from tests.factories import (
     SYSTEM,
     fund,
@@ -53,9 +46,9 @@ from tests.factories import (
     make_request,
     make_team,
 )
-from tests.support.bookkeeper import ZURICH, Bookkeeper, Job, Person, Scope
+from tests.support.bookkeeper import ZURICH, Job, Person, Scope
 from tests.support.desk import SCOPES, fresh
-from tests.support.submits import claim
+from tests.support.moves import Moves
 
 START = datetime(2026, 3, 28, 21, 59, 50, tzinfo=UTC)  # 22:59:50, the night before clocks change
 JUMPS = [
@@ -81,7 +74,7 @@ ITEM = st.tuples(INPUTS, st.booleans(), st.sampled_from([0, 1, None]))  # by key
 Item = tuple[dict[str, Any], bool, int | None]
 
 
-class Story(Bookkeeper, RuleBasedStateMachine):
+class Story(Moves, RuleBasedStateMachine):
     """The desk of one team, in a database that forgets each example."""
 
     def __init__(self) -> None:
@@ -254,140 +247,6 @@ class Story(Bookkeeper, RuleBasedStateMachine):
             moves = self.moves_of(job)
             moves[turn % len(moves)](job)
             job.row = fresh(job.row)
-
-    def moves_of(self, job: Job) -> list[Callable[[Job], None]]:
-        match job.row.state:
-            case State.AWAITING_APPROVAL:
-                return [self.approve, self.approve, self.deny]
-            case State.QUEUED:
-                return [*[self.accept] * 3, self.lose_the_answer, self.refuse, self.cancel]
-            case State.PROCESSING:
-                return [self.complete, self.fail, self.wait, *[self.wait_too_long] * 2]
-            case State.NEEDS_REVIEW:
-                return [*[self.release, self.settle] * 2, self.complete, self.fail]
-            case _:
-                watched = [self.hear_completed_late, self.hear_failed_late] * 2
-                corrections = [self.spend_after_all, self.give_back_after_all, self.repeat]
-                return [*corrections, *(watched if job.row.next_poll_at else [])]
-
-    def approve(self, job: Job) -> None:
-        with pytest.raises(PermissionDenied):
-            approve(job.row, by=By.member(self.people[0].membership), now=self.now)
-        if self.expired(job):
-            with pytest.raises(Conflict):
-                approve(job.row, by=By.member(self.owner), now=self.now)
-        else:
-            approve(job.row, by=By.member(self.owner), now=self.now)
-
-    def deny(self, job: Job) -> None:
-        if not self.expired(job):
-            deny(job.row, by=By.member(self.owner), now=self.now, reason="Too dear")
-            job.money = "free"
-
-    def expired(self, job: Job) -> bool:
-        return self.now >= job.at + timedelta(days=3)
-
-    def cancel(self, job: Job) -> None:
-        end: dict[str, Any] = {"money": Money.RELEASE, "by": SYSTEM, "now": self.now}
-        assert end_generation(job.row, Ending.CANCELLED, **end)
-        job.money = "free"
-
-    def accept(self, job: Job) -> None:
-        claimed = self.claimed(job)
-        assert record_acceptance(claimed, f"vendor-{claimed.pk}", now=self.now)
-        job.stale = fresh(claimed)
-
-    def lose_the_answer(self, job: Job) -> None:
-        assert mark_submit_unknown(
-            self.claimed(job), cause=ReviewCause.BROKEN_OFF, message="No answer.", by=SYSTEM
-        )
-
-    def refuse(self, job: Job) -> None:
-        end: dict[str, Any] = {"money": Money.RELEASE, "by": SYSTEM, "now": self.now}
-        assert end_generation(
-            self.claimed(job), Ending.REFUSED, error_code="invalid_request", **end
-        )
-        job.money = "free"
-
-    def claimed(self, job: Job) -> Generation:
-        claimed = claim(job.row, now=self.now)
-        assert claimed is not None
-        assert claim(job.row, now=self.now) is None
-        return claimed
-
-    def complete(self, job: Job) -> None:
-        self.hear(self.adopted(job), TaskStatus.COMPLETED)
-        job.money = "spent"
-
-    def fail(self, job: Job) -> None:
-        self.hear(self.adopted(job), TaskStatus.FAILED)
-        job.money = "free"
-
-    def wait(self, job: Job) -> None:
-        self.hear(fresh(job.row), TaskStatus.PROCESSING)
-
-    def wait_too_long(self, job: Job) -> None:
-        self.time.shift(timedelta(hours=2, minutes=1))
-        self.hear(fresh(job.row), None)
-        assert fresh(job.row).state == State.NEEDS_REVIEW
-
-    def adopted(self, job: Job) -> Generation:
-        if job.row.upstream_id is None:
-            assert adopt_task(job.row, f"vendor-{job.row.pk}", by=SYSTEM, now=self.now)
-            job.stale = fresh(job.row)
-        return fresh(job.row)
-
-    def release(self, job: Job) -> None:
-        release_reviewed(job.row, by=SYSTEM, reason="Not taken.", now=self.now)
-        job.money = "free"
-
-    def settle(self, job: Job) -> None:
-        settle_reviewed(job.row, by=SYSTEM, reason="On the bill.", now=self.now)
-        job.money = "spent"
-
-    def hear_completed_late(self, job: Job) -> None:
-        self.hear_late(job, TaskStatus.COMPLETED, "spent")
-
-    def hear_failed_late(self, job: Job) -> None:
-        self.hear_late(job, TaskStatus.FAILED, "free")
-
-    def hear_late(self, job: Job, word: TaskStatus, true: str) -> None:
-        """Let the vendor's word come after a person's, as long as it is looked for."""
-        payable = true != "spent" or self.available >= job.credits
-        self.hear(fresh(job.row), word)
-        if true != job.money and not job.adjusted and payable:
-            job.money, job.adjusted = true, True
-
-    def repeat(self, job: Job) -> None:
-        """Let a slow worker's answer come to what was ended meanwhile: nothing comes of it."""
-        if job.stale is not None:
-            for word in TaskStatus:
-                self.hear(job.stale, word)
-
-    def spend_after_all(self, job: Job) -> None:
-        self.adjust(job, spent=True)
-
-    def give_back_after_all(self, job: Job) -> None:
-        self.adjust(job, spent=False)
-
-    def adjust(self, job: Job, *, spent: bool) -> None:
-        wanted = "spent" if spent else "free"
-        possible = job.money != wanted and not job.adjusted
-        payable = not spent or self.available >= job.credits
-        words: dict[str, Any] = {"by": SYSTEM, "reason": "On the bill.", "now": self.now}
-        if possible and payable:
-            adjust(job.row, spent=spent, **words)
-            job.money, job.adjusted = wanted, True
-        else:
-            with pytest.raises(InsufficientCredits if possible else LedgerConflict):
-                adjust(job.row, spent=spent, **words)
-
-    def hear(self, row: Generation, word: TaskStatus | None) -> None:
-        report = None
-        if word is not None:
-            links = ("https://file.example/1.mp4",) if word == TaskStatus.COMPLETED else ()
-            report = TaskReport(row.upstream_id or "", word, urls=links)
-        apply_answer(PollOutcome(row, report), now=self.now)
 
     # What must hold after every step
 

@@ -108,3 +108,9 @@ def complete(generation: Generation, *, now: datetime | None = None) -> Generati
 def fail(generation: Generation, *, now: datetime | None = None) -> Generation:
     """Send a queued generation and let the vendor fail it: its credits come back."""
     return hear(send(generation, now=now), TaskStatus.FAILED, now=now)
+
+
+def is_held(generation: Generation) -> bool:
+    """Return whether its credits are still held."""
+    generation.hold.refresh_from_db()
+    return generation.hold.closed_at is None

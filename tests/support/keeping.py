@@ -69,3 +69,14 @@ def stored_files() -> list[str]:
     """Return the names of all that is in the folder of films."""
     root = Path(settings.FILMS_DIR)
     return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+def files_of(film: Film) -> list[str]:
+    """Return the names of the film's files that are there."""
+    names = {film.file_name, film.poster_name, film.last_frame_name}
+    return [name for name in stored_files() if name in names]
+
+
+def stored_files_of(film: Film) -> list[str]:
+    """Return the names of all files that bear the film's id."""
+    return [name for name in stored_files() if film.pk.hex in name]

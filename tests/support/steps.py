@@ -104,3 +104,10 @@ class Trap:
         on = f" ON {self._table}" if connection.vendor == "postgresql" else ""
         with connection.cursor() as cursor:
             cursor.execute(f"DROP TRIGGER test_trap{on}")
+
+
+def polled(job: Generation) -> Generation:
+    """Poll what is due, and read this generation anew."""
+    poll_due()
+    job.refresh_from_db()
+    return job

@@ -8,11 +8,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.models import Membership
 from generations.archive.inspect import FilmFacts
 from generations.models import Film, GenerationEvent
 from tests.support.films import film_bytes
-from tests.support.keeping import completed, kept, path_of
+from tests.support.keeping import kept, path_of
 from tests.support.steps import Trap
 from tests.support.vendor import Exchange, Reply, Vendor
 
@@ -23,12 +22,6 @@ pytestmark = [
 ]
 
 DATE = "Date: Sat, 28 Nov 2026 12:00:00 GMT"
-
-
-@pytest.fixture
-def film(alice: Membership, vendor: Vendor) -> Film:
-    """A completed generation's film, still to be kept; the vendor has the right file."""
-    return completed(alice, vendor, film_bytes())
 
 
 def half(*headers: str) -> Reply:

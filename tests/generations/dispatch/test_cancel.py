@@ -1,8 +1,5 @@
 """Cancel (P16): what was not sent is given back at once; what was, only the vendor's word ends."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 from django.db import transaction
 from django.utils import timezone
@@ -13,19 +10,15 @@ from accounts.roles import Role
 from billing.models import Transfer
 from billing.selectors import Books, books_of
 from generations.approvals.service import approve, deny, set_threshold
-from generations.dispatch.cancel import (
-    cancel_generation,
-    cancel_if_requested,
-    cancel_waiting,
-)
-from generations.dispatch.send import mark_submit_unknown, record_acceptance
+from generations.dispatch.cancel import cancel_generation, cancel_if_requested, cancel_waiting
+from generations.dispatch.send import mark_submit_unknown
 from generations.lifecycle import ReviewCause, State
-from generations.models import Approval, Film, Generation, ProviderKey
-from generations.reports.audit import audit
+from generations.models import Approval, Film
 from generations.review.corrections import release_reviewed
 from generations.transitions import transition
 from platform_site.errors import Conflict, PermissionDenied
 from tests.factories import SYSTEM, make_generation, make_member
+from tests.support.cancelling import fresh, kinds, stop
 from tests.support.films import film_bytes
 from tests.support.races import race
 from tests.support.steps import make_due, poll_due, run_queue
@@ -33,27 +26,6 @@ from tests.support.submits import claim, submit
 from tests.support.vendor import CREATE, Exchange, Reply, Vendor, drop, html, refuse, say
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key", "balanced")]
-
-
-@pytest.fixture
-def balanced(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Demand afterwards that the books balance."""
-    request.getfixturevalue("_django_db_helper")
-    yield
-    assert list(audit()) == []
-
-
-def stop(generation: Generation, **more: Any) -> Generation:
-    cancel_generation(generation, by=SYSTEM, now=timezone.now(), **more)
-    return fresh(generation)
-
-
-def fresh(generation: Generation) -> Generation:
-    return Generation.objects.get(pk=generation.pk)
-
-
-def kinds(generation: Generation) -> list[str]:
-    return [f"{one.kind} {one.to_state}".strip() for one in generation.events.all()]
 
 
 # Before submit
@@ -306,102 +278,3 @@ def test_all_of_ones_own_that_wait_are_cancelled_and_nothing_else(
     assert {fresh(one).state for one in mine} == {State.CANCELLED}
     assert [fresh(one).state for one in kept] == [State.PROCESSING, State.QUEUED]
     assert fresh(kept[0]).cancel_asked_at is None
-
-
-# Races
-
-
-@pytest.mark.both_databases
-@pytest.mark.django_db(transaction=True)
-def test_p16_fifty_cancels_and_claims_at_once_leave_it_sent_and_held_or_unsent_and_released(
-    alice: Membership, vendor: Vendor
-) -> None:
-    sent = 0
-    for _ in range(4):
-        job = make_generation(alice)
-        before = len(vendor.creates)
-
-        def work(number: int, job: Generation = job) -> None:
-            if number % 2:
-                submit(job)
-            else:
-                stop(fresh(job))
-
-        assert race(50, work) == [None] * 50
-        ended, posts = fresh(job), len(vendor.creates) - before
-        sent += posts
-        if posts:
-            assert (posts, ended.state) == (1, State.PROCESSING)
-            assert ended.cancel_asked_at is not None
-            assert ended.hold.is_open
-        else:
-            assert (ended.state, ended.cancel_asked_at) == (State.CANCELLED, None)
-            assert not ended.hold.is_open
-    assert books_of(alice.team).held == 70 * sent
-
-
-@pytest.mark.both_databases
-@pytest.mark.django_db(transaction=True)
-def test_p16_a_wish_that_races_a_requeue_is_never_left_in_the_queue(
-    alice: Membership, vendor: Vendor
-) -> None:
-    vendor.always(CREATE, refuse(429, "rate_limit_exceeded"))
-    jobs = [make_generation(alice, duration=4) for _ in range(8)]
-
-    def work(number: int) -> None:
-        job = jobs[number // 2]
-        if number % 2:
-            submit(job)
-        else:
-            stop(fresh(job))
-
-    assert race(16, work) == [None] * 16
-    for job in jobs:
-        ended = fresh(job)
-        assert (ended.state, ended.error_code) == (State.CANCELLED, "cancelled")
-    assert books_of(alice.team).held == 0
-
-
-@pytest.mark.both_databases
-@pytest.mark.django_db(transaction=True)
-def test_p16_a_cancel_that_races_an_approval_ends_in_one_truth(
-    alice: Membership, bob: Membership
-) -> None:
-    set_threshold(team=bob.team, above=50, by=SYSTEM)
-    for _ in range(4):
-        job = make_generation(bob)
-
-        def work(number: int, job: Generation = job) -> None:
-            if number % 2:
-                approve(fresh(job), by=By.member(alice), now=timezone.now())
-            else:
-                stop(fresh(job))
-
-        results = race(12, work)
-        assert {type(one) for one in results} <= {type(None), Conflict}
-        assert fresh(job).state == State.CANCELLED
-        assert Approval.objects.get(pk=job.pk).decision in {"approved", "withdrawn"}
-    assert books_of(bob.team).held == 0
-
-
-@pytest.mark.both_databases
-@pytest.mark.django_db(transaction=True)
-def test_p16_a_cancel_that_races_the_vendors_reply_never_releases(
-    alice: Membership, provider_key: ProviderKey
-) -> None:
-    for number in range(4):
-        job = make_generation(alice)
-        claimed = claim(job)
-        assert claimed is not None
-
-        def work(turn: int, claimed: Generation = claimed, number: int = number) -> None:
-            if turn:
-                stop(fresh(claimed))
-            else:
-                record_acceptance(claimed, f"vendor-{number}", now=timezone.now())
-
-        assert race(8, work) == [None] * 8
-        ended = fresh(job)
-        assert (ended.state, ended.hold.is_open) == (State.PROCESSING, True)
-        assert ended.cancel_asked_at is not None
-        assert kinds(ended).count("cancel_asked") == 1

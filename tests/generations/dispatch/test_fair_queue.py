@@ -13,48 +13,27 @@ from accounts.authority import By
 from accounts.models import Membership
 from accounts.roles import Role
 from generations.dispatch import fair_queue as lanes
-from generations.dispatch.claim import claim_next, send_next
+from generations.dispatch.claim import claim_next
 from generations.dispatch.fair_queue import next_candidates
-from generations.dispatch.send import post_generation
-from generations.dispatch.steps import SENDS_WAITING, refill_sends
-from generations.lifecycle import Ending, Money, ReviewReason, State
+from generations.lifecycle import State
 from generations.models import Generation, Priority, ProviderKey
-from generations.ops.sweep import enqueue_due_steps
 from generations.ordering.submit import Submission, submit_batch
-from generations.provider_keys.send_rate import BACKOFF
-from generations.provider_keys.service import (
-    pause_provider_key,
-    resume_provider_key,
-    set_key_pace,
-)
-from generations.transitions import end_generation, transition
-from platform_site.backoff import Backoff
+from generations.provider_keys.service import pause_provider_key
 from tests.factories import (
     SYSTEM,
-    fund,
     make_generation,
     make_member,
     make_provider_key,
     make_request,
     make_team,
 )
+from tests.support.claiming import claims, pace
 from tests.support.crowds import land, make_crowd
 from tests.support.races import race
-from tests.support.steps import empty_queue, queued, run_queue
-from tests.support.vendor import CREATE, Reply, Vendor, drop, refuse
+from tests.support.vendor import Vendor
 from tests.support.working import CHEAP
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
-
-
-def claims(count: int, *, now: datetime | None = None) -> list[Generation]:
-    """Claim so many, one after another; fewer when no more can be sent."""
-    taken = [claim_next(now=now or timezone.now()) for _ in range(count)]
-    return [one for one in taken if one is not None]
-
-
-def pace(key: ProviderKey, *, at_once: int = 1000, per_minute: int | None = None) -> None:
-    set_key_pace(key, max_in_flight=at_once, per_minute=per_minute, by=SYSTEM)
 
 
 def priority(job: Generation, value: Priority) -> Generation:
@@ -225,159 +204,6 @@ def test_a_key_sends_its_rate_and_never_more_in_any_minute(
         minute = [one for one in sent[first:] if one < at + timedelta(minutes=1)]
         assert len(minute) <= rate
     assert len(sent) >= 3 * rate * 0.95 - 1
-
-
-# Steps in the queue
-
-
-def test_the_queue_stays_short_however_many_are_ordered(alice: Membership, vendor: Vendor) -> None:
-    fund(alice.team, 5000)
-    orders = [Submission(make_request(alice.team, **CHEAP)) for _ in range(100)]
-    submit_batch(orders, by=By.member(alice), now=timezone.now())
-    for _ in range(20):
-        make_generation(alice, **CHEAP)
-    assert queued() == [("send", ())] * SENDS_WAITING
-    # Each calls the next, so that these few send all of them.
-    run_queue("send")
-    assert len(vendor.creates) == 120
-    assert queued() == []
-
-
-def test_a_lost_step_strands_no_job(alice: Membership, vendor: Vendor) -> None:
-    make_generation(alice)
-    empty_queue()
-    enqueue_due_steps(timezone.now())
-    run_queue("send")
-    assert len(vendor.creates) == 1
-
-
-def test_with_nothing_to_send_nothing_is_asked_for(
-    alice: Membership, provider_key: ProviderKey
-) -> None:
-    assert refill_sends(now=timezone.now()) == 0
-    pace(provider_key, at_once=1)
-    make_crowd(alice, 3)
-    claims(1)
-    empty_queue()
-    assert refill_sends(now=timezone.now()) == 0
-    assert not send_next()
-    assert queued() == []
-
-
-def test_a_step_that_comes_late_or_twice_does_nothing(alice: Membership, vendor: Vendor) -> None:
-    make_generation(alice)
-    assert [send_next() for _ in range(3)] == [True, False, False]
-    assert len(vendor.creates) == 1
-
-
-@pytest.mark.parametrize("leaves", ["ended", "review", "resumed", "raised"])
-def test_whatever_frees_a_place_calls_the_next(
-    alice: Membership, provider_key: ProviderKey, leaves: str
-) -> None:
-    pace(provider_key, at_once=1)
-    first = make_generation(alice, State.PROCESSING)
-    make_generation(alice)
-    if leaves == "resumed":
-        pace(provider_key, at_once=2)
-        pause_provider_key(provider_key, reason="x", by=SYSTEM)
-    empty_queue()
-    assert claim_next(now=timezone.now()) is None
-    now = timezone.now()
-    if leaves == "ended":
-        assert end_generation(first, Ending.FAILED, money=Money.RELEASE, by=SYSTEM, now=now)
-    elif leaves == "review":
-        assert transition(first, State.NEEDS_REVIEW, by=SYSTEM, review_reason=ReviewReason.SILENT)
-    elif leaves == "resumed":
-        resume_provider_key(provider_key, by=SYSTEM, now=now)
-    else:
-        pace(provider_key, at_once=2)
-    assert ("send", ()) in queued()
-    assert claim_next(now=timezone.now()) is not None
-
-
-# A vendor that turns sends away
-
-
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hold keys back for so long that no test outlasts it, however slow the machine."""
-    monkeypatch.setattr(
-        "generations.provider_keys.send_rate.BACKOFF",
-        Backoff(first=BACKOFF.last, last=BACKOFF.last),
-    )
-
-
-def held(key: ProviderKey) -> tuple[int, float]:
-    """How many failures in a row, and for how many seconds more nothing is sent."""
-    key.refresh_from_db()
-    until = key.next_send_at or timezone.now()
-    return key.send_failures, max(0.0, (until - timezone.now()).total_seconds())
-
-
-@pytest.mark.usefixtures("patient")
-@pytest.mark.parametrize(
-    "reply", [refuse(429, "rate_limit_exceeded"), drop], ids=["rate limit", "no answer"]
-)
-def test_p22_an_ill_vendor_costs_one_job_at_a_time_not_the_whole_queue(
-    alice: Membership, vendor: Vendor, provider_key: ProviderKey, reply: Reply
-) -> None:
-    make_crowd(alice, 200)
-    vendor.always(CREATE, reply)
-    run_queue("send")
-    assert len(vendor.creates) == 1
-    for failures in range(2, 5):
-        ProviderKey.objects.update(next_send_at=timezone.now())
-        run_queue("send")
-        refill_sends(now=timezone.now())
-        run_queue("send")
-        assert len(vendor.creates) == failures
-        assert held(provider_key)[0] == failures
-    assert Generation.objects.filter(state=State.QUEUED).count() >= 196
-
-
-@pytest.mark.usefixtures("patient")
-def test_a_vendor_out_of_reach_holds_the_key_back_and_loses_nothing(
-    alice: Membership, vendor: Vendor, provider_key: ProviderKey
-) -> None:
-    jobs = make_crowd(alice, 5)
-    ProviderKey.objects.update(endpoint="http://127.0.0.1:9")
-    run_queue("send")
-    assert held(provider_key)[0] == 1
-    ProviderKey.objects.update(endpoint=vendor.url, next_send_at=None)
-    assert refill_sends(now=timezone.now()) > 0
-    run_queue("send")
-    assert len(vendor.creates) == len(jobs)
-    assert held(provider_key) == (0, 0.0)
-
-
-@pytest.mark.both_databases
-@pytest.mark.django_db(transaction=True)
-def test_ten_that_are_turned_away_at_once_double_the_wait_once(
-    alice: Membership, vendor: Vendor, provider_key: ProviderKey
-) -> None:
-    make_crowd(alice, 30)
-    vendor.always(CREATE, refuse(429, "rate_limit_exceeded"))
-    claimed = claims(10)
-    assert race(10, lambda number: post_generation(claimed[number])) == [None] * 10
-    failures, seconds = held(provider_key)
-    assert failures == 1
-    assert seconds <= 1
-    assert not Generation.objects.exclude(state=State.QUEUED).exists()
-
-
-@pytest.mark.usefixtures("patient")
-def test_one_keys_rate_limit_holds_nobody_else_back(
-    alice: Membership, bob: Membership, vendor: Vendor, provider_key: ProviderKey
-) -> None:
-    make_provider_key(alice.team, alice.user)
-    make_crowd(alice, 10)
-    vendor.next(CREATE, refuse(429, "rate_limit_exceeded"))
-    assert send_next()
-    make_crowd(bob, 3)
-    while send_next():
-        pass
-    rows = Generation.objects.filter(state=State.PROCESSING)
-    assert list(rows.values_list("user", flat=True)) == [bob.user_id] * 3
 
 
 # What a look costs

@@ -1,58 +1,30 @@
-"""Sending: claim, POST, keep the id; and what each answer or silence of the vendor means."""
+"""Sending: claim once, POST what was priced with the key that was pinned, keep the id."""
 
-import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connections
+from django.db import connections
 from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Membership, Team
 from billing.models import Rate, Transfer
-from billing.selectors import books_of
-from generations.dispatch.claim import claim_next, send_next
-from generations.dispatch.send import (
-    POST_WITHIN,
-    STALE_AFTER,
-    mark_stale_submits_unknown,
-    post_generation,
-)
-from generations.lifecycle import Ending, Money, ReviewReason, State
+from generations.dispatch.claim import send_next
+from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
 from generations.ops.sweep import enqueue_due_steps
-from generations.provider_keys.service import delete_provider_key, probe_provider_key
-from generations.reports.audit import audit
-from generations.review.corrections import release_reviewed
-from generations.transitions import end_generation
+from generations.provider_keys.service import delete_provider_key
 from platform_site.secrets.cipher import generate_key
 from tests.factories import SYSTEM, make_generation
+from tests.support.desk import is_held
 from tests.support.races import race
-from tests.support.steps import Trap, empty_queue, poll_due, queued, run_queue, send_now
-from tests.support.vendor import CREATE, Reply, Vendor, drop, html, refuse, say
+from tests.support.sending import send, sending
+from tests.support.steps import empty_queue, poll_due, queued, run_queue
+from tests.support.vendor import CREATE, Vendor, drop, refuse
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
-
-
-@pytest.fixture
-def job(alice: Membership, provider_key: ProviderKey) -> Iterator[Generation]:
-    """A queued generation; afterwards the books must balance, whatever happened to it."""
-    yield make_generation(alice)
-    assert list(audit()) == []
-
-
-def send(job: Generation) -> Generation:
-    send_now()
-    job.refresh_from_db()
-    return job
-
-
-def is_held(job: Generation) -> bool:
-    job.hold.refresh_from_db()
-    return job.hold.closed_at is None
 
 
 def test_a_queued_generation_is_sent_and_becomes_processing(
@@ -143,275 +115,6 @@ def test_p21_the_row_stands_as_submitting_before_the_vendor_hears_of_it(
         job.refresh_from_db()
         assert (job.state, job.submitted_at is not None) == (State.SUBMITTING, True)
         gate.open()
-
-
-class sending:  # noqa: N801  # reads as a verb
-    """Send in a thread of its own, with a database connection of its own."""
-
-    def __init__(self) -> None:
-        self._thread = threading.Thread(target=self._run)
-
-    def _run(self) -> None:
-        send_next()
-        connections.close_all()
-
-    def __enter__(self) -> threading.Thread:
-        self._thread.start()
-        return self._thread
-
-    def __exit__(self, *_error: object) -> None:
-        self._thread.join(30)
-        assert not self._thread.is_alive()
-
-
-@pytest.mark.parametrize(
-    "reply", [drop, html(500), html(502), html(400), html(404), say(200, b'{"code": 200, "da')]
-)
-def test_p22_a_job_that_may_have_been_accepted_waits_for_evidence(
-    job: Generation, vendor: Vendor, reply: Reply
-) -> None:
-    vendor.next(CREATE, vendor.accepts_then(reply))
-    send(job)
-    assert (job.state, job.review_reason) == (State.NEEDS_REVIEW, ReviewReason.SUBMIT_UNKNOWN)
-    assert is_held(job)
-    empty_queue()
-    enqueue_due_steps(timezone.now() + timedelta(days=30))
-    run_queue("send")
-    assert len(vendor.creates) == 1, "it was sent again"
-
-
-@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "http://vendor.invalid", "tls"])
-def test_p22_a_job_that_was_provably_not_sent_goes_back_to_the_queue(
-    job: Generation, vendor: Vendor, endpoint: str
-) -> None:
-    at = vendor.url.replace("http:", "https:") if endpoint == "tls" else endpoint
-    ProviderKey.objects.update(endpoint=at)
-    send(job)
-    assert (job.state, job.submitted_at, job.submit_attempts) == (State.QUEUED, None, 0)
-    assert job.next_submit_at is not None
-    assert is_held(job)
-    assert vendor.creates == []
-    ProviderKey.objects.update(endpoint=vendor.url)
-    assert send(job).state == State.PROCESSING
-
-
-def test_a_rate_limit_holds_the_key_back_and_never_fails(
-    job: Generation, vendor: Vendor, provider_key: ProviderKey
-) -> None:
-    waits = []
-    for _ in range(9):
-        vendor.next(CREATE, refuse(429, "rate_limit_exceeded"))
-        before = timezone.now()
-        send(job)
-        assert (job.state, job.submitted_at) == (State.QUEUED, None)
-        provider_key.refresh_from_db()
-        assert provider_key.next_send_at is not None
-        waits.append(round((provider_key.next_send_at - before).total_seconds()))
-    assert waits == [1, 2, 4, 8, 16, 32, 64, 120, 120]
-    assert (job.submit_attempts, is_held(job)) == (0, True)
-    assert send(job).state == State.PROCESSING
-    provider_key.refresh_from_db()
-    assert (provider_key.send_failures, provider_key.next_send_at) == (0, None)
-
-
-@pytest.mark.parametrize(
-    ("status", "code"),
-    [
-        (401, "invalid_api_key"),
-        (402, "insufficient_credits"),
-        (403, "ip_not_allowed"),
-        (429, "spend_limit_exceeded"),
-        (403, "a_word_we_never_heard"),
-    ],
-)
-def test_p36_trouble_with_the_key_pauses_it_and_keeps_its_jobs(
-    alice: Membership, vendor: Vendor, provider_key: ProviderKey, status: int, code: str
-) -> None:
-    jobs = [make_generation(alice) for _ in range(3)]
-    vendor.next(CREATE, refuse(status, code, "Top up."))
-    send(jobs[0])
-    provider_key.refresh_from_db()
-    assert provider_key.state == ProviderKey.State.PAUSED
-    assert (provider_key.pause_code, provider_key.pause_note) == (code, "Top up.")
-    for job in jobs:
-        assert send(job).state == State.QUEUED
-        assert is_held(job)
-    assert len(vendor.creates) == 1, "a paused key was used"
-
-    probe_provider_key(provider_key.pk)
-    provider_key.refresh_from_db()
-    assert provider_key.state == ProviderKey.State.ACTIVE
-    enqueue_due_steps(timezone.now())
-    run_queue("send")
-    assert {job.state for job in Generation.objects.all()} == {State.PROCESSING}
-    assert len(vendor.creates) == 4
-
-
-def test_an_ill_vendor_is_tried_five_times_and_then_refunded(
-    job: Generation, vendor: Vendor
-) -> None:
-    vendor.always(CREATE, refuse(503, "upstream_error", "Temporarily unavailable."))
-    states = [send(job).state for _ in range(7)]
-    assert states == ["queued"] * 4 + ["failed"] * 3
-    assert len(vendor.creates) == 5
-    assert (job.error_code, job.error_message) == ("upstream_error", "Temporarily unavailable.")
-    assert not is_held(job)
-    assert books_of(job.team).available == 1000
-
-
-def test_a_success_without_a_task_id_counts_as_a_failure_of_the_vendor(
-    job: Generation, vendor: Vendor
-) -> None:
-    vendor.next(CREATE, say(200, {"code": 200, "data": {}}))
-    send(job)
-    assert (job.state, job.submit_attempts) == (State.QUEUED, 1)
-    assert send(job).state == State.PROCESSING
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "message"),
-    [
-        (503, "upstream_error", "The input contains sensitive or prohibited content"),
-        (400, "invalid_request", "'duration' is wrong."),
-        (404, "model_not_found", "No such model."),
-        (400, "upstream_error", "Not \0 storable \ud800"),
-    ],
-)
-@pytest.mark.both_databases
-def test_a_refusal_of_the_request_itself_fails_and_releases_at_once(
-    job: Generation, vendor: Vendor, status: int, code: str, message: str
-) -> None:
-    vendor.next(CREATE, refuse(status, code, message))
-    send(job)
-    assert (job.state, job.error_code) == (State.FAILED, code)
-    assert not is_held(job)
-    assert books_of(job.team).available == 1000
-    assert len(vendor.creates) == 1
-
-
-def test_p05_a_worker_that_died_while_submitting_leaves_a_doubt_not_a_second_try(
-    alice: Membership, vendor: Vendor
-) -> None:
-    now = timezone.now()
-    old = make_generation(alice, State.SUBMITTING, now=now - STALE_AFTER - timedelta(seconds=1))
-    young = make_generation(alice, State.SUBMITTING, now=now)
-    assert mark_stale_submits_unknown(now=now) == 1
-    old.refresh_from_db()
-    young.refresh_from_db()
-    assert (old.state, old.review_reason) == (State.NEEDS_REVIEW, ReviewReason.SUBMIT_UNKNOWN)
-    assert young.state == State.SUBMITTING
-    assert is_held(old)
-    assert mark_stale_submits_unknown(now=now) == 0
-    assert vendor.creates == []
-
-
-@pytest.mark.django_db(transaction=True)
-def test_p21_an_answer_that_outlives_our_patience_still_counts(
-    alice: Membership, vendor: Vendor
-) -> None:
-    job = make_generation(alice)
-    gate = vendor.gate()
-    vendor.next(CREATE, gate.before(vendor._usual))
-    with sending():
-        gate.wait()
-        mark_stale_submits_unknown(now=timezone.now() + STALE_AFTER * 2)
-        job.refresh_from_db()
-        assert job.state == State.NEEDS_REVIEW
-        gate.open()
-    job.refresh_from_db()
-    assert (job.state, job.upstream_id) == (State.PROCESSING, vendor.only_task)
-    assert job.review_reason == ""
-
-
-@pytest.mark.django_db(transaction=True)
-def test_p21_an_answer_that_outlives_a_persons_decision_corrects_it(
-    alice: Membership, vendor: Vendor
-) -> None:
-    job = make_generation(alice)
-    gate = vendor.gate()
-    vendor.next(CREATE, gate.before(vendor._usual))
-    with sending():
-        gate.wait()
-        mark_stale_submits_unknown(now=timezone.now() + STALE_AFTER * 2)
-        job.refresh_from_db()
-        release_reviewed(job, by=SYSTEM, reason="Never sent, it seems.", now=timezone.now())
-        gate.open()
-    job.refresh_from_db()
-    assert (job.state, job.upstream_id) == (State.FAILED, vendor.only_task)
-    vendor.finish(vendor.only_task, urls=[])
-    poll_due()
-    assert books_of(job.team).spent == job.credits
-    assert list(audit()) == []
-
-
-def test_p22_a_worker_that_was_stopped_after_its_claim_posts_nothing_when_it_goes_on(
-    job: Generation, vendor: Vendor
-) -> None:
-    claimed = claimed_before(POST_WITHIN)
-    post_generation(claimed)
-    job.refresh_from_db()
-    assert (job.state, vendor.creates) == (State.QUEUED, [])
-    assert is_held(job)
-    assert send(job).state == State.PROCESSING
-
-
-def test_p22_nor_does_it_touch_what_became_a_doubt_meanwhile(
-    job: Generation, vendor: Vendor
-) -> None:
-    claimed = claimed_before(STALE_AFTER)
-    mark_stale_submits_unknown(now=timezone.now())
-    post_generation(claimed)
-    job.refresh_from_db()
-    assert (job.state, vendor.creates) == (State.NEEDS_REVIEW, [])
-
-
-def claimed_before(age: timedelta) -> Generation:
-    """Claim the next job as if it had been done a moment more than `age` ago."""
-    claimed = claim_next(now=timezone.now())
-    assert claimed is not None
-    claimed.submitted_at = timezone.now() - age - timedelta(seconds=1)
-    claimed.save(update_fields=["submitted_at"])
-    return claimed
-
-
-@pytest.mark.django_db(transaction=True)
-def test_p21_an_answer_to_an_ended_generation_leaves_its_id_in_the_log(
-    alice: Membership, vendor: Vendor, caplog: pytest.LogCaptureFixture
-) -> None:
-    job = make_generation(alice)
-    gate = vendor.gate()
-    vendor.next(CREATE, gate.before(vendor._usual))
-    with sending():
-        gate.wait()
-        mark_stale_submits_unknown(now=timezone.now() + STALE_AFTER * 2)
-        job.refresh_from_db()
-        end_generation(job, Ending.FAILED, money=Money.RELEASE, by=SYSTEM, now=timezone.now())
-        gate.open()
-    assert vendor.only_task in shouted(caplog)
-    job.refresh_from_db()
-    assert (job.state, job.upstream_id) == (State.FAILED, None)
-
-
-@pytest.mark.both_databases
-def test_p21_an_id_that_cannot_be_saved_is_shouted_and_found_again(
-    job: Generation, vendor: Vendor, caplog: pytest.LogCaptureFixture
-) -> None:
-    condition = "NEW.upstream_id IS NOT NULL"
-    with Trap("generations_generation", "UPDATE", condition), pytest.raises(DatabaseError):
-        send_next()
-    assert vendor.only_task in shouted(caplog)
-    job.refresh_from_db()
-    assert (job.state, job.upstream_id) == (State.SUBMITTING, None)
-    mark_stale_submits_unknown(now=timezone.now() + STALE_AFTER * 2)
-    send(job)
-    assert (job.state, len(vendor.creates)) == (State.NEEDS_REVIEW, 1)
-
-
-def shouted(caplog: pytest.LogCaptureFixture) -> str:
-    events: list[Any] = [record.msg for record in caplog.records if record.levelname == "CRITICAL"]
-    assert [event["event"] for event in events] == ["upstream_id_not_saved"]
-    upstream_id: str = events[0]["upstream_id"]
-    return upstream_id
 
 
 def test_a_key_that_does_not_open_sends_nothing_and_loses_nothing(

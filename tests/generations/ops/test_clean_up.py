@@ -1,4 +1,4 @@
-"""Clean-up of the queue's own tables, which django-q2 never prunes."""
+"""Clean-up of what has served its time, and of the queue's tables, which django-q2 never prunes."""
 
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -8,6 +8,8 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Success, Task
 
+from accounts.models import Membership
+from generations.models import ProviderKey, Upload, UsageSample
 from generations.ops.clean_up import CHORES, clean_up
 from platform_site.clusters.broker import UNREADABLE
 from platform_site.clusters.queues import FILM_QUEUE, MAIN_QUEUE
@@ -62,3 +64,50 @@ def test_f15_a_chore_that_fails_keeps_none_of_the_others_from_being_done() -> No
     assert done["clusters"] == 1
     assert set(CHORES) - set(done) == {"sessions"}
     assert clean_up()["sessions"] == 1
+
+
+def make_sample(provider_key: ProviderKey, taken_at: datetime) -> None:
+    UsageSample.objects.create(
+        provider_key=provider_key,
+        taken_at=taken_at,
+        charged=0,
+        refunded=0,
+        in_flight=0,
+        unknown=0,
+        stable=True,
+        is_baseline=False,
+        verdict="waiting",
+    )
+
+
+def test_clean_up_takes_away_what_has_served_its_time(
+    alice: Membership, provider_key: ProviderKey
+) -> None:
+    now = timezone.now()
+    for days in (29, 31):
+        make_sample(provider_key, now - timedelta(days=days))
+    for expires_at in (now - timedelta(seconds=1), now + timedelta(hours=1)):
+        Upload.objects.create(
+            team=alice.team,
+            user=alice.user,
+            file_name="x.png",
+            content_type="image/png",
+            size=1,
+            width=1,
+            height=1,
+            expires_at=expires_at,
+        )
+        Session.objects.create(session_key=str(expires_at), session_data="", expire_date=expires_at)
+    for days in (1, 8):
+        Failure.objects.create(
+            id=f"failure-{days}",
+            name="x",
+            func="x",
+            success=False,
+            started=now - timedelta(days=days),
+            stopped=now - timedelta(days=days),
+        )
+    cleared = clean_up()
+    expected = {"uploads": 1, "samples": 1, "sealed_keys": 0, "sessions": 1, "failures": 1}
+    assert {name: cleared[name] for name in expected} == expected
+    assert set(clean_up().values()) == {0}

@@ -26,12 +26,6 @@ from tests.support.working import CHEAP, long_due, working
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
 
 
-@pytest.fixture
-def job(alice: Membership, vendor: Vendor) -> Generation:
-    """A generation that the vendor works on."""
-    return working(alice, vendor)
-
-
 def poll_until(poller: Poller, done: Callable[[], object], *, why: str) -> None:
     give_up_at = time.monotonic() + 30
     while not done():

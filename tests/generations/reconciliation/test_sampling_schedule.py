@@ -33,22 +33,6 @@ from tests.support.vendor import CREDITS, Exchange, Vendor, drop, html, refuse, 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
-@pytest.fixture
-def meter(vendor: Vendor) -> Meter:
-    """The vendor's meter; a refund lowers what it says was consumed."""
-    meter = Meter()
-    vendor.always(CREDITS, meter)
-    return meter
-
-
-@pytest.fixture
-def clock(provider_key: ProviderKey, meter: Meter) -> Clock:
-    """Samples the team's key, of which one was taken ten minutes ago."""
-    clock = Clock(provider_key)
-    assert clock.sample(-10).is_baseline
-    return clock
-
-
 @pytest.mark.parametrize(
     "reply",
     [refuse(401, "invalid_api_key"), refuse(500, "\0", "\ud800"), html(500), html(200), drop],

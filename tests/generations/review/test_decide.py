@@ -1,66 +1,31 @@
-"""What is in review: evidence, looking again, telling managers, deciding (P13, P14, P22, P30)."""
+"""What is in review is decided: by an id that a person found, or a form's word (P13, P14)."""
 
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Any
 
 import pytest
-from django.core import mail
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import AuditEvent, Membership, Notice, Team, WebhookDelivery, WebhookEndpoint
+from accounts.models import AuditEvent, Membership, Team
 from billing.models import Transfer
 from billing.selectors import books_of
 from generations.errors import NoProviderAnswer
-from generations.lifecycle import ReviewReason, State
+from generations.lifecycle import State
 from generations.models import Film, Generation, ProviderKey
-from generations.polling.outcome import DEADLINE
-from generations.reconciliation.sampling import SOON
 from generations.reports.audit import audit
-from generations.review.adopt import adopt_found_id
-from generations.review.advice import Action
 from generations.review.corrections import release_reviewed, settle_reviewed
-from generations.review.decide import PATIENCE, decide_review, look_now, tell_long_reviews
-from generations.review.evidence import in_review, in_review_for, reviews_of
+from generations.review.decide import decide_review
 from platform_site.errors import Conflict, InvalidRequest
 from tests.factories import SYSTEM, make_generation, make_provider_key
+from tests.support.desk import fresh
 from tests.support.films import film_bytes
-from tests.support.meter import Clock, Meter
 from tests.support.races import race
-from tests.support.steps import make_due, poll_due, queued, run_queue
+from tests.support.reviewing import Lose, adopt
+from tests.support.steps import poll_due, run_queue
 from tests.support.submits import submit
-from tests.support.vendor import CREATE, CREDITS, TASKS, Reply, Vendor, drop, html, refuse
+from tests.support.vendor import CREATE, TASKS, Reply, Vendor, drop, html, refuse
 from tests.support.working import CHEAP
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
-Lose = Callable[[], Generation]
-
-
-@pytest.fixture
-def lose(alice: Membership, vendor: Vendor) -> Lose:
-    """Make generations of 12 credits that the vendor accepted while its reply was lost."""
-
-    def make() -> Generation:
-        job = make_generation(alice, **CHEAP)
-        vendor.next(CREATE, vendor.accepts_then(drop))
-        submit(job)
-        job.refresh_from_db()
-        assert job.review_reason == ReviewReason.SUBMIT_UNKNOWN
-        return job
-
-    return make
-
-
-def fresh(generation: Generation) -> Generation:
-    return Generation.objects.select_related("provider_key", "hold").get(pk=generation.pk)
-
-
-def adopt(generation: Generation, upstream_id: str, **more: Any) -> Generation:
-    known = {"by": SYSTEM, "reason": "Found in the console", "now": timezone.now()}
-    adopt_found_id(fresh(generation), upstream_id, **{**known, **more})
-    return fresh(generation)
 
 
 def closings(generation: Generation) -> list[str]:
@@ -203,217 +168,6 @@ def test_p30_one_task_proposed_for_many_generations_is_adopted_by_one(
     assert sum(isinstance(one, Generation) for one in results) == 1
     assert {type(one) for one in results} <= {Generation, InvalidRequest, Conflict}
     assert Generation.objects.filter(upstream_id=task).count() == 1
-
-
-# Looking again
-
-
-def test_a_look_at_a_silent_one_polls_it_at_once(alice: Membership, vendor: Vendor) -> None:
-    job = make_generation(alice, State.NEEDS_REVIEW, upstream_id=vendor.add_task())
-    Generation.objects.filter(pk=job.pk).update(next_poll_at=timezone.now() + timedelta(minutes=5))
-    vendor.fail(vendor.only_task)
-    look_now(fresh(job), by=SYSTEM, now=timezone.now())
-    poll_due()
-    assert fresh(job).state == State.FAILED
-
-
-def test_a_look_at_a_lost_one_checks_proposals_and_has_the_meter_read(
-    lose: Lose, vendor: Vendor
-) -> None:
-    lost, now = lose(), timezone.now()
-    later = now + timedelta(hours=1)
-    lost.callbacks.create(
-        proposed_id=vendor.only_task, verdict="proposed", next_check_at=later, received_at=now
-    )
-    ProviderKey.objects.update(next_sample_at=later)
-    look_now(lost, by=SYSTEM, now=now)
-    assert ProviderKey.objects.get().next_sample_at == now
-    assert "check_callback" in [name for name, _ in queued()]
-    run_queue("check_callback")
-    assert fresh(lost).state == State.PROCESSING
-    assert lost.events.filter(kind="looked", actor=SYSTEM.name).exists()
-
-
-@pytest.mark.parametrize("state", [State.QUEUED, State.PROCESSING, State.COMPLETED])
-def test_only_what_is_in_review_is_looked_at(alice: Membership, state: State) -> None:
-    with pytest.raises(Conflict):
-        look_now(make_generation(alice, state), by=SYSTEM, now=timezone.now())
-
-
-@pytest.mark.parametrize("word", ["completed", "failed"])
-def test_p13_a_silent_one_goes_to_its_end_by_polling_alone(
-    alice: Membership, vendor: Vendor, word: str
-) -> None:
-    job = make_generation(alice, State.PROCESSING, upstream_id=vendor.add_task())
-    Generation.objects.filter(pk=job.pk).update(accepted_at=timezone.now() - DEADLINE * 2)
-    make_due(job)
-    poll_due()
-    assert fresh(job).review_reason == ReviewReason.SILENT
-    assert books_of(alice.team).held == 70
-    if word == "completed":
-        vendor.finish(vendor.only_task, b"film")
-    else:
-        vendor.fail(vendor.only_task)
-    make_due(job)
-    poll_due()
-    assert fresh(job).state == word
-    assert books_of(alice.team).spent == (70 if word == "completed" else 0)
-
-
-def test_p22_a_lost_one_has_the_meter_read_soon(lose: Lose) -> None:
-    ProviderKey.objects.update(next_sample_at=timezone.now() + timedelta(hours=1))
-    lose()
-    at = ProviderKey.objects.get().next_sample_at
-    assert at is not None
-    assert at <= timezone.now() + SOON
-    ProviderKey.objects.update(next_sample_at=timezone.now())
-    due = ProviderKey.objects.get().next_sample_at
-    lose()
-    assert ProviderKey.objects.get().next_sample_at == due, "put off"
-
-
-# What is known
-
-
-def test_the_evidence_of_a_lost_one_is_its_story(lose: Lose, vendor: Vendor) -> None:
-    lost = lose()
-    lost.callbacks.create(proposed_id="forged", verdict="rejected")
-    lost.callbacks.create(proposed_id="task-9", verdict="proposed", checks=2)
-    [review] = reviews_of(list(in_review()), now=timezone.now())
-    assert review.advice.action == Action.WAIT
-    assert "task-9" in review.advice.words
-    told = " ".join(f"{fact.what}: {fact.detail}" for fact in review.timeline)
-    assert "Sent to the vendor: With the key" in told
-    assert "Answer lost: The connection broke" in told
-    assert "Proposes forged. It is not this generation's." in told
-
-
-def test_p22_the_meter_says_whether_a_lost_one_was_charged(
-    lose: Lose, vendor: Vendor, provider_key: ProviderKey
-) -> None:
-    meter = Meter()
-    vendor.always(CREDITS, meter)
-    clock = Clock(provider_key)
-    clock.sample(-10)
-    lost = lose()
-    meter.charge(12)
-    clock.sample(5)
-    clock.sample(6)
-    [review] = reviews_of(list(in_review()), now=timezone.now())
-    assert review.advice.action == Action.ADOPT
-    assert review.evidence.before is not None
-    assert review.evidence.after is not None
-    assert review.evidence.after.consumed == 12
-    assert fresh(lost).state == State.NEEDS_REVIEW, "the meter decided"
-
-
-def test_p22_a_meter_that_stood_still_advises_to_give_it_back(
-    lose: Lose, vendor: Vendor, provider_key: ProviderKey
-) -> None:
-    vendor.always(CREDITS, Meter())
-    clock = Clock(provider_key)
-    clock.sample(-10)
-    lost = lose()
-    clock.sample(5)
-    clock.sample(6)
-    [review] = reviews_of(list(in_review()), now=timezone.now())
-    assert review.advice.action == Action.RELEASE
-    assert books_of(lost.team).held == 12, "the meter decided"
-
-
-def test_p22_two_lost_ones_of_one_price_are_alternatives(
-    lose: Lose, vendor: Vendor, provider_key: ProviderKey
-) -> None:
-    meter = Meter()
-    vendor.always(CREDITS, meter)
-    clock = Clock(provider_key)
-    clock.sample(-10)
-    lose(), lose()
-    meter.charge(12)
-    clock.sample(5)
-    clock.sample(6)
-    for review in reviews_of(list(in_review()), now=timezone.now()):
-        assert "this or another of 2" in review.advice.words
-
-
-def test_more_reviews_take_no_more_queries(lose: Lose) -> None:
-    def count() -> int:
-        with CaptureQueriesContext(connection) as queries:
-            reviews_of(list(in_review()), now=timezone.now())
-        return len(queries)
-
-    lose()
-    first = count()
-    for _ in range(3):
-        lose()
-    assert count() == first
-
-
-def test_members_see_their_own_and_who_decides_sees_all(
-    alice: Membership, bob: Membership, charlie: Membership
-) -> None:
-    mine, others = (
-        make_generation(bob, State.NEEDS_REVIEW),
-        make_generation(alice, State.NEEDS_REVIEW),
-    )
-    make_generation(charlie, State.NEEDS_REVIEW)
-    assert set(in_review_for(bob)) == {mine}
-    assert set(in_review_for(alice)) == {mine, others}
-
-
-# Telling
-
-
-@pytest.fixture
-def endpoint(team: Team) -> WebhookEndpoint:
-    """The team's receiver of what waits in review."""
-    return WebhookEndpoint.objects.create(
-        team=team, url="https://client.example/hook", events=["generation.in_review"]
-    )
-
-
-def test_managers_are_told_once_of_what_nothing_resolved(
-    lose: Lose, team: Team, alice: Membership, bob: Membership, endpoint: WebhookEndpoint
-) -> None:
-    lost = [lose(), lose()]
-    now = timezone.now()
-    assert tell_long_reviews(now=now) == 0
-    assert tell_long_reviews(now=now + PATIENCE * 2) == 2
-    for hours in (1, 2, 50):
-        assert tell_long_reviews(now=now + timedelta(hours=hours)) == 0
-    notice = Notice.objects.get()
-    assert notice.title == "2 films need review: 24 credits stay held"
-    assert (notice.permission, notice.path) == ("APPROVE", "/review/")
-    run_queue("mail")
-    assert [message.to for message in mail.outbox] == [[alice.user.email]]
-    events = WebhookDelivery.objects.filter(event="generation.in_review")
-    assert {one.reference for one in events} == {str(one.pk) for one in lost}
-
-
-def test_a_team_that_was_told_is_told_of_the_next_one(lose: Lose) -> None:
-    lose()
-    later = timezone.now() + PATIENCE * 2
-    assert tell_long_reviews(now=later) == 1
-    lose()
-    assert tell_long_reviews(now=later) == 1
-    assert Notice.objects.count() == 2
-
-
-def test_what_resolved_in_time_is_told_to_nobody(lose: Lose, vendor: Vendor) -> None:
-    lost = lose()
-    adopt(lost, vendor.only_task)
-    assert tell_long_reviews(now=timezone.now() + PATIENCE * 2) == 0
-
-
-@pytest.mark.both_databases
-@pytest.mark.django_db(transaction=True)
-def test_sweeps_that_tell_at_once_tell_once(lose: Lose) -> None:
-    for _ in range(3):
-        lose()
-    later = timezone.now() + PATIENCE * 2
-    counts = race(8, lambda _n: tell_long_reviews(now=later))
-    assert sorted(one for one in counts if isinstance(one, int)) == [0] * 7 + [3]
-    assert Notice.objects.count() == 1
 
 
 # A form's word
