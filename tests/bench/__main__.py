@@ -5,10 +5,15 @@ import platform
 import sys
 from dataclasses import asdict
 
-from tests.bench.film import measure_films
+from tests.bench.film_latency import measure_films
 from tests.bench.memory import measure_memory
+from tests.bench.polling_figures import (
+    measure_callbacks,
+    measure_curves,
+    measure_flight,
+    measure_sweep,
+)
 from tests.bench.report import Row, table
-from tests.bench.sweep import measure_callbacks, measure_curves, measure_flight, measure_sweep
 from tests.bench.whole_site import BENCH_JSON, whole_site
 
 

@@ -18,7 +18,7 @@ from generations.polling.claims import is_anything_due
 from generations.polling.loop import Poller
 from generations.polling.pool import QUICK_THREADS
 from generations.provider_keys.vault import reveal
-from tests.bench.bench_site import jobs_in_flight, make_due, make_site
+from tests.bench.site_database import jobs_in_flight, make_due, make_site
 
 JOBS = 1000
 ROUNDS = 7

@@ -1,4 +1,4 @@
-"""Run a measuring module of ours with Django set up: `python -m tests.bench.child MODULE …`."""
+"""Run a measuring module with Django set up: `python -m tests.bench.django_runner MODULE …`."""
 
 import os
 import sys

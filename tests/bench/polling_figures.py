@@ -29,7 +29,7 @@ def measure_sweep() -> list[Row]:
 
 def measure_callbacks(site: WholeSite) -> list[Row]:
     """Settle one job after the other by its callback."""
-    rounds = run_child("settling", site.url, site.api_key, **site.environment)
+    rounds = run_child("callback_latency", site.url, site.api_key, **site.environment)
     callbacks = [one["callback"] for one in rounds]
     task = median(one["task"] for one in rounds)
     return [
@@ -47,7 +47,7 @@ def measure_callbacks(site: WholeSite) -> list[Row]:
 
 def measure_curves() -> list[Row]:
     """Simulate when we look and what it costs the vendor, without callbacks."""
-    measured = run_child("curves")
+    measured = run_child("polling_simulation")
     rounds = measured["rounds"]
     polls, late = ([one["learnt"][name] for one in rounds] for name in ("polls", "late"))
     fixed_polls, fixed_late = (
@@ -72,7 +72,7 @@ def measure_curves() -> list[Row]:
 def measure_flight() -> list[Row]:
     """Settle a thousand jobs in flight, with and without callbacks."""
     with slow_vendor(LATENCY) as vendor:
-        measured = run_child("flight", vendor, str(FLIGHT_ROUNDS))
+        measured = run_child("settling_lateness", vendor, str(FLIGHT_ROUNDS))
     interval = measured["interval"]
     conditions = (
         f"{measured['jobs']} in flight, {measured['stuck']} of them stuck for up to an hour, "
@@ -107,7 +107,7 @@ def run_child(module: str, *arguments: str, **environ: str) -> Any:
     """Run a measuring process in a folder of its own; return what it prints at last."""
     with tempfile.TemporaryDirectory(prefix="dailies-bench-") as folder:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.bench.child", module, *arguments],
+            [sys.executable, "-m", "tests.bench.django_runner", module, *arguments],
             cwd=ROOT,
             env={**os.environ, "DATA_DIR": folder, **environ},
             stdout=subprocess.PIPE,
