@@ -16,7 +16,7 @@ from types import FrameType
 
 import django
 
-from tests.soak.place import make_place
+from tests.soak.environment import make_place
 from tests.soak.plan import Plan, make_plan
 from tests.support.postgres import PrivatePostgres, private_postgres
 
@@ -49,7 +49,7 @@ def _run(plan: Plan, postgres: PrivatePostgres) -> int:
         os.environ.update(place.environment, DATA_DIR=str(place.host_folder("desk")))
         django.setup()
         _log_to(place.folder / "desk" / "soak.log")
-        outcome = import_module("tests.soak.course").run(plan, place, postgres)
+        outcome = import_module("tests.soak.run").run(plan, place, postgres)
     finally:
         if outcome is None or not outcome.is_good:
             sys.stdout.write(f"The logs are in {place.keep_logs(f'seed-{plan.seed}')}.\n")

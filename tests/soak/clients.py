@@ -21,10 +21,10 @@ from generations.models import Generation
 from generations.ordering.request import validate_request
 from generations.ordering.submit import Submission, submit_batch
 from platform_site.errors import DailiesError
-from tests.soak.patience import patiently
-from tests.soak.people import PASSWORD, Crew
+from tests.soak.database_retries import patiently
 from tests.soak.plan import After, Door, Job, Plan
-from tests.soak.receiver import Receiver
+from tests.soak.teams import PASSWORD, Crew
+from tests.soak.webhook_receiver import Receiver
 from tests.support.api import GENERATIONS, generation_body
 
 log = structlog.get_logger(__name__)

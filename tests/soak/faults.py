@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import structlog
 
 from tests.soak.hosts import Host, Process, Runner, signal_all, talking_to
-from tests.soak.line import Line, State
 from tests.soak.plan import Blow, Kind
+from tests.soak.tcp_proxy import Line, State
 from tests.support.postgres import PrivatePostgres
 
 log = structlog.get_logger(__name__)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import httpx
 
-from tests.soak.front import Front
+from tests.soak.environment import WORKER_HOSTS, Place
+from tests.soak.event_loop import Loop
 from tests.soak.hosts import Host, Runner, wait_for
-from tests.soak.line import Line
-from tests.soak.loop import Loop
-from tests.soak.place import WORKER_HOSTS, Place
+from tests.soak.load_balancer import Front
 from tests.soak.plan import PROMPT, Plan
-from tests.soak.receiver import Receiver
+from tests.soak.tcp_proxy import Line
+from tests.soak.webhook_receiver import Receiver
 from tests.support.api import GENERATIONS, generation_body
 
 _WARM_UP_SECONDS = 120.0

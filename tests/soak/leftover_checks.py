@@ -12,7 +12,7 @@ from generations.models import Film, Generation
 from platform_site.models import Lease
 from tests.soak.hosts import Host
 from tests.soak.reconciling import Check
-from tests.soak.settling import queued_tasks
+from tests.soak.waiting import queued_tasks
 
 _CLEAN_UP = "from generations.ops.clean_up import clean_up; clean_up()"
 _DAYS = 3 * 86_400

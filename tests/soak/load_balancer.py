@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import aiohttp
 from aiohttp import web
 
-from tests.soak.loop import Loop, serve
+from tests.soak.event_loop import Loop, serve
 
 _SECONDS = 60.0
 _HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date"})

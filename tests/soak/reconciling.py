@@ -18,12 +18,12 @@ from generations.lifecycle import TERMINAL, State
 from generations.models import Film, Generation, ProviderKey
 from generations.reconciliation.compare import APART
 from generations.reconciliation.sampling import take_sample
-from tests.soak.books import Books, consumed_by
-from tests.soak.callers import Answer
+from tests.soak.clients import Answer
 from tests.soak.hosts import Host
-from tests.soak.people import Crew
 from tests.soak.plan import CAPPED_TEAM, POOR_TEAM, Plan, number_of
-from tests.soak.receiver import Message, Receiver
+from tests.soak.teams import Crew
+from tests.soak.vendor_books import Books, consumed_by
+from tests.soak.webhook_receiver import Message, Receiver
 
 # The films that the vendor never gives.
 FILMLESS = ("no-url", "expired-link")

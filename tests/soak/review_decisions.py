@@ -8,10 +8,10 @@ from generations.lifecycle import ReviewReason, State
 from generations.models import Generation
 from generations.review.adopt import adopt_found_id
 from generations.review.corrections import release_reviewed, settle_reviewed
-from tests.soak.books import Books
-from tests.soak.patience import patiently
-from tests.soak.people import SYSTEM
+from tests.soak.database_retries import patiently
 from tests.soak.plan import number_of
+from tests.soak.teams import SYSTEM
+from tests.soak.vendor_books import Books
 
 # Of the lost ids that the books show, one in so many is not adopted but only booked.
 _BOOKED_EVERY = 3

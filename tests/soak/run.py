@@ -12,14 +12,12 @@ from django.core.management import call_command
 
 from generations.lifecycle import State
 from generations.models import Film
-from tests.soak.books import read_books
-from tests.soak.callers import Callers
-from tests.soak.chaos import Chaos, World
-from tests.soak.closing import close_reviews
-from tests.soak.leftovers import nothing_left
-from tests.soak.line import State as LineState
-from tests.soak.people import Crew, settle_in
-from tests.soak.place import Place
+from tests.soak.clients import Callers
+from tests.soak.environment import Place
+from tests.soak.faults import Chaos, World
+from tests.soak.installation import Scene, set_scene, warm_up
+from tests.soak.leftover_checks import nothing_left
+from tests.soak.monitor import Watch
 from tests.soak.plan import Kind, Plan
 from tests.soak.reconciling import (
     Check,
@@ -29,9 +27,11 @@ from tests.soak.reconciling import (
     usage_is_explained,
 )
 from tests.soak.report import checks_of, sorted_counts, table_of
-from tests.soak.scene import Scene, set_scene, warm_up
-from tests.soak.settling import settle
-from tests.soak.watch import Watch
+from tests.soak.review_decisions import close_reviews
+from tests.soak.tcp_proxy import State as LineState
+from tests.soak.teams import Crew, settle_in
+from tests.soak.vendor_books import read_books
+from tests.soak.waiting import settle
 from tests.support.postgres import PrivatePostgres
 
 log = structlog.get_logger(__name__)

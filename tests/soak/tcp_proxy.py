@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from enum import StrEnum
 
-from tests.soak.loop import Loop
+from tests.soak.event_loop import Loop
 
 _CHUNK = 64 * 1024
 

@@ -29,7 +29,7 @@ from tests.soak.plan import (
     Plan,
     demand_of,
 )
-from tests.soak.receiver import Receiver
+from tests.soak.webhook_receiver import Receiver
 
 SYSTEM = By("soak", acts_everywhere=True)
 PASSWORD = "correct horse battery staple"

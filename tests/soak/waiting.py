@@ -13,7 +13,7 @@ from django_q.models import OrmQ
 from accounts.models import Notice, WebhookDelivery
 from generations.lifecycle import State
 from generations.models import CallbackReceipt, Film, Generation, ProviderKey
-from tests.soak.patience import patiently
+from tests.soak.database_retries import patiently
 
 _LOOK_SECONDS = 1.0
 _PASS_SECONDS = 4.0

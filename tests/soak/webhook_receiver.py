@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from tests.soak.loop import Loop, serve
+from tests.soak.event_loop import Loop, serve
 
 _ANSWERS = ("take", "500", "drop", "hang", "redirect")
 _SHARES = (78, 10, 6, 2, 4)
