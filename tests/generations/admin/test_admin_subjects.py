@@ -32,9 +32,9 @@ from generations.lifecycle import State
 from generations.limits.alerts import raise_spend_alerts
 from generations.limits.service import cap
 from generations.models import Approval, Generation, ProviderKey, VideoModel
-from generations.provider_keys.service import pause_provider_key
+from generations.provider_keys.service import pause_provider_key, pause_refused_key
 from generations.review.decide import PATIENCE, tell_long_reviews
-from tests.factories import SYSTEM, make_api_key, make_generation
+from tests.factories import SYSTEM, make_api_key, make_generation, refusal
 from tests.generations.admin.test_admin_pages import path_of
 
 pytestmark = pytest.mark.django_db
@@ -217,16 +217,17 @@ def test_f15_a_key_that_fails_again_is_told_of_once_a_day_and_another_key_at_onc
     other = ProviderKey.objects.create(
         team=team, owner=bob.user, label="Bob's", endpoint=provider_key.endpoint, last4="0000"
     )
+    running = {"state": ProviderKey.State.ACTIVE, "pause_reason": ""}
     for _ in range(2):
-        pause_provider_key(provider_key, reason="Out of credits.", by=SYSTEM)
-        ProviderKey.objects.update(state=ProviderKey.State.ACTIVE)
+        pause_refused_key(provider_key, refusal())
+        ProviderKey.objects.update(**running)
     ProviderKey.objects.filter(pk=other.pk).update(probes=5)
-    pause_provider_key(ProviderKey.objects.get(pk=other.pk), reason="No.", by=SYSTEM)
+    pause_refused_key(ProviderKey.objects.get(pk=other.pk), refusal())
     told = Notice.objects.filter(kind=NoticeKind.PROVIDER_KEY_PAUSED)
     ids = {str(provider_key.pk), str(other.pk)}
     assert set(told.values_list("subject_id", flat=True)) == ids
     assert told.count() == 2
     Notice.objects.update(created_at=timezone.now() - timedelta(days=2))
-    ProviderKey.objects.update(state=ProviderKey.State.ACTIVE)
-    pause_provider_key(ProviderKey.objects.get(pk=provider_key.pk), reason="No.", by=SYSTEM)
+    ProviderKey.objects.update(**running)
+    pause_refused_key(ProviderKey.objects.get(pk=provider_key.pk), refusal())
     assert told.count() == 3
