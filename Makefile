@@ -58,7 +58,7 @@ format: dev ## Put code and templates in the house format
 	$(RUN) -m djlint templates --reformat --quiet
 
 clean: ## Remove what is built; your data in var/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis staticfiles
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage staticfiles
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What `check` and `test` consist of
