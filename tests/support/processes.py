@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0  # Seconds until a test gives up; the expected waits are tenths of one.
 
 
