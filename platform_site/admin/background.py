@@ -10,7 +10,7 @@ from django_q.models import Failure, OrmQ, Schedule, Success, Task
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.shown import EMPTY, clean, moment, seconds_ago
 from platform_site.admin.typed import display
-from platform_site.models import Cluster, Heartbeat, Lease
+from platform_site.models import Cluster, Heartbeat
 
 _REPLACED = {
     django_q_admin.ScheduleAdmin: Schedule,
@@ -105,7 +105,7 @@ class ClusterAdmin(ReadOnlyAdmin):
     ordering = ("queue", "host", "started_at")
     fields = ("id", "queue", "host", "pid", "started_at", "heartbeat_at", "last_heartbeat")
 
-    @display(description="last beat")
+    @display(description="last heartbeat")
     def last_heartbeat(self, cluster: Cluster) -> str:
         """Return how long ago it proved that it works."""
         return seconds_ago(cluster.silence_seconds(timezone.now()))
@@ -119,14 +119,6 @@ class HeartbeatAdmin(ReadOnlyAdmin):
     fields = ("name", "heartbeat_at")
 
     @display(description="age")
-    def age(self, beat: Heartbeat) -> str:
-        """Return how long ago it beat."""
-        return seconds_ago((timezone.now() - beat.heartbeat_at).total_seconds())
-
-
-@admin.register(Lease)
-class LeaseAdmin(ReadOnlyAdmin):
-    """Which process runs a loop that may run once only."""
-
-    list_display = ("name", "holder", moment("expires_at"))
-    fields = ("name", "holder", "expires_at")
+    def age(self, heartbeat: Heartbeat) -> str:
+        """Return how long ago it did its work."""
+        return seconds_ago((timezone.now() - heartbeat.heartbeat_at).total_seconds())

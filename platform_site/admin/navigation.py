@@ -60,13 +60,11 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("Webhook attempts", "outgoing_mail", "accounts", "webhookattempt"),
         Entry("Webhook endpoints", "hub", "accounts", "webhookendpoint"),
         Entry("Host back-offs", "hourglass_empty", "accounts", "hostbackoff"),
-        Entry("Last served", "format_list_numbered", "generations", "lastserved"),
         Entry("Waiting tasks", "pending_actions", "django_q", "ormq"),
         Entry("Failed tasks", "error", "django_q", "failure"),
         Entry("Schedules", "schedule", "django_q", "schedule"),
         Entry("Clusters", "dns", "platform_site", "cluster"),
         Entry("Heartbeats", "monitor_heart", "platform_site", "heartbeat"),
-        Entry("Leases", "vpn_lock", "platform_site", "lease"),
     ),
 }
 

@@ -52,7 +52,6 @@ from generations.models import (
     Film,
     Generation,
     GenerationEvent,
-    LastServed,
     ProviderKey,
     RetentionRule,
     StoredFile,
@@ -64,7 +63,7 @@ from generations.task_object import film_url
 from generations.transitions import record_event
 from generations.uploads.links import upload_url
 from generations.uploads.service import store_upload
-from platform_site.models import Cluster, Heartbeat, Lease
+from platform_site.models import Cluster, Heartbeat
 from tests.factories import (
     SYSTEM,
     fund,
@@ -123,7 +122,6 @@ def world(team: Team, alice: Membership) -> World:
         image_urls=[upload_url(upload)],
         submission={"api_key": issued.key},
     )
-    LastServed.objects.create(team=team, user=alice.user, served_at=now)
     Generation.objects.filter(pk=generation.pk).update(
         callback_url=f"https://client.example/hook?token={CLIENT_SECRET}"
     )
@@ -189,7 +187,6 @@ _MODELS: tuple[type[Model], ...] = (
     Group,
     Hold,
     HoldWindow,
-    Lease,
     Membership,
     UsageSample,
     Notice,
@@ -199,7 +196,6 @@ _MODELS: tuple[type[Model], ...] = (
     Rate,
     RetentionRule,
     Schedule,
-    LastServed,
     HostBackoff,
     SpendAlert,
     SpendLimit,
@@ -235,7 +231,6 @@ def grow(world: World, times: int = 3) -> None:
         generation = make_generation(member, State.COMPLETED, submission={"api_key": key})
         _plant_archive(other, generation.film)
         make_generation(member, State.NEEDS_REVIEW)
-        LastServed.objects.create(team=team, user=member.user, served_at=timezone.now())
         Upload.objects.create(
             team=team,
             user=member.user,
@@ -387,4 +382,3 @@ def _plant_background(text: str, code: str = "f") -> None:
     Cluster.objects.create(
         id=uuid4(), queue="dailies", host="desk", pid=7, started_at=now, heartbeat_at=now
     )
-    Lease.objects.create(name=f"sweep {code}", holder="h", expires_at=now + timedelta(minutes=1))

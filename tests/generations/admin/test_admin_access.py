@@ -34,7 +34,7 @@ from generations.models import (
     UsageSample,
     VideoModel,
 )
-from platform_site.models import Cluster, Heartbeat, Lease
+from platform_site.models import Cluster, Heartbeat
 from tests.factories import make_user
 from tests.generations.admin.conftest import World
 from tests.generations.admin.test_admin_pages import by_label, path_of
@@ -53,7 +53,6 @@ READ_ONLY = (
     GenerationEvent,
     Hold,
     HoldWindow,
-    Lease,
     UsageSample,
     Notice,
     OrmQ,
