@@ -82,8 +82,3 @@ def film_by_token(token: str) -> Film | None:
 def live_upload(token: str, *, now: datetime) -> Upload | None:
     """Return the upload behind an unguessable link, until it expires."""
     return Upload.objects.filter(token=token, expires_at__gt=now).first()
-
-
-def active_models() -> QuerySet[VideoModel]:
-    """Return the models that can be ordered."""
-    return VideoModel.objects.filter(active=True)

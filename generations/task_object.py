@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
+from generations.catalog.comparison import ordered_inputs
 from generations.catalog.specs import METADATA_NAMES
 from generations.lifecycle import API_STATUS, IN_FLIGHT, ApiStatus, State
 from generations.models import Film, Generation
@@ -70,15 +71,15 @@ def _completed_at(generation: Generation) -> int | None:
 
 
 def _output(generation: Generation) -> dict[str, Any]:
-    film = film_of(generation)
+    film, inputs = film_of(generation), ordered_inputs(generation)
     output: dict[str, Any] = {
         "urls": [],
         "metadata": {
             "seed": generation.seed,
-            "ratio": generation.aspect_ratio,
+            **({"ratio": generation.aspect_ratio} if "aspect_ratio" in inputs else {}),
             "duration": generation.duration,
             "resolution": generation.resolution,
-            "generate_audio": generation.generate_audio,
+            **({"generate_audio": generation.generate_audio} if "generate_audio" in inputs else {}),
             "framespersecond": MODEL_FPS,
             **_known(generation.upstream_metadata),
         },

@@ -20,6 +20,11 @@ def readable_parameters_of(model: VideoModel) -> tuple[Parameter, ...]:
         return ()
 
 
+def orderable_models() -> list[VideoModel]:
+    """Return the models that can be ordered, by name: active, and with a row that can be read."""
+    return [one for one in VideoModel.objects.filter(active=True) if readable_parameters_of(one)]
+
+
 def durations_of(model: VideoModel) -> range:
     """Return the lengths in seconds that a model can make."""
     for one in readable_parameters_of(model):

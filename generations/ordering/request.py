@@ -13,17 +13,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
 from django.conf import settings
 
 from accounts.models import Team
 from generations.catalog.entries import names_refused_by, parameters_of
-from generations.catalog.parameters import Value
+from generations.catalog.parameters import Parameter, Value
+from generations.catalog.specs import BadParameters
 from generations.errors import ModelNotFound
 from generations.models import Upload, VideoModel
 from generations.models.generation import Mode
 from generations.uploads.links import uploaded_token
 from platform_site.errors import InvalidRequest
 from platform_site.http.addresses import literal_address_problem
+
+log = structlog.get_logger(__name__)
 
 MAX_PROMPT_CHARACTERS = 10_000
 
@@ -84,6 +88,15 @@ class GenerationRequest:
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
+def _parameters_of(model: VideoModel) -> tuple[Parameter, ...]:
+    """Return what a model takes. Raises `ModelNotFound` while its row cannot be read."""
+    try:
+        return parameters_of(model)
+    except BadParameters:
+        log.exception("model_not_readable", model=model.name)
+        raise ModelNotFound from None
+
+
 def validate_request(payload: object, *, team: Team, now: datetime) -> GenerationRequest:
     """Read the JSON value `payload` in the vendor's shape.
 
@@ -96,7 +109,7 @@ def validate_request(payload: object, *, team: Team, now: datetime) -> Generatio
     _refuse_unknown(payload, _TOP_FIELDS, prefix="")
     catalogue = list(VideoModel.objects.all())
     model = _model_in(catalogue, payload)
-    taken, refused = parameters_of(model), names_refused_by(model, catalogue)
+    taken, refused = _parameters_of(model), names_refused_by(model, catalogue)
     inputs = payload.get("input")
     if inputs is None:
         raise InvalidRequest("'input' is required.", field="input")

@@ -52,12 +52,18 @@ def ratio_class(ratio: str) -> str:
 @register.filter
 def ordered_as(generation: Generation, between: str) -> str:
     """Return what a film was ordered as in a line: only what its model was asked for."""
-    inputs = ordered_inputs(generation)
+    shape = shape_of(generation, between)
+    if "generate_audio" not in ordered_inputs(generation):
+        return shape
+    return between.join((shape, "with audio" if generation.generate_audio else "silent"))
+
+
+@register.filter
+def shape_of(generation: Generation, between: str) -> str:
+    """Return the length and the picture of a film in a line, as its model was asked for them."""
     parts = [f"{generation.duration} s", generation.resolution]
-    if "aspect_ratio" in inputs:
+    if "aspect_ratio" in ordered_inputs(generation):
         parts.append(generation.aspect_ratio)
-    if "generate_audio" in inputs:
-        parts.append("with audio" if generation.generate_audio else "silent")
     return between.join(parts)
 
 

@@ -10,13 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from generations.catalog.entries import parameters_of
+from generations.catalog.entries import orderable_models, parameters_of
 from generations.catalog.parameters import Boolean, Choice, Parameter, Placement, WholeNumber
 from generations.models import Generation, Priority, VideoModel
 from generations.ordering.request import MAX_PROMPT_CHARACTERS
 from generations.portal.studio.controls import OFF, ON, Control, controls_of, text_of
 from generations.portal.words import for_people
-from generations.selectors import active_models
 from generations.uploads.links import uploaded_token
 from platform_site.errors import DailiesError, InvalidRequest
 
@@ -263,7 +262,7 @@ def _open_project(generation: Generation) -> str:
 
 def model_named(name: str) -> VideoModel | None:
     """Return the active model of that name, else the first active one."""
-    models = list(active_models())
+    models = orderable_models()
     return next((model for model in models if model.name == name), models[0] if models else None)
 
 

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import Project
 from accounts.roles import Permission
 from accounts.selectors import project_for
+from generations.catalog.entries import orderable_models
 from generations.models import Generation
 from generations.ordering.priorities import as_priority, orderable_priorities
 from generations.ordering.request import validate_request
@@ -34,7 +35,7 @@ from generations.portal.studio.drafts import (
 from generations.portal.studio.prices import price_of, sending_key
 from generations.portal.studio.reads import active_generations, ended_among, past_generations
 from generations.portal.studio.refusals import refusal_of
-from generations.selectors import active_models, generation_for
+from generations.selectors import generation_for
 from generations.uploads.links import upload_url
 from generations.uploads.service import store_upload
 from platform_site.errors import DailiesError, InvalidRequest, NotFound
@@ -182,7 +183,7 @@ def _page(request: MemberRequest, draft: Draft | None) -> HttpResponse:
 
 def _composer_context(request: MemberRequest, draft: Draft | None) -> dict[str, Any]:
     membership = request.membership
-    context: dict[str, Any] = {"draft": draft, "models": active_models()}
+    context: dict[str, Any] = {"draft": draft, "models": orderable_models()}
     context["priorities"] = orderable_priorities(membership)
     context["projects"] = Project.objects.filter(team=membership.team, archived_at=None)
     if draft is not None:

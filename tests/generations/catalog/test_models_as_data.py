@@ -373,6 +373,17 @@ def test_f14_a_row_that_cannot_be_read_stops_neither_paid_films_nor_other_models
     assert browser.get(path_of(VideoModel, "change", broken.pk)).status_code == 200
 
 
+def test_f14_a_row_that_cannot_be_read_is_not_offered_and_cannot_be_ordered(
+    alice: Membership, moving: VideoModel, api: Api, sign_in: SignIn
+) -> None:
+    VideoModel.objects.filter(name=MODEL).update(parameters=[{"name": "x"}])
+    page = sign_in(alice).get("/")
+    assert page.status_code == 200
+    assert moving.title in page.content.decode()
+    refused = api.generate(model=MODEL)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "model_not_found")
+
+
 def test_f14_an_alias_is_refused_with_its_parameter(alice: Membership) -> None:
     model = copied_model("square", "Seedance Square")
     drop_parameter(model, "aspect_ratio")
