@@ -96,21 +96,6 @@ def _renew(lease: str, holder: str, now: datetime) -> bool:
     return acquire(lease, holder, now=now, life=LEASE_LIFE)
 
 
-def _look_after_films(now: datetime) -> bool:
-    raise_alarms(now=now)
-    tell_long_reviews(now=now)
-    return True
-
-
-def _look_after_budgets(now: datetime) -> bool:
-    try:
-        raise_spend_alerts(now=now)
-    except Exception:
-        # Words that cannot be said must not keep paid films from being polled.
-        log.exception("spend_alerts_failed")
-    return True
-
-
 def _call_for_help(now: datetime) -> bool:
     if is_behind(now, by=BEHIND) and is_free(_helpers(), now=now):
         steps.sweep.enqueue(0.0)
@@ -123,10 +108,11 @@ _LOOKS: tuple[Callable[[datetime], object], ...] = (
     lambda now: expire_approvals(now=now),
     *(step.enqueue_due for step in STEPS),
 )
-_CHORES = (
+_CHORES: tuple[tuple[float, Callable[[datetime], object]], ...] = (
     (STEPS_SECONDS, enqueue_due_steps),
-    (ALERT_SECONDS, _look_after_budgets),
-    (ALARM_SECONDS, _look_after_films),
+    (ALERT_SECONDS, lambda now: raise_spend_alerts(now=now)),
+    (ALARM_SECONDS, lambda now: raise_alarms(now=now)),
+    (ALARM_SECONDS, lambda now: tell_long_reviews(now=now)),
     (HELP_SECONDS, _call_for_help),
 )
 
@@ -153,7 +139,7 @@ def _helpers() -> tuple[str, ...]:
 
 
 def _every(
-    *chores: tuple[float, Callable[[datetime], bool]],
+    *chores: tuple[float, Callable[[datetime], object]],
 ) -> Callable[[datetime], bool]:
     """Return a function that runs each chore once its seconds have passed; False stops the loop."""
     due = dict.fromkeys(range(len(chores)), 0.0)

@@ -12,6 +12,8 @@ from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
 
 WAITING = (State.AWAITING_APPROVAL, State.QUEUED)
 
+_SENT = "It does not wait any more, so nothing can go before it or after it."
+
 
 def orderable_priorities(membership: Membership) -> list[Priority]:
     """Return the priorities with which a member may order: to go first is for managers."""
@@ -60,6 +62,9 @@ def set_priority(generation: Generation, *, priority: int | str, by: By) -> None
     """
     by.require(Permission.SUBMIT, team_id=generation.team_id)
     wanted = as_priority(priority)
+    if generation.state not in WAITING:
+        # Of what was sent the refusal says that, and not that somebody may not.
+        raise Conflict(_SENT)
     by.require_over(
         generation.user_id,
         own=Permission.APPROVE if wanted == Priority.HIGH else Permission.SUBMIT,
@@ -69,7 +74,7 @@ def set_priority(generation: Generation, *, priority: int | str, by: By) -> None
     )
     waiting = Generation.objects.filter(pk=generation.pk, state__in=WAITING)
     if not waiting.update(priority=wanted):
-        raise Conflict("It does not wait any more, so nothing can go before it or after it.")
+        raise Conflict(_SENT)
     if generation.priority != wanted:
         generation.priority = wanted
         record_event(generation, EventKind.PRIORITY_SET, by=by, message=f"{wanted.label}.")

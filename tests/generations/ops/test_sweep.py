@@ -6,17 +6,19 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.db import connections
 from django.utils import timezone
 
 from accounts.models import Membership
-from generations.lifecycle import State
-from generations.models import Generation
+from generations.lifecycle import EventKind, State
+from generations.models import Film, Generation
 from generations.ops.sweep import HELPERS, LEASE, LEASE_LIFE, run_sweep
 from generations.polling.claims import CLAIM, is_behind
 from generations.polling.loop import Poller
 from generations.polling.pool import QUICK_THREADS
 from generations.reports.audit import audit
+from generations.review.decide import PATIENCE
 from platform_site.clusters.heartbeats import heartbeat_age_seconds
 from platform_site.clusters.leases import acquire
 from platform_site.clusters.queues import MAIN_QUEUE
@@ -227,6 +229,25 @@ def test_a_sweep_that_is_told_to_stop_hands_back_and_hands_over(
     assert acquire(LEASE, "successor", now=timezone.now(), life=LEASE_LIFE)
     due_soon = Generation.objects.filter(next_poll_at__lt=timezone.now() + CLAIM / 2)
     assert due_soon.count() == len(jobs)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_f15_alarms_that_cannot_be_raised_keep_no_long_review_from_being_told(
+    alice: Membership, vendor: Vendor
+) -> None:
+    now = timezone.now()
+    with time_machine.travel(now - PATIENCE * 2, tick=False):
+        review = make_generation(alice, State.NEEDS_REVIEW)
+        late = make_generation(alice, State.COMPLETED)
+    Film.objects.filter(pk=late.pk).update(
+        state=Film.State.PENDING,
+        created_at=now - timedelta(hours=23),
+        link_expires_at=now + timedelta(hours=1),
+        next_attempt_at=None,
+    )
+    with Trap("generations_film", "UPDATE"):
+        run_sweep(run_seconds=0.3)
+    assert review.events.filter(kind=EventKind.REVIEW_TOLD).exists()
 
 
 @pytest.mark.django_db(transaction=True)

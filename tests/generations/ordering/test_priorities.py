@@ -19,7 +19,7 @@ from tests.generations.portal.conftest import SignIn, sign_in  # noqa: F401  # a
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
 
 
-def transition(job: Generation, by: Membership, priority: int | str) -> int:
+def reprioritise(job: Generation, by: Membership, priority: int | str) -> int:
     set_priority(job, priority=priority, by=By.member(by))
     job.refresh_from_db()
     return job.priority
@@ -27,20 +27,20 @@ def transition(job: Generation, by: Membership, priority: int | str) -> int:
 
 def test_people_put_off_their_own_and_take_it_back(alice: Membership, bob: Membership) -> None:
     job = make_generation(bob)
-    assert transition(job, bob, Priority.LOW) == Priority.LOW
-    assert transition(job, bob, Priority.NORMAL) == Priority.NORMAL
+    assert reprioritise(job, bob, Priority.LOW) == Priority.LOW
+    assert reprioritise(job, bob, Priority.NORMAL) == Priority.NORMAL
     events = job.events.filter(kind="priority_set").values_list("message", flat=True)
     assert list(events) == ["When there is room.", "In turn."]
     with pytest.raises(PermissionDenied):
-        transition(job, bob, Priority.HIGH)
+        reprioritise(job, bob, Priority.HIGH)
 
 
 def test_only_managers_move_other_peoples(alice: Membership, bob: Membership) -> None:
     hers, his = make_generation(alice), make_generation(bob)
     for priority in Priority:
         with pytest.raises(PermissionDenied):
-            transition(hers, bob, priority)
-        assert transition(his, alice, priority) == priority
+            reprioritise(hers, bob, priority)
+        assert reprioritise(his, alice, priority) == priority
 
 
 def test_strangers_and_viewers_move_nothing(
@@ -51,19 +51,21 @@ def test_strangers_and_viewers_move_nothing(
     for who in (charlie, viewer):
         assert priorities_for(who, job) == []
         with pytest.raises(PermissionDenied):
-            transition(job, who, Priority.LOW)
+            reprioritise(job, who, Priority.LOW)
 
 
 @pytest.mark.parametrize("state", [State.SUBMITTING, State.PROCESSING, State.FAILED])
-def test_what_was_sent_cannot_be_moved(alice: Membership, state: State) -> None:
-    with pytest.raises(Conflict):
-        transition(make_generation(alice, state), alice, Priority.HIGH)
+def test_what_was_sent_cannot_be_moved(alice: Membership, bob: Membership, state: State) -> None:
+    for asker in (alice, bob):
+        # Whoever may not put a film first either hears of what keeps everybody from it.
+        with pytest.raises(Conflict):
+            reprioritise(make_generation(asker, state), asker, Priority.HIGH)
 
 
 @pytest.mark.parametrize("wrong", [2, "first", "", "1.0"])
 def test_a_priority_is_one_of_three(alice: Membership, wrong: int | str) -> None:
     with pytest.raises(InvalidRequest):
-        transition(make_generation(alice), alice, wrong)
+        reprioritise(make_generation(alice), alice, wrong)
 
 
 @pytest.mark.parametrize(
