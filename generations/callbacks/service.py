@@ -24,6 +24,7 @@ from generations.vendors import (
     ProviderError,
     TaskReport,
     TaskUnknown,
+    UnknownVendor,
     usable_task_id,
     vendor_named,
 )
@@ -59,7 +60,11 @@ def receive_callback(
     generation = rows.filter(callback_token=token).first()
     if generation is None:
         raise NotFound
-    called = vendor_named(generation.provider_key.vendor).read_callback(headers, body)
+    try:
+        vendor = vendor_named(generation.provider_key.vendor)
+    except UnknownVendor:
+        raise NotFound from None
+    called = vendor.read_callback(headers, body)
     if usable_task_id(called.task_id) is None:
         raise NotFound
     receipt = CallbackReceipt(

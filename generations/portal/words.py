@@ -8,7 +8,7 @@ from accounts.people.names import names_of
 from generations.dispatch.queue_position import QueuePosition
 from generations.lifecycle import Ending, EventKind, ReviewReason, State
 from generations.models import Film, Generation, GenerationEvent, Priority, ProviderKey
-from generations.vendors import vendor_named
+from generations.vendors import UnknownVendor, vendor_named
 
 _LABELS = {
     "prompt": "The prompt",
@@ -99,8 +99,15 @@ def pause_of(key: ProviderKey) -> str:
     """Say why a provider key is paused, as the end of a sentence."""
     if key.is_paused_by_hand:
         return f"by hand: {_sentence(key.pause_note)}"
-    words = vendor_named(key.vendor).key_trouble(key.pause_code)
+    words = _trouble_of(key)
     return words or key.pause_note or "the vendor gave no reason."
+
+
+def _trouble_of(key: ProviderKey) -> str:
+    try:
+        return vendor_named(key.vendor).key_trouble(key.pause_code)
+    except UnknownVendor:
+        return ""
 
 
 def cost_of(generation: Generation) -> Status:

@@ -7,14 +7,16 @@ from django.test import Client
 
 from accounts.models import Membership
 from generations.errors import NoProviderKey
+from generations.lifecycle import State
 from generations.models import ProviderKey, VideoModel
-from generations.provider_keys.service import add_provider_key, client_for
+from generations.portal.words import pause_of
+from generations.provider_keys.service import add_provider_key, client_for, pause_refused_key
 from generations.selectors import provider_key_for
 from generations.vendors import DEFAULT_VENDOR, KeyTerms, ProviderUnavailable
 from generations.vendors.aivideoapi.vendor import AiVideoApi
 from generations.vendors.registry import VENDORS
 from platform_site.errors import Conflict
-from tests.factories import SYSTEM, make_generation, make_provider_key, make_user
+from tests.factories import SYSTEM, make_generation, make_provider_key, make_user, refusal
 from tests.support.api import MODEL
 
 pytestmark = pytest.mark.django_db
@@ -99,6 +101,26 @@ def test_a_key_whose_vendor_is_gone_sends_nothing(
     monkeypatch.delitem(VENDORS, "other")
     with pytest.raises(ProviderUnavailable):
         client_for(key)
+
+
+def test_a_callback_for_a_vendor_that_is_gone_is_turned_away(
+    alice: Membership, provider_key: ProviderKey, client: Client
+) -> None:
+    job = make_generation(alice, State.PROCESSING)
+    ProviderKey.objects.update(vendor="gone")
+    body = {"id": job.upstream_id, "status": "completed"}
+    answer = client.post(f"/callbacks/{job.callback_token}", body, "application/json")
+    assert answer.status_code == 404
+    assert not job.callbacks.exists()
+
+
+def test_a_paused_key_whose_vendor_is_gone_says_what_was_said(
+    provider_key: ProviderKey,
+) -> None:
+    pause_refused_key(provider_key, refusal(message="Top up."))
+    ProviderKey.objects.update(vendor="gone")
+    provider_key.refresh_from_db()
+    assert pause_of(provider_key) == "Top up."
 
 
 def test_the_portal_asks_for_the_vendor_where_there_are_several(
