@@ -23,7 +23,7 @@ RUN SECRET_KEY=used-while-building-only DATA_DIR=/tmp/build \
 USER dailies
 VOLUME /data
 EXPOSE 8000
-# `up` touches the file while everything it runs works, each cluster's own beat included.
+# `up` touches the file while everything it runs works, each cluster's own heartbeat included.
 HEALTHCHECK --interval=20s --timeout=5s --start-period=2m --retries=3 \
     CMD find /tmp/healthy -mmin -1 | grep -q .
 # Pid 1 takes SIGTERM and passes it to the masters alone. By itself it migrates and runs all roles;

@@ -37,7 +37,7 @@ RENEW_SECONDS = 3.0
 RUN_SECONDS = 10.0
 PAUSE_SECONDS = 0.2
 THREADS = 32
-HOST_POSTS = 4  # of one team at one host; one while that host timeouts
+HOST_POSTS = 4  # of one team at one host; one while that host times out
 TEAM_POSTS = 12
 
 Receiver = tuple[int, str]  # a team's id and a host
@@ -60,7 +60,7 @@ def deliver_due(*, run_seconds: float = RUN_SECONDS) -> bool:
                 if not worker.work_for(RENEW_SECONDS, until=ends):
                     break
         finally:
-            # The next one starts before the last answers are in: one that timeouts delays nobody.
+            # The next one starts before the last answers are in: one that times out delays nobody.
             release(LEASE, holder, now=timezone.now())
         worker.await_answers()
     return True

@@ -164,7 +164,7 @@ def _again(film: Film, request: HttpRequest) -> str:
 
 @admin.register(GenerationEvent)
 class GenerationEventAdmin(ActorNames, ReadOnlyAdmin):
-    """Every move and record_event, of all generations."""
+    """Every event of all generations."""
 
     list_display = (
         moment("at"),

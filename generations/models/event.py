@@ -9,7 +9,7 @@ from platform_site.append_only import AppendOnlyModel
 
 
 class GenerationEvent(AppendOnlyModel):
-    """One move or record_event: who, when, and the upstream id known at that time (P35)."""
+    """One transition, or another event: who, when, and the upstream id known at that time (P35)."""
 
     generation = models.ForeignKey(Generation, on_delete=models.PROTECT, related_name="events")
     at = models.DateTimeField(default=timezone.now)

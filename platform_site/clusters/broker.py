@@ -1,8 +1,8 @@
-"""django-q2's ORM broker, with a liveness: the queue is a table in the main database.
+"""django-q2's ORM broker, with a heartbeat: the queue is a table in the main database.
 
-Beside the queue's own tasks it hands its cluster a beat every few seconds (`presence`). It takes
-nothing more once its cluster was told to stop, takes tasks in the order they came, sets aside what
-cannot be loaded, and outlives a database that is away for a while.
+Beside the queue's own tasks it hands its cluster a heartbeat every few seconds (`registry`). It
+takes nothing more once its cluster was told to stop, takes tasks in the order they came, sets aside
+what cannot be loaded, and outlives a database that is away for a while.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""When a background loop last did its work. Clusters have a proof of their own: `clusters`."""
+"""When a background loop last did its work. Clusters have a proof of their own: `registry`."""
 
 from django.utils import timezone
 

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         else:
             for key in keys:
                 self._print(key)
-            self.stdout.write("Discrepancy is open." if is_open else "No discrepancy.")
+            self.stdout.write("A discrepancy is open." if is_open else "No discrepancy.")
         if is_open:
             sys.exit(1)
 
