@@ -159,7 +159,8 @@ def sums_that_do_not_add_up(team: Team) -> tuple[str, str]:
 def a_leaked_hold(team: Team) -> tuple[str, str]:
     generation = Generation.objects.get(team=team, state=State.PROCESSING)
     damage(
-        "UPDATE generations_generation SET state = 'failed', ended_at = created_at WHERE id = %s",
+        "UPDATE generations_generation"
+        " SET state = 'failed', ending = 'failed', ended_at = created_at WHERE id = %s",
         stored(generation.pk),
     )
     return "leaked hold", f"generation:{generation.pk}"
@@ -168,7 +169,8 @@ def a_leaked_hold(team: Team) -> tuple[str, str]:
 def a_hold_closed_too_early(team: Team) -> tuple[str, str]:
     generation = Generation.objects.get(team=team, state=State.COMPLETED)
     damage(
-        "UPDATE generations_generation SET state = 'processing', ended_at = NULL WHERE id = %s",
+        "UPDATE generations_generation"
+        " SET state = 'processing', ending = '', ended_at = NULL WHERE id = %s",
         stored(generation.pk),
     )
     return "early close", f"generation:{generation.pk}"
@@ -183,7 +185,7 @@ def a_price_that_was_not_held(team: Team) -> tuple[str, str]:
 def a_completed_one_that_was_refunded(team: Team) -> tuple[str, str]:
     generation = Generation.objects.get(team=team, state=State.FAILED)
     damage(
-        "UPDATE generations_generation SET state = 'completed' WHERE id = %s",
+        "UPDATE generations_generation SET state = 'completed', ending = 'completed' WHERE id = %s",
         stored(generation.pk),
     )
     return "unsettled", f"generation:{generation.pk}"
@@ -192,7 +194,7 @@ def a_completed_one_that_was_refunded(team: Team) -> tuple[str, str]:
 def a_failed_one_that_was_paid(team: Team) -> tuple[str, str]:
     generation = Generation.objects.get(team=team, state=State.COMPLETED)
     damage(
-        "UPDATE generations_generation SET state = 'failed' WHERE id = %s",
+        "UPDATE generations_generation SET state = 'failed', ending = 'failed' WHERE id = %s",
         stored(generation.pk),
     )
     return "unreleased", f"generation:{generation.pk}"
