@@ -16,8 +16,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
+from tests.support.ports import free_port
 from tests.support.programs import program
-from tests.support.web import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = (

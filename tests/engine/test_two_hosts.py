@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.support.hosts import Host, Installation, answers
+from tests.support.ports import free_port
 from tests.support.postgres import private_postgres
 from tests.support.vendor import Vendor, running_vendor, say
 from tests.support.waiting import until
-from tests.support.web import free_port
 
 HOOK = "/hook"
 CLUSTERS = 3

@@ -21,9 +21,9 @@ from psycopg.rows import dict_row
 from platform_site.secrets.cipher import generate_key
 from platform_site.supervisor import reaper
 from tests.support.api import GENERATIONS, generation_body
+from tests.support.ports import free_port
 from tests.support.site import CHEAP, ROOT
 from tests.support.waiting import until
-from tests.support.web import free_port
 
 _SET_UP = """
 import json, django

@@ -13,8 +13,8 @@ import httpx
 from botocore.config import Config
 
 from platform_site.stores.settings import S3, stored_in
+from tests.support.ports import free_port
 from tests.support.vendor import Exchange, Vendor, running_vendor
-from tests.support.web import free_port
 
 BUCKET = "films-of-dailies"
 _START_SECONDS = 60.0

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from platform_site.management.commands.up import web_command
 from platform_site.supervisor import reaper
 from tests.environment import ROOT_VARIABLE as TEST_ROOT
 from tests.support.api import GENERATIONS, generation_body
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,13 +53,6 @@ _MARKS = {
     "sandbox": b"-m\0sandbox",
     "up": b"manage.py\0up",
 }
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Site:

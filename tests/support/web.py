@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from django.conf import settings
 from django.db import connection
 
 from platform_site.management.commands.up import web_command
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
@@ -98,13 +98,6 @@ def database_environment() -> dict[str, str]:
         place = f"{database['HOST']}:{database['PORT']}"
         url = f"postgres://{database['USER']}@{place}/{database['NAME']}"
     return {"DATABASE_URL": url, "DATA_DIR": str(settings.DATA_DIR)}
-
-
-def free_port() -> int:
-    """Return a loopback port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _wait(server: "subprocess.Popen[bytes]", url: str, log: Path) -> None:

@@ -17,8 +17,8 @@ from accounts.roles import Role
 from billing.models import Transfer
 from tests.factories import PASSWORD, make_generation, make_member, make_user
 from tests.generations.portal.conftest import SignIn
+from tests.support.ports import free_port
 from tests.support.races import race
-from tests.support.web import free_port
 
 pytestmark = pytest.mark.django_db
 

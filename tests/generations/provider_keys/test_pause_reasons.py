@@ -19,10 +19,10 @@ from generations.provider_keys.service import (
     resume_provider_key,
 )
 from tests.factories import SYSTEM, make_generation, make_user, refusal
+from tests.support.ports import free_port
 from tests.support.races import race
 from tests.support.steps import send_now
 from tests.support.vendor import CREATE, CREDITS, Vendor, html, refuse
-from tests.support.web import free_port
 
 pytestmark = pytest.mark.django_db
 

@@ -1,6 +1,5 @@
 """Creates against a real server: what may be accepted never looks unsent (P22)."""
 
-import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,6 +7,7 @@ import httpx
 import pytest
 
 from generations.vendors import ProviderRefused, ProviderUnavailable, ProviderUnclear
+from tests.support.ports import free_port
 from tests.support.provider_client import BODY, SECRET, client, create_at, truncated_json
 from tests.support.vendor import (
     CREATE,
@@ -26,12 +26,6 @@ from tests.support.vendor import (
 def vendor() -> Iterator[Vendor]:
     with running_vendor() as vendor:
         yield vendor
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_a_create_sends_the_body_and_the_key_and_returns_the_id(vendor: Vendor) -> None:

@@ -3,7 +3,6 @@
 import importlib
 import inspect
 import pkgutil
-import socket
 from collections.abc import Callable
 from datetime import timedelta
 from types import ModuleType
@@ -27,6 +26,7 @@ from generations.vendors import (
 from generations.vendors.registry import SUBMIT_SECONDS, VENDORS
 from platform_site.secrets.cipher import Secret
 from tests.support.api import generation_body
+from tests.support.ports import free_port
 from tests.support.vendor import Reply, drop, html, reset, running_vendor, say
 
 SECRET = "sk-a-secret-0123456789"
@@ -44,12 +44,6 @@ def create(client: ProviderClient) -> str:
 
 def client_of(vendor: Vendor, endpoint: str) -> ProviderClient:
     return vendor.client(endpoint=endpoint, secret=Secret(SECRET))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def modules() -> list[ModuleType]:

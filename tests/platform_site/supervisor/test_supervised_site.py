@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.processes import PATIENCE, REPOSITORY, alive
 from tests.support.waiting import until
 
@@ -36,13 +36,6 @@ def site(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     process.kill()
     process.communicate(timeout=PATIENCE)
     until(lambda: not alive(tmp_path), seconds=PATIENCE)
-
-
-def free_port() -> int:
-    """Return a loopback port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_until_ready(site: subprocess.Popen[str]) -> None:
