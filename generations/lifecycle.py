@@ -88,6 +88,8 @@ class Money(StrEnum):
     RELEASE = "release"
 
 
+# The vendor does not have it yet.
+WAITING = frozenset({State.AWAITING_APPROVAL, State.QUEUED})
 LIVE = frozenset({State.AWAITING_APPROVAL, State.QUEUED, State.SUBMITTING, State.PROCESSING})
 TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
 IN_FLIGHT = frozenset({State.SUBMITTING, State.PROCESSING, State.NEEDS_REVIEW})

@@ -14,8 +14,9 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.people.acting import by_of
 from generations.dispatch.queue_position import positions_of
+from generations.lifecycle import WAITING
 from generations.models import Generation, Priority
-from generations.ordering.priorities import WAITING, set_priority
+from generations.ordering.priorities import set_priority
 from platform_site.admin.services import show_outcome, show_outcomes
 from platform_site.admin.shown import EMPTY
 from platform_site.admin.typed import action, display

@@ -18,8 +18,8 @@ from accounts.people.acting import by_of
 from accounts.people.names import name_of
 from generations.admin.choosing import ReasonForm
 from generations.admin.corrections import CorrectionButtons
-from generations.dispatch.cancel import WAITING, cancel_generation
-from generations.lifecycle import IN_FLIGHT, ReviewReason, State
+from generations.dispatch.cancel import cancel_generation
+from generations.lifecycle import IN_FLIGHT, WAITING, ReviewReason, State
 from generations.models import Generation
 from generations.review.adopt import lacks_id
 from generations.review.decide import decide_review, look_now

@@ -13,12 +13,11 @@ from accounts.authority import By
 from accounts.models import AuditAction, Membership
 from accounts.roles import Permission, role_allows
 from generations.approvals.service import withdraw_question
-from generations.lifecycle import IN_FLIGHT, Ending, EventKind, Money, State
+from generations.lifecycle import IN_FLIGHT, WAITING, Ending, EventKind, Money, State
 from generations.models import Generation
 from generations.transitions import end_generation, record_event
 from platform_site.errors import Conflict
 
-WAITING = (State.AWAITING_APPROVAL, State.QUEUED)
 # A generation may move on between our look and our UPDATE; it does not do so for ever.
 _LOOKS = 20
 

@@ -5,12 +5,10 @@ from django.db import transaction
 from accounts.authority import By
 from accounts.models import Membership
 from accounts.roles import Permission, role_allows
-from generations.lifecycle import EventKind, State
+from generations.lifecycle import WAITING, EventKind
 from generations.models import Generation, Priority
 from generations.transitions import record_event
 from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
-
-WAITING = (State.AWAITING_APPROVAL, State.QUEUED)
 
 _SENT = "It does not wait any more, so nothing can go before it or after it."
 

@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 
 from generations.lifecycle import State
 from generations.polling.render_times import Expectation, seconds_to_next_look
+from platform_site.backoff import Backoff
 
 _LONGEST_WAIT = 300.0  # seconds, in review and after many unclear answers
+_UNCLEAR = Backoff(first=timedelta(seconds=2), last=timedelta(seconds=_LONGEST_WAIT))
 # Waits come in steps of a tenth, so that one statement can write many rows.
 _STEP = math.log(1.1)
 
@@ -28,5 +30,5 @@ def wait_before_look(
         return timedelta(seconds=_LONGEST_WAIT)
     seconds = seconds_to_next_look(waited, expected)
     if failures:
-        seconds = max(seconds, min(_LONGEST_WAIT, 2.0 ** min(failures, 9)))
+        seconds = max(seconds, _UNCLEAR.after(failures).total_seconds())
     return timedelta(seconds=math.exp(_STEP * math.floor(math.log(seconds) / _STEP + 1e-9)))

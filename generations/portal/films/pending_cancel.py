@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from accounts.models import Membership
 from accounts.people.names import name_of, names_of
-from generations.dispatch.cancel import WAITING, may_cancel
-from generations.lifecycle import IN_FLIGHT, State
+from generations.dispatch.cancel import may_cancel
+from generations.lifecycle import IN_FLIGHT, WAITING, State
 from generations.models import Generation
 
 

@@ -7,9 +7,8 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from accounts.models import Membership, Team
-from generations.dispatch.cancel import WAITING
 from generations.dispatch.queue_position import QueuePosition, positions_of
-from generations.lifecycle import TERMINAL, State
+from generations.lifecycle import TERMINAL, WAITING, State
 from generations.models import Film, Generation
 from generations.polling.render_times import Expectation, Kind, expectations_of, kind_of
 from generations.portal.films.pending_cancel import name_cancel_requesters
