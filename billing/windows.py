@@ -1,6 +1,6 @@
 """When spend windows start and end, in the site's time zone. Pure."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db import models
@@ -57,6 +57,12 @@ def window_end(window: str, starts_at: datetime, zone: ZoneInfo) -> datetime | N
     if window == Window.MONTH:
         later = later.replace(day=1)
     return later.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
+
+
+def end_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """Return when a day of the zone's calendar is over, in UTC."""
+    following = day + timedelta(days=1)
+    return datetime(following.year, following.month, following.day, tzinfo=zone).astimezone(UTC)
 
 
 def _clocks_changed(earlier: datetime, later: datetime, zone: ZoneInfo) -> datetime | None:

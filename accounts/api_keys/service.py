@@ -40,9 +40,11 @@ def create_api_key(
     """Create a key and return it with its text, which is shown once and stored nowhere.
 
     Raises `PermissionDenied`, and `InvalidRequest` when the owner is not in the team, a network
-    does not parse or the requests a minute are no sensible number.
+    does not parse, the requests a minute are no sensible number or the key would be expired.
     """
     _require(by, owner.pk, team.pk)
+    if expires_at is not None and expires_at <= timezone.now():
+        raise InvalidRequest("The key would be expired from the start.", field="expires_on")
     if not Membership.objects.filter(team=team, user=owner).exists():
         raise InvalidRequest(f"{owner} is not a member of {team}.", field="owner")
     networks = parse_networks(allowed_networks or [])

@@ -53,18 +53,19 @@ class TestIssueApiKey:
             "total": 7000,
         }
         assert (key.label, key.requests_per_minute) == ("Render farm", 60)
-        assert key.expires_at == datetime(2100, 1, 31, tzinfo=UTC)
+        assert key.expires_at == datetime(2100, 2, 1, tzinfo=UTC)
         assert key.allowed_networks == ["203.0.113.0/24", "2001:db8::/32", "198.51.100.1/32"]
 
     @pytest.mark.parametrize(
         ("text", "moment"),
         [
-            ("2100-01-31", datetime(2100, 1, 31, tzinfo=UTC)),
+            ("2100-01-31", datetime(2100, 2, 1, tzinfo=UTC)),
+            ("2100-02-28", datetime(2100, 3, 1, tzinfo=UTC)),
             ("2100-01-31T12:30", datetime(2100, 1, 31, 12, 30, tzinfo=UTC)),
             ("2100-01-31T12:30+02:00", datetime(2100, 1, 31, 10, 30, tzinfo=UTC)),
         ],
     )
-    def test_a_date_is_its_midnight_in_the_sites_zone(
+    def test_f02_a_day_is_the_keys_last_as_in_the_portal(
         self, bob: Membership, text: str, moment: datetime
     ) -> None:
         assert self.issue(bob, "--expires", text).expires_at == moment
@@ -73,6 +74,8 @@ class TestIssueApiKey:
         "options",
         [
             ("--expires", "tomorrow"),
+            ("--expires", "2020-02-29"),
+            ("--expires", "2020-02-29T12:00+00:00"),
             ("--expires", "2100-02-31"),
             ("--hourly", "-1"),
             ("--total", "many"),

@@ -9,7 +9,9 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from accounts.authority import By
 from accounts.models import Team, User
+from billing.selectors import site_zone
 from billing.services.api_keys import issue_api_key
+from billing.windows import end_of_day
 from platform_site.errors import DailiesError
 
 
@@ -30,7 +32,7 @@ class Command(BaseCommand):
             "--per-minute", type=int, help="requests a minute; no limit unless given"
         )
         parser.add_argument("--allow-ip", action="extend", nargs="+", default=[], metavar="CIDR")
-        parser.add_argument("--expires", metavar="D", help="an ISO date or date and time")
+        parser.add_argument("--expires", metavar="D", help="its last day, or an ISO date and time")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Issue and print."""
@@ -57,14 +59,13 @@ class Command(BaseCommand):
 
 
 def _read_time(text: str | None) -> datetime | None:
-    """Read an ISO date (its midnight) or date and time, in the site's zone unless it names one."""
+    """Read a last day or an ISO date and time, in the site's zone unless it names one."""
     if text is None:
         return None
     try:
-        moment = parse_datetime(text)
-        if moment is None:
-            day = parse_date(text)
-            moment = datetime(day.year, day.month, day.day) if day else None  # noqa: DTZ001
+        # The day first: the reader of times takes a bare day for its midnight.
+        day = parse_date(text)
+        moment = end_of_day(day, site_zone()) if day else parse_datetime(text)
     except ValueError:
         moment = None
     if moment is None:

@@ -1,12 +1,12 @@
 """The shapes of the keys' forms. What the values mean is judged by the services."""
 
 import re
-from datetime import datetime, time, timedelta
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 
+from billing.selectors import site_zone
+from billing.windows import end_of_day
 from generations.provider_keys.service import MOST_IN_FLIGHT, MOST_PER_MINUTE
 from generations.vendors import has_several_vendors, key_examples, vendor_choices
 from platform_site.errors import DailiesError
@@ -55,22 +55,12 @@ class ApiKeyForm(forms.Form):
             "total": data["total"],
             "requests_per_minute": data["requests_per_minute"],
             "allowed_networks": data["allowed_networks"],
-            "expires_at": timezone.make_aware(datetime.combine(last_day, time()))
-            + timedelta(days=1)
-            if last_day
-            else None,
+            "expires_at": end_of_day(last_day, site_zone()) if last_day else None,
         }
 
     def clean_allowed_networks(self) -> list[str]:
         """Split what was typed, by lines or commas."""
         return [one for one in re.split(r"[\s,;]+", self.cleaned_data["allowed_networks"]) if one]
-
-    def clean_expires_on(self) -> Any:
-        """Refuse a key that is dead from the start."""
-        day = self.cleaned_data["expires_on"]
-        if day and day < timezone.localdate():
-            raise forms.ValidationError("This day is over already.")
-        return day
 
 
 class ProviderKeyForm(forms.Form):
