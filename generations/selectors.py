@@ -80,5 +80,5 @@ def film_by_token(token: str) -> Film | None:
 
 
 def live_upload(token: str, *, now: datetime) -> Upload | None:
-    """Return the upload behind an unguessable link, until it expires."""
-    return Upload.objects.filter(token=token, expires_at__gt=now).first()
+    """Return the upload behind an unguessable link, while it lives."""
+    return Upload.objects.live(now).filter(token=token).first()

@@ -1,15 +1,37 @@
 """Images that people hand in to start or end a film with."""
 
+from datetime import datetime
+from typing import Self
+
 from django.conf import settings
 from django.db import models
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import Team
-from generations.models.generation import new_token
+from generations.lifecycle import TERMINAL
+from generations.models.generation import Generation, new_token
+
+
+class UploadQuerySet(models.QuerySet["Upload"]):
+    """Uploads by whether they still live."""
+
+    def live(self, now: datetime) -> Self:
+        """Return those whose time has not come, or that a generation needs that has not ended."""
+        return self.filter(Q(expires_at__gt=now) | _is_needed())
+
+    def dead(self, now: datetime) -> Self:
+        """Return those that nobody can fetch any more and nothing needs."""
+        return self.filter(~_is_needed(), expires_at__lte=now)
+
+
+def _is_needed() -> Exists:
+    needing = Generation.objects.filter(uploads=OuterRef("pk")).exclude(state__in=TERMINAL)
+    return Exists(needing)
 
 
 class Upload(models.Model):
-    """One image behind an unguessable link that expires."""
+    """One image behind an unguessable link that expires once no generation needs it."""
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="uploads")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -21,6 +43,9 @@ class Upload(models.Model):
     height = models.PositiveIntegerField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(db_index=True)
+    generations = models.ManyToManyField(Generation, related_name="uploads", editable=False)
+
+    objects = UploadQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]

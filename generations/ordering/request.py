@@ -212,7 +212,7 @@ def _image_url(image: object, index: int, team: Team, now: datetime) -> str:
         raise InvalidRequest(f"{where} must be a URL.", field="image_urls")
     token = uploaded_token(image)
     if token is not None:
-        uploads = Upload.objects.filter(team=team, token=token, expires_at__gt=now)
+        uploads = Upload.objects.live(now).filter(team=team, token=token)
         if not uploads.filter(file_name__endswith=image.rpartition("/")[2]).exists():
             raise InvalidRequest(
                 f"{where} is not a live upload of your team; upload the image again.",

@@ -7,6 +7,7 @@ from typing import IO, Any, cast
 import structlog
 from django.core.files import File
 from django.core.files.storage import storages
+from django.db import transaction
 from PIL import Image, UnidentifiedImageError
 
 from accounts.authority import By
@@ -99,28 +100,42 @@ def refuse_long_body(content_length: int) -> None:
 
 
 def keep_uploads_alive(generation: Generation, *, now: datetime) -> None:
-    """Let the images of a generation live as long as an upload made just then."""
+    """Let a stored generation's images live until it ends, and as long as those uploaded just then.
+
+    Raises `InvalidRequest` when one of them was cleared away meanwhile.
+    """
     urls = generation.body["input"].get("image_urls", [])
-    tokens = [token for token in map(uploaded_token, urls) if token]
-    if tokens:
-        Upload.objects.filter(team=generation.team, token__in=tokens).update(expires_at=now + LIFE)
+    tokens = {token for token in map(uploaded_token, urls) if token}
+    if not tokens:
+        return
+    uploads = Upload.objects.filter(team=generation.team, token__in=tokens)
+    # The update first: a clean-up that is about to delete them has to wait, and finds them live.
+    if uploads.update(expires_at=now + LIFE) < len(tokens):
+        raise InvalidRequest("An uploaded image has expired. Upload it again.", field="image_urls")
+    generation.uploads.add(*uploads)
 
 
 def delete_expired_uploads(*, now: datetime) -> int:
-    """Delete uploads past their time, files first; return how many.
+    """Delete uploads that are past their time and needed by nothing; return how many.
 
     A store that fails keeps them, and they are deleted the next time.
     """
-    deleted = 0
-    for upload in Upload.objects.filter(expires_at__lte=now).order_by("expires_at")[:500]:
-        try:
+    dead = Upload.objects.dead(now).order_by("expires_at")[:500]
+    return sum(_delete(upload, now=now) for upload in dead)
+
+
+def _delete(upload: Upload, *, now: datetime) -> bool:
+    try:
+        with transaction.atomic():
+            # Asked again with the row locked: a generation may have come to need it.
+            if not Upload.objects.select_for_update().filter(pk=upload.pk, expires_at__lte=now):
+                return False
+            upload.delete()
             upload_storage().delete(upload.file_name)
-        except OSError as error:
-            log.warning("upload_not_deleted", upload=upload.pk, problem=str(error))
-            continue
-        upload.delete()
-        deleted += 1
-    return deleted
+    except OSError as error:
+        log.warning("upload_not_deleted", upload=upload.pk, problem=str(error))
+        return False
+    return True
 
 
 def _measure(file: IO[Any]) -> tuple[str, int, int]:

@@ -16,10 +16,13 @@ from pytest_django import Settings
 
 from accounts.authority import By
 from accounts.models import Membership
+from billing.models import Hold
+from generations.dispatch.cancel import cancel_generation
 from generations.models import Generation, ProviderKey, Upload
+from generations.ordering.submit import submit_generation
 from generations.uploads.service import delete_expired_uploads, store_upload, upload_storage
 from platform_site.errors import InvalidRequest
-from tests.factories import image_bytes, make_api_key, make_member
+from tests.factories import image_bytes, make_api_key, make_member, make_request
 from tests.support.api import Api
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +100,38 @@ class TestEndpoint:
         Upload.objects.update(expires_at=timezone.now() + timedelta(minutes=1))
         api.accepted(image_urls=[url])
         assert Upload.objects.get().expires_at > timezone.now() + timedelta(hours=47)
+
+    def test_f02_a_frame_lives_while_a_generation_needs_it(
+        self, api: Api, alice: Membership
+    ) -> None:
+        url = api.upload(file_of(image_bytes("PNG"))).json()["data"]["url"]
+        generation = Generation.objects.get(pk=api.accepted(image_urls=[url]))
+        a_week_later = timezone.now() + timedelta(days=7)
+        Upload.objects.update(expires_at=timezone.now() - timedelta(days=5))
+        assert delete_expired_uploads(now=a_week_later) == 0
+        assert Client().head(url).status_code == 200
+        cancel_generation(generation, by=By.member(alice), now=timezone.now())
+        assert Client().head(url).status_code == 404
+        assert delete_expired_uploads(now=a_week_later) == 1
+
+    def test_f02_a_frame_that_another_generation_needs_can_be_used_again(self, api: Api) -> None:
+        url = api.upload(file_of(image_bytes("PNG"))).json()["data"]["url"]
+        api.accepted(image_urls=[url])
+        Upload.objects.update(expires_at=timezone.now())
+        api.accepted(image_urls=[url])
+        assert Upload.objects.get().generations.count() == 2
+
+    def test_f02_a_frame_cleared_away_while_one_submits_is_refused_and_nothing_is_held(
+        self, api: Api, alice: Membership
+    ) -> None:
+        url = api.upload(file_of(image_bytes("PNG"))).json()["data"]["url"]
+        request = make_request(alice.team, image_urls=[url])
+        Upload.objects.update(expires_at=timezone.now())
+        assert delete_expired_uploads(now=timezone.now()) == 1
+        with pytest.raises(InvalidRequest, match="Upload it again"):
+            submit_generation(request, by=By.member(alice), now=timezone.now())
+        assert not Generation.objects.exists()
+        assert not Hold.objects.exists()
 
     def test_uploading_twice_makes_two_links(self, api: Api) -> None:
         content = image_bytes("PNG")
