@@ -45,6 +45,10 @@ class CallbackNotTaken(DailiesError):
     message = "Too many callbacks about this task wait to be checked. Call again later."
 
 
+class TaskTimeMismatch(InvalidRequest):
+    """The vendor's task and the generation's submit lie too far apart; a person may know better."""
+
+
 class NoProviderAnswer(DailiesError):
     """The vendor was asked and gave no clear answer, so nothing was decided (503)."""
 

@@ -45,7 +45,12 @@ class AdoptForm(ReasonForm):
         widget=UnfoldAdminTextInputWidget,
         help_text="The vendor is asked about it with the key that the generation was sent with.",
     )
-    field_order = ("upstream_id", "reason")
+    despite_time = forms.BooleanField(
+        required=False,
+        label="Link it although its time does not match",
+        help_text="For a task that you know to be ours: its times may come from a wrong clock.",
+    )
+    field_order = ("upstream_id", "despite_time", "reason")
 
 
 class ReasonedActionForm(ActionForm):  # type: ignore[misc]  # the theme is untyped
@@ -168,7 +173,7 @@ class ReviewPages(CorrectionButtons):
 
         def work(generation: Generation, **by: Any) -> None:
             typed = form.cleaned_data
-            by |= {"reason": typed["reason"], "upstream_id": typed["upstream_id"]}
+            by |= {name: typed[name] for name in AdoptForm.field_order}
             decide_review(generation, "adopt", **by)
 
         return self._do(request, object_id, work, "Adopted; the vendor is asked how it is.")

@@ -18,7 +18,7 @@ from generations.errors import CallbackNotTaken
 from generations.lifecycle import TERMINAL, EventKind
 from generations.models import CallbackReceipt, Generation
 from generations.provider_keys.service import client_for
-from generations.review.adopt import adopt_task, lacks_id, may_still_come, why_not_ours
+from generations.review.adopt import adopt_task, lacks_id, may_still_come, time_mismatch
 from generations.transitions import record_event
 from generations.vendors import (
     ProviderError,
@@ -91,8 +91,9 @@ def receive_callback(
 def check_callback(receipt_id: int) -> None:
     """Ask the vendor about a proposed id, with the pinned key, and adopt it when it is ours.
 
-    It must answer for that key, must not be older than our submit, and must belong to no other
-    generation. An unclear answer is asked again later; only a clear no rejects.
+    It must answer for that key, be created no earlier than our submit (but for what clocks differ
+    by), and belong to no other generation. An unclear answer is asked again later; only a clear no
+    rejects.
     """
     receipt = (
         CallbackReceipt.objects.select_related("generation__provider_key", "generation__team")
@@ -131,7 +132,7 @@ def check_callback(receipt_id: int) -> None:
 
 def _adopt(receipt: CallbackReceipt, report: TaskReport) -> bool:
     generation = receipt.generation
-    if why_not_ours(report, generation):
+    if time_mismatch(report, generation):
         return False
     with transaction.atomic():
         # Together: another run of this check must not judge in between.

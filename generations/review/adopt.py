@@ -1,6 +1,6 @@
 """Bring a lost upstream id back: from a callback's proposal, or from what a person found (P30)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
@@ -9,7 +9,7 @@ from accounts.authority import By
 from accounts.models import AuditAction
 from accounts.roles import Permission
 from generations.archive.link_life import link_life_of
-from generations.errors import NoProviderAnswer
+from generations.errors import NoProviderAnswer, TaskTimeMismatch
 from generations.lifecycle import Ending, EventKind, ReviewReason, State
 from generations.models import Generation, ProviderKey
 from generations.provider_keys.service import client_for
@@ -24,17 +24,28 @@ from generations.vendors import (
 )
 from platform_site.errors import Conflict, InvalidRequest
 
+# The vendor's clock may run some minutes beside ours, before or after.
+CLOCK_SLACK = timedelta(minutes=5)
+
 
 def adopt_found_id(
-    generation: Generation, upstream_id: str, *, by: By, reason: str, now: datetime
+    generation: Generation,
+    upstream_id: str,
+    *,
+    by: By,
+    reason: str,
+    now: datetime,
+    despite_time: bool = False,
 ) -> None:
     """Bind a generation to the task that a person found in the vendor's console.
 
     The vendor is asked with the pinned key, as about a callback's proposal; nothing else is taken
     on trust. Also for one that a person ended without an id: the vendor's word then corrects it.
+    `despite_time`: the person knows that the task is ours although its time says otherwise.
     Raises `PermissionDenied` for who does not decide in its team, `InvalidRequest` for an id that
-    is not the generation's, `NoProviderAnswer` when the vendor gave no clear answer, `Conflict`
-    when the generation lacks no id (any more).
+    is not the generation's, `TaskTimeMismatch` for one that only its time speaks against,
+    `NoProviderAnswer` when the vendor gave no clear answer, `Conflict` when the generation lacks
+    no id (any more).
     """
     by.require(Permission.APPROVE, team_id=generation.team_id)
     upstream_id = upstream_id.strip()
@@ -45,9 +56,11 @@ def adopt_found_id(
     if not lacks_id(generation):
         raise Conflict("This generation does not look for the vendor's id.")
     report = _asked(generation, upstream_id)
-    refusal = why_not_ours(report, generation)
-    if refusal:
-        raise InvalidRequest(refusal, field="upstream_id")
+    if _is_taken(report.id, generation):
+        raise InvalidRequest("That task belongs to another generation.", field="upstream_id")
+    mismatch = time_mismatch(report, generation)
+    if mismatch and not despite_time:
+        raise TaskTimeMismatch(mismatch, field="despite_time")
     with transaction.atomic():
         if not adopt_task(generation, report.id, by=by, now=now, reason=reason):
             raise Conflict("Somebody gave that task to another generation at the same moment.")
@@ -58,6 +71,7 @@ def adopt_found_id(
             subject=generation,
             reason=reason,
             upstream_id=report.id,
+            time_mismatch=mismatch,
         )
 
 
@@ -67,17 +81,16 @@ def lacks_id(generation: Generation) -> bool:
     return generation.upstream_id is None and (in_doubt or _was_decided(generation))
 
 
-def why_not_ours(report: TaskReport, generation: Generation) -> str:
-    """Return why the vendor's task cannot be the generation's, as a sentence; "" when it can."""
+def time_mismatch(report: TaskReport, generation: Generation) -> str:
+    """Return why a task's time speaks against it, as a sentence; "" when it does not."""
     submitted_at = generation.submitted_at
     if submitted_at is None or report.created_at is None:
         return "The vendor does not say when it created that task."
-    # The vendor tells whole seconds, so a task of the same second may look a little older.
-    if report.created_at < int(submitted_at.timestamp()):
+    if report.created_at < (submitted_at - CLOCK_SLACK).timestamp():
         return "The vendor created that task before this generation was sent."
     if report.created_at > (submitted_at + link_life_of(generation)).timestamp():
         return "The vendor created that task long after this generation was sent."
-    return _OTHERS if _is_taken(report.id, generation) else ""
+    return ""
 
 
 def adopt_task(
@@ -101,9 +114,6 @@ def adopt_task(
             return False
         generation.refresh_from_db()
     return False
-
-
-_OTHERS = "That task belongs to another generation."
 
 
 def _asked(generation: Generation, upstream_id: str) -> TaskReport:

@@ -44,6 +44,7 @@ def decide_review(
     reason: str,
     now: datetime,
     upstream_id: str = "",
+    despite_time: bool = False,
 ) -> None:
     """Release, settle or adopt, as a form's word says, for who decides. Raises as those do."""
     by.require(Permission.APPROVE, team_id=generation.team_id)
@@ -54,7 +55,9 @@ def decide_review(
         case "settle":
             settle_reviewed(generation, by=by, reason=reason, now=now)
         case "adopt":
-            adopt_found_id(generation, upstream_id, by=by, reason=reason, now=now)
+            adopt_found_id(
+                generation, upstream_id, by=by, reason=reason, now=now, despite_time=despite_time
+            )
         case _:
             raise InvalidRequest("The decision is release, settle or adopt.", field="decision")
 

@@ -38,6 +38,7 @@ def decide(request: MemberRequest, generation: Generation) -> HttpResponse:
             by=by_of(request),
             reason=request.POST.get("reason", ""),
             upstream_id=request.POST.get("upstream_id", ""),
+            despite_time=request.POST.get("despite_time") == "on",
             now=timezone.now(),
         )
     except (InvalidRequest, NoProviderAnswer) as error:

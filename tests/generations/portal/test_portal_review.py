@@ -84,6 +84,19 @@ def test_p30_a_found_id_is_checked_and_what_was_typed_stays_when_it_is_wrong(
     assert fresh(lost).state == State.PROCESSING
 
 
+def test_f02_a_tasks_time_can_be_overruled_where_it_was_refused(
+    manager: Membership, lost: Generation, sign_in: SignIn, vendor: Vendor
+) -> None:
+    client, path = sign_in(manager), f"/generations/{lost.pk}/review/"
+    form = {"decision": "adopt", "reason": "Console", "upstream_id": vendor.add_task(created_at=9)}
+    assert "despite_time" not in client.get("/review/").content.decode()
+    reply = client.post(path, form)
+    assert reply.status_code == 400
+    assert 'name="despite_time"' in reply.content.decode()
+    assert client.post(path, {**form, "despite_time": "on"}).status_code == 302
+    assert fresh(lost).upstream_id == form["upstream_id"]
+
+
 @pytest.mark.parametrize(
     "form", [{}, {"decision": "release"}, {"decision": "settle", "reason": " "}, {"decision": "x"}]
 )
