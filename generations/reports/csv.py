@@ -1,6 +1,7 @@
 """A report as CSV: a row for each day and combination of dimensions that something happened in."""
 
 import csv
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import astuple, fields
 
@@ -15,10 +16,12 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "
 def csv_lines(filters: Filters) -> Iterator[bytes]:
     """Yield the report line by line as UTF-8, header first; memory does not grow with it.
 
-    Credits and counts are plain numbers, so that each column sums to the report's figure.
+    A byte order mark comes before the header: without it Excel takes UTF-8 for the system's own
+    encoding (support.microsoft.com, "Opening CSV UTF-8 files correctly in Excel"). Credits and
+    counts are plain numbers, so that each column sums to the report's figure.
     """
     writer = csv.writer(_Echo())
-    yield writer.writerow(HEADER)
+    yield BOM_UTF8 + writer.writerow(HEADER)
     for cell, names in cells_of(filters):
         words = [safe_cell(names[dimension]) for dimension in DIMENSIONS]
         yield writer.writerow([cell.day.isoformat(), *words, *astuple(cell.figures)])

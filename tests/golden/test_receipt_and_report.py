@@ -75,5 +75,5 @@ def test_report(alice: Membership, bob: Membership, project: Project) -> None:
     wrong = make_generation(alice, State.COMPLETED, now=NOON)
     adjust(wrong, spent=False, by=SYSTEM, reason="x", now=NOON + timedelta(days=1))
     filters = Filters(since=date(2026, 3, 1), until=date(2026, 3, 31), team=alice.team)
-    text = b"".join(csv_lines(filters)).decode().replace(str(key), "Nightly")
+    text = b"".join(csv_lines(filters)).decode("utf-8-sig").replace(str(key), "Nightly")
     assert_golden("report.csv", text)

@@ -25,13 +25,13 @@ def march(team: Team) -> Filters:
 
 
 def read(filters: Filters) -> list[dict[str, str]]:
-    text = b"".join(csv_lines(filters)).decode("utf-8")
+    text = b"".join(csv_lines(filters)).decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def test_nothing_is_a_header(team: Team) -> None:
+def test_f12_nothing_is_a_header_that_says_how_it_is_encoded(team: Team) -> None:
     header = (
-        b"day,team,member,project,api_key,model,resolution,mode,"
+        b"\xef\xbb\xbfday,team,member,project,api_key,model,resolution,mode,"
         b"spent,refunded,lost,completed,failed,cancelled,keepers\r\n"
     )
     assert list(csv_lines(march(team))) == [header]
