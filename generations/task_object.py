@@ -4,12 +4,11 @@ from typing import Any
 
 from django.conf import settings
 
-from generations.catalog.comparison import ordered_inputs
-from generations.catalog.specs import METADATA_NAMES
+from generations.catalog.comparison import frames_per_second_of, ordered_inputs
 from generations.lifecycle import API_STATUS, IN_FLIGHT, ApiStatus, State
 from generations.models import Film, Generation
+from generations.vendors import METADATA_NAMES
 
-MODEL_FPS = 24  # the vendor's page: output.metadata.framespersecond
 _WAS_KEPT = frozenset({Film.State.KEPT, Film.State.REMOVED})
 
 
@@ -72,6 +71,7 @@ def _completed_at(generation: Generation) -> int | None:
 
 def _output(generation: Generation) -> dict[str, Any]:
     film, inputs = film_of(generation), ordered_inputs(generation)
+    known = _known(generation.upstream_metadata)
     output: dict[str, Any] = {
         "urls": [],
         "metadata": {
@@ -80,8 +80,8 @@ def _output(generation: Generation) -> dict[str, Any]:
             "duration": generation.duration,
             "resolution": generation.resolution,
             **({"generate_audio": generation.generate_audio} if "generate_audio" in inputs else {}),
-            "framespersecond": MODEL_FPS,
-            **_known(generation.upstream_metadata),
+            **_frame_rate(generation, known),
+            **known,
         },
     }
     if film is not None and film.state == Film.State.KEPT:
@@ -91,6 +91,12 @@ def _output(generation: Generation) -> dict[str, Any]:
     else:
         output["film_lost"] = (film.problem if film else "") or "The film was not kept."
     return output
+
+
+def _frame_rate(generation: Generation, known: dict[str, Any]) -> dict[str, int]:
+    """Return the frame rate by the model's row, where the vendor did not report one."""
+    rate = None if "framespersecond" in known else frames_per_second_of(generation.model)
+    return {} if rate is None else {"framespersecond": rate}
 
 
 def _known(metadata: dict[str, Any]) -> dict[str, Any]:

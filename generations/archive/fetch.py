@@ -19,7 +19,6 @@ MAX_FILM_BYTES = 2 * 1024**3
 FETCH_SECONDS = 80  # of one attempt; see `keeping.ATTEMPT_SECONDS`
 # A connection that breaks off is taken up again at once, a few times an attempt.
 _RESUMES = 8
-_USUAL_FRAMES_PER_SECOND = 24
 _TOLERANCE_MS = 250
 
 
@@ -81,8 +80,8 @@ def differences(generation: Generation, facts: FilmFacts) -> str:
     model = VideoModel.objects.filter(name=generation.model).first()
     sizes = model.sizes.get(generation.resolution, {}) if model else {}
     size = sizes.get(generation.aspect_ratio)
-    rate = model.frames_per_second if model else _USUAL_FRAMES_PER_SECOND
-    frames = generation.duration * rate
+    # A model whose row is gone promises no number of frames.
+    frames = generation.duration * model.frames_per_second if model else facts.frames
     found = []
     if size and [facts.width, facts.height] != size:
         found.append(f"{facts.width}×{facts.height} pixels instead of {size[0]}×{size[1]}")

@@ -14,6 +14,12 @@ def parameters_by_name(name: str) -> tuple[Parameter, ...]:
     return readable_parameters_of(model) if model else ()
 
 
+def frames_per_second_of(name: str) -> int | None:
+    """Return the frames per second of a model's films; None for a row that is gone."""
+    rows = VideoModel.objects.filter(name=name)
+    return rows.values_list("frames_per_second", flat=True).first()
+
+
 def ordered_inputs(generation: Generation) -> Mapping[str, Any]:
     """Return the inputs that were sent for a generation; nothing for a body that has none."""
     inputs = generation.body.get("input")

@@ -5,9 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from generations.catalog.parameters import Boolean, Choice, Parameter, Placement, WholeNumber
-
-# By these names a finished task says what it is, in `output.metadata`.
-METADATA_NAMES = ("seed", "ratio", "duration", "resolution", "generate_audio", "framespersecond")
+from generations.vendors import METADATA_NAMES
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 # Fields of a request that every model has.

@@ -27,10 +27,17 @@ from generations.vendors.registry import (
     vendor_choices,
     vendor_named,
 )
-from generations.vendors.reports import CreditsReport, ReceivedCallback, TaskReport, TaskStatus
+from generations.vendors.reports import (
+    METADATA_NAMES,
+    CreditsReport,
+    ReceivedCallback,
+    TaskReport,
+    TaskStatus,
+)
 
 __all__ = [
     "DEFAULT_VENDOR",
+    "METADATA_NAMES",
     "SUBMIT_SECONDS",
     "USUAL_IN_FLIGHT",
     "CreditsReport",

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+# By these names a finished task says what it is, in `output.metadata` of our own API.
+METADATA_NAMES = ("seed", "ratio", "duration", "resolution", "generate_audio", "framespersecond")
+
 
 class TaskStatus(StrEnum):
     """Where a task stands at its vendor."""
@@ -23,8 +26,8 @@ class TaskReport:
 
     `urls` are links that can be stored and fetched, in the vendor's order. Where it gave others
     only, `link_problem` says in a sentence what is wrong with the first one, and `links_said`
-    pictures them for the log. `metadata` says what was made, under the names of our own API's
-    `output.metadata`; what a vendor leaves out is left out here.
+    pictures them for the log. `metadata` says what was made, under names of `METADATA_NAMES`;
+    what a vendor leaves out is left out here.
     """
 
     id: str

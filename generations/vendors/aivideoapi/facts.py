@@ -40,15 +40,6 @@ STATUSES: Final = {
     "completed": TaskStatus.COMPLETED,
     "failed": TaskStatus.FAILED,
 }
-# Page ("Completed"): what `output.metadata` may name, as our own API does.
-METADATA: Final = (
-    "seed",
-    "ratio",
-    "duration",
-    "resolution",
-    "generate_audio",
-    "framespersecond",
-)
 LINK_LIFE: Final = timedelta(hours=24)  # vendor
 
 # Clients: `data.credits` where the vendor's pages say `data.balance`.

@@ -7,7 +7,7 @@ Whatever is read here can be stored, shown and logged: `clean_text` cleans every
 import re
 from typing import Any
 
-from generations.vendors.aivideoapi.facts import BALANCE_NAMES, METADATA, STATUSES, UPSTREAM_ERROR
+from generations.vendors.aivideoapi.facts import BALANCE_NAMES, STATUSES, UPSTREAM_ERROR
 from generations.vendors.base import ProviderUnclear
 from generations.vendors.reading import (
     MAX_CODE,
@@ -17,7 +17,7 @@ from generations.vendors.reading import (
     read_links,
     usable_task_id,
 )
-from generations.vendors.reports import CreditsReport, TaskReport
+from generations.vendors.reports import METADATA_NAMES, CreditsReport, TaskReport
 from platform_site.untrusted import clean_number, clean_text
 
 _LATEST = 253_402_300_799  # unix seconds: the last one that a datetime can hold
@@ -83,9 +83,11 @@ def read_error(data: object) -> tuple[str, str] | None:
 
 
 def _metadata(value: object) -> dict[str, Any]:
-    """Return the metadata we know: text, truth values and numbers, nothing else."""
+    """Return the metadata we know, whose names are the page's own ("Completed"): text, truth values
+    and numbers, nothing else.
+    """
     plain: dict[str, Any] = {}
-    for name in METADATA:
+    for name in METADATA_NAMES:
         item = mapping(value).get(name)
         if isinstance(item, bool):
             plain[name] = item

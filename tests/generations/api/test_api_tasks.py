@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Membership
 from generations.lifecycle import State
-from generations.models import Film, Generation, ProviderKey
+from generations.models import Film, Generation, ProviderKey, VideoModel
 from tests.factories import make_api_key, make_generation, make_member
 from tests.support.api import MODEL, Api
 
@@ -83,6 +83,14 @@ def test_what_the_vendor_says_about_its_film_goes_before_what_was_ordered(
     metadata = api.task(generation.pk).json()["output"]["metadata"]
     assert (metadata["seed"], metadata["ratio"], metadata["framespersecond"]) == (7, "4:3", 25)
     assert "secret" not in metadata
+
+
+def test_a_frame_rate_that_the_vendor_left_out_is_the_models(api: Api, alice: Membership) -> None:
+    generation = make_generation(alice, State.COMPLETED)
+    VideoModel.objects.update(frames_per_second=30)
+    assert api.task(generation.pk).json()["output"]["metadata"]["framespersecond"] == 30
+    VideoModel.objects.all().delete()
+    assert "framespersecond" not in api.task(generation.pk).json()["output"]["metadata"]
 
 
 def test_p39_until_the_film_is_kept_a_completed_task_is_processing(
@@ -166,5 +174,6 @@ def test_a_look_at_a_task_takes_few_queries(
 ) -> None:
     generation = make_generation(alice, State.COMPLETED)
     api.task(generation.pk)  # notes when the key was last used
-    with django_assert_max_num_queries(3):
+    # The fourth is for the model's frame rate, which this vendor did not report.
+    with django_assert_max_num_queries(4):
         api.task(generation.pk)
