@@ -49,7 +49,7 @@ class ProviderKey(models.Model):
     per_minute = models.PositiveIntegerField(
         null=True, blank=True, help_text="jobs sent a minute at most; empty: no limit"
     )
-    # Moved on by each send and by the vendor's 429: nothing is sent with the key before.
+    # Moved on by each send and by a vendor that asks to wait: nothing is sent with the key before.
     next_send_at = models.DateTimeField(null=True, blank=True, editable=False)
     send_failures = models.PositiveIntegerField(
         default=0,

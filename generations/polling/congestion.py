@@ -12,7 +12,7 @@ _RECOVERY = 0.95
 
 @dataclass(slots=True)
 class CongestionWindow:
-    """The requests at once, and the rest after the vendor's last "too many requests" (429).
+    """The requests at once, and the rest after the vendor's last "too many requests".
 
     Times are of one clock, in seconds. Additive increase, multiplicative decrease, as in TCP.
     """
@@ -28,7 +28,7 @@ class CongestionWindow:
 
     @property
     def is_slowed(self) -> bool:
-        """Return whether the vendor's 429 still has an effect."""
+        """Return whether the last one still has an effect."""
         return self.at_once < MOST_AT_ONCE
 
     def rests(self, now: float) -> bool:

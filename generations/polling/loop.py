@@ -27,14 +27,13 @@ from generations.polling.outcome import (
 from generations.polling.pool import GROUP, MOST_IN_TROUBLE, PollPool, PollRequest, PollResult
 from generations.polling.render_times import Expectation, Kind, expectations_of_site
 from generations.polling.schedule import wait_before_look
-from generations.vendors import ProviderError, ProviderRefused, ProviderUnclear, TaskReport
+from generations.vendors import ProviderError, ProviderUnclear, TaskReport
 
 log = structlog.get_logger(__name__)
 
 # Enough to do for the threads while a group is written.
 MOST_WAITING = 2 * GROUP
 _LEARN_SECONDS = 30.0
-_TOO_MANY_REQUESTS = 429
 
 Outcome = tuple[Due, TaskReport | None]
 
@@ -119,9 +118,7 @@ class Poller:
     def _handle_error(self, request: PollRequest, error: ProviderError) -> None:
         due = request.due
         log.warning("poll_unclear", generation_id=str(due.id), problem=error.message)
-        if not isinstance(error, ProviderRefused | ProviderUnclear):
-            return
-        if error.status != _TOO_MANY_REQUESTS:
+        if not error.asks_to_wait:
             return
         rest = self._keys.throttled(
             due.provider_key_id, asked_ago=time.monotonic() - request.asked_at

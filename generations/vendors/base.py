@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from generations.vendors.reports import CreditsReport, ReceivedCallback, TaskReport
@@ -14,7 +15,13 @@ USUAL_IN_FLIGHT = 20  # tasks at a vendor at once with a key of which nothing be
 
 
 class ProviderError(Exception):
-    """Base of everything that keeps an answer from being a plain success."""
+    """Base of everything that keeps an answer from being a plain success.
+
+    `asks_to_wait` says whether the vendor was asked too much in too short a time: the same request
+    is answered later, and fewer are to be sent until then.
+    """
+
+    asks_to_wait: bool = False
 
     def __init__(self, message: str) -> None:
         """Carry a sentence for the generation's events; never a secret."""
@@ -63,6 +70,7 @@ class ProviderRefused(ProviderError):
         self.status = status
         self.code = code
         self.kind = kind
+        self.asks_to_wait = kind == RefusalKind.TOO_FAST
 
 
 class TaskUnknown(ProviderRefused):
@@ -96,6 +104,8 @@ class ProviderUnclear(ProviderError):
         super().__init__(message)
         self.cause = cause
         self.status = status
+        # Whatever stands before a vendor may say so too, in the one word that HTTP has for it.
+        self.asks_to_wait = status == HTTPStatus.TOO_MANY_REQUESTS
         self.error = error
         self.said = said
         self.named_task = named_task

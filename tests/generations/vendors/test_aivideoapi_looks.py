@@ -83,6 +83,24 @@ def test_p28_a_look_that_is_not_answered_clearly_says_nothing(vendor: Vendor, re
     assert isinstance(look_at(vendor, reply), ProviderRefused | ProviderUnclear)
 
 
+@pytest.mark.parametrize(
+    ("reply", "asks_to_wait"),
+    [
+        (refuse(429, "rate_limit_exceeded"), True),
+        (refuse(429, "spend_limit_exceeded"), False),
+        (refuse(503, "upstream_error"), False),
+        (html(429), True),
+        (html(503), False),
+        (drop, False),
+    ],
+    ids=range(6),
+)
+def test_p28_too_many_requests_ask_to_wait(
+    vendor: Vendor, reply: Reply, asks_to_wait: bool
+) -> None:
+    assert look_at(vendor, reply).asks_to_wait == asks_to_wait
+
+
 def test_p30_only_a_look_says_that_a_task_is_unknown(vendor: Vendor) -> None:
     unknown = refuse(404, "task_not_found")
     assert isinstance(look_at(vendor, unknown), TaskUnknown)
