@@ -16,7 +16,7 @@ from generations.polling.render_times import expectations_of_site, kind_of
 from generations.polling.schedule import wait_before_look
 from generations.review.corrections import apply_late_truth, watch_again_at
 from generations.transitions import end_generation, record_event, transition
-from generations.vendors import TaskReport, TaskStatus, is_moderation
+from generations.vendors import TaskReport, TaskStatus
 
 log = structlog.get_logger(__name__)
 SYSTEM = By.system("poll")
@@ -111,7 +111,7 @@ def complete(generation: Generation, report: TaskReport, *, now: datetime) -> bo
 def _fail(generation: Generation, report: TaskReport, now: datetime) -> None:
     end_generation(
         generation,
-        Ending.MODERATED if is_moderation(report.error_message) else Ending.FAILED,
+        Ending.MODERATED if report.moderated else Ending.FAILED,
         money=Money.RELEASE,
         by=SYSTEM,
         now=now,

@@ -247,10 +247,3 @@ class Vendor(ABC):
         The end of a sentence, full stop included; "" for a code without words. Called when a page
         shows a paused key.
         """
-
-    @abstractmethod
-    def is_moderation(self, message: str) -> bool:
-        """Return whether the words of a refusal, or of a failed task, are its moderation's.
-
-        Called by its client, and when a poll says that a task failed.
-        """

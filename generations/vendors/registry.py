@@ -34,8 +34,3 @@ def has_several_vendors() -> bool:
 def key_examples() -> str:
     """Return how the vendors' keys look, for who is about to type one."""
     return ", ".join(dict.fromkeys(vendor.key_example for vendor in VENDORS.values()))
-
-
-def is_moderation(message: str) -> bool:
-    """Return whether these words are the moderation's of any vendor."""
-    return any(vendor.is_moderation(message) for vendor in VENDORS.values())

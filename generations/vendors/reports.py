@@ -27,7 +27,7 @@ class TaskReport:
     `urls` are links that can be stored and fetched, in the vendor's order. Where it gave others
     only, `link_problem` says in a sentence what is wrong with the first one, and `links_said`
     pictures them for the log. `metadata` says what was made, under names of `METADATA_NAMES`;
-    what a vendor leaves out is left out here.
+    what a vendor leaves out is left out here. `moderated` says whether its moderation failed it.
     """
 
     id: str
@@ -40,6 +40,7 @@ class TaskReport:
     metadata: dict[str, Any] = field(default_factory=dict)
     error_code: str = ""
     error_message: str = ""
+    moderated: bool = False
 
     @property
     def has_ended(self) -> bool:

@@ -8,7 +8,6 @@ from django.conf import settings
 
 from generations.vendors.aivideoapi import facts
 from generations.vendors.aivideoapi.client import AiVideoApiClient
-from generations.vendors.aivideoapi.refusals import is_moderation
 from generations.vendors.base import KeyTerms, Vendor
 from generations.vendors.reading import mapping, read_json, usable_task_id
 from generations.vendors.reports import ReceivedCallback
@@ -71,7 +70,3 @@ class AiVideoApi(Vendor):
     def key_trouble(self, code: str) -> str:
         """Say it by the vendor's error table."""
         return facts.KEY_TROUBLE.get(code, "")
-
-    def is_moderation(self, message: str) -> bool:
-        """Return whether it says that the input is sensitive or prohibited."""
-        return is_moderation(message)

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from generations.vendors.aivideoapi.facts import BALANCE_NAMES, STATUSES, UPSTREAM_ERROR
+from generations.vendors.aivideoapi.refusals import is_moderation
 from generations.vendors.base import ProviderUnclear
 from generations.vendors.reading import (
     MAX_CODE,
@@ -37,6 +38,7 @@ def read_task(data: object) -> TaskReport:
         raise ProviderUnclear(f"Unknown status{word}.")
     output = mapping(task.get("output"))
     error = mapping(task.get("error"))
+    error_message = clean_text(error.get("message"), most=MAX_MESSAGE)
     urls, link_problem = read_links(output.get("urls"))
     return TaskReport(
         id=task_id,
@@ -48,7 +50,8 @@ def read_task(data: object) -> TaskReport:
         links_said=links_said(output.get("urls")) if link_problem else "",
         metadata=_metadata(output.get("metadata")),
         error_code=clean_text(error.get("code"), most=MAX_CODE),
-        error_message=clean_text(error.get("message"), most=MAX_MESSAGE),
+        error_message=error_message,
+        moderated=is_moderation(error_message),
     )
 
 

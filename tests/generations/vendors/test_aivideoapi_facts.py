@@ -6,6 +6,7 @@ from pytest_django import Settings
 from generations.vendors import RefusalKind, vendor_named
 from generations.vendors.aivideoapi.facts import ENDPOINT, NAME, RESULT_HOSTS
 from generations.vendors.aivideoapi.refusals import kind_of_refusal
+from generations.vendors.aivideoapi.wire import read_task
 
 MODERATED = "The input contains sensitive or prohibited content"
 
@@ -40,7 +41,8 @@ def test_p36_each_code_of_the_vendors_page_has_its_meaning(
 def test_moderation_is_told_by_its_words(status: int) -> None:
     kind = kind_of_refusal(status=status, code="upstream_error", message=MODERATED.upper())
     assert kind == RefusalKind.CONTENT
-    assert vendor_named(NAME).is_moderation(MODERATED)
+    error = {"code": "upstream_error", "message": MODERATED}
+    assert read_task({"id": "t-1", "status": "failed", "error": error}).moderated
 
 
 def test_p31_what_an_operator_leaves_empty_is_the_vendors_own(settings: Settings) -> None:

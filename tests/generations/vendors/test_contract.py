@@ -163,4 +163,3 @@ def test_p33_what_is_wrong_with_a_key_does_not_repeat_it(vendor: Vendor) -> None
 @every_vendor
 def test_words_about_a_key_are_the_end_of_a_sentence(vendor: Vendor) -> None:
     assert vendor.key_trouble("no such code") == ""
-    assert not vendor.is_moderation("")
