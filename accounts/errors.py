@@ -1,6 +1,6 @@
 """Refusals about people and keys, in the vendor's words (its error table)."""
 
-from platform_site.errors import DailiesError
+from platform_site.errors import DailiesError, ErrorCode, ErrorType
 
 
 class InvalidApiKey(DailiesError):
@@ -10,8 +10,8 @@ class InvalidApiKey(DailiesError):
     """
 
     status = 401
-    code = "invalid_api_key"
-    type = "authentication_error"
+    code = ErrorCode.INVALID_API_KEY
+    type = ErrorType.AUTHENTICATION
     message = "API key is invalid, disabled, or deleted."
 
 
@@ -19,8 +19,8 @@ class IpNotAllowed(DailiesError):
     """The caller's address is not on the key's allow-list (403)."""
 
     status = 403
-    code = "ip_not_allowed"
-    type = "permission_error"
+    code = ErrorCode.IP_NOT_ALLOWED
+    type = ErrorType.PERMISSION
     message = "Request IP is not in the key's allowlist."
 
 
@@ -28,6 +28,6 @@ class RateLimitExceeded(DailiesError):
     """The key asked more often than its requests a minute (429)."""
 
     status = 429
-    code = "rate_limit_exceeded"
-    type = "rate_limit_error"
+    code = ErrorCode.RATE_LIMIT_EXCEEDED
+    type = ErrorType.RATE_LIMIT
     message = "Too many requests, please slow down."

@@ -1,15 +1,15 @@
 """Refusals about money, in the vendor's words (its error table)."""
 
 from billing.subjects import Subject
-from platform_site.errors import DailiesError
+from platform_site.errors import DailiesError, ErrorCode, ErrorType
 
 
 class InsufficientCredits(DailiesError):
     """The team's wallet has too little available (402)."""
 
     status = 402
-    code = "insufficient_credits"
-    type = "billing_error"
+    code = ErrorCode.INSUFFICIENT_CREDITS
+    type = ErrorType.BILLING
     message = "Your credit balance is too low. Please top up."
 
 
@@ -17,8 +17,8 @@ class SpendLimitExceeded(DailiesError):
     """A spend limit of some scope has no room (429). `subject` is whose limit it is."""
 
     status = 429
-    code = "spend_limit_exceeded"
-    type = "billing_error"
+    code = ErrorCode.SPEND_LIMIT_EXCEEDED
+    type = ErrorType.BILLING
     message = "Spend limit reached."
     subject: Subject | None = None
 
@@ -27,8 +27,8 @@ class NoRate(DailiesError):
     """No price is in force for these parameters, so nothing may be submitted (P19, P20)."""
 
     status = 404
-    code = "model_not_found"
-    type = "invalid_request_error"
+    code = ErrorCode.MODEL_NOT_FOUND
+    type = ErrorType.INVALID_REQUEST
     message = "This model has no price for these parameters."
 
 
@@ -40,6 +40,6 @@ class LedgerConflict(DailiesError):
     """A hold is closed already, or an idempotency key was used for something else."""
 
     status = 409
-    code = "conflict"
-    type = "invalid_request_error"
+    code = ErrorCode.CONFLICT
+    type = ErrorType.INVALID_REQUEST
     message = "The ledger already holds another entry for this."

@@ -1,21 +1,21 @@
 """Refusals about generations, in the vendor's words (its error table)."""
 
-from platform_site.errors import DailiesError, InvalidRequest, NotFound
+from platform_site.errors import DailiesError, ErrorCode, ErrorType, InvalidRequest, NotFound
 
 
 class ModelNotFound(DailiesError):
     """The model does not exist or is inactive (404)."""
 
     status = 404
-    code = "model_not_found"
-    type = "invalid_request_error"
+    code = ErrorCode.MODEL_NOT_FOUND
+    type = ErrorType.INVALID_REQUEST
     message = "Model does not exist or is inactive."
 
 
 class TaskNotFound(NotFound):
     """No such generation, or a stranger's: the two read alike (P32)."""
 
-    code = "task_not_found"
+    code = ErrorCode.TASK_NOT_FOUND
     message = "Task ID does not exist."
 
 
@@ -23,8 +23,8 @@ class NoProviderKey(DailiesError):
     """Neither the person nor the team has a provider key to send with (503)."""
 
     status = 503
-    code = "upstream_error"
-    type = "upstream_error"
+    code = ErrorCode.UPSTREAM_ERROR
+    type = ErrorType.UPSTREAM
     message = (
         "There is no provider key to send this with. Add your own, or ask a manager to add one "
         "for the team."
@@ -53,6 +53,6 @@ class NoProviderAnswer(DailiesError):
     """The vendor was asked and gave no clear answer, so nothing was decided (503)."""
 
     status = 503
-    code = "upstream_error"
-    type = "upstream_error"
+    code = ErrorCode.UPSTREAM_ERROR
+    type = ErrorType.UPSTREAM
     message = "The vendor gave no clear answer."

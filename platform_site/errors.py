@@ -4,19 +4,51 @@ Services raise these; each border translates them once (the API into the vendor'
 portal into words beside a field). Subclasses live with the domain that raises them.
 """
 
+from enum import StrEnum
 from typing import Any, ClassVar
+
+
+class ErrorCode(StrEnum):
+    """What an error envelope of our API says for machines; docs/api.md has the table."""
+
+    INVALID_REQUEST = "invalid_request"
+    INVALID_API_KEY = "invalid_api_key"
+    INSUFFICIENT_CREDITS = "insufficient_credits"
+    IP_NOT_ALLOWED = "ip_not_allowed"
+    PERMISSION_DENIED = "permission_denied"
+    MODEL_NOT_FOUND = "model_not_found"
+    TASK_NOT_FOUND = "task_not_found"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
+    RATE_LIMIT_EXCEEDED = "rate_limit_exceeded"
+    SPEND_LIMIT_EXCEEDED = "spend_limit_exceeded"
+    INTERNAL_ERROR = "internal_error"
+    UPSTREAM_ERROR = "upstream_error"
+    UNAVAILABLE = "unavailable"
+
+
+class ErrorType(StrEnum):
+    """The family of an error code."""
+
+    INVALID_REQUEST = "invalid_request_error"
+    AUTHENTICATION = "authentication_error"
+    PERMISSION = "permission_error"
+    BILLING = "billing_error"
+    RATE_LIMIT = "rate_limit_error"
+    UPSTREAM = "upstream_error"
+    API = "api_error"
 
 
 class DailiesError(Exception):
     """A refusal with the vendor's three words and, where useful, details.
 
-    Class attributes: ``status`` (HTTP), ``code`` and ``type`` (the vendor's error table, see
-    docs/api.md). Instances carry a human ``message`` and a JSON-ready ``details`` mapping.
+    Class attributes: ``status`` (HTTP), ``code`` and ``type`` (of the API's envelope). Instances
+    carry a human ``message`` and a JSON-ready ``details`` mapping.
     """
 
     status: ClassVar[int] = 500
-    code: ClassVar[str] = "internal_error"
-    type: ClassVar[str] = "api_error"
+    code: ClassVar[ErrorCode] = ErrorCode.INTERNAL_ERROR
+    type: ClassVar[ErrorType] = ErrorType.API
     message: str = "Unexpected server error."
 
     def __init__(
@@ -37,8 +69,8 @@ class InvalidRequest(DailiesError):
     """Parameters are missing or invalid (400)."""
 
     status = 400
-    code = "invalid_request"
-    type = "invalid_request_error"
+    code = ErrorCode.INVALID_REQUEST
+    type = ErrorType.INVALID_REQUEST
     message = "The request is invalid."
 
 
@@ -52,15 +84,15 @@ class Conflict(InvalidRequest):
     """The object is not in a state that allows this (409)."""
 
     status = 409
-    code = "conflict"
+    code = ErrorCode.CONFLICT
 
 
 class NotFound(DailiesError):
     """Nothing of that name that the caller may see (404)."""
 
     status = 404
-    code = "not_found"
-    type = "invalid_request_error"
+    code = ErrorCode.NOT_FOUND
+    type = ErrorType.INVALID_REQUEST
     message = "Not found."
 
 
@@ -68,8 +100,8 @@ class PermissionDenied(DailiesError):
     """The caller's role does not allow this (403)."""
 
     status = 403
-    code = "permission_denied"
-    type = "permission_error"
+    code = ErrorCode.PERMISSION_DENIED
+    type = ErrorType.PERMISSION
     message = "Your role does not allow this."
 
 
@@ -77,5 +109,5 @@ class Unavailable(DailiesError):
     """Something of ours that the request needs does not work at the moment (503)."""
 
     status = 503
-    code = "unavailable"
+    code = ErrorCode.UNAVAILABLE
     message = "This does not work at the moment. Try again later."

@@ -17,6 +17,7 @@ from generations.polling.schedule import wait_before_look
 from generations.review.corrections import apply_late_truth, watch_again_at
 from generations.transitions import end_generation, record_event, transition
 from generations.vendors import TaskReport, TaskStatus
+from platform_site.errors import ErrorCode
 
 log = structlog.get_logger(__name__)
 SYSTEM = By.system("poll")
@@ -116,7 +117,7 @@ def _fail(generation: Generation, report: TaskReport, now: datetime) -> None:
         by=SYSTEM,
         now=now,
         message="The vendor says that it failed, and refunds it.",
-        error_code=report.error_code or "upstream_error",
+        error_code=report.error_code or ErrorCode.UPSTREAM_ERROR,
         error_message=report.error_message or "The vendor gave no reason.",
     )
 

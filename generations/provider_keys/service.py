@@ -30,7 +30,7 @@ from generations.vendors import (
     vendor_named,
 )
 from platform_site.backoff import Backoff
-from platform_site.errors import Conflict, InvalidRequest
+from platform_site.errors import Conflict, ErrorCode, InvalidRequest
 from platform_site.secrets.cipher import CipherError
 
 log = structlog.get_logger(__name__)
@@ -57,7 +57,7 @@ def client_for(provider_key: ProviderKey) -> ProviderClient:
     if not provider_key.secret_token:
         raise ProviderRefused(
             status=401,
-            code="invalid_api_key",
+            code=ErrorCode.INVALID_API_KEY,
             message="The provider key was deleted.",
             kind=RefusalKind.KEY,
         )

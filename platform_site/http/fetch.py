@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import IO, ClassVar
+from typing import IO
 
 import httpx
 
@@ -41,14 +41,11 @@ class FetchError(Exception):
     """Base of what `fetch_to_file` raises.
 
     Attributes:
-        code: Stable word for machines.
         reason: One sentence; never the link's path or query, which may be a signature.
         status: The HTTP status, when there was one.
         validator: Pass it to the next try to go on from what the file now holds. None: the next
             try starts from zero.
     """
-
-    code: ClassVar[str] = "fetch_error"
 
     def __init__(self, reason: str, *, status: int | None = None) -> None:
         super().__init__(reason)
@@ -60,37 +57,25 @@ class FetchError(Exception):
 class FetchRefused(FetchError):
     """We do not go there: malformed URL, host not on the list, or an address not public."""
 
-    code = "fetch_refused"
-
 
 class FetchGone(FetchError):
     """The link is dead (403, 404 or 410)."""
-
-    code = "fetch_gone"
 
 
 class TooLarge(FetchError):
     """The file is larger than the cap."""
 
-    code = "fetch_too_large"
-
 
 class FetchFailed(FetchError):
     """Something temporary: network, timeout, deadline, or a status worth another try."""
-
-    code = "fetch_failed"
 
 
 class Interrupted(FetchError):
     """We ended it ourselves, because ``stop`` said so; what came is in the file."""
 
-    code = "fetch_interrupted"
-
 
 class Truncated(FetchFailed):
     """The connection ended before the whole file had come."""
-
-    code = "fetch_truncated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import httpx
 
@@ -29,12 +28,9 @@ class PostError(Exception):
     """Base of what `post_json` raises.
 
     Attributes:
-        code: Stable word for machines.
         reason: One sentence without path, query, headers or body.
         unsent: Whether it is proven that the receiver got nothing.
     """
-
-    code: ClassVar[str] = "post_error"
 
     def __init__(self, reason: str, *, unsent: bool) -> None:
         super().__init__(reason)
@@ -45,13 +41,9 @@ class PostError(Exception):
 class PostRefused(PostError):
     """We do not send there: the URL is malformed or its address is not public."""
 
-    code = "post_refused"
-
 
 class PostFailed(PostError):
     """No answer came: connection, TLS, timeout or a broken reply. Worth another try."""
-
-    code = "post_failed"
 
 
 @dataclass(frozen=True, slots=True)
