@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Mapping, MutableMapping
+from functools import partial
 from typing import Any
 
 import structlog
 
-# Our API keys, the vendor's keys and bearer headers all look like this; nobody says which signs a
-# vendor's key may hold. Its last four stay, so that an operator can tell which key is meant.
-# A "task-…" is an id, and an alarm that names one must name it whole.
-_KEY = re.compile(r"(?<!ta)sk-[A-Za-z0-9_\-.~+/=:@#$%^*|!?]{4,}(?<![.:!?])")
+# How a key goes on after its start, as a regular expression: nobody says which signs a vendor's may
+# hold. What ends the sentence that it stands in is no part of it.
+KEY_SIGNS = r"[A-Za-z0-9_\-.~+/=:@#$%^*|!?]{4,}(?<![.:!?])"
+
+_masks: dict[str, str] = {}
 # Whoever knows one of these addresses may use it: Django logs it whole when it answers 404.
 _ADDRESS = re.compile(
     r"(/(?:approvals|callbacks|confirm-email|films|reset/key|uploads)/)[\w:-]{32,}"
@@ -19,11 +21,27 @@ _SECRET_NAMES = frozenset(
 )
 
 
+def mask_keys(pattern: str, *, mask: str) -> None:
+    """Have `redact` put `mask` in place of whatever matches, all but its last four characters, so
+    that an operator can tell which key is meant.
+
+    `pattern` is a regular expression that matches whole keys, wherever they stand in a text. Each
+    app names those it knows while the process starts.
+    """
+    _masks[pattern] = mask
+
+
 def redact(text: str) -> str:
     """Return `text` with what looks like a key cut down to its last four characters, and without
     the tokens of addresses that open to whoever knows them.
     """
-    return _ADDRESS.sub(r"\1…", _KEY.sub(lambda found: f"sk-…{found.group()[-4:]}", text))
+    for pattern, mask in _masks.items():
+        text = re.sub(pattern, partial(_masked, mask), text)
+    return _ADDRESS.sub(r"\1…", text)
+
+
+def _masked(mask: str, key: re.Match[str]) -> str:
+    return f"{mask}{key.group()[-4:]}"
 
 
 def redact_event(_logger: object, _name: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:

@@ -15,8 +15,11 @@ from accounts.errors import InvalidApiKey, IpNotAllowed, RateLimitExceeded
 from accounts.models import ApiKey, AuditAction, Membership, Team, User
 from accounts.roles import Permission
 from platform_site.errors import InvalidRequest
+from platform_site.logs import KEY_SIGNS
 
 KEY_START = "sk-"
+# A "task-…" is an id, and an alarm that names one must name it whole.
+KEY_PATTERN = rf"(?<!ta){KEY_START}{KEY_SIGNS}"
 MAX_NETWORKS = 10  # as the vendor's keys
 MAX_REQUESTS_PER_MINUTE = 1_000_000
 MAX_LABEL_CHARACTERS = 80

@@ -1,6 +1,5 @@
 """Tell people that a provider key is paused, once a reason."""
 
-import re
 from datetime import datetime, timedelta
 
 from django.template.loader import render_to_string
@@ -12,11 +11,11 @@ from accounts.webhooks.events import ProviderKeyPaused
 from accounts.webhooks.outbox import publish_event
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
+from platform_site.logs import redact
 
 KEYS_PATH = "/keys/"
 # A key that fails, recovers at the probe and fails again is one story, told once a day.
 _SAME_STORY = timedelta(days=1)
-_SECRET = re.compile(r"sk-[^\s\"',;]+")
 
 
 def tell_key_paused(
@@ -37,7 +36,7 @@ def tell_key_paused(
     if provider_key.probes > 1 and lately.exists():
         return
     once = f"provider_key.paused:{provider_key.pk}:{pause}"
-    reason = _SECRET.sub("sk-…", reason)
+    reason = redact(reason)
     queued = Generation.objects.filter(provider_key=provider_key, state=State.QUEUED).count()
     words = {"key": provider_key, "reason": reason, "by": by, "queued": queued}
     notify(

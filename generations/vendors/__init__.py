@@ -23,6 +23,7 @@ from generations.vendors.registry import (
     UnknownVendor,
     has_several_vendors,
     key_examples,
+    mask_vendor_keys,
     vendor_choices,
     vendor_named,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "Vendor",
     "has_several_vendors",
     "key_examples",
+    "mask_vendor_keys",
     "usable_task_id",
     "vendor_choices",
     "vendor_named",

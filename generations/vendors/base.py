@@ -191,7 +191,8 @@ class Vendor(ABC):
 
     name: ClassVar[str]  # stored in rows: never changes
     title: ClassVar[str]  # what people read where there are several
-    key_example: ClassVar[str]  # how its keys look
+    key_example: ClassVar[str]  # how its keys look, and how one that is masked begins
+    key_pattern: ClassVar[str]  # a regular expression that finds its keys in any text (P33)
     sandbox_key_start: ClassVar[str] = ""  # begins keys that go to a stand-in; "": there is none
     link_life: ClassVar[timedelta]  # from a task's completion to the death of its links
     submit_seconds: ClassVar[int]  # the longest a create can take, all timeouts and a margin

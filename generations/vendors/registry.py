@@ -2,6 +2,7 @@
 
 from generations.vendors.aivideoapi.vendor import AiVideoApi
 from generations.vendors.base import Vendor
+from platform_site.logs import mask_keys
 
 VENDORS: dict[str, Vendor] = {vendor.name: vendor for vendor in (AiVideoApi(),)}
 DEFAULT_VENDOR = AiVideoApi.name
@@ -29,6 +30,12 @@ def vendor_choices() -> list[tuple[str, str]]:
 def has_several_vendors() -> bool:
     """Return whether people have to be told, and asked, which vendor is meant."""
     return len(VENDORS) > 1
+
+
+def mask_vendor_keys() -> None:
+    """Have logs, and whatever else goes through `redact`, mask the keys of every vendor (P33)."""
+    for vendor in VENDORS.values():
+        mask_keys(vendor.key_pattern, mask=vendor.key_example)
 
 
 def key_examples() -> str:

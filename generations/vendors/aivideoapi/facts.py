@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from generations.vendors.reports import TaskStatus
+from platform_site.logs import KEY_SIGNS
 
 NAME: Final = "aivideoapi"
 TITLE: Final = "aivideoapi.ai"
@@ -22,6 +23,8 @@ CREDITS_PATH: Final = "/v1/credits"
 
 # Keys. Page: they start so, 401. Ours: the stand-in's, which are vaulted beside the real ones.
 KEY_START: Final = "sk-"
+# Ours: a "task-…" is an id, and an alarm that names one must name it whole.
+KEY_PATTERN: Final = rf"(?<!ta){KEY_START}{KEY_SIGNS}"
 SANDBOX_KEY_START: Final = "sk-sandbox-"
 SANDBOX_IN_FLIGHT: Final = 1000  # ours: it has no limit of its own
 SHORTEST_KEY: Final = 10  # characters, ours

@@ -24,6 +24,7 @@ from generations.vendors import (
     vendor_named,
 )
 from generations.vendors.registry import SUBMIT_SECONDS, VENDORS
+from platform_site.logs import redact
 from platform_site.secrets.cipher import Secret
 from tests.support.api import generation_body
 from tests.support.ports import free_port
@@ -158,6 +159,13 @@ def test_p33_what_is_wrong_with_a_key_does_not_repeat_it(vendor: Vendor) -> None
     problem = vendor.key_problem("not a key of anybody's")
     assert problem
     assert "anybody" not in problem
+
+
+@every_vendor
+@pytest.mark.parametrize("around", ["{}", "Bearer {}", '{{"key": "{}"}}', "{} is unknown.", "({})"])
+def test_p33_a_key_is_masked_wherever_it_stands(vendor: Vendor, around: str) -> None:
+    assert not vendor.key_problem(SECRET)
+    assert redact(around.format(SECRET)) == around.format(f"{vendor.key_example}{SECRET[-4:]}")
 
 
 @every_vendor

@@ -1,23 +1,36 @@
 """With a second vendor in the registry: whose key sends what, and where people are asked."""
 
+import logging
+import logging.config
+from collections.abc import Iterator
+from io import StringIO
 from typing import ClassVar
 
 import pytest
+from django.apps import apps
+from django.core import mail
 from django.test import Client
 
-from accounts.models import Membership
+from accounts.models import Membership, Notice
 from generations.errors import NoProviderKey
 from generations.lifecycle import State
 from generations.models import ProviderKey, VideoModel
 from generations.portal.words import pause_of
-from generations.provider_keys.service import add_provider_key, client_for, pause_refused_key
+from generations.provider_keys.service import (
+    add_provider_key,
+    client_for,
+    pause_provider_key,
+    pause_refused_key,
+)
 from generations.selectors import provider_key_for
 from generations.vendors import DEFAULT_VENDOR, KeyTerms, ProviderUnavailable
 from generations.vendors.aivideoapi.vendor import AiVideoApi
 from generations.vendors.registry import VENDORS
 from platform_site.errors import Conflict
+from platform_site.logs import logging_config
 from tests.factories import SYSTEM, make_generation, make_provider_key, make_user, refusal
 from tests.support.api import MODEL
+from tests.support.steps import run_queue
 
 pytestmark = pytest.mark.django_db
 SECRET = "other-0123456789"
@@ -29,6 +42,7 @@ class Other(AiVideoApi):
     name: ClassVar[str] = "other"
     title: ClassVar[str] = "Other Films"
     key_example: ClassVar[str] = "other-…"
+    key_pattern: ClassVar[str] = r"other-[0-9]{10}"
 
     def key_problem(self, secret: str) -> str:
         return "" if secret.startswith("other-") else "An Other key starts with 'other-'."
@@ -42,7 +56,22 @@ def other(monkeypatch: pytest.MonkeyPatch) -> Other:
     """A second vendor, which the catalogue's model belongs to."""
     vendor = Other()
     monkeypatch.setitem(VENDORS, vendor.name, vendor)
+    monkeypatch.setattr("platform_site.logs._masks", {})
+    for app in ("accounts", "generations"):
+        apps.get_app_config(app).ready()
     return vendor
+
+
+@pytest.fixture
+def log() -> Iterator[StringIO]:
+    """What the site's own handler writes."""
+    stream = StringIO()
+    config = logging_config(debug=False, readable=True)
+    config["handlers"]["stderr"]["stream"] = stream
+    before = logging.root.handlers[:], logging.root.level
+    logging.config.dictConfig(config)
+    yield stream
+    logging.root.handlers[:], logging.root.level = before
 
 
 def belongs_to(vendor: str) -> None:
@@ -112,6 +141,20 @@ def test_a_callback_for_a_vendor_that_is_gone_is_turned_away(
     answer = client.post(f"/callbacks/{job.callback_token}", body, "application/json")
     assert answer.status_code == 404
     assert not job.callbacks.exists()
+
+
+def test_p33_its_keys_are_masked_in_logs_and_in_what_people_are_told(
+    other: Other, alice: Membership, log: StringIO
+) -> None:
+    key = vault(alice)
+    logging.getLogger("httpx").warning("Bearer %s and sk-0123456789", SECRET)
+    assert pause_provider_key(key, reason=f"{SECRET} was in a mail", by=SYSTEM)
+    run_queue("mail")
+    logged, told = log.getvalue(), Notice.objects.get().body + mail.outbox[0].body
+    for said in (logged, told):
+        assert SECRET not in said
+        assert "other-…6789" in said
+    assert "sk-…6789" in logged
 
 
 def test_a_paused_key_whose_vendor_is_gone_says_what_was_said(
