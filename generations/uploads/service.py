@@ -12,26 +12,24 @@ from PIL import Image, UnidentifiedImageError
 
 from accounts.authority import By
 from accounts.roles import Permission
-from generations.models import Generation, Upload
+from generations.models import Generation, Upload, VideoModel
 from generations.models.generation import new_token
 from generations.uploads.links import uploaded_token
+from generations.vendors import FrameLimits, common_frame_limits
 from platform_site.errors import InvalidRequest, Unavailable
 from platform_site.stores import Store
 
-# The vendor's limits for frames. Source: docs/vendor.md (a sister model's page).
-MAX_BYTES = 30 * 1024 * 1024
-SIDE_PIXELS = (300, 6000)
-ASPECT = (0.4, 2.5)
-FORMATS = {
-    "JPEG": ("image/jpeg", "jpg"),
-    "PNG": ("image/png", "png"),
-    "WEBP": ("image/webp", "webp"),
-    "BMP": ("image/bmp", "bmp"),
-    "TIFF": ("image/tiff", "tiff"),
-    "GIF": ("image/gif", "gif"),
-}
 LIFE = timedelta(hours=48)
 _FORM_BYTES = 64 * 1024  # what a multipart form adds around one file
+# What can be read here, by Pillow's names: media type, ending of the file, name for people.
+_KINDS = {
+    "JPEG": ("image/jpeg", "jpg", "JPEG"),
+    "PNG": ("image/png", "png", "PNG"),
+    "WEBP": ("image/webp", "webp", "WebP"),
+    "BMP": ("image/bmp", "bmp", "BMP"),
+    "TIFF": ("image/tiff", "tiff", "TIFF"),
+    "GIF": ("image/gif", "gif", "GIF"),
+}
 # What the decoders raise over broken files.
 _BROKEN = (
     UnidentifiedImageError,
@@ -55,6 +53,15 @@ def upload_storage() -> Store:
     return cast("Store", storages["uploads"])
 
 
+def frame_limits() -> FrameLimits:
+    """Return what an uploaded image must be: what every vendor takes whose models take frames.
+
+    An upload does not say which model it is for, so it must fit whichever it is ordered with.
+    """
+    models = VideoModel.objects.filter(active=True, max_images__gt=0)
+    return common_frame_limits(set(models.values_list("vendor", flat=True)))
+
+
 def store_upload(file: File, *, by: By, now: datetime) -> Upload:  # type: ignore[type-arg]
     """Check and store an image of a member's; its link lives for 48 hours, or while a generation
     needs it.
@@ -64,11 +71,12 @@ def store_upload(file: File, *, by: By, now: datetime) -> Upload:  # type: ignor
     """
     membership = by.membership
     by.require(Permission.SUBMIT, team_id=membership.team_id)
+    limits = frame_limits()
     size = file.size or 0
-    if not 0 < size <= MAX_BYTES:
-        raise InvalidRequest("An image has at most 30 MB and is not empty.", field="file")
-    format_name, width, height = _measure(file.open())
-    content_type, ending = FORMATS[format_name]
+    if not 0 < size <= limits.max_bytes:
+        raise _wrong_length(limits)
+    kind, width, height = _measure(file.open(), limits)
+    content_type, ending, _ = _KINDS[kind]
     token = new_token()
     file.seek(0)
     try:
@@ -95,8 +103,9 @@ def refuse_long_body(content_length: int) -> None:
 
     Raises `InvalidRequest`.
     """
-    if content_length > MAX_BYTES + _FORM_BYTES:
-        raise InvalidRequest("An image has at most 30 MB and is not empty.", field="file")
+    limits = frame_limits()
+    if content_length > limits.max_bytes + _FORM_BYTES:
+        raise _wrong_length(limits)
 
 
 def keep_uploads_alive(generation: Generation, *, now: datetime) -> None:
@@ -138,33 +147,41 @@ def _delete(upload: Upload, *, now: datetime) -> bool:
     return True
 
 
-def _measure(file: IO[Any]) -> tuple[str, int, int]:
-    """Return format, width and height; the pixels are decoded once, so a broken file is refused."""
+def _wrong_length(limits: FrameLimits) -> InvalidRequest:
+    megabytes = limits.max_bytes // 1024**2
+    return InvalidRequest(f"An image has at most {megabytes} MB and is not empty.", field="file")
+
+
+def _measure(file: IO[Any], limits: FrameLimits) -> tuple[str, int, int]:
+    """Return kind, width and height; the pixels are decoded once, so a broken file is refused."""
+    kinds = {
+        name: title for name, (media, _, title) in _KINDS.items() if media in limits.media_types
+    }
     try:
-        with Image.open(file, formats=list(FORMATS)) as image:
+        with Image.open(file, formats=list(kinds)) as image:
             # Phones put a second picture behind a JPEG, which then calls itself MPO.
-            format_name = "JPEG" if image.format == "MPO" else image.format or ""
+            kind = "JPEG" if image.format == "MPO" else image.format or ""
             width, height = image.size
             # Before the pixels: a few bytes can claim more of them than fit the memory.
-            _check_size(width, height)
+            _check_size(width, height, limits)
             image.load()
     except _BROKEN as error:
-        raise InvalidRequest(
-            "The file is not a whole JPEG, PNG, WebP, BMP, TIFF or GIF image.", field="file"
-        ) from error
-    return format_name, width, height
+        *others, last = kinds.values()
+        named = f"{', '.join(others)} or {last}" if others else last
+        raise InvalidRequest(f"The file is not a whole {named} image.", field="file") from error
+    return kind, width, height
 
 
-def _check_size(width: int, height: int) -> None:
-    low, high = SIDE_PIXELS
+def _check_size(width: int, height: int, limits: FrameLimits) -> None:
+    low, high = limits.side
     if not (low <= width <= high and low <= height <= high):
         raise InvalidRequest(
             f"The image is {width}×{height} pixels; each side must have {low} to {high}.",
             field="file",
         )
-    if not ASPECT[0] <= width / height <= ASPECT[1]:
+    narrow, wide = limits.aspect
+    if not narrow <= width / height <= wide:
         raise InvalidRequest(
-            f"The image is {width}×{height} pixels; width ÷ height must be {ASPECT[0]} to "
-            f"{ASPECT[1]}.",
+            f"The image is {width}×{height} pixels; width ÷ height must be {narrow} to {wide}.",
             field="file",
         )

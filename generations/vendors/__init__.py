@@ -16,11 +16,13 @@ from generations.vendors.base import (
     UnclearCause,
     Vendor,
 )
+from generations.vendors.frames import FrameLimits
 from generations.vendors.reading import usable_task_id
 from generations.vendors.registry import (
     DEFAULT_VENDOR,
     SUBMIT_SECONDS,
     UnknownVendor,
+    common_frame_limits,
     has_several_vendors,
     key_examples,
     mask_vendor_keys,
@@ -41,6 +43,7 @@ __all__ = [
     "SUBMIT_SECONDS",
     "USUAL_IN_FLIGHT",
     "CreditsReport",
+    "FrameLimits",
     "KeyTerms",
     "ProviderClient",
     "ProviderError",
@@ -55,6 +58,7 @@ __all__ = [
     "UnclearCause",
     "UnknownVendor",
     "Vendor",
+    "common_frame_limits",
     "has_several_vendors",
     "key_examples",
     "mask_vendor_keys",

@@ -8,6 +8,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+from generations.vendors.frames import FrameLimits
 from generations.vendors.reports import CreditsReport, ReceivedCallback, TaskReport
 from platform_site.secrets.cipher import Secret
 
@@ -194,6 +195,7 @@ class Vendor(ABC):
     key_example: ClassVar[str]  # how its keys look, and how one that is masked begins
     key_pattern: ClassVar[str]  # a regular expression that finds its keys in any text (P33)
     sandbox_key_start: ClassVar[str] = ""  # begins keys that go to a stand-in; "": there is none
+    frames: ClassVar[FrameLimits]  # the images that its models take
     link_life: ClassVar[timedelta]  # from a task's completion to the death of its links
     submit_seconds: ClassVar[int]  # the longest a create can take, all timeouts and a margin
 

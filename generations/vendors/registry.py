@@ -1,7 +1,10 @@
 """The vendors there are. A second one is one more entry here."""
 
+from collections.abc import Iterable
+
 from generations.vendors.aivideoapi.vendor import AiVideoApi
 from generations.vendors.base import Vendor
+from generations.vendors.frames import FrameLimits, narrowest
 from platform_site.logs import mask_keys
 
 VENDORS: dict[str, Vendor] = {vendor.name: vendor for vendor in (AiVideoApi(),)}
@@ -30,6 +33,14 @@ def vendor_choices() -> list[tuple[str, str]]:
 def has_several_vendors() -> bool:
     """Return whether people have to be told, and asked, which vendor is meant."""
     return len(VENDORS) > 1
+
+
+def common_frame_limits(names: Iterable[str]) -> FrameLimits:
+    """Return what all vendors of these names take as frames; what every vendor takes, if this
+    installation has none of them.
+    """
+    named = [VENDORS[name].frames for name in names if name in VENDORS]
+    return narrowest(named or [vendor.frames for vendor in VENDORS.values()])
 
 
 def mask_vendor_keys() -> None:

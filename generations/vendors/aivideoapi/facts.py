@@ -7,6 +7,7 @@ are public clients of it, "ours" is our own decision.
 from datetime import timedelta
 from typing import Final
 
+from generations.vendors.frames import FrameLimits
 from generations.vendors.reports import TaskStatus
 from platform_site.logs import KEY_SIGNS
 
@@ -63,5 +64,13 @@ MODERATION_WORDS: Final = ("sensitive", "prohibited")
 # Clients: a reply without `data.taskId` is not accepted, even under 200; this is what we call it,
 # and an envelope without a code.
 UPSTREAM_ERROR: Final = "upstream_error"
+
+# Vendor: of a sister model's frames.
+FRAMES: Final = FrameLimits(
+    media_types=("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff", "image/gif"),
+    max_bytes=30 * 1024 * 1024,
+    side=(300, 6000),
+    aspect=(0.4, 2.5),
+)
 
 EVENT_HEADER: Final = "X-Event"  # vendor: of a callback, which it does not sign

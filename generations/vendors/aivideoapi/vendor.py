@@ -25,6 +25,7 @@ class AiVideoApi(Vendor):
     key_example: ClassVar = f"{facts.KEY_START}…"
     key_pattern: ClassVar = facts.KEY_PATTERN
     sandbox_key_start: ClassVar = facts.SANDBOX_KEY_START
+    frames: ClassVar = facts.FRAMES
     link_life: ClassVar = facts.LINK_LIFE
     submit_seconds: ClassVar = facts.SUBMIT_SECONDS
 

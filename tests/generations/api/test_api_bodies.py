@@ -13,7 +13,7 @@ from accounts.models import Membership
 from generations.api.views import UploadsView
 from generations.models import Generation, ProviderKey
 from generations.portal.studio.drafts import FRAMES
-from generations.uploads.service import MAX_BYTES
+from generations.uploads.service import frame_limits
 from platform_site.serving.worker import longest_body_at
 from tests.factories import image_bytes, make_api_key
 from tests.support.api import GENERATIONS, generation_body
@@ -123,9 +123,9 @@ def test_the_server_reads_as_much_as_the_views_take() -> None:
     """The paths in the settings are those of the views that take images."""
     uploads = resolve("/v1/uploads")
     assert vars(uploads.func)["view_class"] is UploadsView
-    assert longest_body_at("/v1/uploads") > MAX_BYTES
+    assert longest_body_at("/v1/uploads") > frame_limits().max_bytes
     for name in FRAMES:
-        assert longest_body_at(reverse("studio_frame", args=[name])) > MAX_BYTES
+        assert longest_body_at(reverse("studio_frame", args=[name])) > frame_limits().max_bytes
     for path in ("/v1/uploads/", "/v1/uploads2", "/x/v1/uploads", GENERATIONS, "/studio/frames/"):
         assert longest_body_at(path) < 2 * MEGABYTE
 

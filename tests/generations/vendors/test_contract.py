@@ -80,6 +80,10 @@ def test_each_fact_is_there(vendor: Vendor) -> None:
     assert vendor.key_example
     assert vendor.link_life > timedelta(0)
     assert 0 < vendor.submit_seconds <= SUBMIT_SECONDS
+    assert vendor.frames.media_types
+    assert vendor.frames.max_bytes > 0
+    for least, most in (vendor.frames.side, vendor.frames.aspect):
+        assert 0 < least <= most
 
 
 def test_every_error_of_a_vendor_is_of_the_bases_tree() -> None:

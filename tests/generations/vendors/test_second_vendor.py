@@ -9,8 +9,11 @@ from typing import ClassVar
 import pytest
 from django.apps import apps
 from django.core import mail
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
+from accounts.authority import By
 from accounts.models import Membership, Notice
 from generations.errors import NoProviderKey
 from generations.lifecycle import State
@@ -23,12 +26,20 @@ from generations.provider_keys.service import (
     pause_refused_key,
 )
 from generations.selectors import provider_key_for
-from generations.vendors import DEFAULT_VENDOR, KeyTerms, ProviderUnavailable
+from generations.uploads.service import store_upload
+from generations.vendors import DEFAULT_VENDOR, FrameLimits, KeyTerms, ProviderUnavailable
 from generations.vendors.aivideoapi.vendor import AiVideoApi
 from generations.vendors.registry import VENDORS
-from platform_site.errors import Conflict
+from platform_site.errors import Conflict, InvalidRequest
 from platform_site.logs import logging_config
-from tests.factories import SYSTEM, make_generation, make_provider_key, make_user, refusal
+from tests.factories import (
+    SYSTEM,
+    image_bytes,
+    make_generation,
+    make_provider_key,
+    make_user,
+    refusal,
+)
 from tests.support.api import MODEL
 from tests.support.steps import run_queue
 
@@ -42,6 +53,9 @@ class Other(AiVideoApi):
     name: ClassVar[str] = "other"
     title: ClassVar[str] = "Other Films"
     key_example: ClassVar[str] = "other-…"
+    frames: ClassVar[FrameLimits] = FrameLimits(
+        media_types=("image/png", "image/jpeg"), max_bytes=10**9, side=(200, 600), aspect=(0.1, 9)
+    )
     key_pattern: ClassVar[str] = r"other-[0-9]{10}"
 
     def key_problem(self, secret: str) -> str:
@@ -111,6 +125,30 @@ def test_a_key_of_another_vendor_is_none(
         provider_key_for(alice.team, alice.user, model=MODEL)
     with pytest.raises(NoProviderKey):
         make_generation(alice)
+
+
+def upload(membership: Membership, kind: str, size: tuple[int, int]) -> str:
+    """Upload an image; return why it was refused, or ""."""
+    file = SimpleUploadedFile("frame", image_bytes(kind, size))
+    try:
+        store_upload(file, by=By.member(membership), now=timezone.now())
+    except InvalidRequest as error:
+        return error.message
+    return ""
+
+
+def test_a_frame_must_fit_every_vendor_whose_models_take_one(
+    other: Other, alice: Membership
+) -> None:
+    assert upload(alice, "GIF", (300, 300)) == ""
+    model = VideoModel.objects.get(name=MODEL)
+    model.pk, model.name, model.vendor, model.max_images = None, "theirs", "other", 0
+    model.save()
+    assert upload(alice, "GIF", (300, 300)) == ""
+    VideoModel.objects.filter(name="theirs").update(max_images=1)
+    assert upload(alice, "GIF", (300, 300)) == "The file is not a whole JPEG or PNG image."
+    assert "each side must have 300 to 600" in upload(alice, "PNG", (640, 300))
+    assert upload(alice, "PNG", (600, 300)) == ""
 
 
 def test_a_team_and_a_person_have_one_key_of_each_vendor(other: Other, alice: Membership) -> None:
