@@ -3,6 +3,27 @@
 from platform_site.errors import DailiesError, ErrorCode, ErrorType, InvalidRequest, NotFound
 
 
+class InvalidInput(InvalidRequest):
+    """A field of a request's `input` is missing or wrong (400).
+
+    `name` is that field as the request has it, such as `image_urls[0]`, or a parameter's alias.
+    The message says it in the API's words; other doors say it in theirs with `about`.
+    """
+
+    def __init__(self, name: str, says: str, *, joint: str = " ", field: str | None = None) -> None:
+        """Carry the field and what is wrong with it: `says` goes on after its name and `joint`.
+
+        `field` is what the form or the client calls it, where that is not `name`.
+        """
+        self.name = name
+        self._rest = f"{joint}{says}"
+        super().__init__(self.about(f"'input.{name}'"), field=field or name)
+
+    def about(self, subject: str) -> str:
+        """Return the refusal as a sentence, with `subject` for the field."""
+        return f"{subject}{self._rest}"
+
+
 class ModelNotFound(DailiesError):
     """The model does not exist or is inactive (404)."""
 

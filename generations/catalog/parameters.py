@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from platform_site.errors import InvalidRequest
+from generations.errors import InvalidInput
 
 Value = bool | int | str
 
@@ -48,20 +48,18 @@ class Parameter:
     def value_in(self, inputs: Mapping[str, Any]) -> Value | None:
         """Return its value in a request's inputs, the default where it is left out.
 
-        Raises `InvalidRequest`, whose `field` is the parameter's name whatever alias was used.
+        Raises `InvalidInput`, whose `field` is the parameter's name whatever alias was used.
         """
         written = [name for name in self.names if inputs.get(name) is not None]
         if not written:
             return self.default
         for alias in written[1:]:
             if inputs[alias] != inputs[written[0]]:
-                raise InvalidRequest(
-                    f"'input.{alias}' is an alias of 'input.{self.name}', and the two disagree.",
-                    field=self.name,
-                )
+                says = f"is an alias of 'input.{self.name}', and the two disagree."
+                raise InvalidInput(alias, says, field=self.name)
         value = self.accepted(inputs[written[-1]])
         if value is None:
-            raise InvalidRequest(f"'input.{written[-1]}' must be {self.rule}.", field=self.name)
+            raise InvalidInput(written[-1], f"must be {self.rule}.", field=self.name)
         return value
 
     @property

@@ -20,7 +20,7 @@ from accounts.models import Team
 from generations.catalog.entries import names_refused_by, parameters_of
 from generations.catalog.parameters import Parameter, Value
 from generations.catalog.specs import BadParameters
-from generations.errors import ModelNotFound
+from generations.errors import InvalidInput, ModelNotFound
 from generations.models import Upload, VideoModel
 from generations.models.generation import Mode
 from generations.uploads.links import uploaded_token
@@ -106,7 +106,9 @@ def validate_request(payload: object, *, team: Team, now: datetime) -> Generatio
     """
     if not isinstance(payload, Mapping):
         raise InvalidRequest("The body must be a JSON object.")
-    _refuse_unknown(payload, _TOP_FIELDS, prefix="")
+    unknown = _unknown_in(payload, _TOP_FIELDS)
+    if unknown:
+        raise InvalidRequest(f"'{unknown[0]}' {unknown[1]}", field=unknown[0])
     catalogue = list(VideoModel.objects.all())
     model = _model_in(catalogue, payload)
     taken, refused = _parameters_of(model), names_refused_by(model, catalogue)
@@ -119,7 +121,9 @@ def validate_request(payload: object, *, team: Team, now: datetime) -> Generatio
         if inputs.get(name) is not None:
             raise InvalidRequest(f"'{name}' is not supported by this model.", field=name)
     known = (*_INPUT_FIELDS, *(name for one in taken for name in one.names), *refused)
-    _refuse_unknown(inputs, known, prefix="input.")
+    unknown = _unknown_in(inputs, known)
+    if unknown:
+        raise InvalidInput(*unknown)
     prompt = _prompt(inputs)
     image_urls = _image_urls(inputs, model, team, now)
     values = [(one, one.value_in(inputs)) for one in taken]
@@ -146,34 +150,34 @@ def _model_in(catalogue: Iterable[VideoModel], payload: Mapping[str, Any]) -> Vi
     raise ModelNotFound(field="model")
 
 
-def _refuse_unknown(fields: Mapping[str, Any], known: tuple[str, ...], *, prefix: str) -> None:
+def _unknown_in(fields: Mapping[str, Any], known: tuple[str, ...]) -> tuple[str, str] | None:
+    """Return the first field that is not known, and what to say of it; None if all are."""
     for name in fields:
         if name in known:
             continue
         shown = str(name)[:60].encode("utf-8", "replace").decode()
         near = difflib.get_close_matches(shown, known, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise InvalidRequest(f"'{prefix}{shown}' is not a known field.{hint}", field=shown)
+        return shown, f"is not a known field.{hint}"
+    return None
 
 
 def _prompt(inputs: Mapping[str, Any]) -> str:
     prompt = inputs.get("prompt")
     if prompt is None:
-        raise InvalidRequest("'input.prompt' is required.", field="prompt")
+        raise InvalidInput("prompt", "is required.")
     if not isinstance(prompt, str):
-        raise InvalidRequest("'input.prompt' must be a string.", field="prompt")
+        raise InvalidInput("prompt", "must be a string.")
     if not prompt.strip():
-        raise InvalidRequest("'input.prompt' must not be empty.", field="prompt")
+        raise InvalidInput("prompt", "must not be empty.")
     if len(prompt) > MAX_PROMPT_CHARACTERS:
-        raise InvalidRequest(
-            f"'input.prompt' has {len(prompt):,} characters; at most {MAX_PROMPT_CHARACTERS:,} "
-            "are allowed.",
-            field="prompt",
+        raise InvalidInput(
+            "prompt",
+            f"has {len(prompt):,} characters; at most {MAX_PROMPT_CHARACTERS:,} are allowed.",
         )
     if not is_clean(prompt):
-        raise InvalidRequest(
-            "'input.prompt' holds a character that is not text (NUL or half a surrogate pair).",
-            field="prompt",
+        raise InvalidInput(
+            "prompt", "holds a character that is not text (NUL or half a surrogate pair)."
         )
     return prompt
 
@@ -190,39 +194,40 @@ def _image_urls(
     if images is None:
         return ()
     if not isinstance(images, list):
-        raise InvalidRequest("'input.image_urls' must be an array.", field="image_urls")
+        raise InvalidInput("image_urls", "must be an array.")
     if len(images) > model.max_images:
-        raise InvalidRequest(
-            f"'input.image_urls' holds {len(images)} images; at most {model.max_images} "
-            "are allowed.",
-            field="image_urls",
+        raise InvalidInput(
+            "image_urls", f"holds {len(images)} images; at most {model.max_images} are allowed."
         )
     return tuple(_image_url(image, index, team, now) for index, image in enumerate(images))
 
 
 def _image_url(image: object, index: int, team: Team, now: datetime) -> str:
-    where = f"'input.image_urls[{index}]'"
+    name = f"image_urls[{index}]"
     if isinstance(image, Mapping):
         if set(image) != {"url"}:
-            raise InvalidRequest(
-                f"{where} must be a URL or an object with just 'url'.", field="image_urls"
+            raise InvalidInput(
+                name, "must be a URL or an object with just 'url'.", field="image_urls"
             )
         image = image["url"]
     if not isinstance(image, str):
-        raise InvalidRequest(f"{where} must be a URL.", field="image_urls")
+        raise InvalidInput(name, "must be a URL.", field="image_urls")
     token = uploaded_token(image)
     if token is not None:
         uploads = Upload.objects.live(now).filter(team=team, token=token)
         if not uploads.filter(file_name__endswith=image.rpartition("/")[2]).exists():
-            raise InvalidRequest(
-                f"{where} is not a live upload of your team; upload the image again.",
+            raise InvalidInput(
+                name,
+                "is not a live upload of your team; upload the image again.",
                 field="image_urls",
             )
         return image
     problem = literal_address_problem(image)
     if problem:
-        raise InvalidRequest(
-            f"{where}: only public HTTP(S) image URLs are supported ({problem})",
+        raise InvalidInput(
+            name,
+            f"only public HTTP(S) image URLs are supported ({problem})",
+            joint=": ",
             field="image_urls",
         )
     return image

@@ -1,6 +1,5 @@
 """What people read about a generation: honest words for states, events and errors."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,18 +9,11 @@ from generations.lifecycle import Ending, EventKind, ReviewReason, State
 from generations.models import Film, Generation, GenerationEvent, Priority, ProviderKey
 from generations.vendors import UnknownVendor, vendor_named
 
-_LABELS = {
-    "prompt": "The prompt",
-    "image_urls": "The list of frames",
-    "image_urls[0]": "The first frame",
-    "image_urls[1]": "The last frame",
-}
 # What a priority means for a film that waits.
 _ORDERS: dict[int, str] = {
     Priority.HIGH: "It goes before the team's others.",
     Priority.LOW: "It was put off behind the team's others.",
 }
-_QUOTED = re.compile(r"'input\.([a-z0-9_]+(?:\[\d\])?)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +33,6 @@ class TimelineEntry:
     word: str
     note: str = ""
     who: str = ""
-
-
-def for_people(message: str, labels: Mapping[str, str]) -> str:
-    """Put an API's message into the words of the form: 'input.prompt' is the prompt.
-
-    `labels` are those of the model's parameters, by every name that they have.
-    """
-    subjects = _LABELS | {
-        name: f"The {label[:1].lower()}{label[1:]}" for name, label in labels.items()
-    }
-    return _QUOTED.sub(lambda found: subjects.get(found[1], f"“{found[1]}”"), message)
 
 
 def status_of(generation: Generation, place: QueuePosition | None = None) -> Status:

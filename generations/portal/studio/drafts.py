@@ -12,10 +12,10 @@ from uuid import uuid4
 
 from generations.catalog.entries import orderable_models, parameters_of
 from generations.catalog.parameters import Boolean, Choice, Parameter, Placement, WholeNumber
+from generations.errors import InvalidInput
 from generations.models import Generation, Priority, VideoModel
 from generations.ordering.request import MAX_PROMPT_CHARACTERS
 from generations.portal.studio.controls import OFF, ON, Control, controls_of, text_of
-from generations.portal.words import for_people
 from generations.uploads.links import uploaded_token
 from platform_site.errors import DailiesError, InvalidRequest
 
@@ -32,6 +32,13 @@ FORM_NAMES = frozenset(
 # Where an error of the API's field is shown on the form.
 _PLACES = {"image_urls": "frames", "last_frame": "frames"}
 _FIELDS = {"prompt", "model", "frames", "project", "priority"}
+# What the form calls the API's inputs; parameters have labels.
+_SUBJECTS = {
+    "prompt": "The prompt",
+    "image_urls": "The list of frames",
+    "image_urls[0]": "The first frame",
+    "image_urls[1]": "The last frame",
+}
 _WHOLE = re.compile(r"-?[0-9]{1,15}\Z")
 _TAKE = re.compile(r"([0-9]{1,4}),(.{1,10}),([01])\Z")
 
@@ -100,8 +107,14 @@ class Draft:
 
     def in_words(self, error: DailiesError) -> str:
         """Return an error in the words of this form."""
-        labels = {name: one.label for one in self.parameters for name in one.names}
-        return for_people(error.message, labels)
+        if not isinstance(error, InvalidInput):
+            return error.message
+        subjects = _SUBJECTS | {
+            name: f"The {one.label[:1].lower()}{one.label[1:]}"
+            for one in self.parameters
+            for name in one.names
+        }
+        return error.about(subjects.get(error.name, f"“{error.name}”"))
 
     @property
     def main_controls(self) -> list[Control]:
