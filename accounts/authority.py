@@ -4,21 +4,18 @@ and event (P35).
 
 from dataclasses import dataclass
 
+from accounts.actors import ActorKind, Person, actor_name
 from accounts.models import ApiKey, Membership, User
 from accounts.roles import Permission, role_allows
 from platform_site.errors import PermissionDenied
-
-IN_THE_ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)
 class By:
     """A name for the books, the request it came with, and where its rights lie.
 
-    Rows keep `name`. A person's is their id, which no change of address touches: `user:17`, with
-    the door they came through where it is not the portal: `user:17/api_key:5`, `user:17/admin`.
-    Others are `system:sweep`, `command:grant`, `vendor:callback`. `accounts.people.names` has the
-    words for people.
+    Rows keep `name`, as `accounts.actors` writes and reads it: a person's is their id, which no
+    change of address touches. `accounts.people.names` has the words for people.
 
     A member's rights are those of their role, end at the border of `membership`'s team, and are
     none while their account is disabled. Who `acts_everywhere` is an administrator, a command or
@@ -35,28 +32,33 @@ class By:
         cls, membership: Membership, *, request_id: str = "", api_key: ApiKey | None = None
     ) -> "By":
         """Return a person with the rights of one membership, at the portal or by an API key."""
-        door = f"/api_key:{api_key.pk}" if api_key else ""
-        return cls(f"user:{membership.user_id}{door}", request_id, membership)
+        person = Person(membership.user_id, api_key.pk if api_key else None)
+        return cls(str(person), request_id, membership)
 
     @classmethod
     def operator(cls, user: User, *, request_id: str = "") -> "By":
         """Return an administrator in the admin, whose pages have checked what they may do."""
-        return cls(f"user:{user.pk}/{IN_THE_ADMIN}", request_id, acts_everywhere=True)
+        return cls(str(Person(user.pk, in_admin=True)), request_id, acts_everywhere=True)
 
     @classmethod
     def person(cls, user: User, *, request_id: str = "") -> "By":
         """Return a person who acts on their own account, without rights in any team."""
-        return cls(f"user:{user.pk}", request_id)
+        return cls(str(Person(user.pk)), request_id)
 
     @classmethod
     def command(cls, command: str) -> "By":
         """Return whoever runs a management command."""
-        return cls(f"command:{command}", acts_everywhere=True)
+        return cls(actor_name(ActorKind.COMMAND, command), acts_everywhere=True)
 
     @classmethod
     def system(cls, part: str, *, request_id: str = "") -> "By":
         """Return background work of `part`, such as `sweep` or `submit`."""
-        return cls(f"system:{part}", request_id, acts_everywhere=True)
+        return cls(actor_name(ActorKind.SYSTEM, part), request_id, acts_everywhere=True)
+
+    @classmethod
+    def provider(cls, part: str, *, request_id: str = "") -> "By":
+        """Return a vendor that came to us of itself, by `part`, such as `callback`; no rights."""
+        return cls(actor_name(ActorKind.PROVIDER, part), request_id)
 
     def __str__(self) -> str:
         """Return the name."""

@@ -1,14 +1,9 @@
 """How people read the actors that rows keep."""
 
-import re
 from collections.abc import Iterable
 
-from accounts.authority import IN_THE_ADMIN
+from accounts.actors import Person, read_person
 from accounts.models import ApiKey, User
-
-_PERSON = re.compile(
-    r"user:(?P<user>[0-9]{1,18})(?:/(?:api_key:(?P<key>[0-9]{1,18})|(?P<door>\w+)))?"
-)
 
 
 def names_of(actors: Iterable[str]) -> dict[str, str]:
@@ -17,13 +12,13 @@ def names_of(actors: Iterable[str]) -> dict[str, str]:
     What is no person's id is its own name: `system:poll`.
     """
     wanted = set(actors)
-    people = {by: found for by in wanted if (found := _PERSON.fullmatch(by))}
-    users = User.objects.in_bulk({int(one["user"]) for one in people.values()})
-    ids = {int(one["key"]) for one in people.values() if one["key"]}
+    people = {by: person for by in wanted if (person := read_person(by))}
+    users = User.objects.in_bulk({one.user_id for one in people.values()})
+    ids = {one.api_key_id for one in people.values() if one.api_key_id}
     keys = ApiKey.objects.defer("prefix", "digest").in_bulk(ids) if ids else {}
     names = {by: by for by in wanted}
     for by, one in people.items():
-        user = users.get(int(one["user"]))
+        user = users.get(one.user_id)
         if user is not None:
             names[by] = f"{user.email}{_door(one, keys)}"
     return names
@@ -39,15 +34,16 @@ def actors_named(text: str) -> list[str]:
     found = User.objects.filter(email__icontains=text) | User.objects.filter(name__icontains=text)
     people = list(found.values_list("pk", flat=True))
     keys = ApiKey.objects.filter(owner__in=people).values_list("owner", "pk")
-    return [
-        *(f"user:{pk}" for pk in people),
-        *(f"user:{pk}/{IN_THE_ADMIN}" for pk in people),
-        *(f"user:{owner}/api_key:{pk}" for owner, pk in keys),
+    doors = [
+        *(Person(pk) for pk in people),
+        *(Person(pk, in_admin=True) for pk in people),
+        *(Person(owner, key) for owner, key in keys),
     ]
+    return [str(one) for one in doors]
 
 
-def _door(one: re.Match[str], keys: dict[int, ApiKey]) -> str:
-    if one["key"]:
-        key = keys.get(int(one["key"]))
-        return f" by API key …{key.last4}" if key else f" by API key {one['key']}"
-    return " in the admin" if one["door"] == IN_THE_ADMIN else ""
+def _door(person: Person, keys: dict[int, ApiKey]) -> str:
+    if person.api_key_id:
+        key = keys.get(person.api_key_id)
+        return f" by API key …{key.last4}" if key else f" by API key {person.api_key_id}"
+    return " in the admin" if person.in_admin else ""

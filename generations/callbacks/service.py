@@ -75,7 +75,7 @@ def receive_callback(
         received_at=now,
         verdict=CallbackReceipt.Verdict.NOTED,
     )
-    by = By("vendor:callback", request_id=request_id)
+    by = By.provider("callback", request_id=request_id)
     if generation.upstream_id is None:
         if not may_still_come(generation, now=now):
             raise NotFound

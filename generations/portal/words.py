@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from accounts.actors import ActorKind, kind_of_actor
 from accounts.people.names import names_of
 from generations.dispatch.queue_position import QueuePosition
 from generations.lifecycle import Ending, EventKind, ReviewReason, State
@@ -170,7 +171,7 @@ def _timeline_entry(
     event: GenerationEvent, generation: Generation, names: Mapping[str, str]
 ) -> TimelineEntry:
     by = event.actor
-    who = "" if by.startswith(("system:", "vendor:")) else names[by]
+    who = "" if kind_of_actor(by) in {ActorKind.SYSTEM, ActorKind.PROVIDER} else names[by]
     word, note = _entry_words(event, generation)
     return TimelineEntry(event, word, note, who)
 

@@ -171,7 +171,7 @@ def test_f17_who_belongs_to_no_team_may_nothing_of_the_sites(name: str, theirs: 
 
 
 def test_f17_an_actor_without_rights_may_nothing(theirs: Belongings) -> None:
-    by = By("vendor:callback")
+    by = By.provider("callback")
     assert refused_everything(theirs, by)
     for _, call in OF_ONES_OWN.values():
         with pytest.raises(PermissionDenied):
