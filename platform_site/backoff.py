@@ -1,7 +1,9 @@
-"""How long to wait after failures in a row: the one rule for all that is tried again. Pure."""
+"""How long to wait after failures in a row, and how waits are spread. Pure."""
 
 from dataclasses import dataclass
 from datetime import timedelta
+
+JITTER = 0.15  # the share that a wait is stretched by at the most
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,10 +13,16 @@ class Backoff:
     first: timedelta
     last: timedelta
 
-    def after(self, failures: int, *, jitter: float = 0.0) -> timedelta:
-        """Return the wait after so many failures in a row; the first one's for none.
-
-        `jitter` stretches it by that share, so that what failed together does not return together.
-        """
+    def after(self, failures: int) -> timedelta:
+        """Return the wait after so many failures in a row; the first one's for none."""
         doublings = min(max(failures - 1, 0), 32)
-        return min(self.last, self.first * (1 << doublings)) * (1 + jitter)
+        return min(self.last, self.first * (1 << doublings))
+
+
+def jittered(wait: timedelta, jitter: float) -> timedelta:
+    """Return `wait` stretched by `jitter`, from 0 up to 1, of the share `JITTER`.
+
+    For what many do at once to somebody else's server: what failed together must not return
+    together. What goes to a vendor is spread by send rates and the poll pool.
+    """
+    return wait * (1 + JITTER * jitter)

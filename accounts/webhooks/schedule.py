@@ -3,13 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from platform_site.backoff import Backoff
+from platform_site.backoff import Backoff, jittered
 
 # Seconds to the next try. The vendor tries at once, after 3 minutes and after 10 (docs/vendor.md);
 # ours goes on for a day.
 RETRIES = (10, 180, 600, 1800, 7200, 21_600, 43_200)
-# Each wait is stretched by up to this share, so that what failed together does not return together.
-JITTER = 0.15
 # From the first try to the last: below a day, so that a worker that is late stays within it.
 SERIES = timedelta(hours=23, minutes=55)
 
@@ -33,7 +31,7 @@ def next_attempt(
     """
     if attempts > len(RETRIES):
         return None
-    wait = timedelta(seconds=RETRIES[attempts - 1] * (1 + JITTER * jitter))
+    wait = jittered(timedelta(seconds=RETRIES[attempts - 1]), jitter)
     at = min(now + max(wait, asked or wait), since + SERIES)
     return at if at > now else None
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from platform_site.backoff import Backoff
+from platform_site.backoff import JITTER, Backoff, jittered
 
 BACKOFF = Backoff(first=timedelta(seconds=2), last=timedelta(minutes=1))
 
@@ -16,5 +16,7 @@ def test_each_failure_doubles_the_wait_up_to_the_longest(failures: int, seconds:
     assert BACKOFF.after(failures) == timedelta(seconds=seconds)
 
 
-def test_jitter_stretches_the_wait_by_its_share() -> None:
-    assert BACKOFF.after(2, jitter=0.25) == timedelta(seconds=5)
+@pytest.mark.parametrize(("jitter", "seconds"), [(0, 100), (0.5, 107.5), (1, 115)])
+def test_jitter_stretches_a_wait_by_up_to_its_share(jitter: float, seconds: float) -> None:
+    assert JITTER == 0.15
+    assert jittered(timedelta(seconds=100), jitter) == timedelta(seconds=seconds)

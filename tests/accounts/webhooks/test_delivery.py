@@ -11,7 +11,7 @@ from pytest_django import Settings
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from accounts.models import HostBackoff, Membership, Team, WebhookDelivery
-from accounts.webhooks.schedule import JITTER, RETRIES
+from accounts.webhooks.schedule import RETRIES
 from accounts.webhooks.secrets import rotate_webhook_seals, webhook_secret
 from accounts.webhooks.worker import deliver_due
 from billing.models import Transfer
@@ -20,6 +20,7 @@ from generations.lifecycle import Ending, Money, State
 from generations.models import Generation
 from generations.notifications.generation_events import notify_ended
 from generations.transitions import end_generation
+from platform_site.backoff import JITTER
 from platform_site.secrets.cipher import generate_key
 from tests.factories import SYSTEM, make_generation
 from tests.support.api import Api

@@ -8,19 +8,19 @@ from hypothesis import strategies as st
 
 from accounts.webhooks.schedule import (
     HOST_BACKOFF,
-    JITTER,
     RETRIES,
     SERIES,
     next_attempt,
     requested_wait,
 )
+from platform_site.backoff import JITTER
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(hours=24)
-LUCK = st.floats(min_value=0, max_value=1, exclude_max=True)
+SHARE = st.floats(min_value=0, max_value=1, exclude_max=True)
 
 
-@given(st.lists(LUCK, min_size=len(RETRIES) + 1, max_size=len(RETRIES) + 1))
+@given(st.lists(SHARE, min_size=len(RETRIES) + 1, max_size=len(RETRIES) + 1))
 def test_the_last_try_lies_within_a_day_of_the_first(jitter: list[float]) -> None:
     now, attempts = NOW, 0
     while True:
@@ -43,7 +43,7 @@ def test_what_failed_together_does_not_return_together() -> None:
     assert len(times) == 1000
 
 
-@given(LUCK, st.integers(1, 20), st.integers(-100_000, 10**9))
+@given(SHARE, st.integers(1, 20), st.integers(-100_000, 10**9))
 def test_no_receiver_asks_for_less_than_the_schedule_or_for_more_than_a_day(
     jitter: float, attempts: int, asked: int
 ) -> None:
