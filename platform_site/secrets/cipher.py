@@ -88,11 +88,6 @@ class Secret:
         raise TypeError("A Secret is not pickled.")
 
 
-def generate_key() -> str:
-    """Return a fresh random key of 32 bytes, as base64url text for `Keyring.parse`."""
-    return base64.urlsafe_b64encode(os.urandom(KEY_BYTES)).decode("ascii")
-
-
 class Keyring:
     """Hold named keys: the first encrypts, all decrypt. Immutable and safe to share by threads."""
 
@@ -140,26 +135,16 @@ class Keyring:
                 raise InvalidKeyring(f"Key {number} is not base64.") from None
         return cls(keys)
 
-    @property
-    def primary_id(self) -> str:
-        """Return the id of the key that encrypts."""
-        return self._primary
-
-    @property
-    def key_ids(self) -> tuple[str, ...]:
-        """Return the ids of all keys, the encrypting one first."""
-        return tuple(self._ciphers)
-
     @sensitive_variables()
-    def encrypt(self, plaintext: str | Secret, aad: str | bytes) -> str:
+    def encrypt(self, plaintext: str | Secret, aad: str) -> str:
         """Encrypt under the first key, bound to ``aad`` ("table:column:pk"). Return the token."""
         value = plaintext.reveal() if isinstance(plaintext, Secret) else plaintext
         nonce = os.urandom(NONCE_BYTES)
-        sealed = self._ciphers[self._primary].encrypt(nonce, value.encode(), _as_bytes(aad))
+        sealed = self._ciphers[self._primary].encrypt(nonce, value.encode(), aad.encode())
         return f"v1.{self._primary}.{_encoded(nonce + sealed)}"
 
     @sensitive_variables()
-    def decrypt(self, token: str, aad: str | bytes) -> Secret:
+    def decrypt(self, token: str, aad: str) -> Secret:
         """Decrypt a token made with the same ``aad``.
 
         Raises:
@@ -172,7 +157,7 @@ class Keyring:
             raise UnknownKey(f"No key on the ring is called {key_id}.")
         nonce, ciphertext = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
         try:
-            return Secret(cipher.decrypt(nonce, ciphertext, _as_bytes(aad)).decode())
+            return Secret(cipher.decrypt(nonce, ciphertext, aad.encode()).decode())
         except (InvalidTag, UnicodeDecodeError):
             raise Undecryptable("The token was altered or belongs to something else.") from None
 
@@ -184,7 +169,7 @@ class Keyring:
         """
         return _split(token)[0] != self._primary
 
-    def rotate(self, token: str, aad: str | bytes) -> str:
+    def rotate(self, token: str, aad: str) -> str:
         """Return the token under the first key: the same one if it is already.
 
         Raises:
@@ -199,10 +184,6 @@ class Keyring:
 
     def __reduce_ex__(self, protocol: object) -> Never:
         raise TypeError("A Keyring is not pickled.")
-
-
-def _as_bytes(aad: str | bytes) -> bytes:
-    return aad.encode() if isinstance(aad, str) else aad
 
 
 def _encoded(sealed: bytes) -> str:

@@ -18,11 +18,11 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
-from platform_site.secrets.cipher import generate_key
 from platform_site.supervisor import reaper
 from tests.support.api import GENERATIONS, generation_body
 from tests.support.ports import free_port
 from tests.support.site import CHEAP, ROOT
+from tests.support.vault_keys import generate_key
 from tests.support.waiting import until
 
 _SET_UP = """

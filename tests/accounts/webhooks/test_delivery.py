@@ -21,12 +21,12 @@ from generations.models import Generation
 from generations.notifications.generation_events import notify_ended
 from generations.transitions import end_generation
 from platform_site.backoff import JITTER
-from platform_site.secrets.cipher import generate_key
 from tests.factories import SYSTEM, make_generation
 from tests.support.api import Api
 from tests.support.films import film_bytes
 from tests.support.races import race
 from tests.support.steps import empty_queue, poll_due, run_queue
+from tests.support.vault_keys import generate_key
 from tests.support.vendor import Call, Reply, Vendor, drop, html, reset, running_vendor, say
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]

@@ -21,8 +21,8 @@ from accounts.webhooks.secrets import (
     wipe_old_secrets,
 )
 from platform_site.errors import Conflict, PermissionDenied
-from platform_site.secrets.cipher import generate_key
 from tests.support.races import race
+from tests.support.vault_keys import generate_key
 
 pytestmark = pytest.mark.django_db
 

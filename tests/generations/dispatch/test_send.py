@@ -16,12 +16,12 @@ from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
 from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys.service import delete_provider_key
-from platform_site.secrets.cipher import generate_key
 from tests.factories import SYSTEM, make_generation
 from tests.support.desk import is_held
 from tests.support.races import race
 from tests.support.sending import send, sending
 from tests.support.steps import empty_queue, poll_due, queued, run_queue
+from tests.support.vault_keys import generate_key
 from tests.support.vendor import CREATE, Vendor, drop, refuse
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]

@@ -9,9 +9,9 @@ from generations.lifecycle import State
 from generations.models import Film, Generation, ProviderKey, VideoModel
 from generations.ops.clean_up import clean_up
 from generations.provider_keys.service import delete_provider_key
-from platform_site.secrets.cipher import generate_key
 from tests.factories import SYSTEM, make_provider_key
 from tests.support.steps import polled
+from tests.support.vault_keys import generate_key
 from tests.support.vendor import Vendor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]

@@ -16,8 +16,8 @@ from platform_site.secrets.cipher import (
     Secret,
     Undecryptable,
     UnknownKey,
-    generate_key,
 )
+from tests.support.vault_keys import generate_key
 
 AAD = "generations_providerkey:secret:7"
 OLD, NEW = generate_key(), generate_key()
@@ -31,8 +31,8 @@ def length(text: str) -> str:
     return f"{len(text)} characters"
 
 
-@given(st.text(), st.text() | st.binary())
-def test_what_was_encrypted_decrypts_at_the_same_place(plaintext: str, aad: str | bytes) -> None:
+@given(st.text(), st.text())
+def test_what_was_encrypted_decrypts_at_the_same_place(plaintext: str, aad: str) -> None:
     assert RING.decrypt(RING.encrypt(plaintext, aad), aad).reveal() == plaintext
 
 
@@ -89,8 +89,7 @@ def test_a_token_of_a_key_that_is_gone_says_which() -> None:
 def test_the_first_key_encrypts_and_every_key_decrypts() -> None:
     token = OLD_RING.encrypt(Secret("sk-old"), AAD)
 
-    assert RING.primary_id == "new"
-    assert RING.key_ids == ("new", "old")
+    assert RING.encrypt("sk-new", AAD).startswith("v1.new.")
     assert RING.decrypt(token, AAD).reveal() == "sk-old"
 
 
@@ -144,11 +143,6 @@ def test_keys_are_read_in_both_base64_alphabets() -> None:
 
     assert standard != urlsafe
     assert Keyring.parse(f"a:{urlsafe}").decrypt(token, AAD).reveal() == "x"
-
-
-def test_fresh_keys_differ_and_have_32_bytes() -> None:
-    assert generate_key() != generate_key()
-    assert len(base64.urlsafe_b64decode(generate_key())) == 32
 
 
 def test_p33_a_keyring_never_shows_its_keys() -> None:
