@@ -16,12 +16,13 @@ keep = Step(
     runs="generations.archive.keep.keep_film",
     queue=FILM_QUEUE,
     takes=(UUID,),
+    most_waiting=FILMS_WAITING,
 )
 
 
 @keep.when_due
 def _keep_due(now: datetime) -> None:
     films = Film.objects.filter(state=Film.State.PENDING, next_attempt_at__lte=now)
-    room = max(0, keep.room(FILMS_WAITING))
-    for film in take_due(films.order_by("next_attempt_at")[:room], "next_attempt_at", now=now):
+    due = films.order_by("next_attempt_at")[: keep.room()]
+    for film in take_due(due, "next_attempt_at", now=now):
         keep.enqueue(film.pk)

@@ -40,8 +40,8 @@ class Step:
 
     `path` is where this object stands: the queue's rows name it. `runs` is the dotted path of the
     function that does the work, imported by the worker that runs it; it is called with the ids,
-    each turned into the type that `takes` says. `most_waiting`: more of these steps in the queue
-    than this would only lengthen it.
+    each turned into the type that `takes` says. `most_waiting`, where there is one: more of these
+    steps in the queue than this would only lengthen it.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Step:
         runs: str,
         queue: str,
         takes: Sequence[type[Id]] = (),
-        most_waiting: int = 0,
+        most_waiting: int | None = None,
     ) -> None:
         """Declare a step; nothing is imported or asked yet."""
         self.path = path
@@ -76,19 +76,30 @@ class Step:
         async_task(self.path, *plain, cluster=self.queue)
 
     def enqueue_up_to(self, count: int) -> int:
-        """Enqueue the step `count` times, or until `most_waiting` wait; return how often it was."""
-        missing = min(count, self.room(self.most_waiting))
+        """Enqueue the step `count` times, or until `most_waiting` wait; return how often it was.
+
+        Raises `TypeError` for a step without `most_waiting`, or with ids.
+        """
+        if self.takes:
+            raise TypeError(f"{self.path} takes ids: its steps are not one like the other.")
+        missing = min(count, self.room())
         for _ in range(missing):
             self.enqueue()
-        return max(0, missing)
+        return missing
 
-    def room(self, most: int) -> int:
-        """Return how many more may wait in the step's queue until `most` do."""
+    def room(self) -> int:
+        """Return how many more may wait in the step's queue until `most_waiting` do.
+
+        Raises `TypeError` for a step without `most_waiting`.
+        """
+        most = self.most_waiting
+        if most is None:
+            raise TypeError(f"{self.path} has no `most_waiting`.")
         with connection.cursor() as cursor:
             now = connection.ops.adapt_datetimefield_value(timezone.now())
             cursor.execute(_COUNT_WAITING, [self.queue, now, most])
             (count,) = cursor.fetchone()
-        return most - int(count)
+        return max(0, most - int(count))
 
     def when_due(self, look: Callable[[datetime], None]) -> Callable[[datetime], None]:
         """Decorate the function that enqueues what is due at a moment, for the sweep."""

@@ -1,5 +1,6 @@
 """Background steps: what the queue's rows name exists, and stops hand work back."""
 
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,7 +11,7 @@ from generations.callbacks.steps import check_callback
 from generations.ops.steps import STEPS
 from generations.provider_keys import wakeup
 from generations.review import decide
-from platform_site.clusters.queues import QUEUES
+from platform_site.clusters.queues import MAIN_QUEUE, QUEUES
 from platform_site.clusters.shutdown import clear_shutdown, request_shutdown
 from platform_site.clusters.steps import Step, step_at
 from tests.support.steps import queued
@@ -47,3 +48,11 @@ def test_ids_travel_as_plain_values() -> None:
     film = UUID("00000000-0000-0000-0000-000000000007")
     keep.enqueue(film)
     assert queued() == [("keep", (str(film),))]
+
+
+def test_only_a_step_with_a_bound_and_without_ids_is_enqueued_up_to_it() -> None:
+    where: dict[str, Any] = {"path": "x.steps.y", "runs": "x.y", "queue": MAIN_QUEUE}
+    with pytest.raises(TypeError, match="no `most_waiting`"):
+        Step(**where).enqueue_up_to(1)
+    with pytest.raises(TypeError, match="takes ids"):
+        Step(**where, takes=(int,), most_waiting=5).enqueue_up_to(1)
