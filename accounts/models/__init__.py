@@ -3,6 +3,7 @@
 from accounts.models.api_key import ApiKey
 from accounts.models.audit_action import AuditAction
 from accounts.models.audit_event import AuditEvent
+from accounts.models.mailing import MailedModel
 from accounts.models.notice import Notice, NoticeKind
 from accounts.models.project import Project
 from accounts.models.team import Membership, Team
@@ -19,6 +20,7 @@ __all__ = [
     "AuditAction",
     "AuditEvent",
     "HostBackoff",
+    "MailedModel",
     "Membership",
     "Notice",
     "NoticeKind",

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.models.mailing import MailedModel
 from accounts.models.team import Team
 from accounts.roles import Permission
 from platform_site.subjects import SubjectModel
@@ -24,7 +25,7 @@ class NoticeKind(models.TextChoices):
     WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint.disabled", "Webhook endpoint disabled"
 
 
-class Notice(SubjectModel):
+class Notice(SubjectModel, MailedModel):
     """One message to one person of a team, or to all who may do something there.
 
     Who has read it is not kept a notice: `Membership.notices_read_to` is the last one seen.
@@ -46,15 +47,6 @@ class Notice(SubjectModel):
     path = models.CharField(max_length=200, blank=True, help_text="where in the portal to go")
     dedupe_key = models.CharField(max_length=200, unique=True, help_text="says it once")
     created_at = models.DateTimeField(default=timezone.now)
-    # Set until everybody has their e-mail; the sweep finds what the queue lost.
-    next_mail_at = models.DateTimeField(null=True, blank=True)
-    claimed_until = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="while a worker mails it"
-    )
-    mail_attempts = models.PositiveSmallIntegerField(default=0)
-    mailed_to = models.JSONField(
-        default=list, blank=True, help_text="ids of who was written to, so that nobody is twice"
-    )
 
     class Meta:
         ordering = ["-id"]

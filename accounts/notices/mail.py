@@ -1,42 +1,20 @@
 """Mail notices to whom they are for."""
 
-from smtplib import SMTPException
-
-import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.models import Membership, Notice
-from accounts.notices.service import claim_mailing, end_mailing, note_mailed, postpone_mailing
+from accounts.notices.mailing import mail_each
 from accounts.roles import Permission
 from accounts.selectors import audience_of
-
-log = structlog.get_logger(__name__)
 
 
 def mail_notice(notice_id: int) -> None:
     """Write a notice to everybody it is for and who has no e-mail of it yet."""
-    notice = claim_mailing(notice_id, now=timezone.now())
-    if notice is None:
-        return
-    missed = 0
-    for member in audience_of(notice):
-        if member.user_id in notice.mailed_to:
-            continue
-        try:
-            _mail(notice, member)
-        except (SMTPException, OSError) as error:
-            # One address that the server refuses must not cost the others their e-mail.
-            log.warning("notice_not_mailed", notice=notice.pk, problem=type(error).__name__)
-            missed += 1
-        else:
-            note_mailed(notice, member.user)
-    if not missed:
-        end_mailing(notice)
-    elif not postpone_mailing(notice, now=timezone.now()):
-        log.error("notice_mail_given_up", notice=notice.pk, missed=missed)
+    notice = Notice.objects.filter(pk=notice_id).select_related("team", "user")
+    mail_each(notice, to=audience_of, write=_mail, now=timezone.now())
 
 
 def _mail(notice: Notice, member: Membership) -> None:

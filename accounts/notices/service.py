@@ -1,22 +1,16 @@
 """Tell people of a team something, once, and note what they have seen."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.db.models import F, Model, Q
+from django.db.models import F, Model
 from django.db.models.functions import Greatest
 
 from accounts.authority import By
 from accounts.models import Membership, Notice, NoticeKind, Team, User
 from accounts.notices.steps import mail
 from accounts.roles import Permission
-from platform_site.backoff import Backoff
+from platform_site.clusters.steps import ENQUEUE_AGAIN
 from platform_site.subjects import kind_of
-
-# The queue mails at once; the sweep looks again in case the queue lost it.
-_MAIL_AGAIN = timedelta(seconds=60)
-_CLAIM = timedelta(minutes=10)
-_MAX_MAIL_TRIES = 8
-_BACKOFF = Backoff(first=timedelta(minutes=1), last=timedelta(hours=1))
 
 
 def notify(
@@ -51,7 +45,7 @@ def notify(
             "body": body.strip(),
             "path": path,
             "created_at": now,
-            "next_mail_at": now + _MAIL_AGAIN,
+            "next_mail_at": now + ENQUEUE_AGAIN,
         },
     )
     if created:
@@ -70,45 +64,3 @@ def mark_read(*, up_to: int, by: By) -> None:
         notices_read_to=Greatest(F("notices_read_to"), up_to)
     )
     membership.refresh_from_db(fields=["notices_read_to"])
-
-
-def claim_mailing(notice_id: int, *, now: datetime) -> Notice | None:
-    """Take over writing a notice's e-mails; None when all are written or another one writes them.
-
-    A claim ends by `end_mailing`, by `postpone_mailing`, or by time when its worker died.
-    """
-    due = Notice.objects.filter(pk=notice_id, next_mail_at__isnull=False)
-    notice = due.select_related("team", "user").first()
-    if notice is None:
-        return None
-    # Two copies of one task may run at once: whoever claims writes, the other does nothing.
-    claimed = due.filter(
-        Q(claimed_until=None) | Q(claimed_until__lte=now), mail_attempts=notice.mail_attempts
-    ).update(
-        mail_attempts=notice.mail_attempts + 1,
-        claimed_until=now + _CLAIM,
-        next_mail_at=now + _CLAIM,
-    )
-    notice.mail_attempts += 1
-    return notice if claimed else None
-
-
-def note_mailed(notice: Notice, user: User) -> None:
-    """Note that `user` has their e-mail; a later try leaves them out."""
-    notice.mailed_to = [*notice.mailed_to, user.pk]
-    Notice.objects.filter(pk=notice.pk).update(mailed_to=notice.mailed_to)
-
-
-def end_mailing(notice: Notice) -> None:
-    """Note that everybody has their e-mail."""
-    Notice.objects.filter(pk=notice.pk).update(next_mail_at=None, claimed_until=None)
-
-
-def postpone_mailing(notice: Notice, *, now: datetime) -> bool:
-    """Try the e-mails that failed again later; False when there will be no other try."""
-    is_last = notice.mail_attempts >= _MAX_MAIL_TRIES
-    wait = _BACKOFF.after(notice.mail_attempts)
-    Notice.objects.filter(pk=notice.pk).update(
-        next_mail_at=None if is_last else now + wait, claimed_until=None
-    )
-    return not is_last

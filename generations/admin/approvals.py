@@ -64,6 +64,8 @@ class ApprovalAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
         "decided_at",
         "shown_decided_by",
         "shown_reason",
+        "mail_attempts",
+        "next_mail_at",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Approval]:

@@ -1,11 +1,14 @@
 """Write to the managers that a generation waits for them, with a one-time link."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
+from django.utils import timezone
 
 from accounts.models import Membership
+from accounts.notices.mailing import mail_each
 from accounts.roles import Permission
 from accounts.selectors import members_who_may
 from generations.approvals.links import approval_link
@@ -13,16 +16,15 @@ from generations.models import Approval
 
 
 def ask_managers(generation_id: UUID) -> None:
-    """Mail everybody who may approve; nothing when it is decided already."""
-    approval = (
-        Approval.objects.filter(pk=generation_id, decision=Approval.Decision.OPEN)
-        .select_related("generation__team", "generation__user", "generation__project")
-        .first()
-    )
-    if approval is None:
-        return
-    for member in members_who_may(approval.generation.team, Permission.APPROVE):
-        _mail(approval, member)
+    """Mail everybody who may approve and has no e-mail of it yet; nothing once it is decided."""
+    approval = Approval.objects.filter(
+        pk=generation_id, decision=Approval.Decision.OPEN
+    ).select_related("generation__team", "generation__user", "generation__project")
+    mail_each(approval, to=_deciders, write=_mail, now=timezone.now())
+
+
+def _deciders(approval: Approval) -> Iterable[Membership]:
+    return members_who_may(approval.generation.team, Permission.APPROVE)
 
 
 def _mail(approval: Approval, member: Membership) -> None:

@@ -18,6 +18,7 @@ from generations.lifecycle import Ending, Money, State
 from generations.models import Approval, ApprovalThreshold, Generation
 from generations.provider_keys.wakeup import wake_dispatch
 from generations.transitions import end_generation, transition
+from platform_site.clusters.steps import ENQUEUE_AGAIN
 from platform_site.errors import Conflict, InvalidRequest
 
 LIFE = timedelta(days=3)
@@ -78,7 +79,11 @@ def ask_for_approval(
 ) -> Approval:
     """Open the question, inside the admission's transaction; the managers hear of it by e-mail."""
     approval = Approval.objects.create(
-        generation=generation, above=threshold.above, asked_at=now, expires_at=now + LIFE
+        generation=generation,
+        above=threshold.above,
+        asked_at=now,
+        expires_at=now + LIFE,
+        next_mail_at=now + ENQUEUE_AGAIN,
     )
     record(
         by=by,

@@ -217,6 +217,10 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Approval',
             fields=[
+                ('next_mail_at', models.DateTimeField(blank=True, null=True)),
+                ('claimed_until', models.DateTimeField(blank=True, editable=False, help_text='while a worker mails it', null=True)),
+                ('mail_attempts', models.PositiveSmallIntegerField(default=0)),
+                ('mailed_to', models.JSONField(blank=True, default=list, help_text='ids of who was written to, so that nobody is twice')),
                 ('generation', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='approval', serialize=False, to='generations.generation')),
                 ('above', models.PositiveBigIntegerField(help_text='the threshold in credits at that time')),
                 ('token', models.CharField(default=generations.models.generation.new_token, editable=False, max_length=64, unique=True)),
@@ -229,7 +233,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-asked_at'],
-                'indexes': [models.Index(condition=models.Q(('decision', 'open')), fields=['expires_at'], name='approval_due')],
+                'indexes': [models.Index(condition=models.Q(('decision', 'open')), fields=['expires_at'], name='approval_due'), models.Index(condition=models.Q(('next_mail_at__isnull', False)), fields=['next_mail_at'], name='approval_mail_due')],
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('decision', 'open')), models.Q(models.Q(('decision', 'open'), _negated=True), ('decided_at__isnull', False)), _connector='OR'), name='approval_decided_once')],
             },
         ),

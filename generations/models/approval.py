@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import Project, Team
+from accounts.models import MailedModel, Project, Team
 from generations.models.generation import Generation, new_token
 
 
@@ -50,7 +50,7 @@ class ApprovalThreshold(models.Model):
         return f"{self.project or self.user or self.team}: above {self.above} credits ask"
 
 
-class Approval(models.Model):
+class Approval(MailedModel):
     """One question to the managers, and its answer."""
 
     class Decision(models.TextChoices):
@@ -85,7 +85,12 @@ class Approval(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["expires_at"], name="approval_due", condition=Q(decision="open"))
+            models.Index(fields=["expires_at"], name="approval_due", condition=Q(decision="open")),
+            models.Index(
+                fields=["next_mail_at"],
+                name="approval_mail_due",
+                condition=Q(next_mail_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django_q.models import OrmQ
 
 from accounts.models import Notice, WebhookDelivery
 from generations.lifecycle import State
-from generations.models import CallbackReceipt, Film, Generation, ProviderKey
+from generations.models import Approval, CallbackReceipt, Film, Generation, ProviderKey
 from tests.soak.database_retries import patiently
 
 _LOOK_SECONDS = 1.0
@@ -68,6 +68,7 @@ def under_way() -> dict[str, int]:
             verdict=CallbackReceipt.Verdict.PROPOSED, next_check_at__isnull=False
         ).count(),
         "notices": Notice.objects.filter(next_mail_at__isnull=False).count(),
+        "questions": _questions().filter(next_mail_at__isnull=False).count(),
         "paused keys": ProviderKey.objects.filter(state=ProviderKey.State.PAUSED).count(),
         "queued tasks": len(queued_tasks()),
     }
@@ -106,11 +107,17 @@ def let_time_pass() -> None:
     CallbackReceipt.objects.filter(
         verdict=CallbackReceipt.Verdict.PROPOSED, next_check_at__gt=soon
     ).update(next_check_at=now)
-    Notice.objects.filter(next_mail_at__gt=soon).update(next_mail_at=now)
-    Notice.objects.filter(claimed_until__lt=now + _MAIL_CLAIM - _STEP).update(claimed_until=now)
+    both: tuple[QuerySet[Any], ...] = (Notice.objects.all(), _questions())
+    for mailed in both:
+        mailed.filter(next_mail_at__gt=soon).update(next_mail_at=now)
+        mailed.filter(claimed_until__lt=now + _MAIL_CLAIM - _STEP).update(claimed_until=now)
     keys = ProviderKey.objects.all()
     keys.filter(state=ProviderKey.State.PAUSED, next_probe_at__gt=soon).update(next_probe_at=now)
     keys.filter(next_send_at__gt=soon).update(next_send_at=now)
+
+
+def _questions() -> QuerySet[Approval]:
+    return Approval.objects.filter(decision=Approval.Decision.OPEN)
 
 
 def bring_back_taken() -> None:

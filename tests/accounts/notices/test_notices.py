@@ -8,14 +8,7 @@ from django.utils import timezone
 
 from accounts.authority import By
 from accounts.models import Membership, Notice, NoticeKind, Team, User
-from accounts.notices.service import (
-    claim_mailing,
-    end_mailing,
-    mark_read,
-    note_mailed,
-    notify,
-    postpone_mailing,
-)
+from accounts.notices.service import mark_read, notify
 from accounts.roles import Permission, Role
 from accounts.selectors import audience_of, notices_for, unread_notices
 from tests.factories import make_member
@@ -131,37 +124,3 @@ def test_the_database_refuses_two_audiences_and_none(team: Team, bob: Membership
             Notice.objects.create(
                 team=team, permission=permission, user=user, title="x", dedupe_key=f"bad{number}"
             )
-
-
-class TestMailing:
-    def test_one_claims_at_a_time(self, team: Team) -> None:
-        notice = posted(team, Permission.LIMITS)
-        now = timezone.now()
-        assert claim_mailing(notice.pk, now=now) is not None
-        assert claim_mailing(notice.pk, now=now) is None
-        assert claim_mailing(notice.pk, now=now + timedelta(minutes=11)) is not None
-
-    def test_what_is_mailed_is_not_mailed_again(self, team: Team, alice: Membership) -> None:
-        notice = posted(team, Permission.LIMITS)
-        claimed = claim_mailing(notice.pk, now=timezone.now())
-        assert claimed is not None
-        note_mailed(claimed, alice.user)
-        end_mailing(claimed)
-        assert claim_mailing(notice.pk, now=timezone.now() + timedelta(days=1)) is None
-        notice.refresh_from_db()
-        assert notice.mailed_to == [alice.user_id]
-
-    def test_trying_ends(self, team: Team) -> None:
-        notice, now = posted(team, Permission.LIMITS), timezone.now()
-        waits = []
-        for _ in range(20):
-            claimed = claim_mailing(notice.pk, now=now)
-            if claimed is None:
-                break
-            goes_on = postpone_mailing(claimed, now=now)
-            notice.refresh_from_db()
-            assert (notice.next_mail_at is not None) == goes_on
-            if notice.next_mail_at:
-                waits.append((notice.next_mail_at - now) // timedelta(minutes=1))
-                now = notice.next_mail_at
-        assert waits == [1, 2, 4, 8, 16, 32, 60]

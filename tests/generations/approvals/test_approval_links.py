@@ -13,10 +13,12 @@ from generations.approvals.links import approval_link, read_approval_link
 from generations.approvals.mail import ask_managers
 from generations.approvals.service import approve, deny, set_threshold
 from generations.models import Approval, Generation
+from generations.ops.sweep import enqueue_due_steps
+from platform_site.clusters.steps import ENQUEUE_AGAIN
 from platform_site.errors import Conflict, PermissionDenied
 from tests.factories import SYSTEM, make_api_key, make_member
 from tests.support.desk import Desk
-from tests.support.steps import run_queue
+from tests.support.steps import empty_queue, queued, run_queue
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("balanced")]
 
@@ -68,6 +70,25 @@ def test_everybody_who_may_approve_is_asked_each_with_a_link_of_their_own(
         read = read_approval_link(signed_part(link))
         assert read is not None
         assert (read[0].generation, read[1]) == (waiting, decider)
+
+
+def test_a_question_whose_step_the_queue_lost_is_asked_by_the_sweep_once(
+    waiting: Generation, approval: Approval, alice: Membership
+) -> None:
+    empty_queue()
+    enqueue_due_steps(approval.asked_at)
+    assert "ask" not in dict(queued())
+    for _ in range(2):
+        enqueue_due_steps(approval.asked_at + ENQUEUE_AGAIN)
+        run_queue("ask")
+    assert [message.to for message in mail.outbox] == [[alice.user.email]]
+
+
+def test_what_is_decided_is_asked_of_nobody(waiting: Generation, approval: Approval) -> None:
+    approve(waiting, by=SYSTEM, now=now())
+    empty_queue()
+    enqueue_due_steps(approval.asked_at + ENQUEUE_AGAIN)
+    assert "ask" not in dict(queued())
 
 
 def test_p33_the_mail_says_what_is_asked_and_holds_no_secret_but_the_link(

@@ -14,7 +14,7 @@ from accounts.notices.service import notify
 from generations.archive.steps import FILMS_WAITING
 from generations.dispatch.steps import SENDS_WAITING
 from generations.lifecycle import State
-from generations.models import CallbackReceipt, Film, Generation, ProviderKey
+from generations.models import Approval, CallbackReceipt, Film, Generation, ProviderKey
 from generations.ops.schedules import ensure_schedules
 from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys.service import pause_refused_key
@@ -44,6 +44,7 @@ def test_each_due_step_is_enqueued_once_and_again_only_after_a_while(
         ("deliver", ()),
         ("mail", (rows["notice"].pk,)),
         ("check_callback", (rows["callback"].pk,)),
+        ("ask", (str(rows["waiting"].pk),)),
         ("sample", (provider_key.pk,)),
     }
     assert steps() == sorted(expected)
@@ -83,6 +84,10 @@ def one_of_everything(alice: Membership, now: Any) -> dict[str, Any]:
         key="once",
         now=now - timedelta(minutes=2),  # the queue should have mailed it by now
     )
+    rows["waiting"] = make_generation(alice, State.AWAITING_APPROVAL)
+    Approval.objects.create(
+        generation=rows["waiting"], above=1, expires_at=now + timedelta(days=3), next_mail_at=now
+    )
     read_usage_at(now)
     return rows
 
@@ -103,7 +108,7 @@ def test_two_sweeps_at_once_enqueue_each_step_once(alice: Membership, vendor: Ve
 
     assert race(3, step) == [True] * 3
     kinds = [name for name, _ in steps()]
-    assert kinds == ["check_callback", "deliver", "keep", "mail", "sample"]
+    assert kinds == ["ask", "check_callback", "deliver", "keep", "mail", "sample"]
 
 
 def test_films_that_wait_for_their_turn_are_not_queued_again_and_again(
