@@ -20,7 +20,7 @@ from billing.ledger import grant, place_hold
 from billing.models import Hold, SpendLimit
 from billing.services.api_keys import issue_api_key
 from billing.services.limits import set_limit
-from billing.subjects import Subject
+from billing.subjects import LimitHolder, Subject
 from generations.archive.store import film_storage
 from generations.lifecycle import TERMINAL, Ending, Money, ReviewCause, ReviewReason, State
 from generations.models import Film, Generation, ProviderKey
@@ -88,7 +88,7 @@ def make_provider_key(
 
 def make_limit(subject: Subject, credits: int, *, team: Team, window: str = "total") -> SpendLimit:
     """Cap what a subject may spend in a window."""
-    limit = set_limit(team=team, subject=subject, window=window, credits=credits, by=SYSTEM)
+    limit = set_limit(LimitHolder(team, subject), window=window, credits=credits, by=SYSTEM)
     assert limit is not None
     return limit
 

@@ -13,29 +13,35 @@ from accounts.roles import Permission
 from billing.alerts import low_wallets
 from billing.ledger import MAX_CREDITS, open_accounts
 from billing.models import Account, SpendAlert, SpendLimit, SpendWindow
-from billing.subjects import Subject
-from platform_site.errors import InvalidRequest
+from billing.subjects import LimitHolder
+from platform_site.errors import InvalidRequest, NotFound
 
 
 @transaction.atomic
-def set_alerts(*, team: Team, limit: SpendLimit, percents: Iterable[int], by: By) -> SpendLimit:
-    """Tell people when so many percent of `limit` are held and spent; none of them: never.
+def set_alerts(holder: LimitHolder, *, window: str, percents: Iterable[int], by: By) -> SpendLimit:
+    """Tell people when so many percent of a limit are held and spent; none of them: never.
 
-    Whose the limit is, and who may change it, the caller knows. Raises `PermissionDenied` for who
-    spends nothing in the team, and `InvalidRequest` unless all are whole numbers from 1 to 100.
+    Raises `PermissionDenied` as `LimitHolder.require` does, `InvalidRequest` unless all are whole
+    numbers from 1 to 100, and `NotFound` when `holder` has no limit in `window`.
     """
-    by.require(Permission.SUBMIT, team_id=team.pk)
+    holder.require(by)
     chosen = list(percents)
     if any(type(one) is not int or not 1 <= one <= 100 for one in chosen):
         raise InvalidRequest("Thresholds are whole percents from 1 to 100.", field="alert_at")
+    subject = holder.subject
+    limit: SpendLimit | None = SpendLimit.objects.filter(
+        subject_kind=subject.kind, subject_id=subject.id, window=window
+    ).first()
+    if limit is None:
+        raise NotFound("The limit was lifted.")
     limit.alert_at = sorted(set(chosen))
     SpendLimit.objects.filter(pk=limit.pk).update(alert_at=limit.alert_at)
     record(
         by=by,
         action=AuditAction.SPEND_LIMIT_ALERTS_SET,
-        team=team,
-        subject=Subject(limit.subject_kind, limit.subject_id),
-        window=limit.window,
+        team=holder.team,
+        subject=subject,
+        window=window,
         alert_at=limit.alert_at,
     )
     return limit

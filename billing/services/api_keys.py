@@ -8,7 +8,7 @@ from accounts.api_keys.service import create_api_key
 from accounts.authority import By
 from accounts.models import ApiKey, Team, User
 from billing.services.limits import set_limit
-from billing.subjects import Subject
+from billing.subjects import LimitHolder, Subject
 from billing.windows import Window
 
 
@@ -39,9 +39,11 @@ def issue_api_key(
         allowed_networks=allowed_networks,
         requests_per_minute=requests_per_minute,
     )
+    # Who issues a key for themself also says how little it may do; from then on managers do.
+    own_of = owner.pk if by.is_person(owner.pk) else None
+    holder = LimitHolder(team, Subject("api_key", str(key.pk)), own_of=own_of)
     caps = {Window.HOUR: hourly, Window.DAY: daily, Window.TOTAL: total}
     for window, credits in caps.items():
         if credits is not None:
-            subject = Subject("api_key", str(key.pk))
-            set_limit(team=team, subject=subject, window=window, credits=credits, by=by)
+            set_limit(holder, window=window, credits=credits, by=by)
     return key, text

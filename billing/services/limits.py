@@ -10,11 +10,10 @@ from django.utils import timezone
 from accounts.audit import record
 from accounts.authority import By
 from accounts.models import AuditAction, Team
-from accounts.roles import Permission
 from billing.ledger import MAX_CREDITS, open_accounts
 from billing.models import Account, Hold, HoldWindow, SpendLimit, SpendWindow
 from billing.selectors import site_zone
-from billing.subjects import Subject
+from billing.subjects import LimitHolder, Subject
 from billing.windows import Window, window_start
 from platform_site.errors import Conflict, InvalidRequest
 
@@ -26,34 +25,36 @@ class _Changed(Exception):
 
 
 def set_limit(
+    holder: LimitHolder,
     *,
-    team: Team,
-    subject: Subject,
     window: str,
     credits: int | None,
     by: By,
     earlier: QuerySet[Hold] | None = None,
 ) -> SpendLimit | None:
-    """Cap what `subject` may hold and spend in one `window`, in credits; None lifts the cap.
+    """Cap what `holder` may hold and spend in one `window`, in credits; None lifts the cap.
 
-    A new limit counts the subject's `earlier` holds that fall into the current window, so that a
-    daily limit set at noon knows the morning. Whose the subject is, and who may cap it, the caller
-    knows. Raises `PermissionDenied` for who spends nothing in the team, `InvalidRequest` for an
-    unknown window or an amount that is no whole number >= 0, and `Conflict` when the team is too
-    busy to be counted.
+    A new limit counts the holder's `earlier` holds that fall into the current window, so that a
+    daily limit set at noon knows the morning. Raises `PermissionDenied` as `LimitHolder.require`
+    does, `InvalidRequest` for an unknown window or an amount that is no whole number >= 0, and
+    `Conflict` when the team is too busy to be counted.
     """
-    by.require(Permission.SUBMIT, team_id=team.pk)
+    holder.require(by)
     if window not in Window.values:
         raise InvalidRequest(
             f"{window!r} is not one of {', '.join(Window.values)}.", field="window"
         )
     if credits is not None and (type(credits) is not int or not 0 <= credits <= MAX_CREDITS):
         raise InvalidRequest("A limit is a whole number of credits, 0 or more.", field="credits")
-    place = {"subject_kind": subject.kind, "subject_id": subject.id, "window": window}
+    place = {
+        "subject_kind": holder.subject.kind,
+        "subject_id": holder.subject.id,
+        "window": window,
+    }
     for _ in range(_TRIES):
         try:
             with transaction.atomic():
-                return _set(team, place, credits, by, earlier)
+                return _set(holder.team, place, credits, by, earlier)
         except _Changed:
             continue
     raise Conflict("The team submits too fast for this limit to be counted; try again.")

@@ -20,7 +20,7 @@ from billing.selectors import uses_of
 from billing.services.alerts import set_alerts
 from billing.windows import Window
 from generations.admin.choosing import one_of
-from generations.limits.scopes.base import AdminField, Capped, Scope, Target, team_of
+from generations.limits.scopes.base import AdminField, Capped, Scope, Target
 from generations.limits.scopes.registry import (
     SHOWN,
     capped_by,
@@ -232,7 +232,7 @@ class SpendLimitAdmin(ServiceAdmin):
         if limit is None:
             raise NotFound("The limit was lifted at the same moment.")
         if typed["alerts"] != limit.alert_at:
-            set_alerts(team=team_of(target), limit=limit, percents=typed["alerts"], by=by)
+            set_alerts(scope.holder(target), window=limit.window, percents=typed["alerts"], by=by)
         obj.pk, obj.subject_kind, obj.subject_id = limit.pk, limit.subject_kind, limit.subject_id
 
     def delete_model(self, request: HttpRequest, obj: SpendLimit) -> None:

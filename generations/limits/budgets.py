@@ -9,6 +9,8 @@ from billing.models import SpendLimit
 from billing.services.alerts import set_alerts
 from generations.approvals.service import set_threshold
 from generations.limits.scopes.base import Target
+from generations.limits.scopes.own import OWN
+from generations.limits.scopes.registry import scope_for
 from generations.limits.service import cap, cap_own
 from platform_site.errors import InvalidRequest, NotFound
 
@@ -30,11 +32,13 @@ def set_budget(
     if any(not 1 <= one <= 100 for one in alert_at or ()):
         raise InvalidRequest("Whole percents from 1 to 100.", field="alert_at")
     if target is None:
+        holder = OWN.holder(member)
         limit = cap_own(member, window=window, credits=credits, by=by)
     else:
+        holder = scope_for(target).holder(target)
         limit = cap(target, window=window, credits=credits, by=by)
     if limit is not None and alert_at is not None and sorted(set(alert_at)) != limit.alert_at:
-        limit = set_alerts(team=member.team, limit=limit, percents=alert_at, by=by)
+        limit = set_alerts(holder, window=window, percents=alert_at, by=by)
     return limit
 
 

@@ -8,7 +8,9 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.authority import By
 from accounts.models import AuditEvent, Team
+from accounts.roles import Role
 from billing.alerts import crossings, low_wallets
 from billing.ledger import release_hold, settle_hold
 from billing.models import Account, Hold, SpendAlert, SpendLimit, SpendWindow
@@ -20,9 +22,9 @@ from billing.services.alerts import (
     set_low_mark,
 )
 from billing.services.limits import set_limit
-from billing.subjects import Subject
-from platform_site.errors import InvalidRequest
-from tests.factories import SYSTEM, fund, make_hold, make_limit, make_team
+from billing.subjects import LimitHolder, Subject
+from platform_site.errors import InvalidRequest, NotFound, PermissionDenied
+from tests.factories import SYSTEM, fund, make_hold, make_limit, make_member, make_team
 from tests.support.races import race
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -128,7 +130,7 @@ class TestCrossings:
     def test_a_limit_set_later_knows_what_was_held_before(self, team: Team) -> None:
         make_hold(team, 70)
         earlier = Hold.objects.filter(team=team)
-        set_limit(team=team, subject=SUBJECT, window="day", credits=100, by=SYSTEM, earlier=earlier)
+        set_limit(LimitHolder(team, SUBJECT), window="day", credits=100, by=SYSTEM, earlier=earlier)
         assert reached() == [[50]]
 
     def test_every_kind_of_window_is_looked_at(self, team: Team) -> None:
@@ -196,7 +198,9 @@ class TestSetAlerts:
 
     def test_others_may_be_chosen_and_last_when_the_limit_changes(self, team: Team) -> None:
         limit = make_limit(SUBJECT, 100, team=team)
-        set_alerts(team=team, limit=limit, percents=[90, 10, 90], by=SYSTEM)
+        set_alerts(
+            LimitHolder(team, SUBJECT), window=limit.window, percents=[90, 10, 90], by=SYSTEM
+        )
         hold(team, 9)
         assert reached() == []
         hold(team, 1)
@@ -206,9 +210,24 @@ class TestSetAlerts:
         assert reached() == [[10, 90]]
         assert AuditEvent.objects.filter(action="spend_limit.alerts_set").count() == 1
 
+    def test_a_limit_that_is_not_there_alerts_nobody(self, team: Team) -> None:
+        with pytest.raises(NotFound):
+            set_alerts(LimitHolder(team, SUBJECT), window="day", percents=[50], by=SYSTEM)
+
+    def test_f17_who_sets_no_limits_in_the_team_says_not_when_people_are_told(
+        self, team: Team
+    ) -> None:
+        limit = make_limit(SUBJECT, 100, team=team)
+        holder = LimitHolder(team, SUBJECT)
+        for member in (make_member(team, Role.MEMBER), make_member(make_team(), Role.OWNER)):
+            with pytest.raises(PermissionDenied):
+                set_alerts(holder, window=limit.window, percents=[10], by=By.member(member))
+        limit.refresh_from_db()
+        assert limit.alert_at == [50, 80, 100]
+
     def test_none_at_all_is_a_choice(self, team: Team) -> None:
         limit = make_limit(SUBJECT, 100, team=team)
-        set_alerts(team=team, limit=limit, percents=[], by=SYSTEM)
+        set_alerts(LimitHolder(team, SUBJECT), window=limit.window, percents=[], by=SYSTEM)
         hold(team, 100)
         assert reached() == []
 
@@ -216,7 +235,9 @@ class TestSetAlerts:
         limit = make_limit(SUBJECT, 100, team=team)
         hold(team, 80)
         tell()
-        set_alerts(team=team, limit=limit, percents=[60, 80, 95], by=SYSTEM)
+        set_alerts(
+            LimitHolder(team, SUBJECT), window=limit.window, percents=[60, 80, 95], by=SYSTEM
+        )
         assert reached() == []
         hold(team, 15)
         assert reached() == [[95]]
@@ -225,7 +246,9 @@ class TestSetAlerts:
     def test_only_whole_percents_are_taken(self, team: Team, percents: Any) -> None:
         limit = make_limit(SUBJECT, 100, team=team)
         with pytest.raises(InvalidRequest) as caught:
-            set_alerts(team=team, limit=limit, percents=percents, by=SYSTEM)
+            set_alerts(
+                LimitHolder(team, SUBJECT), window=limit.window, percents=percents, by=SYSTEM
+            )
         assert caught.value.field == "alert_at"
         limit.refresh_from_db()
         assert limit.alert_at == [50, 80, 100]

@@ -16,7 +16,7 @@ from billing.ledger import grant, place_hold, release_hold, settle_hold
 from billing.models import Account, Hold, SpendWindow, Transfer
 from billing.selectors import Books, books_of, limits_of
 from billing.services.limits import set_limit
-from billing.subjects import Subject
+from billing.subjects import LimitHolder, Subject
 from platform_site.errors import InvalidRequest
 from tests.factories import SYSTEM, fund, make_hold, make_limit, make_team, team_subject
 
@@ -287,7 +287,7 @@ class TestWindows:
     def test_lifting_a_limit_leaves_open_holds_closable(self, team: Team) -> None:
         make_limit(KEY, 70, team=team)
         hold = make_hold(team, 70, subjects=(KEY,))
-        set_limit(team=team, subject=KEY, window="total", credits=None, by=SYSTEM)
+        set_limit(LimitHolder(team, KEY), window="total", credits=None, by=SYSTEM)
         assert settle(hold) is not None
         assert not list(audit_books())
 

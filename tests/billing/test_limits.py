@@ -13,8 +13,9 @@ from accounts.roles import Role
 from billing.ledger import settle_hold
 from billing.models import Hold, SpendLimit, SpendWindow
 from billing.selectors import limits_of, limits_over, use_of, uses_over
+from billing.services.alerts import set_alerts
 from billing.services.limits import set_limit
-from billing.subjects import Subject
+from billing.subjects import LimitHolder, Subject
 from platform_site.errors import InvalidRequest, PermissionDenied
 from tests.factories import SYSTEM, make_hold, make_limit, make_member, make_team, team_subject
 
@@ -25,7 +26,7 @@ NOON = datetime(2026, 5, 6, 12, 30, tzinfo=UTC)
 
 
 def cap(team: Team, window: str = "day", credits: Any = 100, by: By = SYSTEM) -> SpendLimit | None:
-    return set_limit(team=team, subject=KEY, window=window, credits=credits, by=by)
+    return set_limit(LimitHolder(team, KEY), window=window, credits=credits, by=by)
 
 
 class TestSetLimit:
@@ -48,12 +49,29 @@ class TestSetLimit:
         cap(team, credits=credits)
         assert SpendLimit.objects.get().credits == credits
 
-    def test_who_spends_nothing_in_the_team_caps_nothing(self, team: Team) -> None:
-        viewer, stranger = make_member(team, Role.VIEWER), make_member(make_team(), Role.OWNER)
-        for member in (viewer, stranger):
+    def test_f17_who_sets_no_limits_in_the_team_caps_nothing(self, team: Team) -> None:
+        member, stranger = make_member(team, Role.MEMBER), make_member(make_team(), Role.OWNER)
+        for one in (member, stranger):
             with pytest.raises(PermissionDenied):
-                cap(team, by=By.member(member))
+                cap(team, by=By.member(one))
         assert not SpendLimit.objects.exists()
+
+    def test_f17_ones_own_limit_is_ones_own_alone_to_set(self, team: Team) -> None:
+        member, viewer, owner = (
+            make_member(team, role) for role in (Role.MEMBER, Role.VIEWER, Role.OWNER)
+        )
+        own = LimitHolder(team, KEY, own_of=member.user_id)
+        for by in (By.member(owner), By.person(member.user)):
+            with pytest.raises(PermissionDenied, match="one's own"):
+                set_limit(own, window="day", credits=100, by=by)
+        viewers = LimitHolder(team, KEY, own_of=viewer.user_id)
+        with pytest.raises(PermissionDenied):  # who only watches spends nothing
+            set_limit(viewers, window="day", credits=100, by=By.member(viewer))
+        assert not SpendLimit.objects.exists()
+        set_limit(own, window="day", credits=100, by=By.member(member))
+        with pytest.raises(PermissionDenied):
+            set_alerts(own, window="day", percents=[10], by=By.member(owner))
+        assert set_alerts(own, window="day", percents=[10], by=By.member(member)).alert_at == [10]
 
     def test_changing_and_lifting_a_limit_are_audited_with_their_amounts(self, team: Team) -> None:
         for credits in (100, 50, None, None):
@@ -73,8 +91,7 @@ class TestSetLimit:
             settle_hold(hold_id=spent.pk, by=SYSTEM, reason="Made", now=NOON)
         make_hold(make_team(credits=9), 9)  # somebody else's
         limit = set_limit(
-            team=team,
-            subject=KEY,
+            LimitHolder(team, KEY),
             window="total",
             credits=200,
             by=SYSTEM,
@@ -87,8 +104,7 @@ class TestSetLimit:
         make_limit(KEY, 100, team=team)
         make_hold(team, 70, subjects=(KEY,))
         set_limit(
-            team=team,
-            subject=KEY,
+            LimitHolder(team, KEY),
             window="total",
             credits=90,
             by=SYSTEM,

@@ -12,7 +12,7 @@ from billing.ledger import grant
 from billing.models import Hold, SpendLimit, SpendWindow, Transfer
 from billing.selectors import Books, books_of, use_of
 from billing.services.limits import set_limit
-from billing.subjects import Subject
+from billing.subjects import LimitHolder, Subject
 from platform_site.errors import Conflict
 from tests.factories import SYSTEM, make_hold, make_limit, make_team
 from tests.support.meanwhile import before
@@ -32,7 +32,7 @@ def cap(team: Team, credits: int | None) -> SpendLimit | None:
     """Cap the key in total, counting what the team held before."""
     holds = Hold.objects.filter(team=team)
     return set_limit(
-        team=team, subject=KEY, window="total", credits=credits, by=SYSTEM, earlier=holds
+        LimitHolder(team, KEY), window="total", credits=credits, by=SYSTEM, earlier=holds
     )
 
 

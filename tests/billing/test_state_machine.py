@@ -25,7 +25,7 @@ from billing.ledger import release_hold, settle_hold
 from billing.models import Hold, SpendLimit
 from billing.selectors import Books, books_of, use_of
 from billing.services.limits import set_limit
-from billing.subjects import Subject
+from billing.subjects import LimitHolder, Subject
 from billing.windows import window_start
 from tests.factories import SYSTEM, fund, make_hold, make_team
 
@@ -66,14 +66,14 @@ class Money(RuleBasedStateMachine):
         credits=st.integers(0, 400),
     )
     def limit(self, subject: Subject, window: str, credits: int) -> None:
-        set_limit(team=self.team, subject=subject, window=window, credits=credits, by=SYSTEM)
+        set_limit(LimitHolder(self.team, subject), window=window, credits=credits, by=SYSTEM)
         self.limits[subject, window] = credits
 
     @precondition(lambda self: self.limits)
     @rule(data=st.data())
     def lift(self, data: Any) -> None:
         subject, window = data.draw(st.sampled_from(sorted(self.limits, key=str)))
-        set_limit(team=self.team, subject=subject, window=window, credits=None, by=SYSTEM)
+        set_limit(LimitHolder(self.team, subject), window=window, credits=None, by=SYSTEM)
         del self.limits[subject, window]
         for place in [place for place in self.counted if place[:2] == (subject, window)]:
             del self.counted[place]

@@ -39,7 +39,7 @@ SET_UP = """
 from accounts.authority import By
 from accounts.models import Team, User
 from accounts.teams.service import create_team, set_role
-from billing.subjects import Subject
+from billing.subjects import LimitHolder, Subject
 from billing.services.limits import set_limit
 from generations.provider_keys.service import add_provider_key
 by = By("test", acts_everywhere=True)
@@ -57,7 +57,7 @@ for email, places in (
         set_role(team=team, user=user, role=role, by=by)
 limited = User.objects.get(email="limited@demo.example")
 subject = Subject("member", f"{demo.pk}:{limited.pk}")
-set_limit(team=demo, subject=subject, window="day", credits=60, by=by)
+set_limit(LimitHolder(demo, subject), window="day", credits=60, by=by)
 """
 PASSWORD = "correct horse battery staple"
 

@@ -15,7 +15,7 @@ from accounts.webhooks.secrets import webhook_secret
 from billing.ledger import grant
 from billing.services.api_keys import issue_api_key
 from billing.services.limits import set_limit
-from billing.subjects import Subject
+from billing.subjects import LimitHolder, Subject
 from generations.approvals.service import set_threshold
 from generations.models import ProviderKey
 from generations.provider_keys.service import add_provider_key
@@ -90,8 +90,8 @@ def _crew(number: int, slug: str, plan: Plan, receiver: Receiver) -> Crew:
             ProviderKey.objects.filter(pk=vaulted[-1][0].pk).update(max_in_flight=OWN_KEY_CAP)
     if number == CAPPED_TEAM:
         limit = round(demand_of(plan.jobs, team=number) * 0.9)
-        subject = Subject("team", str(team.pk))
-        set_limit(team=team, subject=subject, window="day", credits=max(1, limit), by=SYSTEM)
+        holder = LimitHolder(team, Subject("team", str(team.pk)))
+        set_limit(holder, window="day", credits=max(1, limit), by=SYSTEM)
     if number == ASKING_TEAM:
         set_threshold(team=team, above=ASKS_ABOVE, by=SYSTEM)
     receiver.secrets[slug] = webhook_secret(team)

@@ -29,11 +29,12 @@ from accounts.webhooks.endpoints import (
 from accounts.webhooks.outbox import put_test, send_again
 from accounts.webhooks.secrets import end_old_secret, reveal_secret, rotate_secret
 from billing.ledger import grant
-from billing.models import Rate, SpendLimit
+from billing.models import Rate
 from billing.services.alerts import set_alerts, set_low_mark
 from billing.services.api_keys import issue_api_key
 from billing.services.limits import set_limit
 from billing.services.rates import schedule_rate, withdraw_rate
+from billing.subjects import LimitHolder
 from generations.approvals.service import answer, approve, deny, set_threshold
 from generations.archive.frames import last_frame_as_upload
 from generations.archive.keep import keep_again
@@ -204,22 +205,20 @@ SERVICES: dict[str, tuple[Permission, Call]] = {
         MAY.MEMBERS,
         lambda t, by: set_role(team=t.owner.team, user=t.owner.user, role=Role.OWNER, by=by),
     ),
-    # Whose the subject of a limit is, billing does not know: only that the actor spends there.
     "set_limit": (
-        MAY.SUBMIT,
+        MAY.LIMITS,
         lambda t, by: set_limit(
-            team=t.owner.team,
-            subject=team_subject(t.owner.team),
+            LimitHolder(t.owner.team, team_subject(t.owner.team)),
             window="day",
             credits=5_000,
             by=by,
         ),
     ),
     "set_alerts": (
-        MAY.SUBMIT,
+        MAY.LIMITS,
         lambda t, by: set_alerts(
-            team=t.owner.team,
-            limit=SpendLimit(subject_kind="team", subject_id="0", window="day"),
+            LimitHolder(t.owner.team, team_subject(t.owner.team)),
+            window="day",
             percents=[50],
             by=by,
         ),

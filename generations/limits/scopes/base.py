@@ -11,7 +11,7 @@ from accounts.models import Membership, Team, User
 from accounts.roles import Permission, role_allows
 from accounts.selectors import membership_of, people_who_may
 from billing.models import Hold
-from billing.subjects import Subject
+from billing.subjects import LimitHolder, Subject
 from generations.models import Generation
 
 
@@ -152,6 +152,10 @@ class Scope(ABC, Generic[T]):
     def may_cap(self, asker: Membership, target: T) -> bool:
         """Return whether a member may set a limit for `target`, which is of their team."""
         return role_allows(asker.role, self.permission)
+
+    def holder(self, target: T) -> LimitHolder:
+        """Return what limits for `target` are set on, in whose team, and whose own they are."""
+        return LimitHolder(team_of(target), self.subject(target))  # type: ignore[arg-type]
 
     def earlier(self, target: T) -> QuerySet[Hold]:
         """Return the holds that count under a fresh limit for `target`."""

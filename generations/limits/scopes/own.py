@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from accounts.models import Membership, Team, User
 from accounts.roles import Permission
+from billing.subjects import LimitHolder
 from generations.limits.scopes.base import Capped
 from generations.limits.scopes.member import MEMBER, MemberScope, people_in_teams
 
@@ -27,6 +28,10 @@ class OwnScope(MemberScope):
     def kind(self) -> str:
         """Return the members' kind: one person's subjects differ by their ids."""
         return MEMBER.kind
+
+    def holder(self, target: Membership) -> LimitHolder:
+        """Return the person's own limits."""
+        return LimitHolder(target.team, self.subject(target), own_of=target.user_id)
 
     def find(self, ids: set[str]) -> Iterator[Capped]:
         """Find members too, in the same query: they share the kind."""

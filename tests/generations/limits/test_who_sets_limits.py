@@ -1,15 +1,20 @@
 """Managers cap anything of their team, a member only themself, a viewer nothing."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from accounts.authority import By
 from accounts.models import AuditEvent, Membership, Project
-from accounts.roles import Role
+from accounts.roles import Role, role_allows
 from billing.errors import SpendLimitExceeded
 from billing.models import SpendLimit
-from generations.limits.scopes.base import Target
+from billing.services.alerts import set_alerts
+from billing.services.limits import set_limit
+from generations.limits.scopes.base import Scope, Target
+from generations.limits.scopes.registry import SCOPES
 from generations.limits.service import cap, cap_own
 from platform_site.errors import NotFound, PermissionDenied
 from tests.factories import SYSTEM, make_api_key, make_member, make_provider_key
@@ -128,3 +133,22 @@ def test_who_leaves_and_comes_back_finds_the_limit_and_its_count(desk: Desk) -> 
     desk.membership = make_member(desk.team, user=user)
     with pytest.raises(SpendLimitExceeded):
         desk.submit(now=datetime.now(UTC))
+
+
+@pytest.mark.parametrize("scope", SCOPES, ids=lambda scope: scope.slug)
+@pytest.mark.parametrize("role", Role.values)
+def test_f17_billing_itself_knows_who_may_set_the_limits_of_each_scope(
+    desk: Desk, scope: Scope[Any], role: str
+) -> None:
+    holder = scope.holder(desk.target("member" if scope.is_own else scope.slug))
+    by = By.member(make_member(desk.team, role))
+    steps: list[Callable[[], object]] = [
+        lambda: set_limit(holder, window="day", credits=100, by=by),
+        lambda: set_alerts(holder, window="day", percents=[10], by=by),
+    ]
+    for step in steps:
+        if not scope.is_own and role_allows(role, scope.permission):
+            step()
+        else:
+            with pytest.raises(PermissionDenied):
+                step()
