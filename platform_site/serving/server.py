@@ -1,6 +1,5 @@
 """The loop: it reads requests, lends threads to those that are whole, and sends the answers."""
 
-import errno
 import logging
 import os
 import selectors
@@ -18,6 +17,7 @@ from platform_site.serving.bounds import Bounds
 from platform_site.serving.clients import Clients
 from platform_site.serving.connection import Connection, Doing
 from platform_site.serving.incoming import Incoming, Stage
+from platform_site.serving.listening import Listening
 from platform_site.serving.outbox import ClientGone
 from platform_site.serving.refusals import Refused, came_too_slowly, no_room
 
@@ -25,9 +25,7 @@ log = logging.getLogger(__name__)
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _SWEEP_SECONDS = 1.0
-_ACCEPTS_A_TURN = 64
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_NO_FILES_LEFT = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 class Server:
@@ -47,7 +45,6 @@ class Server:
     ) -> None:
         """Begin to listen. `wake` is a pipe, both ends not blocking, that ends `run_once` early."""
         self._site = site
-        self._listeners = list(listeners)
         self._wake = wake
         self._bounds = bounds
         self._clock = clock
@@ -55,14 +52,18 @@ class Server:
         self._stepped: deque[Connection] = deque()
         self._threads = ThreadPoolExecutor(site.cfg.threads, thread_name_prefix="answer")
         self._selector = selectors.DefaultSelector()
-        self._swept_at = self._accept_again_at = clock()
+        self._swept_at = clock()
         self._is_stopping = False
-        self._is_accepting = False
         self._was_full = False
         self._selector.register(wake[0], _READ, None)
-        for listener in self._listeners:
-            listener.setblocking(False)
-        self._accept_more(True)
+        self._listening = Listening(
+            listeners,
+            self._selector,
+            clock=clock,
+            has_room=self._has_room,
+            make_room=self._make_room,
+            welcome=self._welcome,
+        )
 
     # For whoever runs the loop
 
@@ -80,22 +81,19 @@ class Server:
                 with suppress(BlockingIOError):
                     os.read(self._wake[0], 4096)
             else:
-                self._try_to_accept(key.data)
+                self._listening.accept(key.data)
         while self._stepped:
             self._guard(self._stepped.popleft(), self._after_step)
         now = self._clock()
         if now - self._swept_at >= _SWEEP_SECONDS:
             self._swept_at = now
             self._sweep(now)
-        self._accept_more(self._can_accept(now))
+        self._listening.watch(not self._is_stopping and self._can_have_room())
 
     def stop(self) -> None:
         """Take what has connected already, then nothing more; answers close their connections."""
         self._is_stopping = True
-        self._accept_more(False)
-        for listener in self._listeners:
-            self._try_to_accept(listener, most=self._clients.room)
-            listener.close()
+        self._listening.close(most=self._clients.room)
         for connection in self._clients:
             if connection.doing is Doing.READING and not connection.incoming.is_in_its_body:
                 connection.begin(self._clock(), patience=self._until_stopped(connection.patience))
@@ -109,45 +107,11 @@ class Server:
 
     # Connecting
 
-    def _can_accept(self, now: float) -> bool:
-        if self._is_stopping or now < self._accept_again_at:
-            return False
+    def _can_have_room(self) -> bool:
         return not self._clients.are_many or self._who_makes_room() is not None
 
-    def _accept_more(self, wanted: bool) -> None:
-        if wanted == self._is_accepting:
-            return
-        self._is_accepting = wanted
-        for listener in self._listeners:
-            if wanted:
-                self._selector.register(listener, _READ, listener)
-            else:
-                self._selector.unregister(listener)
-
-    def _try_to_accept(self, listener: socket.socket, *, most: int = _ACCEPTS_A_TURN) -> None:
-        try:
-            self._accept(listener, most)
-        except Exception:
-            log.exception("Nobody could be let in.")
-            self._accept_again_at = self._clock() + _SWEEP_SECONDS
-
-    def _accept(self, listener: socket.socket, most: int) -> None:
-        for _ in range(most):
-            if self._clients.are_many and not self._make_room():
-                return
-            try:
-                sock, client = listener.accept()
-            except BlockingIOError:
-                return
-            except ConnectionAbortedError:
-                continue
-            except OSError as error:
-                if error.errno in _NO_FILES_LEFT and self._make_room():
-                    continue
-                # The listener stays readable: without a pause the loop would run hot.
-                self._accept_again_at = self._clock() + _SWEEP_SECONDS
-                return
-            self._welcome(sock, client, listener.getsockname())
+    def _has_room(self) -> bool:
+        return not self._clients.are_many or self._make_room()
 
     def _welcome(self, sock: socket.socket, client: Any, called: Any) -> None:
         request = self._request_of(client)
