@@ -14,14 +14,10 @@ from django.db.models import F, Q
 
 from accounts.authority import By
 from accounts.models import Team
-from billing.errors import (
-    InsufficientCredits,
-    LedgerConflict,
-    LimitsChanged,
-    SpendLimitExceeded,
-)
+from billing.errors import LedgerConflict, LimitsChanged
 from billing.models import Account, Hold, HoldWindow, SpendWindow, Transfer
-from billing.selectors import books_of, limits_over, site_zone, use_of, uses_of
+from billing.refusals import limit_refusal, wallet_refusal
+from billing.selectors import limits_over, site_zone
 from billing.subjects import Subject
 from billing.windows import window_start
 from platform_site.errors import InvalidRequest
@@ -110,11 +106,11 @@ def place_hold(
         )
         if not taken:
             _require_same_limits(accounts)
-            raise _limit_refusal(untaken, window, amount, now)
+            raise limit_refusal(untaken, window, amount, now)
         untaken.remove(window)
     if not _move(accounts, Account.Kind.WALLET, Account.Kind.HELD, amount, same_limits=True):
         _require_same_limits(accounts)
-        raise _wallet_refusal(team, amount)
+        raise wallet_refusal(team, amount)
     return hold
 
 
@@ -174,7 +170,7 @@ def adjust_hold(*, hold_id: UUID, spent: bool, by: By, reason: str, now: datetim
     )
     _count_in_windows(hold, held=0, spent=hold.adjusted)
     if not _move(accounts, debit, credit, hold.amount):
-        raise _wallet_refusal(hold.team, hold.amount)
+        raise wallet_refusal(hold.team, hold.amount)
     return entry
 
 
@@ -338,51 +334,6 @@ def _move(
     }
     # By id, whichever way the credits flow: two opposite transfers must not deadlock.
     return all(steps[pk][0].update(**steps[pk][1]) for pk in sorted(steps))
-
-
-def _limit_refusal(
-    untaken: Sequence[SpendWindow], full: SpendWindow, amount: int, now: datetime
-) -> SpendLimitExceeded:
-    """Return the refusal of the narrowest limit without room; `full` was seen to have none."""
-    uses = uses_of([window.limit for window in untaken], now=now)
-    fallback = use_of(full.limit, now=now)
-    use = next((use for use in uses if use.left < amount), fallback)
-    limit = use.limit
-    per = {"total": "in total", "hour": "an hour"}.get(limit.window, f"a {limit.window}")
-    kind = limit.subject_kind.replace("_", " ")
-    kind = "API key" if kind == "api key" else kind
-    refusal = SpendLimitExceeded(
-        f"This needs {amount} credits, and the {kind}'s limit of {limit.credits} credits {per} "
-        f"has {use.left} left.",
-        details={
-            "scope": limit.subject_kind,
-            "window": limit.window,
-            "limit": limit.credits,
-            "spent": use.spent,
-            "held": use.held,
-            "needed": amount,
-            "resets_at": int(use.resets_at.timestamp()) if use.resets_at else None,
-        },
-    )
-    refusal.subject = Subject(limit.subject_kind, limit.subject_id)
-    return refusal
-
-
-def _wallet_refusal(team: Team, amount: int) -> InsufficientCredits:
-    books = books_of(team)
-    return InsufficientCredits(
-        f"Your credit balance is too low: this needs {amount} credits, and {books.available} are "
-        "available. Please top up.",
-        details={
-            "scope": "wallet",
-            "window": "total",
-            "limit": books.granted,
-            "spent": books.spent,
-            "held": books.held,
-            "needed": amount,
-            "resets_at": None,
-        },
-    )
 
 
 def _earlier_grant(idempotency_key: str | None, team: Team, credits: int) -> Transfer | None:
