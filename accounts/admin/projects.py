@@ -2,7 +2,6 @@
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
@@ -10,7 +9,7 @@ from accounts.models import Project
 from accounts.people.acting import by_of
 from accounts.projects.service import archive_project, reopen_project
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome
+from platform_site.admin.services import ConfirmForm, ServiceAdmin
 from platform_site.admin.shown import linked, moment, related_lists
 from platform_site.admin.typed import ActionVariant, action, display
 
@@ -51,14 +50,12 @@ class ProjectAdmin(ReadOnlyAdmin, ServiceAdmin):
     )
     def archive(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
         """Take nothing new for it."""
-        project = get_object_or_404(Project, pk=object_id)
 
-        def work() -> str:
+        def work(project: Project) -> str:
             archive_project(project, by=by_of(request), now=timezone.now())
             return f"{project} is archived."
 
-        show_outcome(request, work)
-        return self.answer(request, object_id)
+        return self.run_on(request, object_id, work)
 
     @action(
         description="Reopen",
@@ -73,11 +70,9 @@ class ProjectAdmin(ReadOnlyAdmin, ServiceAdmin):
     )
     def reopen(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
         """Take work for it again."""
-        project = get_object_or_404(Project, pk=object_id)
 
-        def work() -> str:
+        def work(project: Project) -> str:
             reopen_project(project, by=by_of(request))
             return f"{project} is open."
 
-        show_outcome(request, work)
-        return self.answer(request, object_id)
+        return self.run_on(request, object_id, work)

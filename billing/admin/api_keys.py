@@ -6,7 +6,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,7 +16,7 @@ from accounts.models import ApiKey
 from accounts.people.acting import by_of
 from billing.selectors import limits_of
 from billing.services.api_keys import issue_api_key
-from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome, show_outcomes
+from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcomes
 from platform_site.admin.shown import (
     EMPTY,
     badge,
@@ -238,9 +237,12 @@ class ApiKeyAdmin(ServiceAdmin):
     )
     def disable(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
         """Switch the key off."""
-        key = get_object_or_404(ApiKey, pk=object_id, deleted_at=None)
-        show_outcome(request, lambda: self._switch(request, key, enabled=False))
-        return self.answer(request, object_id)
+        return self.run_on(
+            request,
+            object_id,
+            lambda key: self._switch(request, key, enabled=False),
+            deleted_at=None,
+        )
 
     @action(
         description="Enable",
@@ -255,6 +257,9 @@ class ApiKeyAdmin(ServiceAdmin):
     )
     def enable(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
         """Switch the key on."""
-        key = get_object_or_404(ApiKey, pk=object_id, deleted_at=None)
-        show_outcome(request, lambda: self._switch(request, key, enabled=True))
-        return self.answer(request, object_id)
+        return self.run_on(
+            request,
+            object_id,
+            lambda key: self._switch(request, key, enabled=True),
+            deleted_at=None,
+        )

@@ -6,7 +6,6 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils.safestring import SafeString
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
@@ -18,7 +17,7 @@ from accounts.teams.service import create_team
 from billing.ledger import MAX_CREDITS, grant
 from billing.overview import teams_with_books
 from billing.selectors import books_of, limits_of
-from platform_site.admin.services import ServiceAdmin, show_outcome
+from platform_site.admin.services import ServiceAdmin
 from platform_site.admin.shown import link_to, moment, related_lists, table
 from platform_site.admin.typed import ActionVariant, action, display
 
@@ -152,13 +151,11 @@ class TeamAdmin(ServiceAdmin):
     )
     def grant_credits(self, request: HttpRequest, form: GrantForm, object_id: str) -> HttpResponse:
         """Add credits by the ledger."""
-        team = get_object_or_404(Team, pk=object_id)
 
-        def work() -> str:
+        def work(team: Team) -> str:
             amount: int = form.cleaned_data["credits"]
             reason: str = form.cleaned_data["reason"]
             grant(team=team, credits=amount, reason=reason, by=by_of(request))
             return f"Granted {amount:,} credits to {team}."
 
-        show_outcome(request, work)
-        return self.answer(request, object_id)
+        return self.run_on(request, object_id, work)

@@ -6,7 +6,6 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
@@ -18,7 +17,7 @@ from generations.admin.choosing import ReasonForm, one_of
 from generations.approvals import service as approvals
 from generations.models import Approval, ApprovalThreshold, Generation
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.services import ServiceAdmin, show_outcome
+from platform_site.admin.services import ServiceAdmin
 from platform_site.admin.shown import badge_of, clean, link_to, linked, moment, roomy
 from platform_site.admin.typed import ActionVariant, action, display
 
@@ -108,9 +107,7 @@ class ApprovalAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
     def _answer(
         self, request: HttpRequest, form: ReasonForm, object_id: str, decision: Approval.Decision
     ) -> HttpResponse:
-        approval = get_object_or_404(Approval, pk=object_id)
-
-        def work() -> str:
+        def work(approval: Approval) -> str:
             reason, by = form.cleaned_data["reason"], by_of(request)
             if decision == Approval.Decision.APPROVED:
                 approvals.approve(approval.generation, by=by, now=timezone.now(), reason=reason)
@@ -118,8 +115,7 @@ class ApprovalAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
                 approvals.deny(approval.generation, by=by, now=timezone.now(), reason=reason)
             return f"{decision.label}: {approval.generation}"
 
-        show_outcome(request, work)
-        return self.answer(request, object_id)
+        return self.run_on(request, object_id, work)
 
     @action(
         description="Approve",

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from accounts.authority import By
@@ -13,14 +12,13 @@ from generations.admin.choosing import ReasonForm
 from generations.lifecycle import State
 from generations.models import Generation
 from generations.review.corrections import adjust, release_reviewed, settle_reviewed
-from platform_site.admin.services import show_outcome
 from platform_site.admin.typed import ActionVariant, action
 
 
 class CorrectionButtons:
     """Mixed into the generations' pages: the buttons that a generation's state allows."""
 
-    answer: Callable[[HttpRequest, object], HttpResponse]  # the service pages' own
+    run_on: Callable[..., HttpResponse]  # the service pages' own
 
     def buttons_for(self, object_id: str) -> frozenset[str]:
         """Offer to end a doubt, or to turn a closed hold round once."""
@@ -43,16 +41,14 @@ class CorrectionButtons:
         words: str,
         **more: Any,
     ) -> HttpResponse:
-        generation = get_object_or_404(Generation, pk=object_id)
         by: By = by_of(request)
 
-        def work() -> str:
+        def work(generation: Generation) -> str:
             reason: str = form.cleaned_data["reason"]
             correct(generation, by=by, reason=reason, now=timezone.now(), **more)
             return f"{generation.credits:,} credits {words}."
 
-        show_outcome(request, work)
-        return self.answer(request, object_id)
+        return self.run_on(request, object_id, work)
 
     @action(
         description="Give credits back",

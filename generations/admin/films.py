@@ -3,7 +3,6 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
@@ -12,7 +11,7 @@ from accounts.people.acting import by_of
 from generations.archive.keep import keep_again
 from generations.models import CallbackReceipt, Film, GenerationEvent, Upload
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome, show_outcomes
+from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcomes
 from platform_site.admin.shown import (
     EMPTY,
     badge_of,
@@ -147,9 +146,7 @@ class FilmAdmin(ReadOnlyAdmin, ServiceAdmin):
     )
     def keep_again(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
         """Ask the vendor for a fresh link and fetch it."""
-        film = get_object_or_404(Film, pk=object_id)
-        show_outcome(request, lambda: _again(film, request))
-        return self.answer(request, object_id)
+        return self.run_on(request, object_id, lambda film: _again(film, request))
 
     @admin.action(description="Try to save the selected films", permissions=["operate"])
     def keep_selected_again(self, request: HttpRequest, films: QuerySet[Film]) -> None:

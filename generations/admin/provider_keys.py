@@ -6,7 +6,6 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.safestring import SafeString
@@ -32,7 +31,7 @@ from generations.provider_keys.service import (
     set_key_pace,
 )
 from generations.vendors import DEFAULT_VENDOR, vendor_named
-from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome, show_outcomes
+from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcomes
 from platform_site.admin.shown import (
     badge_of,
     clean,
@@ -279,9 +278,7 @@ class ProviderKeyAdmin(ServiceAdmin):
     )
     def resume(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
         """Send with a paused key again."""
-        key = get_object_or_404(ProviderKey, pk=object_id)
-        show_outcome(request, lambda: self._resume(request, key))
-        return self.answer(request, object_id)
+        return self.run_on(request, object_id, lambda key: self._resume(request, key))
 
     @action(
         description="Pause",
@@ -298,15 +295,13 @@ class ProviderKeyAdmin(ServiceAdmin):
     )
     def pause(self, request: HttpRequest, form: PauseForm, object_id: str) -> HttpResponse:
         """Stop sending with a key."""
-        key = get_object_or_404(ProviderKey, pk=object_id)
 
-        def work() -> str:
+        def work(key: ProviderKey) -> str:
             reason: str = form.cleaned_data["reason"]
             paused = pause_provider_key(key, reason=reason, by=by_of(request))
             return f"{key} is paused." if paused else f"{key} was not active."
 
-        show_outcome(request, work)
-        return self.answer(request, object_id)
+        return self.run_on(request, object_id, work)
 
     @action(
         description="Pace",
@@ -321,9 +316,8 @@ class ProviderKeyAdmin(ServiceAdmin):
     )
     def pace(self, request: HttpRequest, form: PaceForm, object_id: str) -> HttpResponse:
         """Set a key's cap and rate."""
-        key = get_object_or_404(ProviderKey, pk=object_id)
 
-        def work() -> str:
+        def work(key: ProviderKey) -> str:
             set_key_pace(
                 key,
                 max_in_flight=form.cleaned_data["max_in_flight"],
@@ -332,5 +326,4 @@ class ProviderKeyAdmin(ServiceAdmin):
             )
             return f"{key} sends at its new pace."
 
-        show_outcome(request, work)
-        return self.answer(request, object_id)
+        return self.run_on(request, object_id, work)

@@ -7,7 +7,6 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget
@@ -17,7 +16,7 @@ from generations.dispatch.queue_position import positions_of
 from generations.lifecycle import WAITING
 from generations.models import Generation, Priority
 from generations.ordering.priorities import set_priority
-from platform_site.admin.services import show_outcome, show_outcomes
+from platform_site.admin.services import show_outcomes
 from platform_site.admin.shown import EMPTY
 from platform_site.admin.typed import action, display
 
@@ -33,7 +32,7 @@ class PriorityForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untype
 class QueuePages:
     """Mixed into the generations' pages: the place in line and the priority."""
 
-    answer: Callable[[HttpRequest, object], HttpResponse]  # the service pages' own
+    run_on: Callable[..., HttpResponse]  # the service pages' own
 
     def buttons_for(self, object_id: str) -> frozenset[str]:
         """Offer to move what waits, beside what the other parts offer."""
@@ -80,11 +79,8 @@ class QueuePages:
     )
     def reprioritise(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         """Change one generation's priority."""
-        generation = get_object_or_404(Generation, pk=object_id)
-        show_outcome(
-            request, lambda: _prioritised(request, generation, form.cleaned_data["priority"])
-        )
-        return self.answer(request, object_id)
+        priority = form.cleaned_data["priority"]
+        return self.run_on(request, object_id, lambda row: _prioritised(request, row, priority))
 
 
 def _prioritised(request: HttpRequest, generation: Generation, priority: int) -> str:

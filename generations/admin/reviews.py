@@ -7,7 +7,6 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -24,7 +23,7 @@ from generations.models import Generation
 from generations.review.adopt import lacks_id
 from generations.review.decide import decide_review, look_now
 from generations.review.evidence import Review, reviews_of
-from platform_site.admin.services import ConfirmForm, show_outcome, show_outcomes
+from platform_site.admin.services import ConfirmForm, show_outcomes
 from platform_site.admin.shown import EMPTY, badge, clean, roomy, table, to_the_second
 from platform_site.admin.typed import ActionVariant, action, display
 
@@ -132,14 +131,11 @@ class ReviewPages(CorrectionButtons):
     # One at a time
 
     def _do(self, request: HttpRequest, object_id: str, work: Any, words: str) -> HttpResponse:
-        generation = get_object_or_404(Generation, pk=object_id)
-
-        def done() -> str:
+        def done(generation: Generation) -> str:
             work(generation, by=by_of(request), now=timezone.now())
             return words or _cancelled(generation)
 
-        show_outcome(request, done)
-        return self.answer(request, object_id)
+        return self.run_on(request, object_id, done)
 
     @action(
         description="Look now",

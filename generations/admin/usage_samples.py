@@ -3,7 +3,6 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -14,7 +13,7 @@ from generations.admin.choosing import ReasonForm
 from generations.models import Discrepancy, UsageSample
 from generations.reconciliation.discrepancies import accept_discrepancy
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.services import ServiceAdmin, show_outcome
+from platform_site.admin.services import ServiceAdmin
 from platform_site.admin.shown import (
     EMPTY,
     badge,
@@ -158,12 +157,10 @@ class DiscrepancyAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
     )
     def accept(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """Close it with a reason."""
-        discrepancy = get_object_or_404(Discrepancy, pk=object_id)
 
-        def work() -> str:
+        def work(discrepancy: Discrepancy) -> str:
             reason: str = form.cleaned_data["reason"]
             accept_discrepancy(discrepancy, by=by_of(request), reason=reason, now=timezone.now())
             return f"Accepted: {discrepancy}"
 
-        show_outcome(request, work)
-        return self.answer(request, object_id)
+        return self.run_on(request, object_id, work)

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from unfold.forms import BaseDialogForm
 
@@ -116,10 +117,17 @@ class ServiceAdmin(SiteAdmin):
         """Return the names of the buttons that make sense for a row; None for all of them."""
         return None
 
-    def answer(self, request: HttpRequest, object_id: object) -> HttpResponse:
-        """End a dialog: go to the row's page, by htmx's header when a dialog asks."""
+    def run_on(
+        self, request: HttpRequest, object_id: str, work: Callable[[Any], str], **only: Any
+    ) -> HttpResponse:
+        """Be a button: run `work` for the row, and show its sentence, or the refusal, there.
+
+        Raises `Http404` when there is no such row, or none that fits the lookups `only`.
+        """
+        row = get_object_or_404(self.model, pk=object_id, **only)
+        _show_outcome(request, lambda: work(row))
         url = self.page_of(object_id)
-        if request.headers.get("HX-Request"):
+        if request.headers.get("HX-Request"):  # a dialog asks
             return HttpResponse(headers={"HX-Redirect": url})
         return HttpResponseRedirect(url)
 
@@ -128,7 +136,7 @@ class ConfirmForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untyped
     """A dialog without questions: it makes sure that an action is a POST."""
 
 
-def show_outcome(request: HttpRequest, work: Callable[[], str]) -> None:
+def _show_outcome(request: HttpRequest, work: Callable[[], str]) -> None:
     """Run `work` and show its sentence, or the refusal."""
     try:
         messages.success(request, work())
@@ -139,4 +147,4 @@ def show_outcome(request: HttpRequest, work: Callable[[], str]) -> None:
 def show_outcomes(request: HttpRequest, rows: QuerySet[Any], work: Callable[[Any], str]) -> None:
     """Run `work` for each row, so that one refusal does not keep the others."""
     for row in rows:
-        show_outcome(request, lambda row=row: work(row))  # type: ignore[misc]  # a default binds the row
+        _show_outcome(request, lambda row=row: work(row))  # type: ignore[misc]  # a default binds the row

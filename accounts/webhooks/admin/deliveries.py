@@ -4,7 +4,6 @@ import json
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
@@ -12,7 +11,7 @@ from accounts.models import WebhookAttempt, WebhookDelivery
 from accounts.people.acting import by_of
 from accounts.webhooks.outbox import send_again
 from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
-from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome
+from platform_site.admin.services import ConfirmForm, ServiceAdmin
 from platform_site.admin.shown import (
     EMPTY,
     address,
@@ -195,11 +194,9 @@ class WebhookDeliveryAdmin(ServiceAdmin):
     )
     def again(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
         """Post it again."""
-        delivery = get_object_or_404(WebhookDelivery, pk=object_id)
 
-        def work() -> str:
+        def work(delivery: WebhookDelivery) -> str:
             send_again(delivery, by=by_of(request), now=timezone.now())
             return f"{delivery.event} is posted again."
 
-        show_outcome(request, work)
-        return self.answer(request, object_id)
+        return self.run_on(request, object_id, work)

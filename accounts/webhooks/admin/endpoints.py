@@ -3,7 +3,6 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
@@ -12,7 +11,7 @@ from accounts.people.acting import by_of
 from accounts.webhooks.endpoints import remove_endpoint, set_endpoint_enabled
 from accounts.webhooks.outbox import put_test
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcome
+from platform_site.admin.services import ConfirmForm, ServiceAdmin
 from platform_site.admin.shown import address, linked, moment, related_lists
 from platform_site.admin.typed import ActionVariant, action, display
 
@@ -97,24 +96,19 @@ class WebhookEndpointAdmin(ServiceAdmin):
     )
     def test(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
         """Post a test message; the sweep has it carried."""
-        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
 
-        def work() -> str:
+        def work(endpoint: WebhookEndpoint) -> str:
             put_test(endpoint, by=by_of(request), now=timezone.now())
             return f"A test is on its way to {endpoint}."
 
-        show_outcome(request, work)
-        return self.answer(request, object_id)
+        return self.run_on(request, object_id, work)
 
     def _switch(self, request: HttpRequest, object_id: str, *, enabled: bool) -> HttpResponse:
-        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
-
-        def work() -> str:
+        def work(endpoint: WebhookEndpoint) -> str:
             set_endpoint_enabled(endpoint, enabled=enabled, by=by_of(request))
             return f"{endpoint} is {'enabled' if enabled else 'disabled'}."
 
-        show_outcome(request, work)
-        return self.answer(request, object_id)
+        return self.run_on(request, object_id, work)
 
     @action(
         description="Disable",
