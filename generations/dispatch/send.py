@@ -4,9 +4,8 @@ Its claim is committed as `submitting`; then comes the POST; then the vendor's i
 itself. Whatever dies in between leaves a `submitting` row, which is never sent again.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Unpack
+from typing import Unpack
 
 import structlog
 from django.conf import settings
@@ -14,10 +13,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.authority import By
-from generations.callbacks.steps import check_callback
 from generations.dispatch.cancel import cancel_if_requested
-from generations.lifecycle import Ending, Money, ReviewCause, ReviewReason, State
-from generations.models import CallbackReceipt, Generation, ProviderKey
+from generations.dispatch.submit_unknown import POST_WITHIN, mark_unclear
+from generations.lifecycle import Ending, Money, State
+from generations.models import Generation, ProviderKey
 from generations.polling.schedule import first_poll_at
 from generations.provider_keys.service import (
     client_for,
@@ -25,11 +24,9 @@ from generations.provider_keys.service import (
     note_key_works,
     pause_refused_key,
 )
-from generations.reconciliation.sampling import SOON, sample_by
 from generations.review.adopt import adopt_task
 from generations.transitions import Changes, end_generation, transition
 from generations.vendors import (
-    SUBMIT_SECONDS,
     ProviderRefused,
     ProviderUnavailable,
     ProviderUnclear,
@@ -40,11 +37,6 @@ from platform_site.backoff import Backoff
 log = structlog.get_logger(__name__)
 SYSTEM = By.system("submit")
 
-# A process that was stopped between its claim and its POST does not post when it goes on later: by
-# then people may have decided that nothing was sent.
-POST_WITHIN = timedelta(seconds=30)
-# A row that is `submitting` for longer than any POST can last has lost its worker.
-STALE_AFTER = POST_WITHIN + timedelta(seconds=SUBMIT_SECONDS)
 MAX_VENDOR_FAILURES = 5
 # One generation waits, and others of its key go on.
 _BACKOFF = Backoff(first=timedelta(seconds=1), last=timedelta(seconds=8))
@@ -67,21 +59,11 @@ def post_generation(generation: Generation) -> None:
     except ProviderRefused as refusal:
         _handle_refusal(generation, refusal)
     except ProviderUnclear as error:
-        log.warning(
-            "submit_unclear",
-            generation_id=str(generation.id),
-            problem=error.message,
-            said=error.said,
-        )
         if error.named_task:
             _shout(generation, error.named_task)
         # Or a vendor that is ill would turn a whole queue into doubts, one by one.
         hold_back_key(key, reason=error.message, now=timezone.now())
-        facts = {"status": error.status, "error": error.error}
-        data = {name: value for name, value in facts.items() if value}
-        mark_submit_unknown(
-            generation, cause=ReviewCause(error.cause), data=data, message=error.message, by=SYSTEM
-        )
+        mark_unclear(generation, error)
     else:
         record_acceptance(generation, upstream_id, now=timezone.now())
         note_key_works(key, now=timezone.now())
@@ -123,54 +105,6 @@ def record_acceptance(generation: Generation, upstream_id: str, *, now: datetime
 def _shout(generation: Generation, upstream_id: str) -> None:
     """Leave the id where an operator finds it: it may be the only trace of a paid task."""
     log.critical("upstream_id_not_saved", generation_id=str(generation.id), upstream_id=upstream_id)
-
-
-def mark_submit_unknown(
-    generation: Generation,
-    *,
-    cause: ReviewCause,
-    message: str,
-    by: By,
-    data: Mapping[str, Any] | None = None,
-) -> bool:
-    """Park a generation that may have been accepted, with its hold, until there is evidence."""
-    doubted = transition(
-        generation,
-        State.NEEDS_REVIEW,
-        by=by,
-        message=message,
-        cause=cause,
-        data=data,
-        review_reason=ReviewReason.SUBMIT_UNKNOWN,
-    )
-    if doubted:
-        sample_by(generation.provider_key_id, at=timezone.now() + SOON)
-        # A quick vendor may have called back before we knew that we would need it.
-        for receipt in generation.callbacks.filter(verdict=CallbackReceipt.Verdict.PROPOSED):
-            check_callback.enqueue(receipt.pk)
-    return doubted
-
-
-def mark_stale_submits_unknown(*, now: datetime) -> int:
-    """Park every generation whose worker died around its POST; return how many."""
-    stale = Generation.objects.filter(state=State.SUBMITTING, submitted_at__lt=now - STALE_AFTER)
-    return sum(_mark_stale(one) for one in stale[:500])
-
-
-def _mark_stale(generation: Generation) -> bool:
-    message = "The worker stopped while submitting; the vendor may have accepted it."
-    try:
-        with transaction.atomic():
-            return mark_submit_unknown(
-                generation,
-                cause=ReviewCause.WORKER_STOPPED,
-                message=message,
-                by=By.system("sweep"),
-            )
-    except Exception:
-        # One row that cannot be written must not keep the others from being parked.
-        log.exception("stale_submit_not_parked", generation_id=str(generation.id))
-        return False
 
 
 def _handle_refusal(generation: Generation, refusal: ProviderRefused) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from generations.approvals.service import expire_approvals
 from generations.archive.alarms import raise_alarms
-from generations.dispatch.send import mark_stale_submits_unknown
+from generations.dispatch.submit_unknown import mark_stale_submits_unknown
 from generations.limits.alerts import raise_spend_alerts
 from generations.ops import steps
 from generations.ops.steps import STEPS

@@ -11,7 +11,8 @@ from accounts.authority import By
 from accounts.models import Membership
 from billing.errors import InsufficientCredits, LedgerConflict
 from generations.approvals.service import approve, deny
-from generations.dispatch.send import mark_submit_unknown, record_acceptance
+from generations.dispatch.send import record_acceptance
+from generations.dispatch.submit_unknown import mark_submit_unknown
 from generations.lifecycle import Ending, Money, ReviewCause, State
 from generations.models import Generation
 from generations.polling.outcome import PollOutcome, apply_answer

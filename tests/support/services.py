@@ -276,7 +276,7 @@ STEPS = {
     "generations.transitions.end_generation",
     "generations.transitions.transition",
     "generations.transitions.record_event",
-    "generations.dispatch.send.mark_submit_unknown",
+    "generations.dispatch.submit_unknown.mark_submit_unknown",
 }
 # About one's own account, in whatever team: see test_portal_email_change.py.
 OWN_ACCOUNT = {"ask_for_email", "confirm_email", "note_email_change"}

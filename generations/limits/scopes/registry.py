@@ -1,4 +1,4 @@
-"""Every spend scope, once; whatever concerns limits asks here and names none of them."""
+"""The spend scope of a slug, a target or a subject: whatever concerns limits names none."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,14 +10,12 @@ from generations.limits.scopes.api_key import API_KEY
 from generations.limits.scopes.base import Capped, Scope, Target
 from generations.limits.scopes.member import MEMBER
 from generations.limits.scopes.own import OWN
+from generations.limits.scopes.precedence import SCOPES
 from generations.limits.scopes.project import PROJECT
 from generations.limits.scopes.provider_key import PROVIDER_KEY
 from generations.limits.scopes.team import TEAM
 from generations.models import Generation
 from platform_site.errors import NotFound
-
-# Narrowest first: the one order in which limits are asked and their windows locked (P01).
-SCOPES: tuple[Scope[Any], ...] = (API_KEY, PROVIDER_KEY, PROJECT, OWN, MEMBER, TEAM)
 
 # The order in which people are shown them.
 SHOWN: tuple[Scope[Any], ...] = (TEAM, OWN, MEMBER, PROJECT, API_KEY, PROVIDER_KEY)

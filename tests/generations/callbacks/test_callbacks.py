@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Membership, Team
 from generations.callbacks.service import MAX_RECEIPTS, check_callback
-from generations.dispatch.send import STALE_AFTER, mark_stale_submits_unknown
+from generations.dispatch.submit_unknown import STALE_AFTER, mark_stale_submits_unknown
 from generations.lifecycle import ReviewReason, State
 from generations.models import CallbackReceipt, Film, Generation, ProviderKey
 from generations.ops.sweep import enqueue_due_steps

@@ -11,7 +11,7 @@ from billing.models import Transfer
 from billing.selectors import Books, books_of
 from generations.approvals.service import approve, deny, set_threshold
 from generations.dispatch.cancel import cancel_generation, cancel_if_requested, cancel_waiting
-from generations.dispatch.send import mark_submit_unknown
+from generations.dispatch.submit_unknown import mark_submit_unknown
 from generations.lifecycle import ReviewCause, State
 from generations.models import Approval, Film
 from generations.review.corrections import release_reviewed

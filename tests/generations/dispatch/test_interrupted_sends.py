@@ -10,11 +10,11 @@ from django.utils import timezone
 from accounts.models import Membership
 from billing.selectors import books_of
 from generations.dispatch.claim import claim_next, send_next
-from generations.dispatch.send import (
+from generations.dispatch.send import post_generation
+from generations.dispatch.submit_unknown import (
     POST_WITHIN,
     STALE_AFTER,
     mark_stale_submits_unknown,
-    post_generation,
 )
 from generations.lifecycle import Ending, Money, ReviewReason, State
 from generations.models import Generation

@@ -18,8 +18,8 @@ from generations.limits.scopes.api_key import API_KEY
 from generations.limits.scopes.base import Capped, Scope
 from generations.limits.scopes.member import MEMBER
 from generations.limits.scopes.own import OWN
+from generations.limits.scopes.precedence import SCOPES
 from generations.limits.scopes.registry import (
-    SCOPES,
     SHOWN,
     capped_by,
     capped_by_each,

@@ -14,7 +14,7 @@ from billing.models import SpendLimit
 from billing.services.alerts import set_alerts
 from billing.services.limits import set_limit
 from generations.limits.scopes.base import Scope, Target
-from generations.limits.scopes.registry import SCOPES
+from generations.limits.scopes.precedence import SCOPES
 from generations.limits.service import cap, cap_own
 from platform_site.errors import NotFound, PermissionDenied
 from tests.factories import SYSTEM, make_api_key, make_member, make_provider_key

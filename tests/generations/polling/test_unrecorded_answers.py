@@ -10,7 +10,7 @@ from accounts.models import Membership
 from billing.models import Transfer
 from billing.selectors import books_of
 from generations.callbacks.service import check_callback
-from generations.dispatch.send import STALE_AFTER, mark_stale_submits_unknown
+from generations.dispatch.submit_unknown import STALE_AFTER, mark_stale_submits_unknown
 from generations.lifecycle import LATE_WATCH, ReviewReason, State
 from generations.models import Film, Generation
 from generations.ops.sweep import enqueue_due_steps

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import AuditEvent, Membership
 from billing.selectors import Books, books_of
-from generations.dispatch.send import mark_submit_unknown
+from generations.dispatch.submit_unknown import mark_submit_unknown
 from generations.lifecycle import LATE_WATCH, ReviewCause, State
 from generations.models import Film, Generation, ProviderKey
 from generations.polling.outcome import PollOutcome, apply_answer

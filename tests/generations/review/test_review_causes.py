@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Membership
-from generations.dispatch.send import STALE_AFTER, mark_stale_submits_unknown
+from generations.dispatch.submit_unknown import STALE_AFTER, mark_stale_submits_unknown
 from generations.lifecycle import EventKind, ReviewCause, ReviewReason, State
 from generations.models import Generation, GenerationEvent
 from generations.polling.outcome import DEADLINE
