@@ -27,6 +27,7 @@ from generations.models import Generation, GenerationEvent
 from generations.notifications.generation_events import notify_ended
 from generations.provider_keys.load import anything_due
 from generations.provider_keys.wakeup import wake_dispatch
+from platform_site.errors import Conflict
 
 log = structlog.get_logger(__name__)
 
@@ -123,6 +124,26 @@ def end_generation(
         credits=generation.credits,
     )
     return True
+
+
+def end_unsent(
+    generation: Generation, ending: Ending, *, by: By, now: datetime, message: str
+) -> None:
+    """End what the vendor never had, and release its hold, in one transaction.
+
+    `message` is its event's and what people are told. Raises `Conflict` when it moved on meanwhile.
+    """
+    ended = end_generation(
+        generation,
+        ending,
+        money=Money.RELEASE,
+        by=by,
+        now=now,
+        message=message,
+        error_message=message,
+    )
+    if not ended:
+        raise Conflict
 
 
 def record_event(generation: Generation, kind: EventKind, *, by: By, message: str = "") -> None:

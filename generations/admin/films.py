@@ -10,6 +10,7 @@ from accounts.admin.actors import ActorNames, actor_column
 from accounts.people.acting import by_of
 from generations.archive.keep import keep_again
 from generations.models import CallbackReceipt, Film, GenerationEvent, Upload
+from generations.templatetags.dailies import megabytes
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcomes
 from platform_site.admin.shown import (
@@ -36,11 +37,6 @@ VERDICT_LABELS = {
     CallbackReceipt.Verdict.ADOPTED: "success",
     CallbackReceipt.Verdict.REJECTED: "warning",
 }
-
-
-def megabytes(size: int) -> str:
-    """Return a size in bytes as people read it."""
-    return f"{size / 1_000_000:.1f} MB" if size else "–"
 
 
 @admin.register(Film)
@@ -107,7 +103,7 @@ class FilmAdmin(ReadOnlyAdmin, ServiceAdmin):
     @display(description="size", ordering="size")
     def shown_size(self, film: Film) -> SafeString:
         """Return the size in megabytes."""
-        return unbroken(megabytes(film.size))
+        return unbroken(megabytes(film.size) if film.size else EMPTY)
 
     @display(description="problem")
     def shown_problem(self, film: Film) -> SafeString:

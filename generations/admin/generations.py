@@ -11,11 +11,12 @@ from django.utils.safestring import SafeString
 from accounts.admin.actors import actor_column
 from accounts.people.names import names_of
 from billing.models import Transfer
-from generations.admin.films import FILM_LABELS, VERDICT_LABELS, megabytes
+from generations.admin.films import FILM_LABELS, VERDICT_LABELS
 from generations.admin.queue import QueuePages
 from generations.admin.reviews import INBOX_COLUMNS, ReviewPages, is_inbox, read_reviews
 from generations.lifecycle import IN_FLIGHT, State
 from generations.models import Approval, CallbackReceipt, Film, Generation, GenerationEvent
+from generations.templatetags.dailies import megabytes
 from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
 from platform_site.admin.services import ServiceAdmin
 from platform_site.admin.shown import (

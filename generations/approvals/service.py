@@ -14,14 +14,14 @@ from accounts.webhooks.events import ApprovalAsked, ApprovalDecided
 from accounts.webhooks.outbox import publish_event
 from billing.ledger import MAX_CREDITS
 from generations.approvals.steps import ask
-from generations.lifecycle import Ending, Money, State
+from generations.lifecycle import Ending, State
 from generations.models import Approval, ApprovalThreshold, Generation
 from generations.provider_keys.wakeup import wake_dispatch
-from generations.transitions import end_generation, transition
+from generations.transitions import end_unsent, transition
 from platform_site.clusters.steps import ENQUEUE_AGAIN
 from platform_site.errors import Conflict, InvalidRequest
 
-LIFE = timedelta(days=3)
+APPROVAL_LIFE = timedelta(days=3)
 _ACTIONS = {
     Approval.Decision.APPROVED: AuditAction.APPROVAL_APPROVED,
     Approval.Decision.DENIED: AuditAction.APPROVAL_DENIED,
@@ -82,7 +82,7 @@ def ask_for_approval(
         generation=generation,
         above=threshold.above,
         asked_at=now,
-        expires_at=now + LIFE,
+        expires_at=now + APPROVAL_LIFE,
         next_mail_at=now + ENQUEUE_AGAIN,
     )
     record(
@@ -120,7 +120,7 @@ def deny(generation: Generation, *, by: By, now: datetime, reason: str = "") -> 
     by.require(Permission.APPROVE, team_id=generation.team_id)
     _decide(generation, Approval.Decision.DENIED, by=by, now=now, reason=reason)
     message = reason or "A manager denied it."
-    _cancel(generation, Ending.APPROVAL_DENIED, message, by, now)
+    end_unsent(generation, Ending.APPROVAL_DENIED, by=by, now=now, message=message)
 
 
 def answer(
@@ -157,7 +157,7 @@ def expire_approvals(*, now: datetime) -> int:
             with transaction.atomic():
                 _decide(generation, Approval.Decision.EXPIRED, by=by, now=now)
                 message = "Nobody decided in time."
-                _cancel(generation, Ending.APPROVAL_EXPIRED, message, by, now)
+                end_unsent(generation, Ending.APPROVAL_EXPIRED, by=by, now=now, message=message)
         except Conflict:
             continue  # somebody decided at the same moment
         count += 1
@@ -216,17 +216,3 @@ def _send(generation: Generation, reason: str, by: By, now: datetime) -> None:
     if not moved:
         raise Conflict("This generation does not wait for approval.")
     wake_dispatch()
-
-
-def _cancel(generation: Generation, ending: Ending, message: str, by: By, now: datetime) -> None:
-    ended = end_generation(
-        generation,
-        ending,
-        money=Money.RELEASE,
-        by=by,
-        now=now,
-        message=message,
-        error_message=message,
-    )
-    if not ended:
-        raise Conflict("This generation does not wait for approval.")

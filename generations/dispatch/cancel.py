@@ -13,9 +13,9 @@ from accounts.authority import By
 from accounts.models import AuditAction, Membership
 from accounts.roles import Permission, role_allows
 from generations.approvals.service import withdraw_question
-from generations.lifecycle import IN_FLIGHT, WAITING, Ending, EventKind, Money, State
+from generations.lifecycle import IN_FLIGHT, WAITING, Ending, EventKind, State
 from generations.models import Generation
-from generations.transitions import end_generation, record_event
+from generations.transitions import end_unsent, record_event
 from platform_site.errors import Conflict
 
 # A generation may move on between our look and our UPDATE; it does not do so for ever.
@@ -92,7 +92,7 @@ def cancel_if_requested(generation: Generation, *, now: datetime) -> bool:
     generation.cancel_asked_at, generation.cancel_requested_by = wished
     by = By(generation.cancel_requested_by)
     message = "Cancelled as asked: the vendor has not taken it, so it is not sent again."
-    _end(generation, by=by, now=now, message=message)
+    end_unsent(generation, Ending.CANCELLED, by=by, now=now, message=message)
     _record(generation, AuditAction.GENERATION_CANCELLED, by, "")
     return True
 
@@ -105,27 +105,12 @@ def _cancel_now(generation: Generation, *, by: By, now: datetime, reason: str) -
             if generation.state == State.AWAITING_APPROVAL:
                 # The question first, as deciders do: two orders could deadlock.
                 withdraw_question(generation, by=by, now=now, reason=reason)
-            _end(generation, by=by, now=now, message=message)
+            end_unsent(generation, Ending.CANCELLED, by=by, now=now, message=message)
             _record(generation, AuditAction.GENERATION_CANCELLED, by, reason)
     except Conflict:
         generation.refresh_from_db()
         return False
     return True
-
-
-def _end(generation: Generation, *, by: By, now: datetime, message: str) -> None:
-    """End what still is where this object says. Raises `Conflict` when it is not."""
-    ended = end_generation(
-        generation,
-        Ending.CANCELLED,
-        money=Money.RELEASE,
-        by=by,
-        now=now,
-        message=message,
-        error_message=message,
-    )
-    if not ended:
-        raise Conflict
 
 
 def _request_cancel(generation: Generation, *, by: By, now: datetime, reason: str) -> bool:

@@ -274,6 +274,7 @@ STEPS = {
     "generations.approvals.service.ask_for_approval",
     "generations.approvals.service.withdraw_question",
     "generations.transitions.end_generation",
+    "generations.transitions.end_unsent",
     "generations.transitions.transition",
     "generations.transitions.record_event",
     "generations.dispatch.submit_unknown.mark_submit_unknown",

@@ -10,7 +10,13 @@ from accounts.models import AuditEvent, Membership
 from accounts.roles import Role
 from billing.models import Hold, Rate, Transfer
 from billing.selectors import Books, books_of
-from generations.approvals.service import LIFE, approve, deny, expire_approvals, set_threshold
+from generations.approvals.service import (
+    APPROVAL_LIFE,
+    approve,
+    deny,
+    expire_approvals,
+    set_threshold,
+)
 from generations.lifecycle import State
 from generations.models import Approval, Generation
 from generations.ops.sweep import enqueue_due_steps
@@ -123,7 +129,7 @@ def test_p35_every_decision_is_in_the_audit_trail(desk: Desk, alice: Membership)
         now=now(),
         reason="No",
     )
-    expire_approvals(now=now() + LIFE)
+    expire_approvals(now=now() + APPROVAL_LIFE)
     trail = AuditEvent.objects.filter(action__startswith="approval.").order_by("id")[4:]
     assert [
         (one.action, one.subject_id, one.actor, one.reason, one.request_id) for one in trail
@@ -143,13 +149,13 @@ def test_what_nobody_decides_expires_and_its_credits_come_back(
     desk: Desk, waiting: Generation
 ) -> None:
     asked_at = Approval.objects.get().asked_at
-    enqueue_due_steps(asked_at + LIFE - timedelta(seconds=1))
+    enqueue_due_steps(asked_at + APPROVAL_LIFE - timedelta(seconds=1))
     assert fresh(waiting).state == State.AWAITING_APPROVAL
-    enqueue_due_steps(asked_at + LIFE)
+    enqueue_due_steps(asked_at + APPROVAL_LIFE)
     ended = fresh(waiting)
     assert (ended.state, ended.error_code) == ("cancelled", "approval_expired")
     assert books_of(desk.team) == Books(granted=1_000, available=1_000)
-    assert expire_approvals(now=asked_at + LIFE) == 0
+    assert expire_approvals(now=asked_at + APPROVAL_LIFE) == 0
 
 
 def test_what_is_past_its_time_is_not_decided_before_the_sweep_comes(

@@ -1,5 +1,7 @@
 """Workers that die or stop while they send, and answers that come late (P05, P21, P22)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -46,19 +48,26 @@ def test_p05_a_worker_that_died_while_submitting_leaves_a_doubt_not_a_second_try
     assert vendor.creates == []
 
 
-@pytest.mark.django_db(transaction=True)
-def test_p21_an_answer_that_outlives_our_patience_still_counts(
-    alice: Membership, vendor: Vendor
-) -> None:
-    job = make_generation(alice)
+@contextmanager
+def answered_after_we_gave_up(vendor: Vendor) -> Iterator[None]:
+    """Send, and have the vendor answer once the block is left, with the submit long unknown."""
     gate = vendor.gate()
     vendor.next(CREATE, gate.before(vendor._usual))
     with sending():
         gate.wait()
         mark_stale_submits_unknown(now=timezone.now() + STALE_AFTER * 2)
+        yield
+        gate.open()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_p21_an_answer_that_outlives_our_patience_still_counts(
+    alice: Membership, vendor: Vendor
+) -> None:
+    job = make_generation(alice)
+    with answered_after_we_gave_up(vendor):
         job.refresh_from_db()
         assert job.state == State.NEEDS_REVIEW
-        gate.open()
     job.refresh_from_db()
     assert (job.state, job.upstream_id) == (State.PROCESSING, vendor.only_task)
     assert job.review_reason == ""
@@ -69,14 +78,9 @@ def test_p21_an_answer_that_outlives_a_persons_decision_corrects_it(
     alice: Membership, vendor: Vendor
 ) -> None:
     job = make_generation(alice)
-    gate = vendor.gate()
-    vendor.next(CREATE, gate.before(vendor._usual))
-    with sending():
-        gate.wait()
-        mark_stale_submits_unknown(now=timezone.now() + STALE_AFTER * 2)
+    with answered_after_we_gave_up(vendor):
         job.refresh_from_db()
         release_reviewed(job, by=SYSTEM, reason="Never sent, it seems.", now=timezone.now())
-        gate.open()
     job.refresh_from_db()
     assert (job.state, job.upstream_id) == (State.FAILED, vendor.only_task)
     vendor.finish(vendor.only_task, urls=[])
@@ -120,14 +124,9 @@ def test_p21_an_answer_to_an_ended_generation_leaves_its_id_in_the_log(
     alice: Membership, vendor: Vendor, caplog: pytest.LogCaptureFixture
 ) -> None:
     job = make_generation(alice)
-    gate = vendor.gate()
-    vendor.next(CREATE, gate.before(vendor._usual))
-    with sending():
-        gate.wait()
-        mark_stale_submits_unknown(now=timezone.now() + STALE_AFTER * 2)
+    with answered_after_we_gave_up(vendor):
         job.refresh_from_db()
         end_generation(job, Ending.FAILED, money=Money.RELEASE, by=SYSTEM, now=timezone.now())
-        gate.open()
     assert vendor.only_task in shouted(caplog)
     job.refresh_from_db()
     assert (job.state, job.upstream_id) == (State.FAILED, None)
