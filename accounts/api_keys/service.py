@@ -50,7 +50,7 @@ def create_api_key(
         raise InvalidRequest("The key would be expired from the start.", field="expires_on")
     if not Membership.objects.filter(team=team, user=owner).exists():
         raise InvalidRequest(f"{owner} is not a member of {team}.", field="owner")
-    networks = parse_networks(allowed_networks or [])
+    networks = normal_networks(allowed_networks or [])
     if not 0 <= (requests_per_minute or 0) <= MAX_REQUESTS_PER_MINUTE:
         raise InvalidRequest(
             f"Requests a minute are 0 to {MAX_REQUESTS_PER_MINUTE:,}.", field="requests_per_minute"
@@ -100,7 +100,7 @@ def authenticate_api_key(text: str, *, client_ip: str, now: datetime) -> ApiKey:
     Raises `InvalidApiKey`, `IpNotAllowed` or `RateLimitExceeded`. The digest is compared in
     constant time; the prefix only finds the row.
     """
-    prefix = text[len(KEY_START) : len(KEY_START) + _PREFIX_LENGTH]
+    prefix = text[len(KEY_START) : len(API_KEY_START) + _PREFIX_LENGTH]
     key = None
     if text.startswith(KEY_START) and prefix.isalnum():
         key = ApiKey.objects.select_related("owner", "team").filter(prefix=prefix).first()
@@ -114,7 +114,7 @@ def authenticate_api_key(text: str, *, client_ip: str, now: datetime) -> ApiKey:
     return key
 
 
-def parse_networks(entries: list[str]) -> list[str]:
+def normal_networks(entries: list[str]) -> list[str]:
     """Return the entries as normal CIDRs. Raises `InvalidRequest` naming the bad one."""
     if len(entries) > MAX_NETWORKS:
         raise InvalidRequest(f"At most {MAX_NETWORKS} IPs or CIDRs.", field="allowed_networks")

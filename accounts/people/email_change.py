@@ -24,7 +24,7 @@ from platform_site.errors import Conflict, InvalidRequest, Unavailable
 
 log = structlog.get_logger(__name__)
 
-LINK_LIFE = timedelta(days=1)
+EMAIL_LINK_LIFE = timedelta(days=1)
 MAX_CHARACTERS = 254
 _SALT = "accounts.email"
 
@@ -55,8 +55,8 @@ def ask_for_email(user: User, *, email: str, password: str, by: By) -> str:
 def email_named(user: User, token: str) -> str | None:
     """Return the email that this link would confirm for `user`.
 
-    None for a link that is forged, older than `LINK_LIFE`, somebody else's, or from before the
-    email or the password changed: so it works once.
+    None for a link that is forged, older than `EMAIL_LINK_LIFE`, somebody else's, or from before
+    the email or the password changed: so it works once.
     """
     named = _read(token)
     if named is None:
@@ -129,7 +129,7 @@ def _is_in_force(user: User, token: str) -> bool:
 
 def _read(token: str) -> tuple[int, str, str] | None:
     try:
-        pk, email, fingerprint = signing.loads(token, salt=_SALT, max_age=LINK_LIFE)
+        pk, email, fingerprint = signing.loads(token, salt=_SALT, max_age=EMAIL_LINK_LIFE)
     except (signing.BadSignature, ValueError, TypeError):
         return None
     return int(pk), str(email), str(fingerprint)

@@ -17,10 +17,10 @@ def with_table(text: str) -> str:
     """Return the page's text with the table as the registry has it between its two marks."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{table()}\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{events_table()}\n{END}{after}"
 
 
-def table() -> str:
+def events_table() -> str:
     """Return the table of all events in Markdown."""
     lines = ["| event | when | about | `data` |", "|---|---|---|---|"]
     for event in EVENTS.values():

@@ -9,7 +9,7 @@ from generations.models import Film, RetentionRule
 
 # A rule takes nothing in its first days: whoever is surprised by it has time to save films.
 FILM_GRACE = timedelta(days=3)
-TRIES_THAT_WORRY = 3
+_FAILURES_THAT_WORRY = 3
 
 
 def retention_of(team: Team) -> RetentionRule | None:
@@ -62,7 +62,7 @@ def troubled_films() -> QuerySet[Film]:
     trouble = (
         Q(alarms__gt=0)
         | Q(lost_at__isnull=False)
-        | Q(failures__gte=TRIES_THAT_WORRY)
+        | Q(failures__gte=_FAILURES_THAT_WORRY)
         | ~Q(problem="")
     )
     return Film.objects.filter(trouble, state=Film.State.PENDING)

@@ -20,7 +20,7 @@ Row = TypeVar("Row", bound=Model)
 
 # A healthy sweep beats every few seconds.
 BEAT_IS_LATE_SECONDS = 60
-TRIES_THAT_WORRY = 3
+_ATTEMPTS_THAT_WORRY = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def films_at_risk() -> QuerySet[Film]:
 def failing_webhooks() -> QuerySet[WebhookDelivery]:
     """Return deliveries given up and those that keep failing, newest first."""
     states = WebhookDelivery.State
-    trouble = Q(state=states.GIVEN_UP) | Q(state=states.PENDING, attempts__gte=TRIES_THAT_WORRY)
+    trouble = Q(state=states.GIVEN_UP) | Q(state=states.PENDING, attempts__gte=_ATTEMPTS_THAT_WORRY)
     return WebhookDelivery.objects.filter(trouble).select_related("team").order_by("-created_at")
 
 

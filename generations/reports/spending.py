@@ -161,7 +161,7 @@ def report_of(filters: Filters) -> Report:
         days[cell.day].add(cell.figures)
         for dimension, key in cell.keys.items():
             by[dimension][key].add(cell.figures)
-    names = Names()
+    names = DimensionNames()
     names.learn({dimension: set(lines) for dimension, lines in by.items()})
     lines = {
         dimension: [Line(key, names.label(dimension, key), found[key]) for key in found]
@@ -174,7 +174,7 @@ def report_of(filters: Filters) -> Report:
 
 def cells_of(filters: Filters) -> Iterator[tuple[Cell, dict[str, str]]]:
     """Yield the finest figures with the names of their dimensions, by day, in constant memory."""
-    names = Names()
+    names = DimensionNames()
     chunk: list[Cell] = []
     for cell in _cells(filters):
         chunk.append(cell)
@@ -213,8 +213,8 @@ def this_month(*, now: datetime) -> tuple[date, date]:
     return starts_at.astimezone(zone).date(), ends_at.astimezone(zone).date() - timedelta(days=1)
 
 
-class Names:
-    """What ids are called, asked for once each."""
+class DimensionNames:
+    """What the ids of dimensions are called, asked for once each."""
 
     def __init__(self) -> None:
         """Know the modes; the rest is learnt."""

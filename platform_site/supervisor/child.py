@@ -109,8 +109,8 @@ class Child:
         if self._stop_limit is None:
             limit = self._grace + self._timings.reaper_margin
             self._stop_limit = self.wake_at = time.monotonic() + limit
-        reaper.send(self._reaper.pid, signal.SIGTERM)
-        reaper.send(self._reaper.pid, signal.SIGCONT)
+        reaper.send_signal(self._reaper.pid, signal.SIGTERM)
+        reaper.send_signal(self._reaper.pid, signal.SIGCONT)
 
     def bury_if_dead(self) -> bool:
         """Return True and clear up if its reaper has ended or is overdue, False if it lives."""
@@ -198,4 +198,4 @@ class Child:
         """Kill what a reaper that was itself killed, or hangs, has left."""
         if self._reaper is not None:
             for pid in reaper.session_members(self._reaper.pid):
-                reaper.send(pid, signal.SIGKILL)
+                reaper.send_signal(pid, signal.SIGKILL)

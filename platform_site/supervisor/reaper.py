@@ -78,7 +78,7 @@ def session_members(session: int) -> Iterator[int]:
             continue
 
 
-def send(pid: int, number: signal.Signals) -> None:
+def send_signal(pid: int, number: signal.Signals) -> None:
     """Send a signal to a process that may be gone already."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
@@ -110,7 +110,7 @@ def _wait(master: int, *, signals: int, grace: float) -> int | None:
 
 def _ask_to_stop(master: int) -> None:
     """Send SIGTERM to the master alone, and let a stopped group run so that it can obey."""
-    send(master, signal.SIGTERM)
+    send_signal(master, signal.SIGTERM)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(master, signal.SIGCONT)
 
@@ -138,7 +138,7 @@ def _kill_everything(master: int) -> int | None:
     while time.monotonic() < deadline:
         # Killing a child hands us its children: go on until there is none.
         for pid in _own_children():
-            send(pid, signal.SIGKILL)
+            send_signal(pid, signal.SIGKILL)
         reaped = _reap(master)
         status = reaped if status is None else status
         try:

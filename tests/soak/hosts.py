@@ -217,7 +217,7 @@ def memory_of(hosts: list[Host]) -> int:
 def signal_all(processes: list[Process], number: signal.Signals) -> None:
     """Send a signal to processes, of which some may be gone."""
     for process in processes:
-        reaper.send(process.pid, number)
+        reaper.send_signal(process.pid, number)
 
 
 def wait_for(url: str) -> None:

@@ -222,7 +222,7 @@ class Host:
         """Kill -9 every process of the host, as a power cut does."""
         while pids := list(self.processes()):
             for pid in pids:
-                reaper.send(pid, signal.SIGKILL)
+                reaper.send_signal(pid, signal.SIGKILL)
             time.sleep(0.01)
 
 

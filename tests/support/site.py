@@ -131,7 +131,7 @@ class Site:
         """Kill -9 every process of a role at once; what is above it may start it again."""
         while pids := list(self._processes(role)):
             for pid in pids:
-                reaper.send(pid, signal.SIGKILL)
+                reaper.send_signal(pid, signal.SIGKILL)
             time.sleep(0.01)
         process = self._running.pop(role, None)
         if process is not None:

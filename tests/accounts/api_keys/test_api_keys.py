@@ -14,7 +14,7 @@ from accounts.api_keys.service import (
     authenticate_api_key,
     create_api_key,
     delete_api_key,
-    parse_networks,
+    normal_networks,
     set_enabled,
 )
 from accounts.errors import InvalidApiKey, IpNotAllowed, RateLimitExceeded
@@ -178,14 +178,14 @@ class TestNetworks:
 
     def test_at_most_ten(self, alice: Membership) -> None:
         networks = [f"203.0.113.{number}" for number in range(11)]
-        assert len(parse_networks(networks[:10])) == 10
+        assert len(normal_networks(networks[:10])) == 10
         with pytest.raises(InvalidRequest):
-            parse_networks(networks)
+            normal_networks(networks)
 
     @pytest.mark.parametrize("entry", ["", "x", "203.0.113", "203.0.113.0/33", "10.0.0.0/-1"])
     def test_a_bad_entry_is_named(self, entry: str) -> None:
         with pytest.raises(InvalidRequest) as caught:
-            parse_networks(["203.0.113.7", entry])
+            normal_networks(["203.0.113.7", entry])
         assert repr(entry) in caught.value.message
         assert caught.value.field == "allowed_networks"
 

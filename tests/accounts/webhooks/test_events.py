@@ -18,7 +18,7 @@ from accounts.webhooks.events import (
     WebhookEvent,
     chosen_names,
 )
-from accounts.webhooks.events_table import DOC, table, with_table
+from accounts.webhooks.events_table import DOC, events_table, with_table
 from generations.lifecycle import TERMINAL, ReviewReason
 from generations.models import Approval
 from platform_site.subjects import model_of
@@ -29,7 +29,7 @@ by_name = pytest.mark.parametrize("name", EVENTS)
 
 def test_f15_the_documentation_has_the_table_of_the_registry() -> None:
     text = DOC.read_text(encoding="utf-8")
-    assert table() in text
+    assert events_table() in text
     assert with_table(text) == text, "python -m accounts.webhooks.events_table writes it anew"
 
 

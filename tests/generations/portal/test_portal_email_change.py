@@ -12,7 +12,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import AuditEvent, Membership, User
-from accounts.people.email_change import LINK_LIFE
+from accounts.people.email_change import EMAIL_LINK_LIFE
 from accounts.roles import Role
 from billing.models import Transfer
 from tests.factories import PASSWORD, make_generation, make_member, make_user
@@ -175,7 +175,9 @@ def test_f17_a_link_works_once_for_a_day_and_for_its_asker(
     assert other.post(link()).status_code == 400
     assert Client().post(link())["Location"].startswith("/accounts/login/?next=")
     assert client.post(link().replace("confirm-email/", "confirm-email/x")).status_code == 400
-    with time_machine.travel(datetime.now(UTC) + LINK_LIFE + timedelta(seconds=5), tick=False):
+    with time_machine.travel(
+        datetime.now(UTC) + EMAIL_LINK_LIFE + timedelta(seconds=5), tick=False
+    ):
         late = sign_in(viewer)
         assert late.post(link()).status_code == 400
     assert address_of(viewer) == "vera@studio.example"
