@@ -1,4 +1,4 @@
-"""The life of a generation as data: its states and the moves between them. Pure."""
+"""The life of a generation as data: its states and the ways between them. Pure."""
 
 from datetime import timedelta
 from enum import StrEnum

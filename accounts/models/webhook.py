@@ -1,4 +1,4 @@
-"""Webhooks: us calling a client. Each delivery, and each try of one, is a row."""
+"""Webhooks: us calling a client. Each delivery, and each attempt of one, is a row."""
 
 import uuid
 from typing import Any

@@ -1,8 +1,8 @@
 """Post one webhook: the vendor's headers and body, signed after Standard Webhooks.
 
-A try is claimed, posted and recorded. The claim and the record are the database's; the post may
-run in any thread. Whoever dies in between leaves a claim that ends by time: the message is posted
-again under the same id, and never lost.
+An attempt is claimed, posted and recorded. The claim and the record are the database's; the post
+may run in any thread. Whoever dies in between leaves a claim that ends by time: the message is
+posted again under the same id, and never lost.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""When a webhook is tried again, and how long a receiver that times out is left alone. Pure."""
+"""When a webhook is attempted again, and how long a receiver that times out is left alone. Pure."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime

@@ -1,4 +1,4 @@
-"""The step that posts webhooks: one worker carries all that are due."""
+"""The step that posts webhooks: one worker posts all that are due."""
 
 from datetime import datetime, timedelta
 from uuid import uuid4

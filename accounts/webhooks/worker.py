@@ -1,8 +1,8 @@
-"""Carry webhooks: many posts at once from one worker, so that no receiver holds up another.
+"""Post webhooks: many at once from one worker, so that no receiver holds up another.
 
 One worker runs at a time, under a lease. Its threads only speak HTTP; claims and records are
 made by the thread that owns the database connection. What bounds it are shares, not locks: for a
-moment two couriers may carry a little more than that, but never one try twice.
+moment two workers may post a little more than that, but never one attempt twice.
 """
 
 import random

@@ -41,7 +41,7 @@ VERDICT_LABELS = {
 
 @admin.register(Film)
 class FilmAdmin(ReadOnlyAdmin, ServiceAdmin):
-    """The kept film of a generation, or the story of why there is none."""
+    """The kept film of a generation, or why there is none."""
 
     actions = ("keep_selected_again",)
     actions_detail = ("keep_again",)

@@ -1,4 +1,4 @@
-"""The vault's rows: written once, never read back."""
+"""Provider keys: added, paused, resumed and paced; their secrets are never shown."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The vendor's meter beside our books: samples to be read, discrepancies to be explained."""
+"""Usage samples beside our books: to be read, and discrepancies to be accepted."""
 
 from django.contrib import admin
 from django.db.models import QuerySet

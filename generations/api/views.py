@@ -1,4 +1,4 @@
-"""The vendor's endpoints, ours: authenticate, read, one service call, answer."""
+"""The vendor's endpoints, served by us: authenticate, read, one service call, answer."""
 
 from typing import Any, NoReturn
 

@@ -1,4 +1,4 @@
-"""Ask managers before dear generations are sent; approve, deny, or let the question expire."""
+"""Ask managers before generations above a threshold are sent; approve, deny, or expire."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Fetch a film's bytes and look into them: keeping's dealings with the vendor (P31, P39)."""
+"""Fetch a film from the vendor's link, and check what came (P31, P39)."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from platform_site.clusters.shutdown import is_shutting_down
 from platform_site.http import Fetched, FetchFailed, Truncated, fetch_to_file, guarded_client
 
 MAX_FILM_BYTES = 2 * 1024**3
-FETCH_SECONDS = 80  # of one attempt; see `keeping.ATTEMPT_SECONDS`
+FETCH_SECONDS = 80  # of one attempt; see `keep.ATTEMPT_SECONDS`
 # A connection that breaks off is taken up again at once, a few times an attempt.
 _RESUMES = 8
 _TOLERANCE_MS = 250

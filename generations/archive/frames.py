@@ -1,4 +1,4 @@
-"""Go on from where a film ends."""
+"""Store a film's last frame as an upload, which the next film can start with."""
 
 from datetime import datetime
 

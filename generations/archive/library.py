@@ -1,4 +1,4 @@
-"""What people make of kept films: they take them home, or mark them."""
+"""Note downloads of kept films, and mark favourites."""
 
 from datetime import datetime
 

@@ -1,6 +1,6 @@
 """A team's rule for how long its films are kept, and removing those that outlived it.
 
-Removing takes the files; the generation, its money, its receipt and its story stay.
+Removing takes the files; the generation, its money, its receipt and its timeline stay.
 """
 
 from datetime import datetime, timedelta

@@ -1,8 +1,8 @@
 """Take the vendor's callbacks as hints of when to look (P30); they decide nothing else.
 
-One exception, because it is the only way back to a lost id: a generation in doubt, without an
+One exception, because it is the only way back to a lost id: a generation in review, without an
 upstream id, may adopt the id that a callback proposes, once the vendor itself confirms it. So may
-one whose doubt a person has ended meanwhile: its state stays, and what it cost follows the vendor.
+one that a person has decided meanwhile: its state stays, and what it cost follows the vendor.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""Cancel generations, honestly (P16).
+"""Cancel generations, or note the request to (P16).
 
 What was not sent is cancelled at once and its credits are given back. What the vendor may have
-cannot be stopped: cancelling it is a wish, and the hold waits for the vendor's word.
+cannot be stopped: cancelling it is a request, and the hold waits for the vendor's word.
 """
 
 from datetime import datetime

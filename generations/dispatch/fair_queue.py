@@ -1,4 +1,4 @@
-"""The queue as its lanes: which generation goes out next, and where in line each stands.
+"""Which queued generation goes out next, and where in line each stands.
 
 A lane is what one person has queued with one provider key. The next generation is of the team with
 the least in flight (of equals, the one whose turn is longest ago), of that team's generations first

@@ -1,4 +1,4 @@
-"""What happened to a generation, a row a move."""
+"""What happened to a generation: a row for each transition or other event."""
 
 from django.db import models
 from django.utils import timezone

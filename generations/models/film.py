@@ -1,4 +1,4 @@
-"""The kept film of a generation, or the story of why there is none."""
+"""The kept film of a generation, or why there is none."""
 
 from django.db import models
 from django.db.models import Q

@@ -1,4 +1,4 @@
-"""The vault's rows: upstream keys, write-only."""
+"""Provider keys: sealed in their rows, and never shown again."""
 
 from django.conf import settings
 from django.db import models

@@ -1,4 +1,4 @@
-"""The vendor's meter beside our books, sample by sample, and where the two drifted apart."""
+"""Samples of the vendor's usage figures, and where they and our books came apart."""
 
 from enum import StrEnum
 

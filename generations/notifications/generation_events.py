@@ -1,4 +1,4 @@
-"""Tell how generations come to their ends: a task's `callback_url`, and the team's endpoints.
+"""Publish what becomes of generations to a task's `callback_url` and the team's endpoints.
 
 The URL of a task hears one message in the vendor's words, `task.completed` or `task.failed`, once
 what the API says is final. Endpoints hear each step, with the same task object inside.

@@ -1,4 +1,4 @@
-"""Clear away what has served its time."""
+"""Delete hourly what has expired and what nothing needs any more."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

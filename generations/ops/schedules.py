@@ -1,4 +1,4 @@
-"""The standing orders of the queue: that there is a sweep, and that somebody cleans up."""
+"""The queue's schedules: a sweep each minute, and a clean-up each hour."""
 
 from django_q.models import Schedule
 

@@ -1,4 +1,4 @@
-"""The one reading of a request: from untrusted JSON to a frozen, priced-to-be `GenerationRequest`.
+"""Read a request: from untrusted JSON to a frozen `GenerationRequest`.
 
 Portal, API, remix and every other door pass through `validate_request`, and the provider client
 sends exactly what it returns, so that what is billed is what is sent (P19).

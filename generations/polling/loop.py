@@ -1,4 +1,4 @@
-"""Polls what is due: claims rows, has them asked, and acts on what was told as it comes."""
+"""Polls what is due: claims rows, has them asked, and acts on results as they come."""
 
 import time
 from collections.abc import Mapping, Sequence

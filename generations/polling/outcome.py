@@ -1,4 +1,4 @@
-"""What the vendor's answer to a poll means for one generation. Polling is the truth."""
+"""What the vendor's answer to a poll means for one generation."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

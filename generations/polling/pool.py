@@ -23,8 +23,8 @@ QUICK_THREADS = 16
 # A request that takes longer gives its slot to another one.
 SLOW_AFTER = 0.25  # seconds
 MOST_ASKED = 192
-# Of those, as many as one endpoint or the rows that gave trouble before may have; see `pacing` for
-# one key.
+# Of those, as many as one endpoint or the rows that gave trouble before may have; see
+# `congestion` for one key.
 MOST_OF_ENDPOINT = 160
 MOST_IN_TROUBLE = 32
 # Collected in groups: each takes a few statements, however many it is about.

@@ -1,9 +1,9 @@
-"""Compare the vendor's meter of one provider key with our books. Pure: data in, data out.
+"""Compare the vendor's usage figures of one provider key with our books. Pure: data in, data out.
 
 A key's samples form a row. Some of them are *baselines*: samples from which the later ones are
-measured. Between a baseline and a later sample the meter moved, our books moved, and what the one
-did beyond the other is the discrepancy, in credits; above zero the vendor charged more than we know
-of.
+measured. Between a baseline and a later sample the vendor's figure moved, our books moved, and what
+the one did beyond the other is the discrepancy, in credits; above zero the vendor charged more than
+we know of.
 
 Nothing tells whether a refund lowers `total_consumed` (docs/vendor.md), so both readings are
 accepted. A sample can be off for a moment: a generation is just being submitted, or a refund was

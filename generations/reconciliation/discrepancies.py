@@ -1,4 +1,4 @@
-"""Open, grow and close discrepancies: where a key's meter and our books came apart.
+"""Open, grow and close discrepancies: where a key's usage figures and our books came apart.
 
 Nothing here moves money: only the vendor's word or an audited person does.
 """

@@ -1,4 +1,4 @@
-"""Reads for comparing the vendor's meter with our books: sums, suspects, samples, discrepancies."""
+"""Reads for comparing usage with our books: sums, suspects, samples, discrepancies."""
 
 from collections import defaultdict
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Sample the vendor's meter of each provider key and say where it and our books come apart (P20).
+"""Sample each provider key's usage at the vendor and compare it with our books (P20).
 
-A sample is evidence, never a decision: it opens a discrepancy and leaves remarks on generations in
-doubt, and the money stays where it is.
+A sample is evidence, never a decision: it opens a discrepancy and notes events on generations in
+review, and the money stays where it is.
 """
 
 from datetime import datetime, timedelta

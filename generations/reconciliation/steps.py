@@ -1,4 +1,4 @@
-"""The step that samples the vendor's meter of a provider key."""
+"""The step that samples what a provider key has used at the vendor."""
 
 from datetime import datetime
 

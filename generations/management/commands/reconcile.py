@@ -1,4 +1,4 @@
-"""`manage.py reconcile [--json]`: our books beside the vendor's meter; exit 1 on a discrepancy."""
+"""`manage.py reconcile [--json]`: books beside the vendor's figures; exit 1 on a discrepancy."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""`manage.py worker`: one background cluster, with the queue's standing orders in place."""
+"""`manage.py worker`: one background cluster, with the queue's schedules in place."""
 
 import argparse
 import os
