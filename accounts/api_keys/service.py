@@ -100,7 +100,7 @@ def authenticate_api_key(text: str, *, client_ip: str, now: datetime) -> ApiKey:
     Raises `InvalidApiKey`, `IpNotAllowed` or `RateLimitExceeded`. The digest is compared in
     constant time; the prefix only finds the row.
     """
-    prefix = text[len(KEY_START) : len(API_KEY_START) + _PREFIX_LENGTH]
+    prefix = text[len(KEY_START) : len(KEY_START) + _PREFIX_LENGTH]
     key = None
     if text.startswith(KEY_START) and prefix.isalnum():
         key = ApiKey.objects.select_related("owner", "team").filter(prefix=prefix).first()
