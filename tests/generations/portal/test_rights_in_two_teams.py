@@ -173,7 +173,9 @@ ATTEMPTS: dict[str, list[Attempt]] = {
     "api_key_switch": [post(key("api", "switch"))],
     "api_key_delete": [post(key("api", "delete"))],
     "provider_key_pause": [post(key("provider", "pause"), **_REASON)],
-    "provider_key_pace": [post(key("provider", "pace"), max_in_flight="1", per_minute="")],
+    "provider_key_send_rate": [
+        post(key("provider", "send-rate"), max_in_flight="1", per_minute="")
+    ],
     "provider_key_resume": [post(key("provider", "resume"))],
     "provider_key_delete": [post(key("provider", "delete"))],
     "discrepancy_accept": [

@@ -16,7 +16,7 @@ from billing.selectors import books_of
 from billing.subjects import Subject
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey, Upload, VideoModel
-from generations.portal.studio.views import STOP_POLLING
+from generations.portal.polling import STOP_POLLING
 from tests.factories import (
     image_bytes,
     make_generation,

@@ -12,7 +12,7 @@ from accounts.roles import Role
 from billing.subjects import Subject
 from generations.lifecycle import State
 from generations.models import Film, Generation, Upload
-from generations.portal.studio.views import STOP_POLLING
+from generations.portal.polling import STOP_POLLING
 from tests.factories import make_api_key, make_generation, make_limit, make_member
 from tests.generations.portal.conftest import SignIn
 
@@ -64,7 +64,7 @@ def test_p38_elapsed_time_stands_against_our_own_history(
         accepted_at = now - timedelta(seconds=seconds)
         Generation.objects.filter(pk=done.pk).update(accepted_at=accepted_at, ended_at=now)
     client, running = sign_in(alice), make_generation(alice, State.PROCESSING, duration=4)
-    clock = client.get(f"/generations/{running.id}/").context["job"].clock
+    clock = client.get(f"/generations/{running.id}/").context["shown"].clock
     assert (clock.expectation.p50, clock.expectation.p90) == (60, 100)
     assert not clock.is_late
     Generation.objects.filter(pk=running.pk).update(accepted_at=now - timedelta(seconds=125))

@@ -46,7 +46,7 @@ def test_who_decides_sees_what_waits_and_approves_it(
     client = sign_in(manager)
     page = " ".join(client.get("/approvals/").content.decode().split())
     assert "A heron &lt;b&gt;waits&lt;/b&gt;" in page
-    assert '<b class="question-sum">70</b> credits' in page
+    assert '<b class="undecided-sum">70</b> credits' in page
     assert "above 50 credits" in page
     assert 'class="nav-count">1' in page
     form = {"decision": "approve", "reason": "Worth it"}

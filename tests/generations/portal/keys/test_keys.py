@@ -34,7 +34,7 @@ def test_an_api_key_is_shown_once_and_kept_by_its_digest(bob: Membership, sign_i
     assert text not in client.get("/keys/").content.decode()
 
 
-def test_a_key_takes_its_days_addresses_and_pace(bob: Membership, sign_in: SignIn) -> None:
+def test_a_key_takes_its_days_addresses_and_rate(bob: Membership, sign_in: SignIn) -> None:
     last_day = timezone.localdate() + timedelta(days=3)
     form = {
         "label": "Farm",
@@ -212,24 +212,24 @@ def test_a_key_takes_its_cap_and_its_rate(
     alice: Membership, sign_in: SignIn, provider_key: ProviderKey
 ) -> None:
     client = sign_in(alice)
-    path = f"/keys/provider/{provider_key.pk}/pace/"
+    path = f"/keys/provider/{provider_key.pk}/send-rate/"
     client.post(path, {"max_in_flight": "7", "per_minute": "30"})
     provider_key.refresh_from_db()
     assert (provider_key.max_in_flight, provider_key.per_minute) == (7, 30)
-    event = AuditEvent.objects.get(action="provider_key.pace_set")
+    event = AuditEvent.objects.get(action="provider_key.send_rate_set")
     assert (event.actor, event.data) == (
         f"user:{alice.user_id}",
         {"max_in_flight": 7, "per_minute": 30},
     )
     for wrong in ("0", "", "10001", "-3", "many"):
         reply = client.post(path, {"max_in_flight": wrong, "per_minute": ""})
-        assert "max_in_flight" in reply.context["shared_keys"][0].pace_form.errors
+        assert "max_in_flight" in reply.context["shared_keys"][0].send_rate_form.errors
     client.post(path, {"max_in_flight": "7", "per_minute": ""})
     provider_key.refresh_from_db()
     assert (provider_key.max_in_flight, provider_key.per_minute) == (7, None)
 
 
-@pytest.mark.parametrize("act", ["pause", "pace", "resume", "delete"])
+@pytest.mark.parametrize("act", ["pause", "send-rate", "resume", "delete"])
 def test_a_member_may_do_it_with_their_own_key_and_not_with_the_teams(
     bob: Membership, charlie: Membership, sign_in: SignIn, provider_key: ProviderKey, act: str
 ) -> None:

@@ -55,13 +55,13 @@ def test_who_decides_sees_the_evidence_and_gives_the_credits_back(
     page = flat(client.get("/review/").content)
     assert "A heron &lt;b&gt;waits&lt;/b&gt;" in page
     assert "The connection broke before the whole answer came" in page
-    assert "Nobody read the meter before it was sent" in page
+    assert "Nobody read the usage before it was sent" in page
     assert 'class="nav-count">1' in page
     form = {"decision": "release", "reason": "Not in the console"}
     assert client.post(f"/generations/{lost.pk}/review/", form)["Location"] == "/review/"
     assert (fresh(lost).state, books_of(lost.team).held) == (State.FAILED, 0)
     page = flat(client.get("/review/").content)
-    assert "Nothing is in doubt" in page
+    assert "Nothing to review" in page
     assert "Not in the console" in page
     assert "Given back" in page
 
@@ -183,8 +183,8 @@ def test_a_card_is_cancelled_in_its_list(bob: Membership, sign_in: SignIn) -> No
     client = sign_in(bob)
     reply = client.post(f"/generations/{job.pk}/cancel/", headers={**HTMX, "HX-Target": "active"})
     page = reply.content.decode()
-    assert f'id="job-{job.pk}"' not in page
-    assert f'id="job-{other.pk}"' in page
+    assert f'id="generation-{job.pk}"' not in page
+    assert f'id="generation-{other.pk}"' in page
     assert "Cancelled; 70 credits are given back." in reply["HX-Trigger"]
     assert 'hx-swap-oob="afterbegin:#sheet"' in page
     reply = client.post(f"/generations/{other.pk}/cancel/", headers=HTMX)
@@ -222,7 +222,7 @@ def test_all_of_ones_waiting_films_are_cancelled_at_once(
     reply = client.post("/studio/cancel/", {"was": was}, headers=HTMX)
     assert "3 films are cancelled" in reply["HX-Trigger"]
     assert {fresh(one).state for one in mine} == {State.CANCELLED}
-    assert (fresh(sent).cancel_asked_at, fresh(others).state) == (None, State.QUEUED)
+    assert (fresh(sent).cancel_requested_at, fresh(others).state) == (None, State.QUEUED)
     assert "Cancel my" not in client.get("/").content.decode()
 
 

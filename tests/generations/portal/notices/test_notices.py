@@ -194,7 +194,7 @@ def test_a_key_that_agrees_with_the_meter_says_so(
     client = sign_in(bob)
     assert "was not read yet" in client.get("/keys/").content.decode()
     sample_of(provider_key, "agrees")
-    assert "Agrees with the vendor’s meter" in client.get("/keys/").content.decode()
+    assert "Agrees with the vendor’s usage" in client.get("/keys/").content.decode()
 
 
 def test_a_discrepancy_is_told_with_its_films_and_accepted_with_a_reason(
@@ -204,11 +204,11 @@ def test_a_discrepancy_is_told_with_its_films_and_accepted_with_a_reason(
     film = make_generation(bob, prompt="A heron waits")
     discrepancy = discrepancy_of(provider_key, candidates=[str(film.id), "17", "nonsense"])
     page = " ".join(client.get("/keys/").content.decode().split())
-    assert "shows 70 credits more than we know of" in page
+    assert "reports 70 credits more than our books" in page
     assert "An unknown submit was likely charged" in page
     assert f'href="/generations/{film.id}/"' in page
     path = f"/keys/discrepancies/{discrepancy.pk}/accept/"
-    assert "more than we know of" in member.get("/keys/").content.decode()
+    assert "more than our books" in member.get("/keys/").content.decode()
     assert path not in member.get("/keys/").content.decode()
     assert member.post(path, {"reason": "I say so"}).status_code == 403
     assert "needs a reason" in client.post(path, {"reason": " "}).content.decode()
@@ -226,7 +226,7 @@ def test_a_deleted_keys_discrepancy_stays_until_it_is_explained(
     ProviderKey.objects.filter(pk=provider_key.pk).update(state="sealed")
     page = " ".join(sign_in(manager).get("/keys/").content.decode().split())
     assert "Deleted, and not yet explained." in page
-    assert "shows 30 credits less than our books" in page
+    assert "reports 30 credits less than our books" in page
 
 
 def test_p32_nobody_sees_or_accepts_a_colleagues_or_a_strangers_discrepancy(
@@ -237,7 +237,7 @@ def test_p32_nobody_sees_or_accepts_a_colleagues_or_a_strangers_discrepancy(
         discrepancy_of(make_provider_key(bob.team, bob.user)),
         discrepancy_of(make_provider_key(charlie.team, charlie.user)),
     ]
-    assert "more than we know of" not in client.get("/keys/").content.decode()
+    assert "more than our books" not in client.get("/keys/").content.decode()
     for pk in (*(one.pk for one in discrepancies), 987654):
         reply = client.post(f"/keys/discrepancies/{pk}/accept/", {"reason": "Mine"})
         assert reply.status_code == 404
