@@ -37,8 +37,9 @@ class SpendLimit(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the cap as people say it."""
-        return f"{self.credits} credits a {self.window} for {self.subject_kind} {self.subject_id}"
+        """Show the limit as people say it."""
+        per = "in total" if self.window == Window.TOTAL else f"per {self.window}"
+        return f"{self.credits} credits {per} for {self.subject_kind} {self.subject_id}"
 
 
 class SpendWindow(models.Model):
