@@ -26,7 +26,7 @@ def _mail(notice: Notice, member: Membership) -> None:
     }
     EmailMessage(
         subject=" ".join(f"[{notice.team}] {notice.title}".split()),
-        body=render_to_string("generations/mail/notice.txt", words),
+        body=render_to_string("accounts/mail/notice.txt", words),
         to=[member.user.email],
         headers={"Auto-Submitted": "auto-generated"},
     ).send()
