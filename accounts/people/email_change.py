@@ -87,7 +87,7 @@ def confirm_email(user: User, token: str, *, by: By) -> str:
     except IntegrityError:
         raise Conflict("This email belongs to another account.", field="email") from None
     user.email = email
-    tell_email_before(user, before)
+    notify_previous_email(user, before)
     return email
 
 
@@ -102,7 +102,7 @@ def note_email_change(user: User, *, before: str, email: str, by: By) -> None:
     )
 
 
-def tell_email_before(user: User, before: str) -> None:
+def notify_previous_email(user: User, before: str) -> None:
     """Tell the email that a person had that it is theirs no more. Called within a request."""
     try:
         _mail("new_email_changed", before, {"email": user.email})

@@ -32,7 +32,7 @@ _DECISION_LABELS = {
 
 @admin.register(Approval)
 class ApprovalAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
-    """One question and its answer. The token of the e-mailed links stays in the database."""
+    """One request and its decision. The token of the e-mailed links stays in the database."""
 
     list_display = (
         moment("asked_at"),

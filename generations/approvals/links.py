@@ -11,13 +11,13 @@ _MAX_AGE_SECONDS = 7 * 24 * 3600
 
 
 def approval_link(approval: Approval, member: Membership) -> str:
-    """Return the link by which `member` decides; it works until the question is decided."""
+    """Return the link by which `member` decides; it works until the approval is decided."""
     signed = signing.dumps([approval.token, member.pk], salt=_SALT)
     return f"{settings.PUBLIC_URL}/approvals/{signed}"
 
 
 def read_approval_link(signed: str) -> tuple[Approval, Membership] | None:
-    """Return the question and who may decide it, or None for a link that says neither."""
+    """Return the approval and who may decide it, or None for a link that says neither."""
     try:
         token, member_id = signing.loads(signed, salt=_SALT, max_age=_MAX_AGE_SECONDS)
     except (signing.BadSignature, ValueError, TypeError):

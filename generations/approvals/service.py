@@ -77,7 +77,7 @@ def set_threshold(
 def ask_for_approval(
     generation: Generation, threshold: ApprovalThreshold, *, by: By, now: datetime
 ) -> Approval:
-    """Open the question, inside the admission's transaction; the managers hear of it by e-mail."""
+    """Open the approval, inside the admission's transaction; the managers are asked by e-mail."""
     approval = Approval.objects.create(
         generation=generation,
         above=threshold.above,
@@ -138,8 +138,8 @@ def answer(
     decide(generation, by=by, now=now, reason=reason)
 
 
-def withdraw_question(generation: Generation, *, by: By, now: datetime, reason: str) -> None:
-    """Close the question about a generation that is being cancelled, in the caller's transaction.
+def withdraw_approval(generation: Generation, *, by: By, now: datetime, reason: str) -> None:
+    """Close the approval of a generation that is being cancelled, in the caller's transaction.
 
     Raises `Conflict` when somebody decided first.
     """
@@ -172,12 +172,12 @@ def _decide(
     now: datetime,
     reason: str = "",
 ) -> None:
-    """Answer an open question; the row count decides between two deciders."""
-    question = Approval.objects.filter(generation=generation, decision=Approval.Decision.OPEN)
+    """Decide an open approval; the row count decides between two deciders."""
+    open_approval = Approval.objects.filter(generation=generation, decision=Approval.Decision.OPEN)
     if decision in {Approval.Decision.APPROVED, Approval.Decision.DENIED}:
         # Past its time it is the sweep's, however late that comes.
-        question = question.filter(expires_at__gt=now)
-    decided = question.update(
+        open_approval = open_approval.filter(expires_at__gt=now)
+    decided = open_approval.update(
         decision=decision, decided_at=now, decided_by=by.name, reason=reason[:500]
     )
     if not decided:

@@ -17,7 +17,7 @@ ARCHIVE_PATH = "/archive/"
 _ALARMS_AT = (0.25, 0.5, 0.75)
 ALARMS = len(_ALARMS_AT)
 # When a store fails, every film of a team is late at once: that is one message.
-_ONE_STORY = timedelta(hours=1)
+_ONE_NOTICE = timedelta(hours=1)
 
 
 def raise_alarms(*, now: datetime) -> int:
@@ -37,7 +37,7 @@ def raise_alarms(*, now: datetime) -> int:
     return raised
 
 
-def tell_lost(generation: Generation, *, attempt: int, problem: str, now: datetime) -> None:
+def notify_lost(generation: Generation, *, attempt: int, problem: str, now: datetime) -> None:
     """Tell the managers and whoever ordered it that a film is lost, in the losing transaction."""
     owner = membership_of(generation.user, generation.team)
     audiences = {"managers": Permission.FILMS, f"user:{generation.user_id}": generation.user}
@@ -73,15 +73,15 @@ def _raise(film: Film, passed: int, *, now: datetime) -> bool:
         link_life_passed=share,
         problem=film.problem,
     )
-    _tell_late(film.generation.team, film, share, now=now)
+    _notify_late(film.generation.team, film, share, now=now)
     return True
 
 
-def _tell_late(team: Team, film: Film, share: float, *, now: datetime) -> None:
+def _notify_late(team: Team, film: Film, share: float, *, now: datetime) -> None:
     waiting = Film.objects.filter(generation__team=team, state=Film.State.PENDING)
     count = waiting.filter(created_at__lte=film.created_at).count()
     films = "A film is" if count == 1 else f"{count} films are"
-    story = int(now.timestamp() // _ONE_STORY.total_seconds())
+    period = int(now.timestamp() // _ONE_NOTICE.total_seconds())
     notify(
         team=team,
         audience=Permission.FILMS,
@@ -94,7 +94,7 @@ def _tell_late(team: Team, film: Film, share: float, *, now: datetime) -> None:
             "It is tried again until then. An administrator should look at the background work "
             "and at the store."
         ),
-        key=f"film.late:{team.pk}:{share}:{story}",
+        key=f"film.late:{team.pk}:{share}:{period}",
         path=ARCHIVE_PATH,
         now=now,
     )

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.authority import By
 from accounts.roles import Permission
-from generations.archive.alarms import ALARMS, tell_lost
+from generations.archive.alarms import ALARMS, notify_lost
 from generations.archive.fetch import differences, fetch_film, fresh_link, inspect_partial
 from generations.archive.inspect import FilmFacts, UnplayableFilm
 from generations.archive.link_life import link_life_of
@@ -272,7 +272,7 @@ def _give_up(film: Film, problem: str) -> None:
         )
         if lost:
             _announce(film.generation, EventKind.FILM_LOST, problem, now)
-            tell_lost(film.generation, attempt=film.attempts, problem=problem, now=now)
+            notify_lost(film.generation, attempt=film.attempts, problem=problem, now=now)
     if lost:
         forget_partial(film.pk)
         log.error("film_lost", generation_id=str(film.pk), problem=problem)

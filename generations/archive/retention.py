@@ -59,7 +59,7 @@ def set_retention(
         earlier_days=earlier.days if earlier else None,
     )
     if rule.set_at == now:
-        _tell_of_rule(rule, by=by, now=now)
+        _notify_of_rule(rule, by=by, now=now)
     return rule
 
 
@@ -139,7 +139,7 @@ def _warn(rule: RetentionRule, *, now: datetime) -> None:
     )
 
 
-def _tell_of_rule(rule: RetentionRule, *, by: By, now: datetime) -> None:
+def _notify_of_rule(rule: RetentionRule, *, by: By, now: datetime) -> None:
     kept = _days(rule.days)
     but = " Favourites stay." if rule.keep_favourites else " Favourites too."
     setter = name_of(by.name)

@@ -43,16 +43,16 @@ def raise_spend_alerts(*, now: datetime) -> int:
     told = 0
     for crossing in crossings(now=now):
         try:
-            told += _tell_crossing(crossing, now=now)
+            told += _notify_crossing(crossing, now=now)
         except IntegrityError:
             continue  # the limit was lifted at the same moment
     for wallet in low_wallets()[:100]:
-        told += _tell_low_wallet(wallet, now=now)
+        told += _notify_low_wallet(wallet, now=now)
     return told
 
 
 @transaction.atomic
-def _tell_crossing(crossing: Crossing, *, now: datetime) -> bool:
+def _notify_crossing(crossing: Crossing, *, now: datetime) -> bool:
     """Tell of the highest threshold reached, in the transaction that marks all of them."""
     ours = claim_thresholds(crossing.window, crossing.thresholds, now=now)
     if not ours:
@@ -107,7 +107,7 @@ def _event(crossing: Crossing, threshold: int, capped: Capped) -> BudgetThreshol
 
 
 @transaction.atomic
-def _tell_low_wallet(wallet: Account, *, now: datetime) -> bool:
+def _notify_low_wallet(wallet: Account, *, now: datetime) -> bool:
     if not claim_low_wallet(wallet, now=now):
         return False
     team, books = wallet.team, books_of(wallet.team)

@@ -51,10 +51,10 @@ class ApprovalThreshold(models.Model):
 
 
 class Approval(MailedModel):
-    """One question to the managers, and its answer."""
+    """One request to the managers, and their decision."""
 
     class Decision(models.TextChoices):
-        """How a question ended."""
+        """How an approval ended."""
 
         OPEN = "open", "Waiting"
         APPROVED = "approved", "Approved"

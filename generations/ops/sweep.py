@@ -20,7 +20,7 @@ from generations.ops import steps
 from generations.ops.steps import STEPS
 from generations.polling.claims import is_behind
 from generations.polling.loop import Poller
-from generations.review.decide import tell_long_reviews
+from generations.review.decide import notify_long_reviews
 from platform_site.clusters.heartbeats import record_heartbeat
 from platform_site.clusters.leases import acquire, is_free, release
 from platform_site.clusters.queues import MAIN_QUEUE
@@ -112,7 +112,7 @@ _CHORES: tuple[tuple[float, Callable[[datetime], object]], ...] = (
     (STEPS_SECONDS, enqueue_due_steps),
     (ALERT_SECONDS, lambda now: raise_spend_alerts(now=now)),
     (ALARM_SECONDS, lambda now: raise_alarms(now=now)),
-    (ALARM_SECONDS, lambda now: tell_long_reviews(now=now)),
+    (ALARM_SECONDS, lambda now: notify_long_reviews(now=now)),
     (HELP_SECONDS, _call_for_help),
 )
 

@@ -18,7 +18,7 @@ KEYS_PATH = "/keys/"
 _SAME_STORY = timedelta(days=1)
 
 
-def tell_key_paused(
+def notify_key_paused(
     provider_key: ProviderKey, *, reason: str, by: str, pause: int, now: datetime
 ) -> None:
     """Tell the owner of a key, or the managers of a shared one, inside the pausing transaction.

@@ -63,7 +63,7 @@ def needing_review() -> QuerySet[Generation]:
 
 
 def waiting_approvals() -> QuerySet[Approval]:
-    """Return the questions that nobody answered yet, the one that expires first before others."""
+    """Return the approvals that nobody decided yet, the one that expires first before others."""
     return (
         Approval.objects.filter(decision=Approval.Decision.OPEN)
         .select_related("generation__team", "generation__user")

@@ -17,7 +17,7 @@ from generations.limits.alerts import raise_spend_alerts
 from generations.limits.service import cap
 from generations.models import ProviderKey
 from generations.provider_keys.service import pause_provider_key, pause_refused_key
-from generations.review.decide import PATIENCE, tell_long_reviews
+from generations.review.decide import PATIENCE, notify_long_reviews
 from tests.factories import (
     PASSWORD,
     SYSTEM,
@@ -97,7 +97,7 @@ def test_review_waiting(alice: Membership, bob: Membership, noon: time_machine.T
     make_generation(alice, State.NEEDS_REVIEW, prompt="A pier in the rain")
     noon.shift(timedelta(seconds=1))
     make_generation(bob, State.NEEDS_REVIEW, prompt="A lake")
-    tell_long_reviews(now=timezone.now() + PATIENCE * 2)
+    notify_long_reviews(now=timezone.now() + PATIENCE * 2)
     compare("review_waiting")
 
 

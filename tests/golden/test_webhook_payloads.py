@@ -18,7 +18,7 @@ from generations.limits.alerts import raise_spend_alerts
 from generations.models import Film, Generation, ProviderKey
 from generations.notifications.generation_events import notify_ended
 from generations.provider_keys.service import pause_provider_key
-from generations.review.decide import PATIENCE, tell_long_reviews
+from generations.review.decide import PATIENCE, notify_long_reviews
 from tests.factories import SYSTEM, make_film, make_generation, make_limit, team_subject
 from tests.support.golden import assert_golden, shown
 
@@ -88,7 +88,7 @@ def test_generation_failed_and_task_failed(alice: Membership) -> None:
 
 def test_generation_in_review(alice: Membership) -> None:
     generation = make_generation(alice, State.NEEDS_REVIEW, prompt="A pier")
-    tell_long_reviews(now=timezone.now() + PATIENCE * 2)
+    notify_long_reviews(now=timezone.now() + PATIENCE * 2)
     compare("generation.in_review", generation=generation)
 
 

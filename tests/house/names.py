@@ -11,23 +11,27 @@ from tests.house.tree import PACKAGES, Problem, modules
 
 INSTEAD = {
     "job jobs": "generation",
+    "order orders": "generation, or submit; the package `ordering` is the act",
     "vendor vendors": "provider",
     "upstream": "provider, or what of the provider's it is: a task, an id, a body",
     "remark remarks": "event",
     "move moves moved moving": "transition, or what changes",
     "asker askers": "poll pool, or whoever requested it",
+    "question questions": "poll request, approval or dialog",
     "told": "poll result, or what the words are",
+    "tell tells": "notify, record or say",
     "hear hears heard": "handle, or delivered",
     "staff": "start threads",
     "lane lanes turn turns": "fair queue, candidate or queue position",
-    "cadence pacing": "send rate or congestion window",
-    "seat seats": "slot",
+    "cadence pace pacing": "send rate or congestion window",
+    "seat seats place places": "slot, or queue position",
     "meter meters": "usage or sample",
     "level levels": "baseline",
     "drift drifts": "discrepancy",
     "quiet": "stable",
     "beat beats pulse": "heartbeat",
     "presence": "liveness or registry",
+    "courier couriers": "delivery worker",
     "keeper keepers": "reaper, or what is kept",
     "stopping": "shutdown",
     "tries": "attempts",
@@ -41,8 +45,9 @@ INSTEAD = {
 }
 # Module and name (the module's own is its name): why the word is meant there.
 EXCEPTIONS = {
-    ("generations/templatetags/dailies.py", "moment"): "a filter for pages: a time, as people say",
     ("platform_site/admin/shown.py", "moment"): "a list's column of times, and no timeline's entry",
+    ("billing/ledger.py", "place_hold"): "the verb of accounting: a hold is placed",
+    ("platform_site/stores/bucket.py", "tell"): "the name that file objects have for it",
     ("billing/ledger.py", "_move"): "money does move, between accounts",
 }
 # Where a word may be in every name below the folder.

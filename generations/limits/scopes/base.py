@@ -138,7 +138,7 @@ class Scope(ABC, Generic[T]):
         """Return what the command's option may mean in a team; not asked without `argument`."""
         return ()
 
-    def places(self, asker: Membership) -> Iterator[LimitChoice]:
+    def choices(self, asker: Membership) -> Iterator[LimitChoice]:
         """Yield what the page of budgets shows a member, and whether they may cap it."""
         for target in self.seen_by(asker):
             yield LimitChoice(

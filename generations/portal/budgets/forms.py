@@ -48,12 +48,12 @@ class LimitForm(forms.Form):
         help_text="Percents of the limit, held and spent together. Empty: never.",
     )
 
-    def __init__(self, places: list[LimitChoice], *args: Any, **kwargs: Any) -> None:
-        """Offer the places that the person may cap."""
+    def __init__(self, choices: list[LimitChoice], *args: Any, **kwargs: Any) -> None:
+        """Offer the choices that the person may cap."""
         super().__init__(*args, **kwargs)
         target = self.fields["target"]
         if isinstance(target, forms.ChoiceField):
-            target.choices = choices_of(places)
+            target.choices = choices_of(choices)
 
     def clean_alert_at(self) -> list[int]:
         """Read the percents; which of them are allowed is the service's to say."""

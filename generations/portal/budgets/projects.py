@@ -13,10 +13,10 @@ from accounts.projects.service import (
     reopen_project,
 )
 from accounts.roles import Permission
-from generations.portal.access import MemberRequest, by_of, member_required
+from generations.portal.access import MemberRequest, acting_member, member_required
 from generations.portal.budgets.forms import ProjectForm
 from generations.portal.budgets.views import budgets_page
-from generations.portal.keys.forms import show_error
+from generations.portal.form_errors import show_error
 from platform_site.errors import InvalidRequest
 
 _BACK = "/budgets/#projects"
@@ -29,7 +29,7 @@ def create(request: MemberRequest) -> HttpResponse:
     form = ProjectForm(request.POST, auto_id="project_%s")
     if form.is_valid():
         try:
-            name, by = form.cleaned_data["name"], by_of(request)
+            name, by = form.cleaned_data["name"], acting_member(request)
             create_project(team=request.membership.team, name=name, by=by)
             return redirect(_BACK)
         except InvalidRequest as error:
@@ -45,7 +45,7 @@ def rename(request: MemberRequest, slug: str) -> HttpResponse:
     form = ProjectForm(request.POST, auto_id=f"rename_{project.pk}_%s")
     if form.is_valid():
         try:
-            name, by = form.cleaned_data["name"], by_of(request)
+            name, by = form.cleaned_data["name"], acting_member(request)
             rename_project(project, name=name, by=by)
             return redirect(_BACK)
         except InvalidRequest as error:
@@ -57,7 +57,7 @@ def rename(request: MemberRequest, slug: str) -> HttpResponse:
 @member_required(Permission.LIMITS)
 def switch(request: MemberRequest, slug: str) -> HttpResponse:
     """Archive a project or, with `reopen`, take generations for it again."""
-    project, by = _project(request, slug), by_of(request)
+    project, by = _project(request, slug), acting_member(request)
     if "reopen" in request.POST:
         reopen_project(project, by=by)
     else:

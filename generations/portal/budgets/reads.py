@@ -22,15 +22,15 @@ from generations.models import ApprovalThreshold
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A place with its limits, shortest window first."""
+    """A choice with its limits, shortest window first."""
 
-    place: LimitChoice
+    choice: LimitChoice
     uses: list[LimitUse]
 
 
 @dataclass(slots=True)
 class Group:
-    """All places of one scope; `free` counts those without a limit."""
+    """All choices of one scope; `free` counts those without a limit."""
 
     scope: Scope[Any]
     about: str
@@ -40,34 +40,34 @@ class Group:
 
 def limit_choices_for(membership: Membership) -> list[LimitChoice]:
     """Return whose limits the person sees: managers everybody's, others what they spend under."""
-    return [place for scope in SHOWN for place in scope.places(membership)]
+    return [choice for scope in SHOWN for choice in scope.choices(membership)]
 
 
-def groups_for(membership: Membership, places: list[LimitChoice], *, now: datetime) -> list[Group]:
-    """Return the limits of all places, in two queries."""
+def groups_for(membership: Membership, choices: list[LimitChoice], *, now: datetime) -> list[Group]:
+    """Return the limits of all choices, in two queries."""
     order = list(Window.values)
-    limits = sorted(_limits_of(places), key=lambda one: order.index(one.window))
+    limits = sorted(_limits_of(choices), key=lambda one: order.index(one.window))
     uses: dict[Subject, list[LimitUse]] = {}
     for use in uses_of(limits, now=now):
         uses.setdefault(subject_of(use.limit), []).append(use)
     groups: dict[str, Group] = {}
-    for place in places:
-        scope = place.scope
+    for choice in choices:
+        scope = choice.scope
         about = scope.about.format(team=membership.team.name)
         group = groups.setdefault(scope.slug, Group(scope, about))
-        if place.subject in uses:
-            group.holders.append(Holder(place, uses[place.subject]))
+        if choice.subject in uses:
+            group.holders.append(Holder(choice, uses[choice.subject]))
         else:
             group.free += 1
     return list(groups.values())
 
 
-def choices_of(places: list[LimitChoice]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return the places that the person may cap, grouped for a select."""
+def choices_of(choices: list[LimitChoice]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the choices that the person may cap, grouped for a select."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for place in places:
-        if place.may_cap:
-            found.setdefault(place.scope.title, []).append((place.value, place.name))
+    for choice in choices:
+        if choice.may_cap:
+            found.setdefault(choice.scope.title, []).append((choice.value, choice.name))
     return list(found.items())
 
 
@@ -111,10 +111,10 @@ def rules_for(membership: Membership) -> list[Rule]:
     return [rule for _, rule in sorted(found, key=lambda pair: (pair[0], pair[1].name))]
 
 
-def _limits_of(places: list[LimitChoice]) -> QuerySet[SpendLimit]:
+def _limits_of(choices: list[LimitChoice]) -> QuerySet[SpendLimit]:
     by_kind: dict[str, list[str]] = {}
-    for place in places:
-        by_kind.setdefault(place.subject.kind, []).append(place.subject.id)
+    for choice in choices:
+        by_kind.setdefault(choice.subject.kind, []).append(choice.subject.id)
     theirs = Q(pk=None)
     for kind, ids in by_kind.items():
         theirs |= Q(subject_kind=kind, subject_id__in=ids)

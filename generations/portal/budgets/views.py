@@ -13,10 +13,10 @@ from billing.models import Account
 from billing.selectors import site_zone
 from billing.services.alerts import set_low_mark
 from generations.limits.budgets import ask_above, set_budget
-from generations.portal.access import MemberRequest, by_of, member_required
+from generations.portal.access import MemberRequest, acting_member, member_required
 from generations.portal.budgets.forms import LimitForm, LowMarkForm, ProjectForm, ThresholdForm
 from generations.portal.budgets.reads import groups_for, limit_choices_for, rules_for, target_named
-from generations.portal.keys.forms import show_error
+from generations.portal.form_errors import show_error
 from platform_site.errors import InvalidRequest
 
 _USUAL_LOW_MARK = 1000  # of a team without accounts yet
@@ -38,7 +38,7 @@ def limit(request: MemberRequest) -> HttpResponse:
         try:
             set_budget(
                 target_named(request.membership, form.cleaned_data.pop("target")),
-                by=by_of(request),
+                by=acting_member(request),
                 **form.cleaned_data,
             )
             return redirect("/budgets/#limits")
@@ -56,7 +56,7 @@ def lift(request: MemberRequest) -> HttpResponse:
         target_named(request.membership, request.POST.get("target", "")),
         window=request.POST.get("window", ""),
         credits=None,
-        by=by_of(request),
+        by=acting_member(request),
     )
     return redirect("/budgets/#limits")
 
@@ -68,7 +68,7 @@ def wallet(request: MemberRequest) -> HttpResponse:
     form = LowMarkForm(request.POST)
     if form.is_valid():
         team = request.membership.team
-        set_low_mark(team=team, credits=form.cleaned_data["low_at"], by=by_of(request))
+        set_low_mark(team=team, credits=form.cleaned_data["low_at"], by=acting_member(request))
         return redirect("/budgets/#wallet")
     return budgets_page(request, low_form=form)
 
@@ -83,7 +83,7 @@ def threshold(request: MemberRequest) -> HttpResponse:
     if form.is_valid():
         above = None if "remove" in request.POST else form.cleaned_data["above"]
         target = target_named(request.membership, form.cleaned_data["scope"])
-        ask_above(target, above=above, by=by_of(request))
+        ask_above(target, above=above, by=acting_member(request))
         return redirect("/budgets/#approvals")
     return budgets_page(request, threshold_form=form)
 
@@ -91,15 +91,15 @@ def threshold(request: MemberRequest) -> HttpResponse:
 def budgets_page(request: MemberRequest, **forms: Any) -> HttpResponse:
     """Show the page, with `forms` that came back with words beside their fields."""
     membership, now = request.membership, timezone.now()
-    places = limit_choices_for(membership)
+    choices = limit_choices_for(membership)
     low_at = _low_at(request)
     context = {
-        "groups": groups_for(membership, places, now=now),
+        "groups": groups_for(membership, choices, now=now),
         "rules": rules_for(membership),
         "projects": Project.objects.filter(team=membership.team).order_by("name"),
         "zone": site_zone().key,
         "low_at": low_at,
-        "limit_form": LimitForm(places, auto_id="limit_%s"),
+        "limit_form": LimitForm(choices, auto_id="limit_%s"),
         "low_form": LowMarkForm(initial={"low_at": low_at}),
         "threshold_form": ThresholdForm(membership, auto_id="ask_%s"),
         "project_form": ProjectForm(auto_id="project_%s"),
@@ -115,7 +115,7 @@ def _known(request: MemberRequest, form: LimitForm) -> int | None:
             request.membership, limit_choices_for(request.membership), now=timezone.now()
         )
         for holder in group.holders
-        if holder.place.may_cap and holder.place.value == form["target"].value()
+        if holder.choice.may_cap and holder.choice.value == form["target"].value()
     )
     uses = (use for holder in holders for use in holder.uses)
     window = form["window"].value()

@@ -297,10 +297,10 @@ def test_the_page_shows_it_with_its_subject(
     scope: Scope[Any], row: Row, subject: Subject, desk: Desk, alice: Membership
 ) -> None:
     for asker in (alice, desk.membership):
-        places = [one for one in scope.places(asker) if one.subject == subject]
-        assert [one.scope for one in places] == [scope]
-        assert places[0].value == row.value(desk)
-        assert places[0].may_cap == (asker == desk.membership if scope is OWN else asker == alice)
+        choices = [one for one in scope.choices(asker) if one.subject == subject]
+        assert [one.scope for one in choices] == [scope]
+        assert choices[0].value == row.value(desk)
+        assert choices[0].may_cap == (asker == desk.membership if scope is OWN else asker == alice)
 
 
 def test_the_admins_fields_name_it(
