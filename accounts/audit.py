@@ -6,7 +6,7 @@ from django.db.models import Model
 
 from accounts.authority import By
 from accounts.models import AuditAction, AuditEvent, Team
-from platform_site.subjects import kind_of
+from platform_site.subjects import subject_kind_of
 
 
 class Named(Protocol):
@@ -32,7 +32,7 @@ def record(
 ) -> AuditEvent:
     """Write that `by` did `action` to `subject`, inside the caller's transaction."""
     if isinstance(subject, Model):
-        kind, key = kind_of(subject), str(subject.pk)
+        kind, key = subject_kind_of(subject), str(subject.pk)
     else:
         kind, key = subject.kind, subject.id
     return AuditEvent.objects.create(

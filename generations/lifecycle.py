@@ -77,8 +77,8 @@ class EventKind(models.TextChoices):
     ID_ADOPTED = "id_adopted", "Id adopted"
     REVIEW_TOLD = "review_told", "Review told"
     ADJUSTED = "adjusted", "Adjusted"
-    METER_MOVED = "meter_moved", "Meter moved"
-    METER_STILL = "meter_still", "Meter still"
+    USAGE_MOVED = "usage_moved", "Usage moved"
+    USAGE_STILL = "usage_still", "Usage still"
 
 
 class Money(StrEnum):

@@ -58,8 +58,8 @@ def task_object(generation: Generation) -> dict[str, Any]:
     else:
         # The vendor offers no real progress, and we invent none (P38).
         task["progress"] = None
-        if generation.cancel_asked_at is not None and generation.state in IN_FLIGHT:
-            task["cancel_asked_at"] = int(generation.cancel_asked_at.timestamp())
+        if generation.cancel_requested_at is not None and generation.state in IN_FLIGHT:
+            task["cancel_asked_at"] = int(generation.cancel_requested_at.timestamp())
     return task
 
 

@@ -12,7 +12,9 @@ class SubjectModel(models.Model):
     """Base of models whose rows name what they are about."""
 
     subject_kind = models.CharField(
-        max_length=40, blank=True, help_text="as `kind_of` says, or the scope of a spend limit"
+        max_length=40,
+        blank=True,
+        help_text="its model, or the scope of a spend limit",
     )
     subject_id = models.CharField(max_length=100, blank=True)
 
@@ -20,7 +22,7 @@ class SubjectModel(models.Model):
         abstract = True
 
 
-def kind_of(row: models.Model | type[models.Model]) -> str:
+def subject_kind_of(row: models.Model | type[models.Model]) -> str:
     """Return the kind of a row or of a model's rows: `provider_key`."""
     # Not `type(row)`: a request's user is a proxy, which has the class of what it stands for.
     model = row if isinstance(row, type) else row.__class__
@@ -29,4 +31,4 @@ def kind_of(row: models.Model | type[models.Model]) -> str:
 
 def model_of(kind: str) -> type[models.Model] | None:
     """Return the model whose rows are of this kind, if there is one."""
-    return next((model for model in apps.get_models() if kind_of(model) == kind), None)
+    return next((model for model in apps.get_models() if subject_kind_of(model) == kind), None)

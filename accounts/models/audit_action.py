@@ -33,7 +33,7 @@ class AuditAction(models.TextChoices):
     PROVIDER_KEY_DELETED = "provider_key.deleted", "Provider key deleted"
     PROVIDER_KEY_PAUSED = "provider_key.paused", "Provider key paused"
     PROVIDER_KEY_RESUMED = "provider_key.resumed", "Provider key resumed"
-    PROVIDER_KEY_PACE_SET = "provider_key.pace_set", "Pace of a provider key set"
+    PROVIDER_KEY_SEND_RATE_SET = "provider_key.send_rate_set", "Send rate of a provider key set"
     RATE_SCHEDULED = "rate.scheduled", "Price announced"
     RATE_WITHDRAWN = "rate.withdrawn", "Price withdrawn"
     RETENTION_SET = "retention.set", "Retention rule set"

@@ -10,7 +10,7 @@ from accounts.models import Membership, Notice, NoticeKind, Team, User
 from accounts.notices.steps import mail
 from accounts.roles import Permission
 from platform_site.clusters.steps import ENQUEUE_AGAIN
-from platform_site.subjects import kind_of
+from platform_site.subjects import subject_kind_of
 
 
 def notify(
@@ -38,7 +38,7 @@ def notify(
             "permission": audience.name if isinstance(audience, Permission) else "",
             "user": audience if isinstance(audience, User) else None,
             "kind": kind,
-            "subject_kind": kind_of(subject) if subject else "",
+            "subject_kind": subject_kind_of(subject) if subject else "",
             "subject_id": str(subject.pk) if subject else "",
             # One line: it becomes the subject of an e-mail, and names in it are people's own.
             "title": " ".join(title.split())[:200],

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Hold',
             fields=[
-                ('subject_kind', models.CharField(blank=True, help_text='as `kind_of` says, or the scope of a spend limit', max_length=40)),
+                ('subject_kind', models.CharField(blank=True, help_text='its model, or the scope of a spend limit', max_length=40)),
                 ('subject_id', models.CharField(blank=True, max_length=100)),
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('amount', models.PositiveBigIntegerField()),

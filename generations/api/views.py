@@ -110,7 +110,7 @@ class CancelView(ApiView):
     """`POST /v1/tasks/{id}/cancel`; the body may give a `reason`."""
 
     def post(self, request: Request, task_id: str) -> Response:
-        """Cancel the task, or note the wish, and answer with the task as it stands."""
+        """Cancel the task, or note that it is asked for, and answer with the task as it stands."""
         generation = generation_for(self.caller.membership.team, task_id)
         cancel_generation(
             generation,
@@ -142,7 +142,7 @@ class CreditsView(ApiView):
     """`GET /v1/credits`."""
 
     def get(self, request: Request) -> Response:
-        """Answer with the team's meter; `balance` is what is available."""
+        """Answer with the team's usage; `balance` is what is available."""
         books = books_of(self.caller.membership.team)
         return _success(
             {

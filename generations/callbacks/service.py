@@ -107,7 +107,7 @@ def check_callback(receipt_id: int) -> None:
         _judge(receipt, _verdict_once_resolved(receipt))
         return
     if not lacks_id(generation):
-        # The reply to our POST may still come; if it does not, the doubt checks again.
+        # The reply to our POST may still come; if it does not, the review checks again.
         return
     try:
         report = client_for(generation.provider_key).get_task(receipt.proposed_id)

@@ -12,7 +12,7 @@ from accounts.audit import record
 from accounts.authority import By
 from accounts.models import AuditAction, Membership
 from accounts.roles import Permission, role_allows
-from generations.approvals.service import withdraw_question
+from generations.approvals.service import withdraw_approval
 from generations.lifecycle import IN_FLIGHT, WAITING, Ending, EventKind, State
 from generations.models import Generation
 from generations.transitions import end_unsent, record_event
@@ -31,11 +31,12 @@ def may_cancel(membership: Membership, generation: Generation) -> bool:
 
 
 def cancel_generation(generation: Generation, *, by: By, now: datetime, reason: str = "") -> None:
-    """Cancel a generation for the person who ordered it, or for who decides about others'.
+    """Cancel a generation for the person who created it, or for who decides about others'.
 
     Afterwards the generation is `cancelled`, with its credits given back, or it was sent and bears
-    the wish (`cancel_asked_at`), with its credits held. A second call changes nothing. Raises
-    `PermissionDenied`, and `Conflict`, which names the state, for one that ended otherwise.
+    the cancel request (`cancel_requested_at`), with its credits held. A second call changes
+    nothing. Raises `PermissionDenied`, and `Conflict`, which names the state, for one that ended
+    otherwise.
     """
     by.require_over(
         generation.user_id,
@@ -65,7 +66,7 @@ def cancel_generation(generation: Generation, *, by: By, now: datetime, reason: 
 def cancel_waiting(*, by: By, now: datetime) -> int:
     """Cancel everything of the member's own in their team that was not sent; return how many.
 
-    What is sent meanwhile goes on, without a wish. Raises `PermissionDenied`.
+    What is sent meanwhile goes on, without a cancel request. Raises `PermissionDenied`.
     """
     membership = by.membership
     by.require(Permission.SUBMIT, team_id=membership.team_id)
@@ -79,17 +80,17 @@ def cancel_waiting(*, by: By, now: datetime) -> int:
 
 
 def cancel_if_requested(generation: Generation, *, now: datetime) -> bool:
-    """Cancel a generation that came back to the queue, if a person wished that meanwhile.
+    """Cancel a generation that came back to the queue, if a person asked for that meanwhile.
 
-    To be called in the transaction that moved it to `queued`, after the move: a wish that comes
-    later waits for that row and then finds it queued. So no queued row bears a wish, and nothing
-    wished away is sent again. Returns whether it was cancelled.
+    To be called in the transaction that moved it to `queued`, after that: a request that comes
+    later waits for that row and then finds it queued. So no queued row bears a cancel request, and
+    nothing that bears one is sent again. Returns whether it was cancelled.
     """
-    wish = Generation.objects.filter(pk=generation.pk, cancel_asked_at__isnull=False)
-    wished = wish.order_by().values_list("cancel_asked_at", "cancel_requested_by").first()
-    if wished is None:
+    rows = Generation.objects.filter(pk=generation.pk, cancel_requested_at__isnull=False)
+    request = rows.order_by().values_list("cancel_requested_at", "cancel_requested_by").first()
+    if request is None:
         return False
-    generation.cancel_asked_at, generation.cancel_requested_by = wished
+    generation.cancel_requested_at, generation.cancel_requested_by = request
     by = By(generation.cancel_requested_by)
     message = "Cancelled as asked: the vendor has not taken it, so it is not sent again."
     end_unsent(generation, Ending.CANCELLED, by=by, now=now, message=message)
@@ -103,8 +104,8 @@ def _cancel_now(generation: Generation, *, by: By, now: datetime, reason: str) -
     try:
         with transaction.atomic():
             if generation.state == State.AWAITING_APPROVAL:
-                # The question first, as deciders do: two orders could deadlock.
-                withdraw_question(generation, by=by, now=now, reason=reason)
+                # The approval first, as deciders do: locks in two orders could deadlock.
+                withdraw_approval(generation, by=by, now=now, reason=reason)
             end_unsent(generation, Ending.CANCELLED, by=by, now=now, message=message)
             _record(generation, AuditAction.GENERATION_CANCELLED, by, reason)
     except Conflict:
@@ -114,18 +115,18 @@ def _cancel_now(generation: Generation, *, by: By, now: datetime, reason: str) -
 
 
 def _request_cancel(generation: Generation, *, by: By, now: datetime, reason: str) -> bool:
-    """Note the first wish; False when the generation left the vendor meanwhile."""
+    """Note the first cancel request; False when the generation left the vendor meanwhile."""
     in_flight = Generation.objects.filter(pk=generation.pk, state__in=sorted(IN_FLIGHT))
     with transaction.atomic():
-        # The row count decides between two wishes, and between a wish and the vendor's end.
-        wished = in_flight.filter(cancel_asked_at=None).update(
-            cancel_asked_at=now, cancel_requested_by=by.name[:200]
+        # The row count decides between two requests, and between one and the vendor's end.
+        noted = in_flight.filter(cancel_requested_at=None).update(
+            cancel_requested_at=now, cancel_requested_by=by.name[:200]
         )
-        if wished:
+        if noted:
             record_event(generation, EventKind.CANCEL_ASKED, by=by, message=reason)
             _record(generation, AuditAction.GENERATION_CANCEL_ASKED, by, reason)
     generation.refresh_from_db()
-    return bool(wished) or generation.state in IN_FLIGHT
+    return bool(noted) or generation.state in IN_FLIGHT
 
 
 def _record(generation: Generation, action: AuditAction, by: By, reason: str) -> None:

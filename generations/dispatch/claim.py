@@ -1,7 +1,7 @@
 """Decide which queued generation goes out next, and let the queue decide how many at once.
 
 The queue carries no generations, only "send the next one": whoever runs that claims the generation
-whose turn it is by then (`generations.dispatch.fair_queue`). So one person's five hundred
+that is next by then (`generations.dispatch.fair_queue`). So one person's five hundred
 generations are five hundred rows and a few steps, and nobody waits behind them. A step that is lost
 strands nothing: others send its generation, and the sweep adds steps while there is anything to
 send.
@@ -36,7 +36,7 @@ _LOOKS = 20
 
 
 def send_next() -> bool:
-    """Claim the generation whose turn it is and submit it; False when none can be sent now.
+    """Claim the next generation and submit it; False when none can be sent now.
 
     Nor is any sent while enough of the cluster's workers send: one day all those posts hang, and
     what the vendor has finished must still be heard of, kept and told (P27).
@@ -46,13 +46,13 @@ def send_next() -> bool:
         if generation is None:
             return False
         post_generation(generation)
-    # The steps that came meanwhile found no seat.
+    # The steps that came meanwhile found no slot.
     refill_sends(now=timezone.now(), most=1)
     return True
 
 
 def claim_next(*, now: datetime) -> Generation | None:
-    """Move the generation whose turn it is to `submitting`; None when none can be sent (P26)."""
+    """Move the next generation to `submitting`; None when none can be sent (P26)."""
     for _ in range(_LOOKS):
         candidates = next_candidates(now=now, most=2)
         if not candidates:

@@ -1,14 +1,14 @@
-"""Which queued generation goes out next, and where in line each stands.
+"""The fair queue: which generation goes out next.
 
-A lane is what one person has queued with one provider key. The next generation is of the team with
-the least in flight (of equals, the one whose turn is longest ago), of that team's generations first
-those of the highest priority, of these the person's with the least in flight (again the longest
-wait), and of that person's the oldest. Generations of keys that are paused, full or waiting are
-passed over.
+Each person has at most one candidate a team and provider key: of what they have queued there, the
+oldest of the highest priority. The next generation is a candidate of the team with the least in
+flight (of equals, the one served longest ago), of that team's candidates one of the highest
+priority, of these the person's with the least in flight (again the one served longest ago).
+Candidates of keys that are paused, full or waiting are passed over.
 
 One static statement, the same on SQLite and PostgreSQL, reads it: it hops through the index
-`generation_fair_queue` from lane to lane, so its cost grows with the lanes and not with the
-generations.
+`generation_fair_queue` from candidate to candidate, so its cost grows with the people who wait and
+not with the generations.
 """
 
 from collections.abc import Sequence
@@ -18,55 +18,57 @@ from uuid import UUID
 
 from django.db import connection
 
-_HEAD = "id, provider_key_id, team_id, user_id, priority, created_at"
-_IN_LANES = "provider_key_id, team_id, user_id, priority DESC, created_at"
+_COLUMNS = "id, provider_key_id, team_id, user_id, priority, created_at"
+_BY_PERSON = "provider_key_id, team_id, user_id, priority DESC, created_at"
 
 # Literal states: a planner proves by them that the partial indexes serve. SQLite starts a search by
-# several columns at the first row that is not less, so `>` would read a whole lane only to skip it;
-# and it searches by all of them only where the other side has no column's affinity: hence the `+`.
-_HEADS = f"""
-WITH RECURSIVE heads ({_HEAD}) AS (
+# several columns at the first row that is not less, so `>` would read all rows of a person only to
+# skip them; and it searches by all columns only where the other side has no column's affinity:
+# hence the `+`.
+_CANDIDATES = f"""
+WITH RECURSIVE candidates ({_COLUMNS}) AS (
   SELECT * FROM (
-    SELECT {_HEAD} FROM generations_generation
+    SELECT {_COLUMNS} FROM generations_generation
     WHERE state = 'queued' AND next_submit_at <= %(now)s
       AND provider_key_id >= %(first_key)s AND provider_key_id <= %(last_key)s
-    ORDER BY {_IN_LANES} LIMIT 1
-  ) AS first_head
+    ORDER BY {_BY_PERSON} LIMIT 1
+  ) AS first_candidate
   UNION ALL
-  SELECT job.id, job.provider_key_id, job.team_id, job.user_id, job.priority, job.created_at
-  FROM heads JOIN generations_generation AS job ON job.id = (
+  SELECT later.id, later.provider_key_id, later.team_id, later.user_id, later.priority,
+    later.created_at
+  FROM candidates JOIN generations_generation AS later ON later.id = (
     SELECT id FROM generations_generation
     WHERE state = 'queued' AND next_submit_at <= %(now)s
       AND (provider_key_id, team_id, user_id)
-        >= (+heads.provider_key_id, +heads.team_id, heads.user_id + 1)
+        >= (+candidates.provider_key_id, +candidates.team_id, candidates.user_id + 1)
       AND provider_key_id <= %(last_key)s
-    ORDER BY {_IN_LANES} LIMIT 1
+    ORDER BY {_BY_PERSON} LIMIT 1
   )
 ),
 busy AS (
-  SELECT provider_key_id, team_id, user_id, count(*) AS jobs FROM generations_generation
+  SELECT provider_key_id, team_id, user_id, count(*) AS in_flight FROM generations_generation
   WHERE state IN ('processing', 'submitting') GROUP BY provider_key_id, team_id, user_id
 )
 """  # noqa: S608  # nothing but this module's own words
 # Scalar subqueries, and no joins of sums: they are planned in a third of the time.
 _NEXT = f"""
-{_HEADS}
-SELECT heads.id, heads.provider_key_id FROM heads
-JOIN generations_providerkey AS pkey ON pkey.id = heads.provider_key_id
+{_CANDIDATES}
+SELECT candidates.id, candidates.provider_key_id FROM candidates
+JOIN generations_providerkey AS pkey ON pkey.id = candidates.provider_key_id
 WHERE pkey.state <> 'paused' AND (pkey.next_send_at IS NULL OR pkey.next_send_at <= %(now)s)
-  AND (SELECT coalesce(sum(jobs), 0) FROM busy WHERE busy.provider_key_id = pkey.id)
+  AND (SELECT coalesce(sum(in_flight), 0) FROM busy WHERE busy.provider_key_id = pkey.id)
     < pkey.max_in_flight
 ORDER BY
-  (SELECT coalesce(sum(jobs), 0) FROM busy WHERE busy.team_id = heads.team_id),
-  (SELECT max(served_at) FROM generations_lastserved AS turn
-    WHERE turn.team_id = heads.team_id) NULLS FIRST,
-  heads.team_id,
-  heads.priority DESC,
-  (SELECT coalesce(sum(jobs), 0) FROM busy
-    WHERE busy.team_id = heads.team_id AND busy.user_id = heads.user_id),
-  (SELECT served_at FROM generations_lastserved AS turn
-    WHERE turn.team_id = heads.team_id AND turn.user_id = heads.user_id) NULLS FIRST,
-  heads.created_at, heads.id
+  (SELECT coalesce(sum(in_flight), 0) FROM busy WHERE busy.team_id = candidates.team_id),
+  (SELECT max(served_at) FROM generations_lastserved AS served
+    WHERE served.team_id = candidates.team_id) NULLS FIRST,
+  candidates.team_id,
+  candidates.priority DESC,
+  (SELECT coalesce(sum(in_flight), 0) FROM busy
+    WHERE busy.team_id = candidates.team_id AND busy.user_id = candidates.user_id),
+  (SELECT served_at FROM generations_lastserved AS served
+    WHERE served.team_id = candidates.team_id AND served.user_id = candidates.user_id) NULLS FIRST,
+  candidates.created_at, candidates.id
 LIMIT %(most)s
 """  # noqa: S608
 _ANY_KEY = (0, 2**63 - 1)
@@ -74,7 +76,7 @@ _ANY_KEY = (0, 2**63 - 1)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A generation that may go out now, at the head of its lane."""
+    """A generation that may go out now, its person's next with this key."""
 
     generation_id: UUID
     provider_key_id: int
@@ -83,7 +85,7 @@ class Candidate:
 def next_candidates(
     *, now: datetime, provider_key_id: int | None = None, most: int = 1
 ) -> Sequence[Candidate]:
-    """Return whose turn it is, then whose it would be, up to `most` lanes; empty when nobody's.
+    """Return who goes next, then who would, up to `most` candidates; empty when none may be sent.
 
     With `provider_key_id` only that key's generations are looked at. Nothing is taken: another
     worker may read the same, and the claim decides.

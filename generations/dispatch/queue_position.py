@@ -1,7 +1,7 @@
-"""Where in line each queued generation stands and when it may start: shown, never decided by.
+"""The queue position of each queued generation, and when it may start: shown, never decided by.
 
-A forecast, as if nothing were ordered, cancelled or moved any more. Times come from what films took
-so far; without a history there is a place and no time.
+A forecast, as if nothing were submitted, cancelled or moved any more. Times come from what films
+took so far; without a history there is a position and no time.
 """
 
 import math
@@ -29,7 +29,7 @@ Queue = Mapping[tuple[int, int], int]  # generations by (person, priority)
 
 @dataclass(frozen=True, slots=True)
 class QueuePosition:
-    """The `number`th of its key's line, from 1; `seconds` until it starts, None when unknown."""
+    """The `number`th of its key's queue, from 1; `seconds` until it starts, None when unknown."""
 
     number: int
     seconds: float | None
@@ -42,13 +42,13 @@ class QueuePosition:
 
     @property
     def is_at_once(self) -> bool:
-        """Return whether only a worker's next free moment stands between it and the vendor."""
+        """Return whether only a free worker stands between it and the vendor."""
         return self.seconds is not None and self.seconds < SOON_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class KeyQueue:
-    """What one provider key has in line and at the vendor."""
+    """What one provider key has queued and at the vendor."""
 
     queued: Queue
     in_flight: Mapping[int, int]  # by person
@@ -58,9 +58,9 @@ class KeyQueue:
 
 
 def positions_of(generations: Iterable[Generation], *, now: datetime) -> dict[UUID, QueuePosition]:
-    """Return the places of those of `generations` that are queued, by their ids.
+    """Return the positions of those of `generations` that are queued, by their ids.
 
-    Costs five queries a provider key, however long its line is. A paused key's generations have no
+    Costs five queries a provider key, however long its queue is. A paused key's generations have no
     time.
     """
     by_key: dict[int, list[Generation]] = defaultdict(list)
@@ -70,53 +70,53 @@ def positions_of(generations: Iterable[Generation], *, now: datetime) -> dict[UU
     if not by_key:
         return {}
     expected = expectations_of_site()
-    places: dict[UUID, QueuePosition] = {}
+    positions: dict[UUID, QueuePosition] = {}
     for key in ProviderKey.objects.filter(pk__in=by_key).defer("secret_token"):
-        line = _key_queue_of(key, expected, now=now)
+        queue = _key_queue_of(key, expected, now=now)
         for generation, older in _with_older(by_key[key.pk]):
             number = (
                 generations_before(
-                    line, person=generation.user_id, priority=generation.priority, older=older
+                    queue, person=generation.user_id, priority=generation.priority, older=older
                 )
                 + 1
             )
             usual = expected.get(kind_of(generation))
-            seconds = seconds_to_start(line, key, number=number, usual=usual, now=now)
-            places[generation.pk] = QueuePosition(number, seconds)
-    return places
+            seconds = seconds_to_start(queue, key, number=number, usual=usual, now=now)
+            positions[generation.pk] = QueuePosition(number, seconds)
+    return positions
 
 
-def generations_before(line: KeyQueue, *, person: int, priority: int, older: int) -> int:
-    """Return how many of a key's generations go out before one that has `older` of its own lane
-    before it.
+def generations_before(queue: KeyQueue, *, person: int, priority: int, older: int) -> int:
+    """Return how many of a key's generations go out before one that has `older` of its person and
+    priority before it.
 
-    Pure. Higher priorities go out first, each level person by person, the one with least in flight
-    before the others; each generation sent makes its person's count grow by one.
+    Pure. Higher priorities go out first, each person by person, the one with least in flight before
+    the others; each generation sent makes its person's count grow by one.
     """
-    level: dict[int, int] = defaultdict(int, line.in_flight)
+    counts: dict[int, int] = defaultdict(int, queue.in_flight)
     before = 0
-    for other_priority in sorted({one for _, one in line.queued}, reverse=True):
-        lanes = {who: count for (who, at), count in line.queued.items() if at == other_priority}
+    for other_priority in sorted({one for _, one in queue.queued}, reverse=True):
+        waiting = {who: count for (who, at), count in queue.queued.items() if at == other_priority}
         if other_priority > priority:
-            before += sum(lanes.values())
-            for who, count in lanes.items():
-                level[who] += count
+            before += sum(waiting.values())
+            for who, count in waiting.items():
+                counts[who] += count
         elif other_priority == priority:
-            reached = level[person] + older
+            reached = counts[person] + older
             before += older + sum(
-                min(count, max(0, reached - level[who]))
-                for who, count in lanes.items()
+                min(count, max(0, reached - counts[who]))
+                for who, count in waiting.items()
                 if who != person
             )
     return before
 
 
 def seconds_to_start(
-    line: KeyQueue, key: ProviderKey, *, number: int, usual: Expectation | None, now: datetime
+    queue: KeyQueue, key: ProviderKey, *, number: int, usual: Expectation | None, now: datetime
 ) -> float | None:
-    """Return in how many seconds the `number`th in line may start, None when nobody can know.
+    """Return in how many seconds the `number`th in the queue may start, None when nobody can know.
 
-    Pure. It starts when enough of those before it have ended to leave it a place, and not before
+    Pure. It starts when enough of those before it have ended to leave it a slot, and not before
     the key's rate lets it.
     """
     if key.state == ProviderKey.State.PAUSED:
@@ -124,14 +124,14 @@ def seconds_to_start(
     wait = max(0.0, (key.next_send_at - now).total_seconds()) if key.next_send_at else 0.0
     if key.per_minute:
         wait += (number - 1) * 60 / key.per_minute
-    free = max(0, key.max_in_flight - sum(line.in_flight.values()))
+    free = max(0, key.max_in_flight - sum(queue.in_flight.values()))
     if number <= free:
         return wait
-    if line.remaining is None or not line.remaining or usual is None:
+    if queue.remaining is None or not queue.remaining or usual is None:
         return None
-    # One place after the other comes free, and again a film's usual time later.
-    rounds, nth = divmod(number - free - 1, max(len(line.remaining), key.max_in_flight))
-    first = line.remaining[min(nth, len(line.remaining) - 1)]
+    # One slot after the other comes free, and again a film's usual time later.
+    rounds, nth = divmod(number - free - 1, max(len(queue.remaining), key.max_in_flight))
+    first = queue.remaining[min(nth, len(queue.remaining) - 1)]
     return None if math.isinf(first) else max(wait, first + rounds * usual.p50)
 
 
@@ -152,9 +152,9 @@ def _key_queue_of(
         elapsed = (now - accepted_at).total_seconds() if accepted_at else 0.0
         left.append(_still_needed(usual, elapsed) if usual else None)
     known = [one for one in left if one is not None]
-    lanes = queued.values_list("user", "priority").annotate(count=Count("pk"))
+    counted = queued.values_list("user", "priority").annotate(count=Count("pk"))
     return KeyQueue(
-        queued={(user, priority): count for user, priority, count in lanes},
+        queued={(user, priority): count for user, priority, count in counted},
         in_flight=in_flight,
         remaining=sorted(known) if len(known) == len(left) else None,
     )
@@ -165,7 +165,7 @@ def _still_needed(usual: Expectation, elapsed: float) -> float:
 
 
 def _with_older(generations: Sequence[Generation]) -> list[tuple[Generation, int]]:
-    """Return each generation with how many of its own lane are older."""
+    """Return each generation with how many of its person and priority are older."""
     ids = [generation.pk for generation in generations]
     older = dict(
         Generation.objects.filter(pk__in=ids)
@@ -177,7 +177,7 @@ def _with_older(generations: Sequence[Generation]) -> list[tuple[Generation, int
 
 
 def _older_ones() -> QuerySet[Generation, Any]:
-    lane = Generation.objects.filter(
+    older = Generation.objects.filter(
         Q(created_at__lt=OuterRef("created_at"))
         | Q(created_at=OuterRef("created_at"), id__lt=OuterRef("id")),
         state=State.QUEUED,
@@ -186,7 +186,7 @@ def _older_ones() -> QuerySet[Generation, Any]:
         user=OuterRef("user"),
         priority=OuterRef("priority"),
     )
-    return lane.order_by().values("priority").annotate(count=Count("pk")).values("count")
+    return older.order_by().values("priority").annotate(count=Count("pk")).values("count")
 
 
 def _ordinal(number: int) -> str:

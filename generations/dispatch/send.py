@@ -61,7 +61,7 @@ def post_generation(generation: Generation) -> None:
     except ProviderUnclear as error:
         if error.named_task:
             _shout(generation, error.named_task)
-        # Or a vendor that is ill would turn a whole queue into doubts, one by one.
+        # Or a vendor that is ill would send a whole queue to review, one by one.
         hold_back_key(key, reason=error.message, now=timezone.now())
         mark_unclear(generation, error)
     else:
@@ -135,7 +135,7 @@ def _requeue(
 ) -> None:
     """Queue again, due after `wait`.
 
-    What a person wished to cancel meanwhile is cancelled instead (P16).
+    What a person asked to cancel meanwhile is cancelled instead (P16).
     """
     now = timezone.now()
     changes = {**changes, "submitted_at": None, "next_submit_at": now + wait}

@@ -1,4 +1,4 @@
-"""The step that sends the generation whose turn it is."""
+"""The step that sends the next generation."""
 
 from datetime import datetime
 

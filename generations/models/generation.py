@@ -44,7 +44,7 @@ class Mode(models.TextChoices):
 
 
 class Priority(models.IntegerChoices):
-    """Which of a team's queued generations go first; other teams keep their turn."""
+    """Which of a team's queued generations go first; other teams are served as before."""
 
     LOW = -1, "When there is room"
     NORMAL = 0, "In turn"
@@ -108,8 +108,8 @@ class Generation(models.Model):
     submitted_at = models.DateTimeField(null=True, blank=True)
     accepted_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
-    # A wish once the vendor may be working (P16): the hold waits for the vendor's word.
-    cancel_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # A request once the vendor may be working (P16): the hold waits for the vendor's word.
+    cancel_requested_at = models.DateTimeField(null=True, blank=True, editable=False)
     cancel_requested_by = models.CharField(max_length=200, blank=True, editable=False)
 
     # What the vendor says.
@@ -118,7 +118,7 @@ class Generation(models.Model):
     next_poll_at = models.DateTimeField(null=True, blank=True)
     polls = models.PositiveIntegerField(default=0)
     poll_holder = models.CharField(
-        max_length=32, blank=True, editable=False, help_text="the sweep that asks at the moment"
+        max_length=32, blank=True, editable=False, help_text="the sweep that asks"
     )
     poll_failures = models.PositiveIntegerField(default=0, help_text="unclear answers in a row")
     upstream_metadata = models.JSONField(default=dict, blank=True)
@@ -183,7 +183,7 @@ class Generation(models.Model):
                 name="generation_submit_due",
                 condition=Q(state=State.QUEUED),
             ),
-            # The queue as the dispatcher reads it: by key, then lane by lane.
+            # The queue as the dispatcher reads it: by key, team and person.
             models.Index(
                 fields=["provider_key", "team", "user", "-priority", "created_at"],
                 name="generation_fair_queue",

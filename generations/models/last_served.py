@@ -1,4 +1,4 @@
-"""When somebody's turn was last, so that queued generations go out in turn."""
+"""When somebody was last served, so that whoever waits longest goes first."""
 
 from django.conf import settings
 from django.db import models
@@ -7,10 +7,10 @@ from accounts.models import Team
 
 
 class LastServed(models.Model):
-    """When a generation of this person in this team was last sent; a team's turn is its people's
-    latest.
+    """When a generation of this person in this team was last sent; a team was served when the
+    latest of its people was.
 
-    What is in flight alone cannot say whose turn it is: quick generations are gone before the next
+    What is in flight alone cannot say who is next: quick generations are gone before the next
     look.
     """
 
@@ -20,9 +20,9 @@ class LastServed(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["team", "user"], name="sending_turn_one_a_person"),
+            models.UniqueConstraint(fields=["team", "user"], name="last_served_one_a_person"),
         ]
 
     def __str__(self) -> str:
-        """Name whose turn it was."""
+        """Name who was served."""
         return f"{self.user} in {self.team}"

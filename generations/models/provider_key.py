@@ -44,10 +44,10 @@ class ProviderKey(models.Model):
     last4 = models.CharField(max_length=4, editable=False)
     state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
     max_in_flight = models.PositiveIntegerField(
-        default=USUAL_IN_FLIGHT, help_text="jobs at the vendor at once; it turns more away"
+        default=USUAL_IN_FLIGHT, help_text="generations at the vendor at once; it turns more away"
     )
     per_minute = models.PositiveIntegerField(
-        null=True, blank=True, help_text="jobs sent a minute at most; empty: no limit"
+        null=True, blank=True, help_text="generations sent a minute at most; empty: no limit"
     )
     # Moved on by each send and by a vendor that asks to wait: nothing is sent with the key before.
     next_send_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -1,4 +1,4 @@
-"""Samples of the vendor's usage figures, and where they and our books came apart."""
+"""The vendor's usage beside our books, sample by sample, and where the two came apart."""
 
 from enum import StrEnum
 
@@ -20,7 +20,7 @@ class UsageVerdict(models.TextChoices):
     """What became of a comparison, in words for people."""
 
     STARTS = "starts", "Nothing to compare with yet"
-    UNREADABLE = "unreadable", "The vendor's meter says nothing"
+    UNREADABLE = "unreadable", "The vendor reports no usage"
     WAITING = "waiting", "Waiting for a second stable sample"
     AGREES = "agrees", "Agrees"
     MADE_GOOD = "made_good", "An earlier discrepancy was made good"
@@ -31,8 +31,8 @@ class UsageVerdict(models.TextChoices):
     USED_OUTSIDE = "used_outside", "Used outside Dailies"
     CHARGED_LESS = "charged_less", "The vendor charged less"
     SHARED_ACCOUNT = "shared_account", "Another key may draw on the same account"
-    CONTRADICTS = "contradicts", "The meter contradicts itself"
-    WENT_BACK = "went_back", "The meter went back"
+    CONTRADICTS = "contradicts", "The vendor's usage contradicts itself"
+    WENT_BACK = "went_back", "The vendor's usage went back"
 
 
 # What goes on and on is one finding that grows; any other discrepancy is one of its own.
@@ -40,7 +40,7 @@ GROWING = frozenset({UsageVerdict.USED_OUTSIDE, UsageVerdict.SHARED_ACCOUNT})
 
 
 class UsageSample(models.Model):
-    """One look at a key's meter, with our own sums of that moment frozen beside it, in credits."""
+    """One look at a key's usage, with our own sums of that time frozen beside it, in credits."""
 
     provider_key = models.ForeignKey(ProviderKey, on_delete=models.PROTECT, related_name="samples")
     taken_at = models.DateTimeField()
@@ -50,16 +50,18 @@ class UsageSample(models.Model):
     total_purchased = models.BigIntegerField(null=True, blank=True)
     total_consumed = models.BigIntegerField(null=True, blank=True)
 
-    charged = models.PositiveBigIntegerField(help_text="of all jobs that the vendor accepted")
+    charged = models.PositiveBigIntegerField(
+        help_text="of all generations that the vendor accepted"
+    )
     refunded = models.PositiveBigIntegerField(help_text="of those that cost nothing in the end")
     in_flight = models.PositiveBigIntegerField(help_text="of those that have not ended")
-    unknown = models.PositiveBigIntegerField(help_text="of jobs that it may have accepted")
+    unknown = models.PositiveBigIntegerField(help_text="of generations that it may have accepted")
     stable = models.BooleanField(help_text="Our sums stood still while it was taken.")
 
-    # What the comparison with the last level showed.
+    # What the comparison with the last baseline showed.
     is_baseline = models.BooleanField(help_text="Later samples are measured from it.")
     discrepancy = models.BigIntegerField(
-        null=True, blank=True, help_text="credits since the last level"
+        null=True, blank=True, help_text="credits since the last baseline"
     )
     reading = models.CharField(
         max_length=10, blank=True, choices=[(one.value, one.value) for one in Reading if one]
@@ -71,7 +73,9 @@ class UsageSample(models.Model):
         indexes = [
             models.Index(fields=["provider_key", "-id"], name="sample_newest"),
             models.Index(
-                fields=["provider_key", "-id"], name="sample_level", condition=Q(is_baseline=True)
+                fields=["provider_key", "-id"],
+                name="sample_baseline",
+                condition=Q(is_baseline=True),
             ),
             models.Index(fields=["taken_at"], name="sample_age"),
         ]
@@ -82,7 +86,7 @@ class UsageSample(models.Model):
 
 
 class Discrepancy(models.Model):
-    """Credits by which a key's meter and our books came apart, until that is explained."""
+    """Credits by which a key's usage and our books came apart, until that is explained."""
 
     provider_key = models.ForeignKey(
         ProviderKey, on_delete=models.PROTECT, related_name="discrepancies"

@@ -1,4 +1,4 @@
-"""Say which of a team's waiting generations go first. Other teams keep their turn."""
+"""Say which of a team's waiting generations go first. Other teams are served as before."""
 
 from django.db import transaction
 

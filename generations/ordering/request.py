@@ -72,7 +72,7 @@ class GenerationRequest:
 
     @property
     def generate_audio(self) -> bool:
-        """Return whether sound was asked for; a model that takes no such wish is priced silent."""
+        """Return whether sound was asked for; a model that has no such choice is priced silent."""
         return bool(self.parameters.get("generate_audio", False))
 
     def body(self) -> dict[str, Any]:

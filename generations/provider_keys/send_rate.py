@@ -23,11 +23,11 @@ def next_send_at(
     `earlier` is when it was allowed to send this one. After failures in a row one send at a time
     finds out whether the vendor takes generations again.
     """
-    paced = None
+    by_rate = None
     if per_minute is not None:
         start = now - SLACK if earlier is None else max(earlier, now - SLACK)
-        paced = start + (MINUTE + SLACK) / per_minute
+        by_rate = start + (MINUTE + SLACK) / per_minute
     if not failures:
-        return paced
+        return by_rate
     held = now + BACKOFF.after(failures)
-    return held if paced is None else max(held, paced)
+    return held if by_rate is None else max(held, by_rate)

@@ -14,7 +14,7 @@ from accounts.models import AuditAction, Team, User
 from accounts.people.names import name_of
 from generations.lifecycle import LATE_WATCH, TERMINAL, Ending
 from generations.models import Film, Generation, PauseReason, ProviderKey
-from generations.provider_keys.alerts import tell_key_paused
+from generations.provider_keys.alerts import notify_key_paused
 from generations.provider_keys.send_rate import next_send_at
 from generations.provider_keys.vault import needs_rotation, reveal, rotated, seal
 from generations.provider_keys.wakeup import wake_dispatch
@@ -263,7 +263,7 @@ def note_key_works(provider_key: ProviderKey, *, now: datetime) -> None:
 
 
 @transaction.atomic
-def set_key_pace(
+def set_send_rate(
     provider_key: ProviderKey, *, max_in_flight: int, per_minute: int | None, by: By
 ) -> None:
     """Set how many generations a key may have at the vendor at once, and how many it sends a
@@ -275,13 +275,13 @@ def set_key_pace(
     require_provider_key(by, provider_key)
     if type(max_in_flight) is not int or not 1 <= max_in_flight <= MOST_IN_FLIGHT:
         raise InvalidRequest(
-            f"Jobs at once are a whole number from 1 to {MOST_IN_FLIGHT:,}.", field="max_in_flight"
+            f"Films at once are a whole number from 1 to {MOST_IN_FLIGHT:,}.", field="max_in_flight"
         )
     if per_minute is not None and (
         type(per_minute) is not int or not 1 <= per_minute <= MOST_PER_MINUTE
     ):
         raise InvalidRequest(
-            f"Jobs a minute are a whole number from 1 to {MOST_PER_MINUTE:,}, or empty.",
+            f"Films a minute are a whole number from 1 to {MOST_PER_MINUTE:,}, or empty.",
             field="per_minute",
         )
     kept = ProviderKey.objects.filter(pk=provider_key.pk).exclude(state=ProviderKey.State.SEALED)
@@ -292,7 +292,7 @@ def set_key_pace(
         raise Conflict("This key was deleted.")
     record(
         by=by,
-        action=AuditAction.PROVIDER_KEY_PACE_SET,
+        action=AuditAction.PROVIDER_KEY_SEND_RATE_SET,
         team=provider_key.team,
         subject=provider_key,
         max_in_flight=max_in_flight,
@@ -329,7 +329,7 @@ def _pause(provider_key: ProviderKey, pause: dict[str, Any], *, words: str, by: 
             reason=words,
         )
         provider_key.refresh_from_db(fields=["probes", "next_probe_at", "pause_reason"])
-        tell_key_paused(
+        notify_key_paused(
             provider_key, reason=words, by=name_of(by.name), pause=event.pk, now=event.at
         )
         log.warning("provider_key_paused", provider_key=provider_key.pk, reason=words)

@@ -1,9 +1,9 @@
-"""Compare the vendor's usage figures of one provider key with our books. Pure: data in, data out.
+"""Compare the vendor's usage of one provider key with our books. Pure: data in, data out.
 
 A key's samples form a row. Some of them are *baselines*: samples from which the later ones are
-measured. Between a baseline and a later sample the vendor's figure moved, our books moved, and what
-the one did beyond the other is the discrepancy, in credits; above zero the vendor charged more than
-we know of.
+measured. Between a baseline and a later sample the usage moved, our books moved, and what the one
+did beyond the other is the discrepancy, in credits; above zero the vendor charged more than we know
+of.
 
 Nothing tells whether a refund lowers `total_consumed` (docs/vendor.md), so both readings are
 accepted. A sample can be off for a moment: a generation is just being submitted, or a refund was
@@ -67,8 +67,8 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """How the meter moved between two samples beyond our books. `discrepancy` None: incomparable.
+class Change:
+    """How the usage moved between two samples beyond our books. `discrepancy` None: incomparable.
 
     `contradicts`: the balance fits our books, total_consumed does not. `fell`: total_consumed is
     lower than before. `restarted`: total_purchased is, which no account of one life does.
@@ -88,7 +88,7 @@ class Judgement:
     What a confirmed discrepancy comes from, `explain` says.
     """
 
-    step: Step
+    change: Change
     is_baseline: bool
     verdict: UsageVerdict
 
@@ -135,8 +135,8 @@ class Explanation:
     candidates: tuple[str, ...] = ()
 
 
-def compare(earlier: Standing, later: Standing) -> Step:
-    """Return how the meter moved from `earlier` to `later` beyond our books.
+def compare(earlier: Standing, later: Standing) -> Change:
+    """Return how the usage moved from `earlier` to `later` beyond our books.
 
     The balance, corrected by purchases, is trusted before `total_consumed`: it is what is paid
     with. Each may be null; a balance without purchases that rose was topped up and tells nothing.
@@ -144,11 +144,11 @@ def compare(earlier: Standing, later: Standing) -> Step:
     consumption = _discrepancy_of_consumption(earlier, later)
     balance = _discrepancy_of_balance(earlier, later)
     if consumption is None and balance is None:
-        return Step(None)
+        return Change(None)
     by_consumption, reading = consumption or (None, Reading.EITHER)
     if by_consumption:
         reading = Reading.EITHER  # neither fits
-    return Step(
+    return Change(
         discrepancy=balance or by_consumption or 0,
         reading=reading,
         contradicts=balance == 0 and bool(by_consumption),
@@ -163,41 +163,41 @@ def judge(baseline: Standing | None, previous: Standing | None, latest: Standing
     Confirmed is what two stable samples in a row agree on, with no submit between them.
     """
     if not latest.readable:
-        return Judgement(Step(None), is_baseline=False, verdict=UsageVerdict.UNREADABLE)
-    step = compare(baseline, latest) if baseline else Step(None)
-    if baseline is None or previous is None or step.discrepancy is None:
+        return Judgement(Change(None), is_baseline=False, verdict=UsageVerdict.UNREADABLE)
+    change = compare(baseline, latest) if baseline else Change(None)
+    if baseline is None or previous is None or change.discrepancy is None:
         # In flight may be a generation that the vendor has refunded already, which would look
         # charged.
         first = latest.stable and latest.in_flight == 0
-        return Judgement(step, is_baseline=first, verdict=UsageVerdict.STARTS)
-    verdict = UsageVerdict.WAITING if step.discrepancy else UsageVerdict.AGREES
-    return Judgement(step, _persists(baseline, previous, latest, step), verdict)
+        return Judgement(change, is_baseline=first, verdict=UsageVerdict.STARTS)
+    verdict = UsageVerdict.WAITING if change.discrepancy else UsageVerdict.AGREES
+    return Judgement(change, _persists(baseline, previous, latest, change), verdict)
 
 
-def explain(step: Step, suspects: Suspects) -> Explanation:
+def explain(change: Change, suspects: Suspects) -> Explanation:
     """Return the likeliest cause of a confirmed discrepancy other than zero."""
-    discrepancy = step.discrepancy or 0
-    if step.restarted or (step.contradicts and step.fell):
-        return Explanation(UsageVerdict.WENT_BACK, "The meter's totals began anew.")
+    discrepancy = change.discrepancy or 0
+    if change.restarted or (change.contradicts and change.fell):
+        return Explanation(UsageVerdict.WENT_BACK, "The vendor's totals began again.")
     undone = _undone(discrepancy, suspects.discrepancies)
     if undone:
-        return Explanation(UsageVerdict.MADE_GOOD, "The meter and the books agree again.", undone)
-    if step.contradicts:
+        return Explanation(UsageVerdict.MADE_GOOD, "Usage and books agree again.", undone)
+    if change.contradicts:
         detail = f"total_consumed moved by {discrepancy:+} credits more than the balance paid."
         return Explanation(UsageVerdict.CONTRADICTS, detail)
     return (
-        _explain_more(discrepancy, suspects) if discrepancy > 0 else _explain_less(step, suspects)
+        _explain_more(discrepancy, suspects) if discrepancy > 0 else _explain_less(change, suspects)
     )
 
 
-def still_unknown(step: Step, latest: Standing, unknown: Sequence[Cost]) -> list[Cost]:
-    """Return the unknown for which the meter provably did not move by their credits.
+def still_unknown(change: Change, latest: Standing, unknown: Sequence[Cost]) -> list[Cost]:
+    """Return the unknown for which the usage provably did not move by their credits.
 
     Refunds of generations in flight may hide a charge of as much.
     """
-    if step.discrepancy is None or step.discrepancy < 0:
+    if change.discrepancy is None or change.discrepancy < 0:
         return []
-    most = step.discrepancy + latest.in_flight
+    most = change.discrepancy + latest.in_flight
     return [cost for cost in unknown if cost.credits > most]
 
 
@@ -220,12 +220,12 @@ def costs_that_sum_to(total: int, costs: Iterable[Cost]) -> list[Cost]:
     return fewest.get(total, [])
 
 
-def _persists(baseline: Standing, previous: Standing, latest: Standing, step: Step) -> bool:
+def _persists(baseline: Standing, previous: Standing, latest: Standing, change: Change) -> bool:
     if not (previous.stable and latest.stable) or latest.taken_at - previous.taken_at < APART:
         return False
     if (previous.charged, previous.unknown) != (latest.charged, latest.unknown):
         return False
-    discrepancy = step.discrepancy or 0
+    discrepancy = change.discrepancy or 0
     if -latest.in_flight <= discrepancy < 0:
         return False  # the vendor may have refunded what polling has not seen yet
     return compare(baseline, previous).discrepancy == discrepancy
@@ -279,40 +279,40 @@ def _explain_more(discrepancy: int, suspects: Suspects) -> Explanation:
     """Explain why the vendor charged more than we know of."""
     charged = costs_that_sum_to(discrepancy, suspects.unknown)
     if charged:
-        detail = f"The meter moved by exactly the {discrepancy} credits of what nobody confirmed."
+        detail = f"Usage moved by exactly the {discrepancy} credits of what nobody confirmed."
         return Explanation(UsageVerdict.UNKNOWN_SUBMIT, detail, _ids(charged))
     kept = costs_that_sum_to(discrepancy, suspects.failed)
     if kept:
-        detail = f"The vendor says failed, and its meter did not give {discrepancy} credits back."
+        detail = f"The vendor says failed, and its usage did not give {discrepancy} credits back."
         return Explanation(UsageVerdict.REFUND_NOT_SEEN, detail, _ids(kept))
     siblings = costs_that_sum_to(discrepancy, suspects.siblings)
     if siblings:
         detail = f"Other keys here spent exactly {discrepancy} credits; they may share the account."
         return Explanation(UsageVerdict.SHARED_ACCOUNT, detail)
-    change = _price_change(discrepancy, suspects.accepted)
+    repriced = _price_change(discrepancy, suspects.accepted)
     # One more generation at a known price is likelier than a new price.
-    if change and discrepancy not in suspects.prices:
-        return change
-    detail = f"The meter moved by {discrepancy} credits that no generation here accounts for."
-    if change:
-        detail = f"{detail} Or else: {change.detail}"
+    if repriced and discrepancy not in suspects.prices:
+        return repriced
+    detail = f"Usage moved by {discrepancy} credits that no generation here accounts for."
+    if repriced:
+        detail = f"{detail} Or else: {repriced.detail}"
     return Explanation(UsageVerdict.USED_OUTSIDE, detail)
 
 
-def _explain_less(step: Step, suspects: Suspects) -> Explanation:
+def _explain_less(change: Change, suspects: Suspects) -> Explanation:
     """Explain why the vendor charged less than we know of."""
-    missing = -(step.discrepancy or 0)
+    missing = -(change.discrepancy or 0)
     refunded = [cost for cost in suspects.settled if cost.credits == missing]
     if refunded:
-        detail = f"The meter gave back the {missing} credits of a completed generation."
+        detail = f"Usage gave back the {missing} credits of a completed generation."
         return Explanation(UsageVerdict.LATE_REFUND, detail, _ids(refunded))
-    change = _price_change(-missing, suspects.accepted)
-    if change:
-        return change
-    if step.fell:
-        detail = f"The meter fell by {missing} credits beyond refunds."
+    repriced = _price_change(-missing, suspects.accepted)
+    if repriced:
+        return repriced
+    if change.fell:
+        detail = f"Usage fell by {missing} credits beyond refunds."
         return Explanation(UsageVerdict.WENT_BACK, detail)
-    detail = f"The meter moved by {missing} credits less than the generations here account for."
+    detail = f"Usage moved by {missing} credits less than the generations here account for."
     return Explanation(UsageVerdict.CHARGED_LESS, detail)
 
 

@@ -1,4 +1,4 @@
-"""Open, grow and close discrepancies: where a key's usage figures and our books came apart.
+"""Open, grow and close discrepancies: where a key's usage and our books came apart.
 
 Nothing here moves money: only the vendor's word or an audited person does.
 """
@@ -18,11 +18,11 @@ from generations.selectors import require_provider_key
 from platform_site.errors import Conflict, InvalidRequest
 
 log = structlog.get_logger(__name__)
-SYSTEM = By.system("meter")
+SYSTEM = By.system("usage")
 
 
 def close_made_good(sample: UsageSample, explanation: Explanation) -> None:
-    """Close the open discrepancies that a move of the meter the other way took back."""
+    """Close the open discrepancies that a change of the usage the other way took back."""
     discrepancies = Discrepancy.objects.filter(provider_key=sample.provider_key, closed_at=None)
     for discrepancy in discrepancies.filter(pk__in=explanation.candidates):
         _close(discrepancy, explanation.detail, SYSTEM, sample.taken_at)
@@ -32,7 +32,7 @@ def close_made_good(sample: UsageSample, explanation: Explanation) -> None:
 def open_discrepancy(
     sample: UsageSample, baseline: UsageSample, explanation: Explanation, credits: int
 ) -> Discrepancy:
-    """Open a discrepancy for a confirmed step, or let the open one of its kind grow."""
+    """Open a discrepancy for a confirmed change, or let the open one of its kind grow."""
     key = sample.provider_key
     discrepancy = None
     if explanation.verdict in GROWING:
@@ -54,7 +54,7 @@ def open_discrepancy(
     discrepancy.candidates = list(explanation.candidates)
     discrepancy.save()
     log.error(
-        "meter_discrepancy",
+        "usage_discrepancy",
         provider_key=key.pk,
         credits=discrepancy.credits,
         verdict=discrepancy.verdict,

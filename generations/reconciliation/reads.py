@@ -1,4 +1,4 @@
-"""Reads for comparing usage with our books: sums, suspects, samples, discrepancies."""
+"""Reads for comparing the vendor's usage with our books: sums, suspects, samples, discrepancies."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -125,7 +125,7 @@ def open_discrepancies(team: Team | None = None) -> QuerySet[Discrepancy]:
 
 
 def standings(team: Team | None = None) -> list[KeyStanding]:
-    """Return how the meter of each key stands, of one team or of all: three queries.
+    """Return how the usage of each key stands, of one team or of all: three queries.
 
     A deleted key is left out once nothing about it is unexplained.
     """

@@ -1,6 +1,6 @@
-"""Sample each provider key's usage at the vendor and compare it with our books (P20).
+"""Sample the vendor's usage of each provider key and say where it and our books come apart (P20).
 
-A sample is evidence, never a decision: it opens a discrepancy and notes events on generations in
+A sample is evidence, never a decision: it opens a discrepancy and leaves remarks on generations in
 review, and the money stays where it is.
 """
 
@@ -16,11 +16,11 @@ from generations.models import Generation, GenerationEvent, ProviderKey, UsageSa
 from generations.models.usage_sample import UsageVerdict
 from generations.provider_keys.service import client_for
 from generations.reconciliation.compare import (
+    Change,
     Cost,
     Explanation,
     Judgement,
     Standing,
-    Step,
     Sums,
     explain,
     judge,
@@ -40,7 +40,7 @@ from generations.transitions import record_event
 from generations.vendors import CreditsReport, ProviderError
 
 log = structlog.get_logger(__name__)
-SYSTEM = By.system("meter")
+SYSTEM = By.system("usage")
 
 OFTEN = timedelta(minutes=3)
 SELDOM = timedelta(hours=1)
@@ -52,20 +52,20 @@ KEEP_SAMPLES = timedelta(days=30)
 
 
 def sample_by(provider_key_id: int, *, at: datetime) -> None:
-    """Have a key sampled at `at` at the latest: a submit was lost, and its meter is evidence."""
+    """Have a key sampled at `at` at the latest: a submit was lost, and its usage is evidence."""
     later = ProviderKey.objects.filter(pk=provider_key_id, next_sample_at__gt=at)
     later.exclude(secret_token="").update(next_sample_at=at)
 
 
 def sample_usage(provider_key_id: int) -> None:
-    """Sample one key's meter, unless its secret was wiped meanwhile."""
+    """Sample one key's usage, unless its secret was wiped meanwhile."""
     key = ProviderKey.objects.filter(pk=provider_key_id).exclude(secret_token="").first()
     if key is not None:
         take_sample(key, now=timezone.now())
 
 
 def take_sample(provider_key: ProviderKey, *, now: datetime) -> UsageSample | None:
-    """Read the meter, freeze our sums beside it, and judge both.
+    """Read the usage, freeze our sums beside it, and judge both.
 
     None when the vendor gave no clear answer, or a sum that is none, which changes only when to
     look again, or when another sample of the key was taken meanwhile.
@@ -73,7 +73,7 @@ def take_sample(provider_key: ProviderKey, *, now: datetime) -> UsageSample | No
     before = sums_of(provider_key)
     report, problem = _read_usage(provider_key)
     if report is None:
-        log.warning("meter_not_read", provider_key=provider_key.pk, problem=problem)
+        log.warning("usage_not_read", provider_key=provider_key.pk, problem=problem)
         _look_again(provider_key, now + _pause(provider_key, now))
         return None
     # Summed before the transaction: it reads every generation of the key, and writers would wait.
@@ -97,7 +97,7 @@ def prune_samples(*, now: datetime) -> int:
 
 
 def _read_usage(provider_key: ProviderKey) -> tuple[CreditsReport | None, str]:
-    """Return what the meter says, or None and why that is nothing to compare."""
+    """Return what the vendor reports, or None and why that is nothing to compare."""
     try:
         report = client_for(provider_key).get_credits()
     except ProviderError as error:
@@ -152,61 +152,61 @@ def _record(
         unknown=latest.unknown,
         stable=latest.stable,
         is_baseline=judgement.is_baseline,
-        discrepancy=judgement.step.discrepancy,
-        reading=judgement.step.reading,
+        discrepancy=judgement.change.discrepancy,
+        reading=judgement.change.reading,
         verdict=explanation.verdict if explanation else judgement.verdict,
     )
     if baseline is not None and judgement.is_baseline:
-        _act(sample, baseline, judgement.step, explanation)
+        _act(sample, baseline, judgement.change, explanation)
     return sample
 
 
 def _explanation(
     key: ProviderKey, judgement: Judgement, baseline: UsageSample | None, latest: Standing
 ) -> Explanation | None:
-    if baseline is None or not judgement.is_baseline or not judgement.step.discrepancy:
+    if baseline is None or not judgement.is_baseline or not judgement.change.discrepancy:
         return None
-    return explain(judgement.step, suspects_between(key, baseline.taken_at, latest.taken_at))
+    return explain(judgement.change, suspects_between(key, baseline.taken_at, latest.taken_at))
 
 
 def _act(
-    sample: UsageSample, baseline: UsageSample, step: Step, explanation: Explanation | None
+    sample: UsageSample, baseline: UsageSample, change: Change, explanation: Explanation | None
 ) -> None:
-    """Show a confirmed step: discrepancies, and remarks on the generations in doubt."""
+    """Show a confirmed change: discrepancies, and what it shows of the generations in review."""
     unknown = unknown_submits_between(sample.provider_key, baseline.taken_at, sample.taken_at)
     span = f"between {baseline.taken_at:%H:%M:%S} and {sample.taken_at:%Y-%m-%d %H:%M:%S} UTC"
     moved: tuple[str, ...] = ()
     if explanation is not None:
         match explanation.verdict:
             case UsageVerdict.WENT_BACK:
-                log.warning("meter_went_back", provider_key=sample.provider_key_id)
+                log.warning("usage_went_back", provider_key=sample.provider_key_id)
                 return
             case UsageVerdict.MADE_GOOD:
                 close_made_good(sample, explanation)
             case UsageVerdict.UNKNOWN_SUBMIT:
                 moved = explanation.candidates
-                open_discrepancy(sample, baseline, explanation, step.discrepancy or 0)
+                open_discrepancy(sample, baseline, explanation, change.discrepancy or 0)
             case _:
-                open_discrepancy(sample, baseline, explanation, step.discrepancy or 0)
+                open_discrepancy(sample, baseline, explanation, change.discrepancy or 0)
     for generation in unknown:
         if str(generation.pk) in moved:
-            words = f"The vendor's meter moved by {step.discrepancy} credits {span}"
+            words = f"The vendor's usage moved by {change.discrepancy} credits {span}"
             _record_once(
-                generation, EventKind.METER_MOVED, f"{words}{_shared(generation, step, moved)}."
+                generation, EventKind.USAGE_MOVED, f"{words}{_shared(generation, change, moved)}."
             )
     sizes = [Cost(id=str(one.pk), credits=one.credits) for one in unknown]
-    still = {job.id for job in still_unknown(step, standing_of(sample), sizes)}
+    still = {one.id for one in still_unknown(change, standing_of(sample), sizes)}
     for generation in unknown:
         if str(generation.pk) in still:
-            words = f"The vendor's meter did not move by its {generation.credits} credits {span}."
-            _record_once(generation, EventKind.METER_STILL, words)
+            words = f"The vendor's usage did not move by its {generation.credits} credits {span}."
+            _record_once(generation, EventKind.USAGE_STILL, words)
 
 
-def _shared(generation: Generation, step: Step, moved: tuple[str, ...]) -> str:
-    """Say with which others a generation explains a step; candidates of its size are rivals."""
+def _shared(generation: Generation, change: Change, moved: tuple[str, ...]) -> str:
+    """Say with which others a generation explains a change; candidates of its size are rivals."""
     if len(moved) < 2:
         return ""
-    if step.discrepancy == generation.credits:
+    if change.discrepancy == generation.credits:
         return f", as this or another of {len(moved)} would"
     return f", as this and {len(moved) - 1} more would together"
 

@@ -1,4 +1,4 @@
-"""The step that samples what a provider key has used at the vendor."""
+"""The step that samples the vendor's usage of a provider key."""
 
 from datetime import datetime
 

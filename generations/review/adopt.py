@@ -76,7 +76,7 @@ def adopt_found_id(
 
 
 def lacks_id(generation: Generation) -> bool:
-    """Return whether the vendor's id is sought: of one in doubt, or ended without it."""
+    """Return whether the vendor's id is sought: of one in review, or ended without it."""
     in_doubt = generation.review_reason == ReviewReason.SUBMIT_UNKNOWN
     return generation.upstream_id is None and (in_doubt or _was_decided(generation))
 
@@ -98,7 +98,7 @@ def adopt_task(
 ) -> bool:
     """Bind a generation to the vendor's task, and go on polling it.
 
-    One in doubt goes back to `processing`. One that a person ended stays ended: the vendor's word
+    One in review goes back to `processing`. One that a person ended stays ended: the vendor's word
     that polling brings corrects what it cost (P14). False when the task belongs to another
     generation, or when the generation lacks no id any more.
     """

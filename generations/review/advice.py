@@ -38,7 +38,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class UsageReading:
-    """One sample of the vendor's meter beside our books, in credits."""
+    """One sample of the vendor's usage beside our books, in credits."""
 
     taken_at: datetime
     consumed: int | None
@@ -61,7 +61,7 @@ class Evidence:
     """All that is known about one generation in review.
 
     `cause` is why it came there, with `cause_data`, such as an HTTP status, and `cause_words`,
-    those of its event. `moved` and `still` are the meter's remarks, "" for none; `alternatives`
+    those of its event. `moved` and `still` are what its usage showed, "" for none; `alternatives`
     counts the generations any one of which explains a move, `together` those that explain it only
     all together. `unclear` counts the vendor's unclear answers in a row.
     """
@@ -126,7 +126,7 @@ def advise(evidence: Evidence, *, now: datetime) -> Advice:
         return _about_risen_usage(evidence)
     if evidence.still:
         words = (
-            f"The meter did not move by its {evidence.credits:,} credits: most likely the vendor "
+            f"Usage did not move by its {evidence.credits:,} credits: most likely the vendor "
             "never accepted it. Give the credits back."
         )
         return Advice(Action.RELEASE, words)
@@ -134,7 +134,7 @@ def advise(evidence: Evidence, *, now: datetime) -> Advice:
 
 
 def evidence_timeline(evidence: Evidence) -> list[TimelineFact]:
-    """Return the evidence as a story, oldest first."""
+    """Return the evidence as a timeline, oldest first."""
     facts = []
     if evidence.sent_at is not None:
         sent = f"With the key {evidence.key}, for {evidence.credits:,} credits."
@@ -147,7 +147,7 @@ def evidence_timeline(evidence: Evidence) -> list[TimelineFact]:
             verdict = f" {look.verdict}." if look.verdict and when == "after" else ""
             facts.append(
                 TimelineFact(
-                    look.taken_at, f"Meter {when}", f"The vendor says {look.words}.{verdict}"
+                    look.taken_at, f"Usage {when}", f"The vendor says {look.words}.{verdict}"
                 )
             )
     facts.sort(key=lambda fact: fact.at)
@@ -180,7 +180,7 @@ def _about_silence(evidence: Evidence, now: datetime) -> Advice:
 def _about_risen_usage(evidence: Evidence) -> Advice:
     if evidence.alternatives > 1:
         words = (
-            f"The meter moved as this or another of {evidence.alternatives} would: one of them "
+            f"Usage moved as this or another of {evidence.alternatives} would: one of them "
             "was most likely accepted. Look for their tasks in the vendor's console, and adopt "
             "the ids that you find."
         )
@@ -189,7 +189,7 @@ def _about_risen_usage(evidence: Evidence) -> Advice:
     if evidence.together > 1:
         size = f"exactly what {evidence.together} lost ones cost, this among them"
     words = (
-        f"The meter moved by {size}: most likely the vendor accepted and charged it. Find its "
+        f"Usage moved by {size}: most likely the vendor accepted and charged it. Find its "
         "task in the vendor's console and adopt the id; without one, count the credits as spent."
     )
     return Advice(Action.ADOPT, words)
@@ -198,23 +198,23 @@ def _about_risen_usage(evidence: Evidence) -> Advice:
 def _without_evidence(evidence: Evidence) -> Advice:
     if evidence.next_sample_at is None:
         words = (
-            "No evidence, and the key's meter is not read. Look in the vendor's console for a "
+            "No evidence, and the key's usage is not read. Look in the vendor's console for a "
             "task of that moment."
         )
         return Advice(Action.DECIDE, words)
     if evidence.after is not None and evidence.after.consumed is evidence.after.balance is None:
         words = (
-            "The vendor's meter says nothing about this key. Look in the vendor's console for a "
+            "The vendor reports no usage of this key. Look in the vendor's console for a "
             "task of that moment."
         )
         return Advice(Action.DECIDE, words)
     if evidence.before is None:
         words = (
-            "Nobody read the meter before it was sent, so no sample can prove anything. Look in "
+            "Nobody read the usage before it was sent, so no sample can prove anything. Look in "
             "the vendor's console for a task of that moment."
         )
         return Advice(Action.DECIDE, words, evidence.next_sample_at)
-    words = "No evidence yet. The next sample of the vendor's meter may bring some."
+    words = "No evidence yet. The next sample of the vendor's usage may bring some."
     return Advice(Action.WAIT, words, evidence.next_sample_at)
 
 

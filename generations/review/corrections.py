@@ -70,7 +70,7 @@ def apply_late_truth(generation: Generation, report: TaskReport, *, now: datetim
         return
     try:
         with transaction.atomic():
-            # The row count decides between two answers to one question.
+            # The row count decides between two decisions about one generation.
             if watched.update(next_poll_at=None, poll_holder=""):
                 _apply(generation, report, now=now)
     except InsufficientCredits as error:

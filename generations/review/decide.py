@@ -28,7 +28,7 @@ from platform_site.errors import Conflict, InvalidRequest
 
 log = structlog.get_logger(__name__)
 
-# Most doubts resolve within minutes: by a callback, or once two samples of the meter agree.
+# Most reviews resolve within minutes: by a callback, or once two usage samples agree.
 PATIENCE = timedelta(minutes=15)
 REVIEW_PATH = "/review/"
 _CHECK_CALLBACK = "generations.callbacks.steps.check_callback"
@@ -63,7 +63,7 @@ def decide_review(
 
 
 def look_now(generation: Generation, *, by: By, now: datetime) -> None:
-    """Have the vendor asked at once: about the task, about what callbacks proposed, and its meter.
+    """Have the vendor asked at once: about the task, about what callbacks proposed, and its usage.
 
     For who ordered it and who decides in its team. Raises `PermissionDenied`, and `Conflict` for a
     generation that is not in review.
@@ -89,7 +89,7 @@ def look_now(generation: Generation, *, by: By, now: datetime) -> None:
         sample_by(generation.provider_key_id, at=now)
 
 
-def tell_long_reviews(*, now: datetime) -> int:
+def notify_long_reviews(*, now: datetime) -> int:
     """Tell managers of what nothing resolved within `PATIENCE`, once; return how many it is.
 
     One notice a team, however many there are. Cheap when there is nothing to tell.
@@ -97,16 +97,16 @@ def tell_long_reviews(*, now: datetime) -> int:
     by_team: defaultdict[Team, list[Generation]] = defaultdict(list)
     for generation in untold_since(now - PATIENCE)[:_BATCH]:
         by_team[generation.team].append(generation)
-    return sum(_tell(team, late, now=now) for team, late in by_team.items())
+    return sum(_notify(team, late, now=now) for team, late in by_team.items())
 
 
 @transaction.atomic
-def _tell(team: Team, late: list[Generation], *, now: datetime) -> int:
+def _notify(team: Team, late: list[Generation], *, now: datetime) -> int:
     reviews = reviews_of(late, now=now)
     credits = sum(one.credits for one in late)
     films = "1 film needs" if len(late) == 1 else f"{len(late)} films need"
     # Of two sweeps that found the same oldest one, the notice's key lets one tell.
-    story = f"{late[0].pk}:{reviews[0].evidence.since:%Y%m%d%H%M%S}"
+    batch = f"{late[0].pk}:{reviews[0].evidence.since:%Y%m%d%H%M%S}"
     mine = notify(
         team=team,
         audience=Permission.APPROVE,
@@ -115,7 +115,7 @@ def _tell(team: Team, late: list[Generation], *, now: datetime) -> int:
         body=render_to_string(
             "generations/mail/review_waiting.txt", {"reviews": reviews[:10], "count": len(late)}
         ),
-        key=f"generation.in_review:{story}",
+        key=f"generation.in_review:{batch}",
         path=REVIEW_PATH,
         now=now,
     )

@@ -109,8 +109,8 @@ def evidence_of(generations: Sequence[Generation]) -> dict[UUID, Evidence]:
             sent_at=one.submitted_at,
             upstream_id=one.upstream_id or "",
             proposals=proposals[one.pk],
-            moved=events[EventKind.METER_MOVED].message if EventKind.METER_MOVED in events else "",
-            still=events[EventKind.METER_STILL].message if EventKind.METER_STILL in events else "",
+            moved=events[EventKind.USAGE_MOVED].message if EventKind.USAGE_MOVED in events else "",
+            still=events[EventKind.USAGE_STILL].message if EventKind.USAGE_STILL in events else "",
             alternatives=causes.get(one.pk, (1, 1))[0],
             together=causes.get(one.pk, (1, 1))[1],
             before=looks[one.pk][0],
@@ -130,12 +130,12 @@ def _reviews() -> QuerySet[GenerationEvent]:
 
 
 def _events(ids: Sequence[UUID]) -> defaultdict[UUID, dict[str, GenerationEvent]]:
-    """Return each generation's newest move into review and remarks of the meter, by kind."""
+    """Return each generation's newest move into review and events of its usage, by kind."""
     rows = GenerationEvent.objects.filter(generation__in=ids)
     moved = rows.filter(kind=EventKind.MOVED, to_state=State.NEEDS_REVIEW)
     newest: defaultdict[UUID, dict[str, GenerationEvent]] = defaultdict(dict)
     for event in (
-        moved | rows.filter(kind__in=[EventKind.METER_MOVED, EventKind.METER_STILL])
+        moved | rows.filter(kind__in=[EventKind.USAGE_MOVED, EventKind.USAGE_STILL])
     ).order_by("id"):
         newest[event.generation_id][event.kind] = event
     return newest

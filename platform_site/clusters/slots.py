@@ -1,7 +1,7 @@
-"""Seats: how many workers of a cluster somebody else's server may hold up at once.
+"""Slots: how many workers of a cluster somebody else's server may hold up at once.
 
-A seat is a record lock on one byte of a nameless file that the cluster's processes share by fork.
-The kernel frees the seat of a worker that dies, so none is ever lost, and nobody waits for one.
+A slot is a record lock on one byte of a nameless file that the cluster's processes share by fork.
+The kernel frees the slot of a worker that dies, so none is ever lost, and nobody waits for one.
 """
 
 import fcntl
@@ -16,7 +16,7 @@ with tempfile.TemporaryFile(prefix="dailies-slots-") as _file:
 
 @contextmanager
 def slot(*, among: int) -> Iterator[bool]:
-    """Hold one of the cluster's first `among` seats for the block; yield False if all are taken.
+    """Hold one of the cluster's first `among` slots for the block; yield False if all are taken.
 
     It belongs to the process: its threads do not keep each other out.
     """

@@ -30,7 +30,7 @@ def wire() -> Iterator[Vendor]:
 def parts(tmp_path_factory: pytest.TempPathFactory, wire: Vendor) -> Iterator[Site]:
     """A web server at the scripted vendor; its worker is started and killed by the tests.
 
-    Four workers: one sweeps, one carries webhooks, and two posts leave no seat for a third.
+    Four workers: one sweeps, one carries webhooks, and two posts leave no slot for a third.
     """
     allowed = wire.url.removeprefix("http://")
     folder = tmp_path_factory.mktemp("parts")

@@ -57,7 +57,7 @@ def test_p21_p23_a_stop_finishes_what_is_paid_and_hands_back_the_rest(
         " WHERE state = 'processing'"
     )
     look.wait()
-    # Posts have all the seats; the third job waits.
+    # Posts have all the slots; the third job waits.
     for prompt in ("posted", "posted too"):
         stage.plan(prompt, post.before(stage.accept))
         jobs[prompt] = parts.submit(prompt)

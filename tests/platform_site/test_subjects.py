@@ -7,25 +7,25 @@ from django.utils.functional import SimpleLazyObject
 
 from accounts.models import ApiKey, User, WebhookEndpoint
 from generations.models import VideoModel
-from platform_site.subjects import kind_of, model_of
+from platform_site.subjects import model_of, subject_kind_of
 
 OURS = ("platform_site", "accounts", "billing", "generations")
 MODELS = [model for app in OURS for model in apps.get_app_config(app).get_models()]
 
 
 def test_f15_kinds_are_words() -> None:
-    kinds = [kind_of(one) for one in (ApiKey, WebhookEndpoint, VideoModel, User(email="a"))]
+    kinds = [subject_kind_of(one) for one in (ApiKey, WebhookEndpoint, VideoModel, User(email="a"))]
     assert kinds == ["api_key", "webhook_endpoint", "video_model", "user"]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_f15_each_model_of_ours_is_found_by_its_kind(model: type[Model]) -> None:
-    assert model_of(kind_of(model)) is model
+    assert model_of(subject_kind_of(model)) is model
 
 
 def test_f15_a_requests_user_is_a_user() -> None:
     user = SimpleLazyObject(lambda: User(email="a"))
-    assert kind_of(user) == "user"  # type: ignore[arg-type]  # the type of a proxy
+    assert subject_kind_of(user) == "user"  # type: ignore[arg-type]  # the type of a proxy
 
 
 @pytest.mark.parametrize("kind", ["", "member", "no_such"])

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from generations.dispatch.claim import claim_next
 from generations.models import Generation, ProviderKey
-from generations.provider_keys.service import set_key_pace
+from generations.provider_keys.service import set_send_rate
 from tests.factories import SYSTEM
 
 
@@ -16,6 +16,6 @@ def claims(count: int, *, now: datetime | None = None) -> list[Generation]:
     return [one for one in taken if one is not None]
 
 
-def pace(key: ProviderKey, *, at_once: int = 1000, per_minute: int | None = None) -> None:
+def limit_sends(key: ProviderKey, *, at_once: int = 1000, per_minute: int | None = None) -> None:
     """Set how much a key may send."""
-    set_key_pace(key, max_in_flight=at_once, per_minute=per_minute, by=SYSTEM)
+    set_send_rate(key, max_in_flight=at_once, per_minute=per_minute, by=SYSTEM)

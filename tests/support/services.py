@@ -50,7 +50,7 @@ from generations.provider_keys.service import (
     delete_provider_key,
     pause_provider_key,
     resume_provider_key,
-    set_key_pace,
+    set_send_rate,
 )
 from generations.reconciliation.discrepancies import accept_discrepancy
 from generations.review.adopt import adopt_found_id
@@ -189,9 +189,9 @@ SERVICES: dict[str, tuple[Permission, Call]] = {
         MAY.TEAM_KEYS,
         lambda t, by: resume_provider_key(t.provider_key, by=by, now=now()),
     ),
-    "set_key_pace": (
+    "set_send_rate": (
         MAY.TEAM_KEYS,
-        lambda t, by: set_key_pace(t.provider_key, max_in_flight=3, per_minute=None, by=by),
+        lambda t, by: set_send_rate(t.provider_key, max_in_flight=3, per_minute=None, by=by),
     ),
     "accept_discrepancy": (
         MAY.TEAM_KEYS,
@@ -272,7 +272,7 @@ STEPS = {
     "generations.selectors.require_provider_key",
     "generations.review.adopt.adopt_task",
     "generations.approvals.service.ask_for_approval",
-    "generations.approvals.service.withdraw_question",
+    "generations.approvals.service.withdraw_approval",
     "generations.transitions.end_generation",
     "generations.transitions.end_unsent",
     "generations.transitions.transition",

@@ -1,4 +1,4 @@
-"""`manage.py reconcile [--json]`: books beside the vendor's figures; exit 1 on a discrepancy."""
+"""`manage.py reconcile [--json]`: our books beside the vendor's usage; exit 1 on a discrepancy."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from generations.reconciliation.reads import KeyStanding, standings
 class Command(BaseCommand):
     """Show each provider key's last sample and what is unexplained."""
 
-    help = "Compare our books with the vendor's meter, per provider key."
+    help = "Compare our books with the vendor's usage, per provider key."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""

@@ -43,7 +43,7 @@ def test_the_api_notes_the_wish_and_says_honestly_that_it_goes_on(
     job = make_generation(alice, state)
     assert "cancel_asked_at" not in api.task(job.pk).json()
     reply = api.post(f"/v1/tasks/{job.pk}/cancel")
-    asked_at = fresh(job).cancel_asked_at
+    asked_at = fresh(job).cancel_requested_at
     assert asked_at is not None
     assert reply.status_code == 200
     assert reply.json()["status"] == status

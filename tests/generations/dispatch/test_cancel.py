@@ -79,7 +79,10 @@ def test_p16_a_second_cancel_changes_nothing(alice: Membership, state: State) ->
     before = kinds(first)
     for again in [job, fresh(job)]:
         second = stop(again)
-        assert (second.state, second.cancel_asked_at) == (first.state, first.cancel_asked_at)
+        assert (second.state, second.cancel_requested_at) == (
+            first.state,
+            first.cancel_requested_at,
+        )
     assert kinds(first) == before
     assert AuditEvent.objects.filter(action__startswith="generation.").count() == 1
 
@@ -92,7 +95,7 @@ def test_p16_what_was_sent_bears_the_wish_and_stays_held(alice: Membership, stat
     job = make_generation(alice, state)
     now = stop(job)
     assert now.state == state
-    assert now.cancel_asked_at is not None
+    assert now.cancel_requested_at is not None
     assert now.cancel_requested_by == SYSTEM.name
     assert "cancel_asked" in kinds(now)
     assert books_of(alice.team).held == 70
@@ -198,7 +201,7 @@ def test_p16_a_wish_about_what_may_have_been_accepted_releases_nothing(
     submit(job)
     doubted = fresh(job)
     assert doubted.state == State.NEEDS_REVIEW
-    assert doubted.cancel_asked_at is not None
+    assert doubted.cancel_requested_at is not None
     assert books_of(alice.team).held == 70
     release_reviewed(doubted, by=SYSTEM, reason="Support says no", now=timezone.now())
     assert books_of(alice.team).held == 0
@@ -209,14 +212,14 @@ def test_a_wish_does_not_stop_a_retry_or_a_remix(alice: Membership) -> None:
     stop(job)
     for name in ("retry_of", "remix_of"):
         again = make_generation(alice, submission={name: fresh(job)})
-        assert (again.state, again.cancel_asked_at) == (State.QUEUED, None)
+        assert (again.state, again.cancel_requested_at) == (State.QUEUED, None)
 
 
 def test_a_doubted_one_bears_the_wish_through_its_review(alice: Membership) -> None:
     job = make_generation(alice, State.SUBMITTING)
     stop(job)
     mark_submit_unknown(fresh(job), cause=ReviewCause.BROKEN_OFF, message="No answer.", by=SYSTEM)
-    assert fresh(job).cancel_asked_at is not None
+    assert fresh(job).cancel_requested_at is not None
 
 
 # What ended
@@ -277,4 +280,4 @@ def test_all_of_ones_own_that_wait_are_cancelled_and_nothing_else(
     assert cancel_waiting(by=By.member(bob), now=timezone.now()) == 2
     assert {fresh(one).state for one in mine} == {State.CANCELLED}
     assert [fresh(one).state for one in kept] == [State.PROCESSING, State.QUEUED]
-    assert fresh(kept[0]).cancel_asked_at is None
+    assert fresh(kept[0]).cancel_requested_at is None

@@ -41,10 +41,10 @@ def test_p16_fifty_cancels_and_claims_at_once_leave_it_sent_and_held_or_unsent_a
         sent += posts
         if posts:
             assert (posts, ended.state) == (1, State.PROCESSING)
-            assert ended.cancel_asked_at is not None
+            assert ended.cancel_requested_at is not None
             assert ended.hold.is_open
         else:
-            assert (ended.state, ended.cancel_asked_at) == (State.CANCELLED, None)
+            assert (ended.state, ended.cancel_requested_at) == (State.CANCELLED, None)
             assert not ended.hold.is_open
     assert books_of(alice.team).held == 70 * sent
 
@@ -112,5 +112,5 @@ def test_p16_a_cancel_that_races_the_vendors_reply_never_releases(
         assert race(8, work) == [None] * 8
         ended = fresh(job)
         assert (ended.state, ended.hold.is_open) == (State.PROCESSING, True)
-        assert ended.cancel_asked_at is not None
+        assert ended.cancel_requested_at is not None
         assert kinds(ended).count("cancel_asked") == 1

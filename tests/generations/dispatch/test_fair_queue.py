@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.authority import By
 from accounts.models import Membership
 from accounts.roles import Role
-from generations.dispatch import fair_queue as lanes
+from generations.dispatch import fair_queue
 from generations.dispatch.claim import claim_next
 from generations.dispatch.fair_queue import next_candidates
 from generations.lifecycle import State
@@ -27,7 +27,7 @@ from tests.factories import (
     make_request,
     make_team,
 )
-from tests.support.claiming import claims, pace
+from tests.support.claiming import claims, limit_sends
 from tests.support.crowds import land, make_crowd
 from tests.support.races import race
 from tests.support.vendor import Vendor
@@ -137,7 +137,7 @@ def test_p36_jobs_of_a_key_that_cannot_send_block_nobody_elses(
     make_crowd(alice, 20)
     later = timezone.now() + timedelta(hours=1)
     if trouble == "full":
-        pace(provider_key, at_once=1)
+        limit_sends(provider_key, at_once=1)
         claims(1)
     elif trouble == "paused":
         pause_provider_key(provider_key, reason="x", by=SYSTEM)
@@ -153,7 +153,7 @@ def test_p36_jobs_of_a_key_that_cannot_send_block_nobody_elses(
 def test_p01_fifty_workers_with_room_for_three_claim_three(
     alice: Membership, bob: Membership, provider_key: ProviderKey
 ) -> None:
-    pace(provider_key, at_once=3)
+    limit_sends(provider_key, at_once=3)
     for member in (alice, bob):
         make_crowd(member, 30)
     outcomes = race(50, lambda _: claim_next(now=timezone.now()))
@@ -182,7 +182,7 @@ def test_p26_forty_workers_claim_forty_different_jobs_in_turn(
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_a_rate_holds_under_a_race(alice: Membership, provider_key: ProviderKey) -> None:
-    pace(provider_key, per_minute=1)
+    limit_sends(provider_key, per_minute=1)
     make_crowd(alice, 20)
     now = timezone.now()
     outcomes = race(20, lambda _: claim_next(now=now))
@@ -193,7 +193,7 @@ def test_a_rate_holds_under_a_race(alice: Membership, provider_key: ProviderKey)
 def test_a_key_sends_its_rate_and_never_more_in_any_minute(
     alice: Membership, provider_key: ProviderKey, rate: int
 ) -> None:
-    pace(provider_key, per_minute=rate)
+    limit_sends(provider_key, per_minute=rate)
     make_crowd(alice, 3 * rate + 5)
     start, sent = timezone.now(), list[datetime]()
     for step in range(2 * 180):  # three minutes of looks, two a second
@@ -224,7 +224,7 @@ def _work_of_a_look() -> float:
     """Return the work of one look: steps of SQLite's machine, or rows that PostgreSQL touched."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + lanes._NEXT, _parameters())
+            cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + fair_queue._NEXT, _parameters())
             (plan,) = cursor.fetchone()
         return _rows(plan[0]["Plan"])
     steps = 0
@@ -244,7 +244,7 @@ def _work_of_a_look() -> float:
 
 
 def _parameters() -> dict[str, Any]:
-    first, last = lanes._ANY_KEY
+    first, last = fair_queue._ANY_KEY
     return {"now": timezone.now(), "first_key": first, "last_key": last, "most": 1}
 
 

@@ -20,7 +20,7 @@ from generations.dispatch.queue_position import (
 from generations.lifecycle import State
 from generations.models import Generation, Priority, ProviderKey
 from generations.polling.render_times import Expectation
-from generations.provider_keys.service import pause_provider_key, set_key_pace
+from generations.provider_keys.service import pause_provider_key, set_send_rate
 from tests.factories import SYSTEM, make_generation
 from tests.support.crowds import make_crowd
 
@@ -136,7 +136,7 @@ def test_a_list_costs_the_same_however_long_the_line_is(
 def test_without_a_history_there_is_a_place_and_no_time(
     alice: Membership, provider_key: ProviderKey
 ) -> None:
-    set_key_pace(provider_key, max_in_flight=1, per_minute=None, by=SYSTEM)
+    set_send_rate(provider_key, max_in_flight=1, per_minute=None, by=SYSTEM)
     make_generation(alice, State.PROCESSING)
     job = make_generation(alice)
     assert positions_of([job], now=timezone.now())[job.pk] == QueuePosition(1, None)

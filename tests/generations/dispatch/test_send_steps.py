@@ -14,7 +14,7 @@ from generations.ordering.submit import Submission, submit_batch
 from generations.provider_keys.service import pause_provider_key, resume_provider_key
 from generations.transitions import end_generation, transition
 from tests.factories import SYSTEM, fund, make_generation, make_request
-from tests.support.claiming import claims, pace
+from tests.support.claiming import claims, limit_sends
 from tests.support.crowds import make_crowd
 from tests.support.steps import empty_queue, queued, run_queue
 from tests.support.vendor import Vendor
@@ -48,7 +48,7 @@ def test_with_nothing_to_send_nothing_is_asked_for(
     alice: Membership, provider_key: ProviderKey
 ) -> None:
     assert refill_sends(now=timezone.now()) == 0
-    pace(provider_key, at_once=1)
+    limit_sends(provider_key, at_once=1)
     make_crowd(alice, 3)
     claims(1)
     empty_queue()
@@ -67,11 +67,11 @@ def test_a_step_that_comes_late_or_twice_does_nothing(alice: Membership, vendor:
 def test_whatever_frees_a_place_calls_the_next(
     alice: Membership, provider_key: ProviderKey, leaves: str
 ) -> None:
-    pace(provider_key, at_once=1)
+    limit_sends(provider_key, at_once=1)
     first = make_generation(alice, State.PROCESSING)
     make_generation(alice)
     if leaves == "resumed":
-        pace(provider_key, at_once=2)
+        limit_sends(provider_key, at_once=2)
         pause_provider_key(provider_key, reason="x", by=SYSTEM)
     empty_queue()
     assert claim_next(now=timezone.now()) is None
@@ -83,6 +83,6 @@ def test_whatever_frees_a_place_calls_the_next(
     elif leaves == "resumed":
         resume_provider_key(provider_key, by=SYSTEM, now=now)
     else:
-        pace(provider_key, at_once=2)
+        limit_sends(provider_key, at_once=2)
     assert ("send", ()) in queued()
     assert claim_next(now=timezone.now()) is not None

@@ -4,59 +4,59 @@ from generations.polling.congestion import MOST_AT_ONCE, CongestionWindow
 
 
 def test_at_first_nothing_holds_it_back() -> None:
-    pace = CongestionWindow()
-    assert (pace.most, pace.is_slowed, pace.rests(0.0)) == (MOST_AT_ONCE, False, False)
-    pace.answered()
-    assert pace == CongestionWindow()
+    window = CongestionWindow()
+    assert (window.most, window.is_slowed, window.rests(0.0)) == (MOST_AT_ONCE, False, False)
+    window.answered()
+    assert window == CongestionWindow()
 
 
 def test_p28_each_429_halves_it_and_doubles_its_rest() -> None:
-    pace, now, rests, most = CongestionWindow(), 1000.0, [], []
+    window, now, rests, most = CongestionWindow(), 1000.0, [], []
     for _ in range(9):
-        assert pace.throttled(asked_at=now, now=now)
-        rests.append(pace.rest)
-        most.append(pace.most)
-        assert pace.rests(now + pace.rest - 0.01)
-        now += pace.rest
-        assert not pace.rests(now)
+        assert window.throttled(asked_at=now, now=now)
+        rests.append(window.rest)
+        most.append(window.most)
+        assert window.rests(now + window.rest - 0.01)
+        now += window.rest
+        assert not window.rests(now)
     assert rests == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     assert most == [8, 4, 2, 1, 1, 1, 1, 1, 1]
 
 
 def test_p28_a_burst_of_429s_counts_once() -> None:
-    pace = CongestionWindow()
-    assert pace.throttled(asked_at=999.9, now=1000.0)
-    assert not pace.throttled(asked_at=999.95, now=1000.1)
-    assert (pace.most, pace.rest) == (8, 1)
+    window = CongestionWindow()
+    assert window.throttled(asked_at=999.9, now=1000.0)
+    assert not window.throttled(asked_at=999.95, now=1000.1)
+    assert (window.most, window.rest) == (8, 1)
 
 
 def test_answers_speed_it_up_until_it_is_as_before() -> None:
-    pace = CongestionWindow()
+    window = CongestionWindow()
     for now in (0.0, 10.0, 20.0):
-        pace.throttled(asked_at=now, now=now)
+        window.throttled(asked_at=now, now=now)
     fastest = []
     for _ in range(1000):
-        pace.answered()
-        fastest.append(pace.most)
+        window.answered()
+        fastest.append(window.most)
     assert fastest == sorted(fastest)
-    assert (pace.most, pace.is_slowed, pace.rest) == (MOST_AT_ONCE, False, 0.0)
+    assert (window.most, window.is_slowed, window.rest) == (MOST_AT_ONCE, False, 0.0)
 
 
 def test_a_vendor_that_allows_few_is_asked_about_as_often_as_it_allows() -> None:
     """One a second, saved up for a minute at most; each question takes no time."""
-    pace, allowed, throttled, answered, now = CongestionWindow(), 10.0, 0, 0, 0.0
+    window, allowed, throttled, answered, now = CongestionWindow(), 10.0, 0, 0, 0.0
     while now < 3600:
         now += 0.05
         allowed = min(60.0, allowed + 0.05)
-        for _ in range(pace.most):
-            if pace.rests(now):
+        for _ in range(window.most):
+            if window.rests(now):
                 break
             if allowed >= 1:
                 allowed -= 1
                 answered += 1
-                pace.answered()
+                window.answered()
             else:
                 throttled += 1
-                pace.throttled(asked_at=now, now=now)
+                window.throttled(asked_at=now, now=now)
     assert answered > 0.7 * 3600
     assert throttled < 0.2 * answered

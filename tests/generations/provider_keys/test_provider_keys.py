@@ -19,7 +19,7 @@ from generations.provider_keys.service import (
     pause_refused_key,
     probe_provider_key,
     resume_provider_key,
-    set_key_pace,
+    set_send_rate,
 )
 from generations.selectors import provider_key_for
 from platform_site.errors import Conflict, InvalidRequest
@@ -274,7 +274,7 @@ def test_p25_a_job_is_never_sent_with_another_key_than_its_own(
 
 
 @pytest.mark.parametrize(
-    ("pace", "field"),
+    ("rate", "field"),
     [
         ({"max_in_flight": 0, "per_minute": None}, "max_in_flight"),
         ({"max_in_flight": True, "per_minute": None}, "max_in_flight"),
@@ -283,17 +283,17 @@ def test_p25_a_job_is_never_sent_with_another_key_than_its_own(
         ({"max_in_flight": 1, "per_minute": 60_001}, "per_minute"),
     ],
 )
-def test_a_pace_outside_its_bounds_is_refused(
-    provider_key: ProviderKey, pace: dict[str, Any], field: str
+def test_a_send_rate_outside_its_bounds_is_refused(
+    provider_key: ProviderKey, rate: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        set_key_pace(provider_key, by=SYSTEM, **pace)
+        set_send_rate(provider_key, by=SYSTEM, **rate)
     assert refusal.value.field == field
     provider_key.refresh_from_db()
     assert (provider_key.max_in_flight, provider_key.per_minute) == (1000, None)
 
 
-def test_a_deleted_key_has_no_pace(provider_key: ProviderKey) -> None:
+def test_a_deleted_key_has_no_send_rate(provider_key: ProviderKey) -> None:
     delete_provider_key(provider_key, by=SYSTEM)
     with pytest.raises(Conflict):
-        set_key_pace(provider_key, max_in_flight=3, per_minute=None, by=SYSTEM)
+        set_send_rate(provider_key, max_in_flight=3, per_minute=None, by=SYSTEM)

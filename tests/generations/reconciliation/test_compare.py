@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from generations.models.usage_sample import Reading, UsageVerdict
 from generations.reconciliation.compare import (
     APART,
+    Change,
     Cost,
     Standing,
-    Step,
     Suspects,
     compare,
     costs_that_sum_to,
@@ -173,7 +173,7 @@ def test_a_price_that_changed_by_whole_credits_a_second_is_recognised(
 ) -> None:
     assume(change)
     made = [_made(str(number), 14, long) for number, long in enumerate(seconds)]
-    seen = explain(Step(change * sum(seconds)), Suspects(accepted=made))
+    seen = explain(Change(change * sum(seconds)), Suspects(accepted=made))
     assert seen.verdict == UsageVerdict.PRICE_DIFFERS
     assert seen.candidates == tuple(job.id for job in made)
     assert f"{change:+} credits a second" in seen.detail
@@ -194,7 +194,7 @@ def test_only_two_quiet_samples_without_a_submit_between_make_a_level(
     judgement = judge(World().look(0), previous, latest)
     calm = stable and not second and timedelta(seconds=seconds) >= APART
     assert judgement.is_baseline == calm
-    assert judgement.step.discrepancy == strange
+    assert judgement.change.discrepancy == strange
     assert judgement.verdict == (UsageVerdict.WAITING if strange else UsageVerdict.AGREES)
 
 
@@ -215,7 +215,7 @@ def test_a_first_sample_that_may_be_off_is_no_level(change: dict[str, Any]) -> N
 def test_a_sample_without_figures_is_no_level() -> None:
     blank = replace(FRESH, balance=None, consumed=None)
     seen = judge(FRESH, FRESH, blank)
-    assert (seen.is_baseline, seen.verdict, seen.step.discrepancy) == (
+    assert (seen.is_baseline, seen.verdict, seen.change.discrepancy) == (
         False,
         UsageVerdict.UNREADABLE,
         None,
@@ -239,7 +239,7 @@ def test_a_refund_that_polling_has_not_seen_yet_is_waited_for() -> None:
     world.refunded, world.in_flight = 70, 0
     third, fourth = world.look(15), world.look(20)
     seen = judge(level, third, fourth)
-    assert (seen.is_baseline, seen.step.discrepancy) == (True, 0)
+    assert (seen.is_baseline, seen.change.discrepancy) == (True, 0)
 
 
 def test_a_discrepancy_that_does_not_persist_is_none() -> None:
@@ -271,68 +271,93 @@ DOUBT = Cost(id="doubt", credits=70)
 @pytest.mark.parametrize(
     ("step", "suspects", "verdict", "candidates"),
     [
-        (Step(70), Suspects(unknown=[DOUBT]), UsageVerdict.UNKNOWN_SUBMIT, ("doubt",)),
+        (Change(70), Suspects(unknown=[DOUBT]), UsageVerdict.UNKNOWN_SUBMIT, ("doubt",)),
         (
-            Step(190),
+            Change(190),
             Suspects(unknown=[DOUBT, Cost("other", 120), Cost("third", 12)]),
             UsageVerdict.UNKNOWN_SUBMIT,
             ("doubt", "other"),
         ),
         (
-            Step(70),
+            Change(70),
             Suspects(failed=[Cost("failed", 70)]),
             UsageVerdict.REFUND_NOT_SEEN,
             ("failed",),
         ),
-        (Step(70), Suspects(siblings=[Cost("9", 70)]), UsageVerdict.SHARED_ACCOUNT, ()),
-        (Step(70), Suspects(), UsageVerdict.USED_OUTSIDE, ()),
-        (Step(71), Suspects(unknown=[DOUBT]), UsageVerdict.USED_OUTSIDE, ()),
-        (Step(10), Suspects(accepted=[_made("a", 14, 5)]), UsageVerdict.PRICE_DIFFERS, ("a",)),
+        (Change(70), Suspects(siblings=[Cost("9", 70)]), UsageVerdict.SHARED_ACCOUNT, ()),
+        (Change(70), Suspects(), UsageVerdict.USED_OUTSIDE, ()),
+        (Change(71), Suspects(unknown=[DOUBT]), UsageVerdict.USED_OUTSIDE, ()),
+        (
+            Change(10),
+            Suspects(accepted=[_made("a", 14, 5)]),
+            UsageVerdict.PRICE_DIFFERS,
+            ("a",),
+        ),
         # One more job at a known price is likelier than a price that doubled.
         (
-            Step(70),
+            Change(70),
             Suspects(accepted=[_made("a", 14, 5)], prices=frozenset({70})),
             UsageVerdict.USED_OUTSIDE,
             (),
         ),
         # A thousandfold price is none.
-        (Step(70_000), Suspects(accepted=[_made("a", 14, 5)]), UsageVerdict.USED_OUTSIDE, ()),
         (
-            Step(30),
+            Change(70_000),
+            Suspects(accepted=[_made("a", 14, 5)]),
+            UsageVerdict.USED_OUTSIDE,
+            (),
+        ),
+        (
+            Change(30),
             Suspects(
                 accepted=[_made("a", 14, 5), _made("b", 3, 4, "480p"), _made("c", 3, 6, "480p")]
             ),
             UsageVerdict.PRICE_DIFFERS,
             ("b", "c"),
         ),
-        (Step(-10), Suspects(accepted=[_made("a", 14, 5)]), UsageVerdict.PRICE_DIFFERS, ("a",)),
         (
-            Step(-70),
+            Change(-10),
+            Suspects(accepted=[_made("a", 14, 5)]),
+            UsageVerdict.PRICE_DIFFERS,
+            ("a",),
+        ),
+        (
+            Change(-70),
             Suspects(discrepancies=[Cost("1", 70), Cost("2", 70)]),
             UsageVerdict.MADE_GOOD,
             ("1",),
         ),
         (
-            Step(-82),
+            Change(-82),
             Suspects(discrepancies=[Cost("1", 70), Cost("2", 12)]),
             UsageVerdict.MADE_GOOD,
             ("1", "2"),
         ),
         (
-            Step(70),
+            Change(70),
             Suspects(discrepancies=[Cost("1", 70), Cost("2", -70)]),
             UsageVerdict.MADE_GOOD,
             ("2",),
         ),
-        (Step(-70), Suspects(settled=[Cost("done", 70)]), UsageVerdict.LATE_REFUND, ("done",)),
-        (Step(-70), Suspects(), UsageVerdict.CHARGED_LESS, ()),
-        (Step(-900, fell=True), Suspects(), UsageVerdict.WENT_BACK, ()),
-        (Step(50, contradicts=True), Suspects(unknown=[DOUBT]), UsageVerdict.CONTRADICTS, ()),
-        (Step(-50, contradicts=True, fell=True), Suspects(), UsageVerdict.WENT_BACK, ()),
+        (
+            Change(-70),
+            Suspects(settled=[Cost("done", 70)]),
+            UsageVerdict.LATE_REFUND,
+            ("done",),
+        ),
+        (Change(-70), Suspects(), UsageVerdict.CHARGED_LESS, ()),
+        (Change(-900, fell=True), Suspects(), UsageVerdict.WENT_BACK, ()),
+        (
+            Change(50, contradicts=True),
+            Suspects(unknown=[DOUBT]),
+            UsageVerdict.CONTRADICTS,
+            (),
+        ),
+        (Change(-50, contradicts=True, fell=True), Suspects(), UsageVerdict.WENT_BACK, ()),
     ],
 )
 def test_a_discrepancy_has_its_likeliest_cause(
-    step: Step, suspects: Suspects, verdict: UsageVerdict, candidates: tuple[str, ...]
+    step: Change, suspects: Suspects, verdict: UsageVerdict, candidates: tuple[str, ...]
 ) -> None:
     seen = explain(step, suspects)
     assert (seen.verdict, seen.candidates) == (verdict, candidates)
@@ -356,4 +381,4 @@ def test_p13_a_doubt_is_cleared_only_when_nothing_can_hide_its_charge(
     discrepancy: int, in_flight: int, proven: bool
 ) -> None:
     latest = replace(FRESH, in_flight=in_flight)
-    assert still_unknown(Step(discrepancy), latest, [DOUBT]) == ([DOUBT] if proven else [])
+    assert still_unknown(Change(discrepancy), latest, [DOUBT]) == ([DOUBT] if proven else [])

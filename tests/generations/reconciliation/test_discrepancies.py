@@ -41,7 +41,7 @@ def in_doubt(alice: Membership, clock: Clock, vendor: Vendor) -> Callable[[], Ge
 
 def kinds_of(generation: Generation) -> list[str]:
     """Return the kinds of the generation's remarks by the meter."""
-    events = generation.events.filter(kind__startswith="meter_")
+    events = generation.events.filter(kind__startswith="usage_")
     return list(events.values_list("kind", flat=True))
 
 
@@ -80,13 +80,13 @@ def test_p20_a_lost_reply_that_was_charged_names_its_generation_and_moves_no_mon
     discrepancy = Discrepancy.objects.get()
     assert (discrepancy.credits, discrepancy.verdict) == (70, UsageVerdict.UNKNOWN_SUBMIT)
     assert discrepancy.candidates == [str(doubted.pk)]
-    assert kinds_of(doubted) == ["meter_moved"]
+    assert kinds_of(doubted) == ["usage_moved"]
     doubted.refresh_from_db()
     assert (doubted.state, doubted.hold.is_open) == (State.NEEDS_REVIEW, True)
     assert Transfer.objects.count() == entries
     for minutes in (9, 12):
         clock.sample(minutes)
-    assert kinds_of(doubted) == ["meter_moved"]
+    assert kinds_of(doubted) == ["usage_moved"]
 
 
 def test_p13_a_meter_that_stood_still_is_evidence_and_no_decision(
@@ -96,7 +96,7 @@ def test_p13_a_meter_that_stood_still_is_evidence_and_no_decision(
     clock.sample(3)
     assert kinds_of(doubted) == []
     clock.sample(6)
-    assert kinds_of(doubted) == ["meter_still"]
+    assert kinds_of(doubted) == ["usage_still"]
     doubted.refresh_from_db()
     assert (doubted.state, doubted.hold.is_open) == (State.NEEDS_REVIEW, True)
     assert not Discrepancy.objects.exists()
@@ -121,8 +121,8 @@ def test_two_doubts_of_one_price_are_both_candidates(
     clock.sample(3)
     clock.sample(6)
     assert set(Discrepancy.objects.get().candidates) == {str(first.pk), str(second.pk)}
-    assert kinds_of(first) == kinds_of(second) == ["meter_moved"]
-    [event] = first.events.filter(kind="meter_moved")
+    assert kinds_of(first) == kinds_of(second) == ["usage_moved"]
+    [event] = first.events.filter(kind="usage_moved")
     assert "another of 2" in event.message
 
 
@@ -139,7 +139,7 @@ def test_adopting_the_lost_task_closes_its_discrepancy(
     clock.sample(12)
     discrepancy = Discrepancy.objects.get()
     assert not discrepancy.is_open
-    assert discrepancy.closing == "The meter and the books agree again."
+    assert discrepancy.closing == "Usage and books agree again."
 
 
 def test_p14_a_person_who_settles_the_doubt_closes_its_discrepancy_and_one_who_releases_does_not(

@@ -126,7 +126,7 @@ def test_p13_a_submit_that_never_arrived_leaves_the_meter_where_it_was(
     lost = sent(alice, "A stable lake [sandbox:500-bare]")
     assert lost.state == State.NEEDS_REVIEW
     assert confirmed(key).verdict == UsageVerdict.AGREES
-    assert lost.events.filter(kind="meter_still").exists()
+    assert lost.events.filter(kind="usage_still").exists()
     assert not Discrepancy.objects.exists()
 
 

@@ -54,12 +54,12 @@ def proposal(**more: Any) -> Proposal:
         ({"moved": "It moved.", "together": 2}, Action.ADOPT, "what 2 lost ones cost"),
         ({"still": "It stood."}, Action.RELEASE, "did not move by its 70 credits"),
         ({"moved": "It moved.", "still": "It stood."}, Action.ADOPT, "by exactly its 70 credits"),
-        ({"next_sample_at": None}, Action.DECIDE, "the key's meter is not read"),
-        ({"before": None}, Action.DECIDE, "Nobody read the meter before"),
+        ({"next_sample_at": None}, Action.DECIDE, "the key's usage is not read"),
+        ({"before": None}, Action.DECIDE, "Nobody read the usage before"),
         (
             {"after": UsageReading(SOON, None, None)},
             Action.DECIDE,
-            "meter says nothing about this key",
+            "reports no usage of this key",
         ),
         ({"moved": "It moved.", "proposals": [proposal()]}, Action.WAIT, "being checked"),
     ],
@@ -113,12 +113,12 @@ def test_the_story_is_told_in_its_order() -> None:
     )
     assert [fact.at for fact in facts] == sorted(fact.at for fact in facts)
     assert [fact.what for fact in facts] == [
-        "Meter before",
+        "Usage before",
         "Sent to the vendor",
         "Answer lost",
         "Callback from 10.0.0.1",
         "Callback",
-        "Meter after",
+        "Usage after",
         "What it means",
     ]
     assert facts[2].detail == "The connection broke before the whole answer came (ReadTimeout)."

@@ -7,7 +7,7 @@ from django.core import mail
 from django.utils import timezone
 
 from accounts.models import Membership, Notice, Team, WebhookDelivery, WebhookEndpoint
-from generations.review.decide import PATIENCE, tell_long_reviews
+from generations.review.decide import PATIENCE, notify_long_reviews
 from tests.support.races import race
 from tests.support.reviewing import Lose, adopt
 from tests.support.steps import run_queue
@@ -29,10 +29,10 @@ def test_managers_are_told_once_of_what_nothing_resolved(
 ) -> None:
     lost = [lose(), lose()]
     now = timezone.now()
-    assert tell_long_reviews(now=now) == 0
-    assert tell_long_reviews(now=now + PATIENCE * 2) == 2
+    assert notify_long_reviews(now=now) == 0
+    assert notify_long_reviews(now=now + PATIENCE * 2) == 2
     for hours in (1, 2, 50):
-        assert tell_long_reviews(now=now + timedelta(hours=hours)) == 0
+        assert notify_long_reviews(now=now + timedelta(hours=hours)) == 0
     notice = Notice.objects.get()
     assert notice.title == "2 films need review: 24 credits stay held"
     assert (notice.permission, notice.path) == ("APPROVE", "/review/")
@@ -45,16 +45,16 @@ def test_managers_are_told_once_of_what_nothing_resolved(
 def test_a_team_that_was_told_is_told_of_the_next_one(lose: Lose) -> None:
     lose()
     later = timezone.now() + PATIENCE * 2
-    assert tell_long_reviews(now=later) == 1
+    assert notify_long_reviews(now=later) == 1
     lose()
-    assert tell_long_reviews(now=later) == 1
+    assert notify_long_reviews(now=later) == 1
     assert Notice.objects.count() == 2
 
 
 def test_what_resolved_in_time_is_told_to_nobody(lose: Lose, vendor: Vendor) -> None:
     lost = lose()
     adopt(lost, vendor.only_task)
-    assert tell_long_reviews(now=timezone.now() + PATIENCE * 2) == 0
+    assert notify_long_reviews(now=timezone.now() + PATIENCE * 2) == 0
 
 
 @pytest.mark.both_databases
@@ -63,6 +63,6 @@ def test_sweeps_that_tell_at_once_tell_once(lose: Lose) -> None:
     for _ in range(3):
         lose()
     later = timezone.now() + PATIENCE * 2
-    counts = race(8, lambda _n: tell_long_reviews(now=later))
+    counts = race(8, lambda _n: notify_long_reviews(now=later))
     assert sorted(one for one in counts if isinstance(one, int)) == [0] * 7 + [3]
     assert Notice.objects.count() == 1

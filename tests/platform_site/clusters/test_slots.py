@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-# Each worker of this cluster keeps the seat that it gets until it is killed.
+# Each worker of this cluster keeps the slot that it gets until it is killed.
 CLUSTER = """
 import os, signal
 from platform_site.clusters.slots import slot
@@ -36,11 +36,11 @@ finally:
 """
 
 
-def test_p27_there_are_so_many_seats_and_the_dead_leave_theirs() -> None:
+def test_p27_there_are_so_many_slots_and_the_dead_leave_theirs() -> None:
     assert output_of(CLUSTER).splitlines() == ["free free full free", "free full"]
 
 
-def test_a_seat_is_free_again_after_the_block() -> None:
+def test_a_slot_is_free_again_after_the_block() -> None:
     code = """
 import os
 from platform_site.clusters.slots import slot
