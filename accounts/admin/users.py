@@ -12,7 +12,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts.audit import record
 from accounts.models import AuditAction, Membership, User
 from accounts.people.acting import by_of
-from accounts.people.email_change import note_email_change, tell_email_before
+from accounts.people.email_change import note_email_change, notify_previous_email
 from platform_site.admin.base import ReadOnlyInline, SiteAdmin
 from platform_site.admin.shown import moment, related_lists
 from platform_site.admin.typed import display
@@ -129,7 +129,7 @@ class UserAdmin(DjangoUserAdmin, SiteAdmin):  # type: ignore[type-arg,misc]  # o
         super().save_model(request, obj, form, change)
         if before and before != obj.email:
             note_email_change(obj, before=before, email=obj.email, by=by)
-            tell_email_before(obj, before)
+            notify_previous_email(obj, before)
         record(
             by=by,
             action=AuditAction.USER_CHANGED if change else AuditAction.USER_CREATED,

@@ -21,7 +21,7 @@ class CorrectionButtons:
     run_on: Callable[..., HttpResponse]  # the service pages' own
 
     def buttons_for(self, object_id: str) -> frozenset[str]:
-        """Offer to end a doubt, or to turn a closed hold round once."""
+        """Offer to decide a review, or to turn a closed hold round once."""
         generation = Generation.objects.filter(pk=object_id).select_related("hold").first()
         if generation is None:
             return frozenset()
@@ -57,14 +57,14 @@ class CorrectionButtons:
         permissions=["operate"],
         dialog={
             "title": "Give the credits back?",
-            "description": "The vendor did not take the job. It counts as failed; should the "
+            "description": "The vendor did not take the task. It counts as failed; should the "
             "vendor's word say otherwise within a day, one entry corrects this.",
             "form_class": ReasonForm,
             "form_submit_text": "Give back",
         },
     )
     def release(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        """End a doubt for the team."""
+        """Release what is held."""
         return self._correct(request, form, object_id, release_reviewed, "are given back")
 
     @action(
@@ -74,14 +74,14 @@ class CorrectionButtons:
         permissions=["operate"],
         dialog={
             "title": "Spend the credits?",
-            "description": "The vendor charged for the job. Without a film it counts as failed; "
+            "description": "The vendor charged for the task. Without a film it counts as failed; "
             "should the vendor's word say otherwise within a day, one entry corrects this.",
             "form_class": ReasonForm,
             "form_submit_text": "Spend",
         },
     )
     def settle(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        """End a doubt for the vendor."""
+        """Count what is held as spent."""
         return self._correct(request, form, object_id, settle_reviewed, "are spent")
 
     @action(

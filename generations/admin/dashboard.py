@@ -186,7 +186,7 @@ def _discrepancies(now: datetime) -> dict[str, Any]:
         open_discrepancies(),
         row,
         f"{_list('generations_discrepancy')}?closed_at__isempty=1",
-        "The vendor's meters agree with our books.",
+        "The vendor's usage figures agree with our books.",
     )
 
 
@@ -197,7 +197,7 @@ def _paused(_now: datetime) -> dict[str, Any]:
 
     return _panel(
         "Paused provider keys",
-        ("Key", "Team", "Why", "Jobs waiting"),
+        ("Key", "Team", "Why", "Generations waiting"),
         overview.paused_keys(),
         row,
         f"{_list('generations_providerkey')}?state__exact=paused",

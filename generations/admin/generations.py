@@ -150,7 +150,7 @@ class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
         "mode",
         "priority",
         "metadata_differs",
-        ("cancel_asked_at", admin.EmptyFieldListFilter),
+        ("cancel_requested_at", admin.EmptyFieldListFilter),
         "project",
         "team",
     )
@@ -309,11 +309,11 @@ class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
 
     @display(description="state", ordering="state")
     def shown_state(self, generation: Generation) -> SafeString:
-        """Return the state in colour, and that somebody wished it cancelled."""
+        """Return the state in colour, and that somebody asked to cancel it."""
         state = badge_of(generation, "state", STATE_LABELS)
-        if generation.cancel_asked_at is None or generation.state not in IN_FLIGHT:
+        if generation.cancel_requested_at is None or generation.state not in IN_FLIGHT:
             return state
-        return format_html("{} {}", state, badge("Cancel wished", "warning"))
+        return format_html("{} {}", state, badge("Cancel requested", "warning"))
 
     @display(description="trouble")
     def shown_trouble(self, generation: Generation) -> str:

@@ -12,9 +12,9 @@ from accounts.models import AuditAction
 from accounts.people.acting import by_of
 from generations.admin.choosing import with_provider_choice
 from generations.catalog.entries import readable_parameters_of
+from generations.catalog.reserved_names import RESERVED_NAMES
 from generations.catalog.specs import BadParameters, read_parameters
 from generations.models import VideoModel
-from generations.portal.studio.drafts import FORM_NAMES
 from platform_site.admin.base import SiteAdmin
 from platform_site.admin.typed import display
 
@@ -45,7 +45,7 @@ class VideoModelForm(forms.ModelForm):  # type: ignore[type-arg]
             parameters = read_parameters(specs)
         except BadParameters as error:
             raise forms.ValidationError(error.problems) from None
-        for name in FORM_NAMES.intersection(one.name for one in parameters):
+        for name in RESERVED_NAMES.intersection(one.name for one in parameters):
             raise forms.ValidationError(f"'{name}' is another field of the studio's form.")
         return specs
 

@@ -28,7 +28,7 @@ from generations.provider_keys.service import (
     delete_provider_key,
     pause_provider_key,
     resume_provider_key,
-    set_key_pace,
+    set_send_rate,
 )
 from generations.vendors import DEFAULT_VENDOR, vendor_named
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcomes
@@ -90,7 +90,7 @@ class PauseForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untyped
     reason = forms.CharField(max_length=300, widget=UnfoldAdminTextInputWidget)
 
 
-class PaceForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untyped
+class SendRateForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untyped
     """How quickly a key may send; what may be typed is the service's to judge."""
 
     max_in_flight = forms.IntegerField(
@@ -126,7 +126,7 @@ class ProviderKeyAdmin(ServiceAdmin):
     date_hierarchy = "created_at"
     autocomplete_fields = ("team", "owner")
     actions = ("resume_selected",)
-    actions_detail = ("pause", "resume", "pace")
+    actions_detail = ("pause", "resume", "send_rate")
     fieldsets = (
         (None, {"fields": ("label", "shown_end", "team", "shown_owner", "endpoint", "created_at")}),
         (
@@ -188,7 +188,7 @@ class ProviderKeyAdmin(ServiceAdmin):
         """Return why the last probe failed, cleaned: it may quote the vendor."""
         return roomy(clean(key.probe_problem))
 
-    @display(description="jobs", ordering="generation_count")
+    @display(description="generations", ordering="generation_count")
     def sent_count(self, key: Any) -> int:
         """Return how many generations were sent with it."""
         return int(key.generation_count)
@@ -249,14 +249,18 @@ class ProviderKeyAdmin(ServiceAdmin):
         key = ProviderKey.objects.filter(pk=object_id).first()
         state = key.state if key else ProviderKey.State.SEALED
         names = {
-            ProviderKey.State.ACTIVE: {"pause", "pace"},
-            ProviderKey.State.PAUSED: {"resume", "pace"},
+            ProviderKey.State.ACTIVE: {"pause", "send_rate"},
+            ProviderKey.State.PAUSED: {"resume", "send_rate"},
         }
         return frozenset(names.get(ProviderKey.State(state), set()))
 
     def _resume(self, request: HttpRequest, key: ProviderKey) -> str:
         resumed = resume_provider_key(key, by=by_of(request), now=timezone.now())
-        return f"{key} is active; its queued jobs are due." if resumed else f"{key} was not paused."
+        return (
+            f"{key} is active; its queued generations are due."
+            if resumed
+            else f"{key} was not paused."
+        )
 
     @admin.action(description="Resume the selected keys", permissions=["operate"])
     def resume_selected(self, request: HttpRequest, queryset: QuerySet[ProviderKey]) -> None:
@@ -271,7 +275,7 @@ class ProviderKeyAdmin(ServiceAdmin):
         permissions=["operate"],
         dialog={
             "title": "Send with this key again?",
-            "description": "Its queued jobs are due at once.",
+            "description": "Its queued generations are due at once.",
             "form_class": ConfirmForm,
             "form_submit_text": "Resume",
         },
@@ -287,8 +291,8 @@ class ProviderKeyAdmin(ServiceAdmin):
         permissions=["operate"],
         dialog={
             "title": "Pause this key?",
-            "description": "Nothing is sent with it until somebody resumes it. Its jobs stay "
-            "queued and keep their credits; what was sent is followed to its end.",
+            "description": "Nothing is sent with it until somebody resumes it. Its generations "
+            "stay queued and keep their credits; what was sent is followed to its end.",
             "form_class": PauseForm,
             "form_submit_text": "Pause",
         },
@@ -304,26 +308,26 @@ class ProviderKeyAdmin(ServiceAdmin):
         return self.run_on(request, object_id, work)
 
     @action(
-        description="Pace",
+        description="Send rate",
         icon="speed",
         permissions=["operate"],
         dialog={
             "title": "How quickly may this key send?",
-            "description": "Both apply from the next job on. What is at the vendor stays there.",
-            "form_class": PaceForm,
+            "description": "Both apply from the next send on. What is at the vendor stays there.",
+            "form_class": SendRateForm,
             "form_submit_text": "Set",
         },
     )
-    def pace(self, request: HttpRequest, form: PaceForm, object_id: str) -> HttpResponse:
+    def send_rate(self, request: HttpRequest, form: SendRateForm, object_id: str) -> HttpResponse:
         """Set a key's cap and rate."""
 
         def work(key: ProviderKey) -> str:
-            set_key_pace(
+            set_send_rate(
                 key,
                 max_in_flight=form.cleaned_data["max_in_flight"],
                 per_minute=form.cleaned_data["per_minute"],
                 by=by_of(request),
             )
-            return f"{key} sends at its new pace."
+            return f"{key} has its new send rate."
 
         return self.run_on(request, object_id, work)

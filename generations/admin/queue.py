@@ -72,7 +72,7 @@ class QueuePages:
         permissions=["operate"],
         dialog={
             "title": "When does it go out?",
-            "description": "Among its own team's jobs that wait. Other teams keep their turn.",
+            "description": "Among what its own team has queued. Other teams are served as before.",
             "form_class": PriorityForm,
             "form_submit_text": "Move",
         },

@@ -85,7 +85,7 @@ class ReviewPages(CorrectionButtons):
             names |= {"look"}
         if lacks_id(generation):
             names |= {"adopt"}
-        if generation.state in {*WAITING, *IN_FLIGHT} and generation.cancel_asked_at is None:
+        if generation.state in {*WAITING, *IN_FLIGHT} and generation.cancel_requested_at is None:
             names |= {"cancel"}
         return names
 
@@ -113,19 +113,19 @@ class ReviewPages(CorrectionButtons):
 
     @display(description="evidence")
     def shown_timeline(self, generation: Generation) -> str | SafeString:
-        """Return the evidence as a story; it may quote the vendor."""
+        """Return the evidence as a timeline; it may quote the vendor."""
         rows = [
             (to_the_second(fact.at), fact.what, clean(fact.detail))
             for fact in _review_of(generation).timeline
         ]
         return table(("At", "What", "How we know"), rows)
 
-    @display(description="wish to cancel")
+    @display(description="cancel request")
     def shown_pending_cancel(self, generation: Generation) -> str | SafeString:
-        """Return who wished to cancel it, and when."""
-        if generation.cancel_asked_at is None:
+        """Return who asked to cancel it, and when."""
+        if generation.cancel_requested_at is None:
             return EMPTY
-        at = to_the_second(generation.cancel_asked_at)
+        at = to_the_second(generation.cancel_requested_at)
         return format_html("{} by {}", at, clean(name_of(generation.cancel_requested_by)))
 
     # One at a time
@@ -143,7 +143,7 @@ class ReviewPages(CorrectionButtons):
         permissions=["operate"],
         dialog={
             "title": "Have the vendor asked at once?",
-            "description": "About the task, about what callbacks proposed, and its meter.",
+            "description": "About the task, about what callbacks proposed, and its usage.",
             "form_class": ConfirmForm,
             "form_submit_text": "Look",
         },
@@ -182,14 +182,14 @@ class ReviewPages(CorrectionButtons):
         dialog={
             "title": "Cancel this generation?",
             "description": "What was not sent is cancelled, and its credits are given back. What "
-            "the vendor may have cannot be stopped: it bears the wish, and its credits stay held "
-            "until the vendor's word.",
+            "the vendor may have cannot be stopped: the request is noted, and its credits stay "
+            "held until the vendor's word.",
             "form_class": ReasonForm,
             "form_submit_text": "Cancel it",
         },
     )
     def cancel(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        """Cancel it, or note the wish."""
+        """Cancel it, or note the cancel request."""
 
         def work(generation: Generation, **by: Any) -> None:
             cancel_generation(generation, reason=form.cleaned_data["reason"], **by)
@@ -211,17 +211,17 @@ class ReviewPages(CorrectionButtons):
 
     @admin.action(description="Give the credits of the selected back", permissions=["operate"])
     def release_selected(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
-        """End the doubts for the teams."""
+        """Release those selected."""
         self._decide_all(request, queryset, "release", "given back")
 
     @admin.action(description="Spend the credits of the selected", permissions=["operate"])
     def settle_selected(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
-        """End the doubts for the vendor."""
+        """Settle those selected."""
         self._decide_all(request, queryset, "settle", "spent")
 
     @admin.action(description="Cancel the selected", permissions=["operate"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
-        """Cancel what was not sent, and note the wish for what was."""
+        """Cancel what was not sent, and note a cancel request for what was."""
         by, reason = by_of(request), _reason(request)
 
         def work(generation: Generation) -> str:
@@ -251,7 +251,7 @@ def read_reviews(rows: Iterable[Generation]) -> None:
 def _cancelled(generation: Generation) -> str:
     if generation.state == State.CANCELLED:
         return f"“{generation}” is cancelled; {generation.credits:,} credits are given back."
-    return f"The wish is noted. “{generation}” costs only if the vendor finishes it."
+    return f"The request is noted. “{generation}” costs only if the vendor finishes it."
 
 
 def _reason(request: HttpRequest) -> str:

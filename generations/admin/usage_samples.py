@@ -1,4 +1,4 @@
-"""Usage samples beside our books: to be read, and discrepancies to be accepted."""
+"""The vendor's usage beside our books: samples to be read, discrepancies to be explained."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -28,7 +28,7 @@ from platform_site.admin.typed import ActionVariant, action, display
 
 @admin.register(UsageSample)
 class UsageSampleAdmin(ReadOnlyAdmin):
-    """One look at a key's meter, with our own sums of that moment."""
+    """One look at a key's usage, with our own sums of that moment."""
 
     list_display = (
         moment("taken_at"),
@@ -66,7 +66,7 @@ class UsageSampleAdmin(ReadOnlyAdmin):
 
 @admin.register(Discrepancy)
 class DiscrepancyAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
-    """Credits by which meter and books came apart. Accepting one moves no credits."""
+    """Credits by which usage and books came apart. Accepting one moves no credits."""
 
     list_display = (
         moment("opened_at"),

@@ -132,14 +132,14 @@ def generation_of_person(request: MemberRequest, generation_id: str) -> Generati
         raise
 
 
-def by_of(request: MemberRequest) -> By:
+def acting_member(request: MemberRequest) -> By:
     """Return the person with their rights in the team that the request is about."""
     return By.member(request.membership, request_id=actor_request_id(request))
 
 
 def with_toast(response: HttpResponse, message: str, *, tone: str = "plain") -> HttpResponse:
     """Let the page show a passing message once it has swapped this response in."""
-    response["HX-Trigger"] = json.dumps({"dailies:tell": {"message": message, "tone": tone}})
+    response["HX-Trigger"] = json.dumps({"dailies:toast": {"message": message, "tone": tone}})
     return response
 
 

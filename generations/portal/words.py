@@ -208,8 +208,8 @@ def _entry_words(event: GenerationEvent, generation: Generation) -> tuple[str, s
         EventKind.ID_ADOPTED: ("The vendor's id came to light", message),
         EventKind.REVIEW_TOLD: ("Managers told", "It had been in review for a while."),
         EventKind.ADJUSTED: ("Corrected", message),
-        EventKind.METER_MOVED: ("The vendor's meter moved", message),
-        EventKind.METER_STILL: ("The vendor's meter stood still", message),
+        EventKind.USAGE_MOVED: ("The vendor's usage moved", message),
+        EventKind.USAGE_STILL: ("The vendor's usage stood still", message),
     }
     if event.kind != EventKind.MOVED:
         return by_kind[EventKind(event.kind)]

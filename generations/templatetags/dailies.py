@@ -13,8 +13,13 @@ from accounts.roles import Permission, role_allows
 from billing.selectors import site_zone
 from generations.catalog.comparison import ordered_inputs
 from generations.models import Generation, ProviderKey
-from generations.portal.films.pending_cancel import CancelQuestion, pending_cancel_of, question_of
-from generations.portal.studio.reads import ActiveGeneration, own_waiting_count
+from generations.portal.pending_cancel import (
+    CancelDialog,
+    cancel_dialog_for,
+    pending_cancel_of,
+)
+from generations.portal.shown_generation import ShownGeneration
+from generations.portal.studio.reads import own_waiting_count
 from generations.portal.words import pause_of
 
 register = template.Library()
@@ -68,9 +73,9 @@ def shape_of(generation: Generation, between: str) -> str:
 
 
 @register.filter
-def until(moment: datetime) -> str:
-    """Say how far off a coming moment is, roughly."""
-    left = max(moment - timezone.now(), timedelta())
+def until(time: datetime) -> str:
+    """Say how far off a coming time is, roughly."""
+    left = max(time - timezone.now(), timedelta())
     for size, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
         count = round(left.total_seconds() / size)
         if count:
@@ -79,7 +84,7 @@ def until(moment: datetime) -> str:
 
 
 @register.filter
-def moment(seconds: float | None) -> datetime | None:
+def as_time(seconds: float | None) -> datetime | None:
     """Return the time of unix seconds, in the site's zone."""
     return None if seconds is None else datetime.fromtimestamp(seconds, tz=site_zone())
 
@@ -121,14 +126,14 @@ def pause_words(key: ProviderKey) -> str:
 
 @register.filter
 def pending_cancel(generation: Generation) -> str:
-    """Say what becomes of the wish to cancel a generation, if there is one."""
+    """Say what becomes of the request to cancel a generation, if there is one."""
     return pending_cancel_of(generation)
 
 
 @register.filter
-def cancel_question(generation: Generation, membership: Membership) -> CancelQuestion | None:
+def cancel_dialog(generation: Generation, membership: Membership) -> CancelDialog | None:
     """Return what to ask a member before they cancel a generation; None when they may not."""
-    return question_of(generation, membership)
+    return cancel_dialog_for(generation, membership)
 
 
 @register.simple_tag
@@ -138,7 +143,7 @@ def own_waiting(membership: Membership) -> int:
 
 
 @register.filter
-def any_quick(generations: Iterable[ActiveGeneration]) -> bool:
+def any_quick(generations: Iterable[ShownGeneration]) -> bool:
     """Return whether any of the generations may change within seconds."""
     return any(not generation.is_slow for generation in generations)
 

@@ -75,7 +75,7 @@ def test_a_film_is_priced_ordered_watched_and_downloaded(
     expect(price).to_contain_text(f"leaves {before - 12:,}")
     create.click()
 
-    expect(page.locator(".job", has_text=prompt)).to_be_visible()
+    expect(page.locator(".generation", has_text=prompt)).to_be_visible()
     expect(page.locator("#wallet-sum b")).to_have_text(f"{before - 12:,}")
     tile = page.locator(".tile", has_text=prompt)
     expect(tile).to_be_visible(timeout=RENDERED)  # the page brought it by itself
@@ -114,7 +114,7 @@ def test_a_double_click_orders_once(desk: Desk, installation: Installation) -> N
     prompt = f"A moth at a window {uuid4().hex[:6]}"
     compose(page, prompt)
     page.locator("#create").dblclick()
-    expect(page.locator(".job, .tile", has_text=prompt).first).to_be_visible()
+    expect(page.locator(".generation, .tile", has_text=prompt).first).to_be_visible()
     page.wait_for_timeout(500)
     assert installation.count(prompt) == 1
     # The form takes the same order again, once a person means it.
@@ -153,7 +153,7 @@ def test_p34_a_limit_refuses_in_words_and_one_click_takes_a_variant(
     credits = int(variant.locator("b").inner_text())
     assert 0 < credits <= 60
     variant.click()
-    expect(page.locator(".job, .tile", has_text=prompt).first).to_be_visible()
+    expect(page.locator(".generation, .tile", has_text=prompt).first).to_be_visible()
     expect(refusal).to_have_count(0)
     assert installation.count(prompt) == 1
 
@@ -206,7 +206,7 @@ def test_frames_are_uploaded_shown_and_remixed(
     prompt = f"The picture wakes up {uuid4().hex[:6]}"
     compose(page, prompt)
     page.locator("#create").click()
-    page.locator(".job, .tile", has_text=prompt).first.locator("a").click()
+    page.locator(".generation, .tile", has_text=prompt).first.locator("a").click()
     expect(page.locator(".facts")).to_contain_text("first frame")
     page.get_by_role("link", name="Remix").click()
     expect(page.get_by_label("Prompt")).to_have_value(prompt)

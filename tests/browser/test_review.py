@@ -48,20 +48,20 @@ def test_p16_waiting_films_are_cancelled_from_their_list(
         order(installation, f"A waiting boat {number}")
     page = desk("owner")
     page.goto("/")
-    page.locator(".job", has_text="boat 1").get_by_role("button", name="Cancel").click()
+    page.locator(".generation", has_text="boat 1").get_by_role("button", name="Cancel").click()
     asked = page.get_by_role("dialog", name="Cancel this film?")
     expect(asked).to_contain_text("12 credits are given back at once")
     with page.expect_response(re.compile("/studio/active/")):
         pass  # The list behind the question was swapped; the question stays.
     asked.get_by_role("button", name="Keep it").click()
-    expect(page.locator(".job", has_text="boat 1")).to_be_visible()
-    page.locator(".job", has_text="boat 1").get_by_role("button", name="Cancel").click()
+    expect(page.locator(".generation", has_text="boat 1")).to_be_visible()
+    page.locator(".generation", has_text="boat 1").get_by_role("button", name="Cancel").click()
     asked.get_by_role("button", name="Cancel the film").click()
-    expect(page.locator(".job", has_text="boat 1")).to_have_count(0)
+    expect(page.locator(".generation", has_text="boat 1")).to_have_count(0)
     expect(page.locator("#sheet")).to_contain_text("Cancelled")
     page.get_by_role("button", name=re.compile(r"Cancel my \d+ waiting")).click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel them").click()
-    expect(page.locator(".job", has_text="A waiting boat")).to_have_count(0)
+    expect(page.locator(".generation", has_text="A waiting boat")).to_have_count(0)
 
 
 def test_p16_a_film_under_way_is_only_wished_away(desk: Desk, installation: Installation) -> None:
@@ -71,7 +71,7 @@ def test_p16_a_film_under_way_is_only_wished_away(desk: Desk, installation: Inst
     expect(page.get_by_text("The vendor is making the film.")).to_be_visible(timeout=SOON)
     page.get_by_role("button", name="Ask to cancel").click()
     asked = page.get_by_role("dialog", name="The vendor cannot be stopped")
-    asked.get_by_role("button", name="Note my wish").click()
+    asked.get_by_role("button", name="Ask to cancel").click()
     expect(page.get_by_text("asked to cancel it. The vendor cannot be stopped")).to_be_visible()
     expect(page.get_by_role("button", name="Ask to cancel")).to_have_count(0)
 

@@ -16,7 +16,7 @@ from accounts.authority import By
 from accounts.errors import RateLimitExceeded
 from accounts.models import User
 from accounts.people.email_change import ask_for_email, confirm_email, email_named
-from generations.portal.keys.forms import show_error
+from generations.portal.form_errors import show_error
 from platform_site.errors import Conflict, DailiesError, InvalidRequest
 from platform_site.web.requests import actor_request_id
 

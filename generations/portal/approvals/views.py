@@ -19,7 +19,7 @@ from generations.approvals.service import answer
 from generations.models import Approval, Generation
 from generations.portal.access import (
     MemberRequest,
-    by_of,
+    acting_member,
     generation_required,
     member_required,
 )
@@ -33,7 +33,7 @@ _EARLIER = 20
 @member_required(Permission.SUBMIT)
 def index(request: MemberRequest) -> HttpResponse:
     """Show what waits, to who decides; what they asked themselves, to others."""
-    asked = questions_for(request.membership)
+    asked = approvals_for(request.membership)
     decided = asked.exclude(decision=Approval.Decision.OPEN).order_by("-decided_at")
     earlier = list(decided[:_EARLIER])
     context = {
@@ -52,7 +52,7 @@ def decide(request: MemberRequest, generation: Generation) -> HttpResponse:
     answer(
         generation,
         request.POST.get("decision", ""),
-        by=by_of(request),
+        by=acting_member(request),
         now=timezone.now(),
         reason=request.POST.get("reason", ""),
     )
@@ -101,8 +101,8 @@ def asked(request: HttpRequest, signed: str) -> HttpResponse:
     )
 
 
-def questions_for(membership: Membership) -> QuerySet[Approval]:
-    """Return the team's questions for who may answer them, for others their own."""
+def approvals_for(membership: Membership) -> QuerySet[Approval]:
+    """Return the team's approvals for who may decide them, for others their own."""
     asked = Approval.objects.filter(generation__team=membership.team).select_related(
         "generation__user", "generation__project", "generation__api_key", "generation__hold"
     )
@@ -112,12 +112,12 @@ def questions_for(membership: Membership) -> QuerySet[Approval]:
 
 
 def is_open(approval: Approval, *, now: datetime) -> bool:
-    """Return whether the question can still be answered."""
+    """Return whether the approval can still be decided."""
     return approval.decision == Approval.Decision.OPEN and approval.expires_at > now
 
 
 def _named(signed: str) -> tuple[Approval, Membership]:
-    """Return the link's question and person, if that person may approve; else 404 alike (P32)."""
+    """Return the link's approval and person, if that person may approve; else 404 alike (P32)."""
     named = read_approval_link(signed)
     if named is None:
         raise Http404

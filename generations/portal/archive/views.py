@@ -22,8 +22,13 @@ from generations.archive.reads import (
 )
 from generations.archive.retention import MAX_DAYS, WARN_AHEAD, clear_retention, set_retention
 from generations.models import Film, Generation
-from generations.portal.access import MemberRequest, by_of, generation_required, member_required
-from generations.portal.keys.forms import show_error
+from generations.portal.access import (
+    MemberRequest,
+    acting_member,
+    generation_required,
+    member_required,
+)
+from generations.portal.form_errors import show_error
 from generations.selectors import generation_for
 from generations.task_object import film_of
 from platform_site.errors import Conflict, InvalidRequest
@@ -58,7 +63,7 @@ def index(request: MemberRequest) -> HttpResponse:
 @member_required(Permission.FILMS)
 def retention(request: MemberRequest) -> HttpResponse:
     """Set the team's rule or, with `remove`, keep films for ever again."""
-    team, by = request.membership.team, by_of(request)
+    team, by = request.membership.team, acting_member(request)
     if "remove" in request.POST:
         clear_retention(team=team, by=by)
         return redirect("archive")
@@ -79,7 +84,7 @@ def again(request: MemberRequest, generation: Generation) -> HttpResponse:
     film = film_of(generation)
     if film is None:
         raise Conflict("There is no film yet that could be lost.")
-    keep_again(film, by=by_of(request), now=timezone.now())
+    keep_again(film, by=acting_member(request), now=timezone.now())
     return redirect("film", generation.id)
 
 

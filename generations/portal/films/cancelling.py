@@ -11,7 +11,7 @@ from generations.lifecycle import State
 from generations.models import Generation
 from generations.portal.access import (
     MemberRequest,
-    by_of,
+    acting_member,
     generation_required,
     member_required,
     with_toast,
@@ -22,8 +22,8 @@ from generations.portal.studio.reads import active_generations, ended_among
 @require_POST
 @generation_required(Permission.SUBMIT)
 def cancel(request: MemberRequest, generation: Generation) -> HttpResponse:
-    """Cancel, or note the wish; a list's request gets the list, any other the film's page."""
-    cancel_generation(generation, by=by_of(request), now=timezone.now())
+    """Cancel, or note that it is asked for; a list gets the list, anything else the film's page."""
+    cancel_generation(generation, by=acting_member(request), now=timezone.now())
     if request.htmx and request.htmx.target == "active":
         return _active(request, [str(generation.id)], _outcome(generation))
     return _to(request, "film", generation.id)
@@ -34,7 +34,7 @@ def cancel(request: MemberRequest, generation: Generation) -> HttpResponse:
 def cancel_all(request: MemberRequest) -> HttpResponse:
     """Cancel all of the person's own that waits."""
     was = [one for one in request.POST.get("was", "").split(",") if one]
-    count = cancel_waiting(by=by_of(request), now=timezone.now())
+    count = cancel_waiting(by=acting_member(request), now=timezone.now())
     if request.htmx:
         films = "film is" if count == 1 else "films are"
         return _active(request, was, f"{count} {films} cancelled; the credits are given back.")
@@ -50,7 +50,7 @@ def _outcome(generation: Generation) -> str:
 def _active(request: MemberRequest, was: list[str], words: str) -> HttpResponse:
     now, team = timezone.now(), request.membership.team
     context = {
-        "jobs": active_generations(team, now=now),
+        "active": active_generations(team, now=now),
         "ended": ended_among(team, was, now=now),
         "is_answer": True,
     }

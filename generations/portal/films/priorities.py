@@ -10,7 +10,7 @@ from accounts.models import Membership
 from accounts.roles import Permission
 from generations.models import Generation, Priority
 from generations.ordering.priorities import priorities_for, set_priority
-from generations.portal.access import MemberRequest, by_of, generation_required
+from generations.portal.access import MemberRequest, acting_member, generation_required
 
 _BUTTONS = {
     Priority.HIGH: "Let it go first",
@@ -37,5 +37,5 @@ def priority_buttons(membership: Membership, generation: Generation) -> list[Pri
 @generation_required(Permission.SUBMIT)
 def set_priority_to(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Move a film in line and show its page."""
-    set_priority(generation, priority=request.POST.get("priority", ""), by=by_of(request))
+    set_priority(generation, priority=request.POST.get("priority", ""), by=acting_member(request))
     return redirect("film", generation.id)

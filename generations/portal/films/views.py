@@ -1,4 +1,4 @@
-"""The page of one generation: its film, or the story of why there is none."""
+"""The page of one generation: its film, or why there is none."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -18,14 +18,14 @@ from generations.catalog.comparison import ordered_inputs
 from generations.models import Approval, Generation
 from generations.ordering.request import validate_request
 from generations.ordering.submit import submit_generation
-from generations.portal.access import MemberRequest, by_of, generation_required
+from generations.portal.access import MemberRequest, acting_member, generation_required
 from generations.portal.archive.views import file_timeline
 from generations.portal.films.facts import facts_of
 from generations.portal.films.priorities import priority_buttons
+from generations.portal.polling import STOP_POLLING
+from generations.portal.shown_generation import shown_generation_of
 from generations.portal.studio.drafts import fresh_key, slots_of
-from generations.portal.studio.reads import active_generation_of
 from generations.portal.studio.refusals import refusal_of
-from generations.portal.studio.views import STOP_POLLING
 from generations.portal.words import cost_of, timeline_of
 from generations.task_object import api_status, film_url
 from generations.uploads.links import upload_url
@@ -51,7 +51,7 @@ def retry(request: MemberRequest, earlier: Generation) -> HttpResponse:
     try:
         generation = submit_generation(
             validate_request(earlier.body, team=earlier.team, now=now),
-            by=by_of(request),
+            by=acting_member(request),
             now=now,
             idempotency_key=request.POST.get("idempotency_key", "")[:200] or fresh_key(),
             project=project_for(earlier.team, earlier.project.slug if earlier.project else None),
@@ -67,7 +67,7 @@ def retry(request: MemberRequest, earlier: Generation) -> HttpResponse:
 @generation_required(Permission.SUBMIT)
 def favourite(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Mark a film as one of the team's favourites, or take the mark away."""
-    set_favourite(generation, favourite="favourite" in request.POST, by=by_of(request))
+    set_favourite(generation, favourite="favourite" in request.POST, by=acting_member(request))
     if request.htmx:
         return render(request, "films/_favourite.html", {"generation": generation})
     return redirect("film", generation.id)
@@ -77,7 +77,7 @@ def favourite(request: MemberRequest, generation: Generation) -> HttpResponse:
 @generation_required(Permission.SUBMIT)
 def extend(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Open the studio with this film's last frame as the first frame of the next."""
-    upload = last_frame_as_upload(generation, by=by_of(request), now=timezone.now())
+    upload = last_frame_as_upload(generation, by=acting_member(request), now=timezone.now())
     query = urlencode({"remix": str(generation.id), "first_frame": upload_url(upload)})
     return redirect(f"{reverse('studio')}?{query}")
 
@@ -89,25 +89,25 @@ def _context(request: MemberRequest, generation: Generation) -> dict[str, Any]:
         and asked.decision == Approval.Decision.OPEN
         and role_allows(request.membership.role, Permission.APPROVE)
     )
-    job = active_generation_of(generation, now=timezone.now())
-    film, story = job.film, file_timeline(generation)
+    shown = shown_generation_of(generation, now=timezone.now())
+    film, file = shown.film, file_timeline(generation)
     return {
         "generation": generation,
         "facts": facts_of(generation),
         "frames": [
             slot for slot in slots_of(ordered_inputs(generation).get("image_urls", [])) if slot.url
         ],
-        "job": job,
+        "shown": shown,
         "film": film,
         "film_link": film_url(film) if film else "",
-        **story,
+        **file,
         "cost": cost_of(generation),
-        "moments": timeline_of(generation),
+        "timeline": timeline_of(generation),
         "approval": asked,
         "names": names_of([asked.decided_by] if asked else []),
         "decides": decides,
         # Who is about to decide writes a reason, and the page must not be swapped meanwhile.
-        "is_live": (api_status(generation) in {"pending", "processing"} or story["is_being_saved"])
+        "is_live": (api_status(generation) in {"pending", "processing"} or file["is_being_saved"])
         and not decides,
         "priority_buttons": priority_buttons(request.membership, generation),
         "retries": generation.retries.order_by("created_at"),

@@ -9,7 +9,6 @@ from billing.selectors import site_zone
 from billing.windows import end_of_day
 from generations.provider_keys.service import MOST_IN_FLIGHT, MOST_PER_MINUTE
 from generations.vendors import has_several_vendors, key_examples, vendor_choices
-from platform_site.errors import DailiesError
 
 _BIG = 10**12
 
@@ -88,7 +87,7 @@ class ProviderKeyForm(forms.Form):
         self.fields["secret"].widget.attrs["placeholder"] = key_examples()
 
 
-class KeyPaceForm(forms.Form):
+class SendRateForm(forms.Form):
     """How quickly a provider key may send."""
 
     max_in_flight = forms.IntegerField(
@@ -104,8 +103,3 @@ class KeyPaceForm(forms.Form):
         label="Sent a minute",
         help_text="Empty: as quickly as the vendor takes them.",
     )
-
-
-def show_error(form: forms.Form, error: DailiesError) -> None:
-    """Put a service's refusal beside its field, or above the form."""
-    form.add_error(error.field if error.field in form.fields else None, error.message)

@@ -1,4 +1,4 @@
-"""Reads for the keys' page: where a key's meter and our books came apart, and the films meant."""
+"""Reads for the keys' page: where a key's usage and our books came apart, and the films meant."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -27,7 +27,7 @@ class ShownDiscrepancy:
 
 @dataclass(frozen=True, slots=True)
 class KeyUsage:
-    """How one key's meter stands against our books, and whether its discrepancies may be closed."""
+    """How one key's usage stands against our books, and whether its discrepancies may be closed."""
 
     standing: KeyStanding
     discrepancies: list[ShownDiscrepancy]
@@ -40,7 +40,7 @@ class KeyUsage:
 
 
 def usage_for(membership: Membership) -> dict[int, KeyUsage]:
-    """Return the meters of the keys that the person sees, by the keys' ids."""
+    """Return the usage of the keys that the person sees, by the keys' ids."""
     mine = [one for one in standings(membership.team) if _sees(membership, one.provider_key)]
     named = {
         text for one in mine for discrepancy in one.discrepancies for text in discrepancy.candidates

@@ -11,7 +11,7 @@ urlpatterns = [
     path("keys/api/<int:key_id>/delete/", views.delete, name="api_key_delete"),
     path("keys/provider/", views.vault, name="provider_key_add"),
     path("keys/provider/<int:key_id>/pause/", views.pause, name="provider_key_pause"),
-    path("keys/provider/<int:key_id>/pace/", views.pace, name="provider_key_pace"),
+    path("keys/provider/<int:key_id>/send-rate/", views.send_rate, name="provider_key_send_rate"),
     path("keys/provider/<int:key_id>/resume/", views.resume, name="provider_key_resume"),
     path("keys/provider/<int:key_id>/delete/", views.forget, name="provider_key_delete"),
     path(

@@ -18,8 +18,9 @@ from billing.selectors import LimitUse, uses_over
 from billing.services.api_keys import issue_api_key
 from generations.limits.scopes.api_key import API_KEY
 from generations.models import ProviderKey
-from generations.portal.access import MemberRequest, by_of, member_required
-from generations.portal.keys.forms import ApiKeyForm, KeyPaceForm, ProviderKeyForm, show_error
+from generations.portal.access import MemberRequest, acting_member, member_required
+from generations.portal.form_errors import show_error
+from generations.portal.keys.forms import ApiKeyForm, ProviderKeyForm, SendRateForm
 from generations.portal.keys.reads import KeyUsage, discrepancy_for, usage_for
 from generations.provider_keys.load import in_flight, queued_with
 from generations.provider_keys.service import (
@@ -27,7 +28,7 @@ from generations.provider_keys.service import (
     delete_provider_key,
     pause_provider_key,
     resume_provider_key,
-    set_key_pace,
+    set_send_rate,
 )
 from generations.reconciliation.discrepancies import accept_discrepancy
 from generations.selectors import permission_over, provider_keys_for
@@ -58,7 +59,7 @@ class ShownProviderKey:
 
     key: ProviderKey
     load: KeyLoad
-    pace_form: KeyPaceForm
+    send_rate_form: SendRateForm
     usage: KeyUsage | None
 
 
@@ -82,7 +83,7 @@ def create(request: MemberRequest) -> HttpResponse:
             key, text = issue_api_key(
                 team=membership.team,
                 owner=membership.user,
-                by=by_of(request),
+                by=acting_member(request),
                 **form.options(),
             )
             context = {"issued": key, "issued_text": text}
@@ -97,7 +98,7 @@ def create(request: MemberRequest) -> HttpResponse:
 def switch(request: MemberRequest, key_id: int) -> HttpResponse:
     """Enable or disable an API key."""
     key = get_object_or_404(api_keys_for(request.membership), pk=key_id)
-    set_enabled(api_key=key, enabled="enable" in request.POST, by=by_of(request))
+    set_enabled(api_key=key, enabled="enable" in request.POST, by=acting_member(request))
     return redirect("keys")
 
 
@@ -106,7 +107,7 @@ def switch(request: MemberRequest, key_id: int) -> HttpResponse:
 def delete(request: MemberRequest, key_id: int) -> HttpResponse:
     """Take an API key away for ever."""
     key = get_object_or_404(api_keys_for(request.membership), pk=key_id)
-    delete_api_key(api_key=key, by=by_of(request))
+    delete_api_key(api_key=key, by=acting_member(request))
     return redirect("keys")
 
 
@@ -121,7 +122,7 @@ def vault(request: MemberRequest) -> HttpResponse:
             add_provider_key(
                 team=request.membership.team,
                 owner=None if is_shared else request.membership.user,
-                by=by_of(request),
+                by=acting_member(request),
                 **form.cleaned_data,
             )
             return redirect("keys")
@@ -136,7 +137,7 @@ def vault(request: MemberRequest) -> HttpResponse:
 def resume(request: MemberRequest, key_id: int) -> HttpResponse:
     """Send with a paused provider key again."""
     key = _provider_key(request.membership, key_id)
-    resume_provider_key(key, by=by_of(request), now=timezone.now())
+    resume_provider_key(key, by=acting_member(request), now=timezone.now())
     return redirect("keys")
 
 
@@ -146,19 +147,19 @@ def pause(request: MemberRequest, key_id: int) -> HttpResponse:
     """Send nothing with a provider key until a person resumes it."""
     key = _provider_key(request.membership, key_id)
     reason = " ".join(request.POST.get("reason", "").replace("\0", "").split())
-    pause_provider_key(key, reason=reason or "No reason was given.", by=by_of(request))
+    pause_provider_key(key, reason=reason or "No reason was given.", by=acting_member(request))
     return redirect("keys")
 
 
 @require_POST
 @member_required(Permission.OWN_KEYS)
-def pace(request: MemberRequest, key_id: int) -> HttpResponse:
+def send_rate(request: MemberRequest, key_id: int) -> HttpResponse:
     """Set how many films a provider key may have at the vendor, and how many it sends a minute."""
     key = _provider_key(request.membership, key_id)
-    form = KeyPaceForm(request.POST, auto_id=f"pace_{key.pk}_%s")
+    form = SendRateForm(request.POST, auto_id=f"send_rate_{key.pk}_%s")
     if form.is_valid():
         try:
-            set_key_pace(key, by=by_of(request), **form.cleaned_data)
+            set_send_rate(key, by=acting_member(request), **form.cleaned_data)
             return redirect("keys")
         except InvalidRequest as error:
             show_error(form, error)
@@ -169,7 +170,7 @@ def pace(request: MemberRequest, key_id: int) -> HttpResponse:
 @member_required(Permission.OWN_KEYS)
 def forget(request: MemberRequest, key_id: int) -> HttpResponse:
     """Delete a provider key."""
-    delete_provider_key(_provider_key(request.membership, key_id), by=by_of(request))
+    delete_provider_key(_provider_key(request.membership, key_id), by=acting_member(request))
     return redirect("keys")
 
 
@@ -180,7 +181,9 @@ def accept_difference(request: MemberRequest, discrepancy_id: int) -> HttpRespon
     discrepancy = discrepancy_for(request.membership, discrepancy_id)
     try:
         reason = request.POST.get("reason", "").replace("\0", "")
-        accept_discrepancy(discrepancy, by=by_of(request), reason=reason, now=timezone.now())
+        accept_discrepancy(
+            discrepancy, by=acting_member(request), reason=reason, now=timezone.now()
+        )
     except InvalidRequest as error:
         context = _context(request.membership) | {
             "discrepancy_error": error,
@@ -198,9 +201,9 @@ def _provider_key(membership: Membership, key_id: int) -> ProviderKey:
 
 
 def _context(
-    membership: Membership, pace_forms: Mapping[int, KeyPaceForm] | None = None
+    membership: Membership, send_rate_forms: Mapping[int, SendRateForm] | None = None
 ) -> dict[str, Any]:
-    """Return what the page shows; `pace_forms` are those that were refused, by key."""
+    """Return what the page shows; `send_rate_forms` are those that were refused, by key."""
     keys = api_keys_for(membership)
     provider_keys = list(provider_keys_for(membership)) if _may_see_keys(membership) else []
     usages = usage_for(membership) if _may_see_keys(membership) else {}
@@ -208,7 +211,7 @@ def _context(
         ShownProviderKey(
             key,
             load=KeyLoad(in_flight(key.pk), queued_with(key.pk)),
-            pace_form=(pace_forms or {}).get(key.pk) or _pace_form(key),
+            send_rate_form=(send_rate_forms or {}).get(key.pk) or _send_rate_form(key),
             usage=usages.pop(key.pk, None),
         )
         for key in provider_keys
@@ -230,9 +233,9 @@ def _context(
     }
 
 
-def _pace_form(key: ProviderKey) -> KeyPaceForm:
-    pace = {"max_in_flight": key.max_in_flight, "per_minute": key.per_minute}
-    return KeyPaceForm(initial=pace, auto_id=f"pace_{key.pk}_%s")
+def _send_rate_form(key: ProviderKey) -> SendRateForm:
+    rate = {"max_in_flight": key.max_in_flight, "per_minute": key.per_minute}
+    return SendRateForm(initial=rate, auto_id=f"send_rate_{key.pk}_%s")
 
 
 def _unexplained(usages: dict[int, KeyUsage]) -> list[KeyUsage]:

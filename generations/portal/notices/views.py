@@ -7,7 +7,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.notices.service import mark_read
 from accounts.roles import Permission
 from accounts.selectors import notices_for
-from generations.portal.access import MemberRequest, by_of, member_required
+from generations.portal.access import MemberRequest, acting_member, member_required
 
 PAGE = 30
 
@@ -35,5 +35,5 @@ def read(request: MemberRequest) -> HttpResponse:
     if up_to.isascii() and up_to.isdecimal() and len(up_to) < 19:
         newest = known.filter(pk__lte=int(up_to)).first()
         if newest is not None:
-            mark_read(up_to=newest.pk, by=by_of(request))
+            mark_read(up_to=newest.pk, by=acting_member(request))
     return redirect("notices")

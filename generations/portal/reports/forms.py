@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import ApiKey, Membership, Project, User
 from accounts.roles import Permission, role_allows
 from generations.models import VideoModel
-from generations.portal.keys.forms import show_error
+from generations.portal.form_errors import show_error
 from generations.reports.spending import Filters, this_month
 from platform_site.errors import InvalidRequest
 

@@ -10,8 +10,13 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.roles import Permission
 from generations.errors import NoProviderAnswer
 from generations.models import Generation
-from generations.portal.access import MemberRequest, by_of, generation_required, member_required
-from generations.portal.films.pending_cancel import name_cancel_requesters
+from generations.portal.access import (
+    MemberRequest,
+    acting_member,
+    generation_required,
+    member_required,
+)
+from generations.portal.pending_cancel import name_cancel_requesters
 from generations.review.decide import decide_review, look_now
 from generations.review.evidence import decided_lately, decides_reviews, in_review_for, reviews_of
 from platform_site.errors import DailiesError, InvalidRequest
@@ -35,7 +40,7 @@ def decide(request: MemberRequest, generation: Generation) -> HttpResponse:
         decide_review(
             generation,
             request.POST.get("decision", ""),
-            by=by_of(request),
+            by=acting_member(request),
             reason=request.POST.get("reason", ""),
             upstream_id=request.POST.get("upstream_id", ""),
             despite_time=request.POST.get("despite_time") == "on",
@@ -52,7 +57,7 @@ def look(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Have the vendor asked at once."""
     if not in_review_for(request.membership).filter(pk=generation.pk).exists():
         return redirect("film", generation.id)
-    look_now(generation, by=by_of(request), now=timezone.now())
+    look_now(generation, by=acting_member(request), now=timezone.now())
     return redirect("review")
 
 

@@ -20,15 +20,6 @@ from generations.uploads.links import uploaded_token
 from platform_site.errors import DailiesError, InvalidRequest
 
 FRAMES = ("first_frame", "last_frame")
-# Names of the form's own fields and of places on its page: no parameter may be called like them.
-FORM_NAMES = frozenset(
-    {
-        *(*FRAMES, "first_frame_file", "last_frame_file", "frames"),
-        *("model", "prompt", "project", "priority", "team", "remix_of", "idempotency_key"),
-        *("csrfmiddlewaretoken", "shown", "take"),
-        *("active", "composer", "controls", "count", "create", "main", "price", "sheet"),
-    }
-)
 # Where an error of the API's field is shown on the form.
 _PLACES = {"image_urls": "frames", "last_frame": "frames"}
 _FIELDS = {"prompt", "model", "frames", "project", "priority"}

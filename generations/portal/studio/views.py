@@ -17,11 +17,12 @@ from generations.ordering.request import validate_request
 from generations.ordering.submit import submit_generation
 from generations.portal.access import (
     MemberRequest,
-    by_of,
+    acting_member,
     enter_team,
     generation_of_person,
     member_required,
 )
+from generations.portal.polling import STOP_POLLING
 from generations.portal.studio.drafts import (
     FRAMES,
     Draft,
@@ -39,8 +40,6 @@ from generations.selectors import generation_for
 from generations.uploads.links import upload_url
 from generations.uploads.service import store_upload
 from platform_site.errors import DailiesError, InvalidRequest, NotFound
-
-STOP_POLLING = 286  # htmx's own status
 
 
 @require_GET
@@ -106,7 +105,7 @@ def frame(request: MemberRequest, name: str) -> HttpResponse:
     slot = FrameSlot(name)
     if file is not None:
         try:
-            stored = store_upload(file, by=by_of(request), now=timezone.now())
+            stored = store_upload(file, by=acting_member(request), now=timezone.now())
             slot = FrameSlot(name, url=upload_url(stored))
         except InvalidRequest as error:
             slot = FrameSlot(name, error=error.message)
@@ -121,7 +120,7 @@ def active(request: MemberRequest) -> HttpResponse:
     generations = active_generations(request.membership.team, now=now)
     was = [one for one in request.GET.get("was", "").split(",") if one]
     context = {
-        "jobs": generations,
+        "active": generations,
         "ended": ended_among(request.membership.team, was, now=now),
         "is_answer": True,
     }
@@ -145,7 +144,7 @@ def _submitted(request: MemberRequest, draft: Draft) -> Generation:
         source = generation_for(team, draft.remix_of)
     return submit_generation(
         validate_request(draft.payload(), team=team, now=now),
-        by=by_of(request),
+        by=acting_member(request),
         now=now,
         project=project_for(team, draft.project),
         idempotency_key=draft.idempotency_key,
@@ -169,7 +168,7 @@ def _composer(request: MemberRequest, draft: Draft | None, **more: Any) -> HttpR
         return _page(request, draft)
     context = _composer_context(request, draft) | more
     if more.get("is_sent"):
-        context["jobs"] = active_generations(request.membership.team, now=timezone.now())
+        context["active"] = active_generations(request.membership.team, now=timezone.now())
     return render(request, "studio/_composer_answer.html", context)
 
 
@@ -177,7 +176,7 @@ def _page(request: MemberRequest, draft: Draft | None) -> HttpResponse:
     now, team = timezone.now(), request.membership.team
     past, more = past_generations(team, now=now)
     context = _composer_context(request, draft)
-    context |= {"jobs": active_generations(team, now=now), "past": past, "more": more}
+    context |= {"active": active_generations(team, now=now), "past": past, "more": more}
     return render(request, "studio/index.html", context)
 
 

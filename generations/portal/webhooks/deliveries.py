@@ -17,7 +17,7 @@ from accounts.roles import Permission
 from accounts.selectors import webhook_deliveries_for
 from accounts.webhooks.events import ABOUT_TASKS, EVENTS, EndpointTest, TaskEvent
 from accounts.webhooks.outbox import send_again
-from generations.portal.access import MemberRequest, by_of, member_required
+from generations.portal.access import MemberRequest, acting_member, member_required
 from platform_site.errors import DailiesError
 
 PAGE = 30
@@ -66,7 +66,7 @@ def again(request: MemberRequest, delivery_id: UUID) -> HttpResponse:
     """Post a message again, and show what comes of it."""
     delivery = _delivery_of(request, delivery_id)
     try:
-        send_again(delivery, by=by_of(request), now=timezone.now())
+        send_again(delivery, by=acting_member(request), now=timezone.now())
     except DailiesError as error:
         context = _context(delivery) | {"error": error}
         return render(request, "webhooks/delivery.html", context)

@@ -22,8 +22,8 @@ from accounts.webhooks.endpoints import (
 from accounts.webhooks.events import chosen_events, chosen_names
 from accounts.webhooks.outbox import put_test
 from accounts.webhooks.secrets import end_old_secret, reveal_secret, rotate_secret
-from generations.portal.access import MemberRequest, by_of, member_required
-from generations.portal.keys.forms import show_error
+from generations.portal.access import MemberRequest, acting_member, member_required
+from generations.portal.form_errors import show_error
 from generations.portal.webhooks.deliveries import DeliveryFilter, page_of
 from platform_site.errors import DailiesError, InvalidRequest
 
@@ -69,7 +69,7 @@ def add(request: MemberRequest) -> HttpResponse:
     form = EndpointForm(request.POST)
     if form.is_valid():
         try:
-            team, by = request.membership.team, by_of(request)
+            team, by = request.membership.team, acting_member(request)
             endpoint = add_endpoint(team=team, by=by, **form.cleaned_data)
             return redirect("webhook_endpoint", endpoint.pk)
         except InvalidRequest as error:
@@ -92,7 +92,7 @@ def events(request: MemberRequest, endpoint_id: int) -> HttpResponse:
     form = EventsForm(request.POST)
     if not form.is_valid():
         return _endpoint_page(request, chosen, form=form)
-    choose_events(chosen, by=by_of(request), **form.cleaned_data)
+    choose_events(chosen, by=acting_member(request), **form.cleaned_data)
     return redirect("webhook_endpoint", chosen.pk)
 
 
@@ -102,7 +102,7 @@ def test(request: MemberRequest, endpoint_id: int) -> HttpResponse:
     """Post a test message, and go where its answer will be shown."""
     tested = _endpoint_of(request, endpoint_id)
     try:
-        delivery = put_test(tested, by=by_of(request), now=timezone.now())
+        delivery = put_test(tested, by=acting_member(request), now=timezone.now())
     except DailiesError as error:
         return _endpoint_page(request, tested, error=error)
     return redirect("webhook_delivery", delivery.pk)
@@ -113,7 +113,7 @@ def test(request: MemberRequest, endpoint_id: int) -> HttpResponse:
 def switch(request: MemberRequest, endpoint_id: int) -> HttpResponse:
     """Switch an endpoint on or off."""
     switched = _endpoint_of(request, endpoint_id)
-    set_endpoint_enabled(switched, enabled="enable" in request.POST, by=by_of(request))
+    set_endpoint_enabled(switched, enabled="enable" in request.POST, by=acting_member(request))
     return redirect("webhook_endpoint", switched.pk)
 
 
@@ -122,7 +122,7 @@ def switch(request: MemberRequest, endpoint_id: int) -> HttpResponse:
 def remove(request: MemberRequest, endpoint_id: int) -> HttpResponse:
     """Take an endpoint away."""
     removed = _endpoint_of(request, endpoint_id)
-    remove_endpoint(removed, by=by_of(request), now=timezone.now())
+    remove_endpoint(removed, by=acting_member(request), now=timezone.now())
     return redirect("webhooks")
 
 
@@ -131,7 +131,7 @@ def remove(request: MemberRequest, endpoint_id: int) -> HttpResponse:
 @member_required(Permission.TEAM_KEYS)
 def secret(request: MemberRequest) -> HttpResponse:
     """Show the signing secret, on request only; the audit trail says to whom."""
-    text = reveal_secret(team=request.membership.team, by=by_of(request))
+    text = reveal_secret(team=request.membership.team, by=acting_member(request))
     return _page(request, secret=text)
 
 
@@ -140,7 +140,7 @@ def secret(request: MemberRequest) -> HttpResponse:
 @member_required(Permission.TEAM_KEYS)
 def rotate(request: MemberRequest) -> HttpResponse:
     """Replace the signing secret and show the fresh one."""
-    team, by = request.membership.team, by_of(request)
+    team, by = request.membership.team, acting_member(request)
     try:
         fresh = rotate_secret(team=team, by=by, now=timezone.now())
     except DailiesError as error:
@@ -153,7 +153,7 @@ def rotate(request: MemberRequest) -> HttpResponse:
 def end_old(request: MemberRequest) -> HttpResponse:
     """Let the secret before the present one sign no more."""
     try:
-        end_old_secret(team=request.membership.team, by=by_of(request))
+        end_old_secret(team=request.membership.team, by=acting_member(request))
     except DailiesError as error:
         return _page(request, secret_error=error)
     return redirect("webhooks")

@@ -291,7 +291,7 @@ class TestDashboard:
         page = browser.get(reverse("admin:index")).content.decode()
         assert "No generation waits for approval." in page
         assert "Every wallet is above its mark." in page
-        assert "The vendor's meters agree with our books." in page.replace("&#x27;", "'")
+        assert "The vendor's usage figures agree with our books." in page.replace("&#x27;", "'")
 
     def test_all_low_wallets_are_a_click_away(self, browser: Client, waiting: Approval) -> None:
         make_team("Rich", credits=5000)

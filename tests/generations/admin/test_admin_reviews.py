@@ -60,7 +60,7 @@ def fresh(generation: Generation) -> Generation:
 
 def test_the_inbox_says_what_the_evidence_means(browser: Client, lost: Generation) -> None:
     page = browser.get(path_of(Generation, "changelist"), INBOX).content.decode()
-    assert "Nobody read the meter before it was sent" in page
+    assert "Nobody read the usage before it was sent" in page
     assert "Answer lost" in page
     index = browser.get(reverse("admin:index")).content.decode()
     assert f"{path_of(Generation, 'changelist')}?state__exact=needs_review" in index
@@ -149,8 +149,8 @@ def test_p16_an_administrator_cancels_what_waits_and_wishes_for_what_does_not(
     assert_recorded("generation.cancelled", root, reason="Wrong take")
     assert_recorded("generation.cancel_asked", root, reason="Wrong take")
     page = browser.get(path_of(Generation, "changelist")).content.decode()
-    assert "Cancel wished" in page
-    wished = browser.get(path_of(Generation, "changelist"), {"cancel_asked_at__isempty": "0"})
+    assert "Cancel requested" in page
+    wished = browser.get(path_of(Generation, "changelist"), {"cancel_requested_at__isempty": "0"})
     assert wished.context["cl"].result_count == 1
 
 

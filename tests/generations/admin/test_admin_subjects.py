@@ -33,7 +33,7 @@ from generations.limits.alerts import raise_spend_alerts
 from generations.limits.service import cap
 from generations.models import Approval, Generation, ProviderKey, VideoModel
 from generations.provider_keys.service import pause_provider_key, pause_refused_key
-from generations.review.decide import PATIENCE, tell_long_reviews
+from generations.review.decide import PATIENCE, notify_long_reviews
 from tests.factories import SYSTEM, make_api_key, make_generation, refusal
 from tests.generations.admin.test_admin_pages import path_of
 
@@ -65,7 +65,7 @@ def told(team: Team, alice: Membership, provider_key: ProviderKey) -> dict[type[
     set_threshold(team=team, above=10, by=SYSTEM)
     asked = make_generation(alice, prompt="A sea")
     raise_spend_alerts(now=timezone.now())
-    tell_long_reviews(now=timezone.now() + PATIENCE * 2)
+    notify_long_reviews(now=timezone.now() + PATIENCE * 2)
     pause_provider_key(provider_key, reason="Out of credits.", by=SYSTEM)
     WebhookDelivery.objects.create(
         team=team,

@@ -21,7 +21,7 @@ function wake() {
   form.querySelectorAll('input[type="range"]').forEach(showNumber);
   showCount(form.elements.prompt);
   if (form.hasAttribute("data-sent")) {
-    // A double click must not order twice: the fresh form takes orders a moment later.
+    // A double click must not submit twice: the fresh form can be sent a moment later.
     setTimeout(() => {
       form.removeAttribute("data-sent");
       form.querySelector("#create").disabled = false;

@@ -2,12 +2,12 @@
 
 const toasts = () => document.getElementById("toasts");
 
-export function tell(message, tone = "plain") {
-  const toast = document.createElement("p");
-  toast.className = `toast toast-${tone}`;
-  toast.textContent = message;
-  toasts().append(toast);
-  setTimeout(() => toast.remove(), tone === "bad" ? 8000 : 4000);
+function toast(message, tone = "plain") {
+  const note = document.createElement("p");
+  note.className = `toast toast-${tone}`;
+  note.textContent = message;
+  toasts().append(note);
+  setTimeout(() => note.remove(), tone === "bad" ? 8000 : 4000);
 }
 
 async function copy(button) {
@@ -16,16 +16,16 @@ async function copy(button) {
   try {
     await navigator.clipboard.writeText(button.dataset.copy);
     if (word) word.textContent = "Copied";
-    tell("Copied");
+    toast("Copied");
   } catch {
-    tell("The browser did not allow copying; select the text instead.", "bad");
+    toast("The browser did not allow copying; select the text instead.", "bad");
   }
   setTimeout(() => {
     if (word) word.textContent = before;
   }, 2000);
 }
 
-// One dialog asks every question: what asked may be swapped away before the answer.
+// One dialog asks before every consequence: what asked may be swapped away before the answer.
 function ask(button) {
   const dialog = document.getElementById("ask");
   const { ask: title, ...words } = button.dataset;
@@ -45,7 +45,7 @@ function send(action, target) {
   htmx.ajax("POST", action, { ...swap, values: { was: active() } });
 }
 
-const active = () => [...document.querySelectorAll("#active [data-job]")].map((job) => job.dataset.job).join();
+const active = () => [...document.querySelectorAll("#active [data-generation]")].map((row) => row.dataset.generation).join();
 
 document.addEventListener("click", (event) => {
   const asking = event.target.closest("[data-ask]");
@@ -58,11 +58,11 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) print();
 });
 
-document.addEventListener("dailies:tell", (event) => tell(event.detail.message, event.detail.tone));
+document.addEventListener("dailies:toast", (event) => toast(event.detail.message, event.detail.tone));
 
 // Polling goes on by itself; only what a person asked for is worth a word.
 function away(event, message) {
-  if (event.detail.requestConfig?.verb === "post" && event.target.id !== "price") tell(message, "bad");
+  if (event.detail.requestConfig?.verb === "post" && event.target.id !== "price") toast(message, "bad");
 }
 
 document.addEventListener("htmx:sendError", (event) =>

@@ -1,4 +1,4 @@
-"""What cancelling really does, in words: before it is asked for, while it is a wish, and after."""
+"""What cancelling really does, in words: before it is asked for, while it is pending, and after."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from generations.models import Generation
 
 
 @dataclass(frozen=True, slots=True)
-class CancelQuestion:
+class CancelDialog:
     """The button, and what the person is asked before it does anything."""
 
     button: str
@@ -21,14 +21,14 @@ class CancelQuestion:
     no: str
 
 
-def question_of(generation: Generation, membership: Membership) -> CancelQuestion | None:
+def cancel_dialog_for(generation: Generation, membership: Membership) -> CancelDialog | None:
     """Return what to ask who may cancel the generation; None for who may not, or no more."""
     state = State(generation.state)
-    if generation.cancel_asked_at is not None or not may_cancel(membership, generation):
+    if generation.cancel_requested_at is not None or not may_cancel(membership, generation):
         return None
     credits = f"{generation.credits:,} credits"
     if state in WAITING:
-        return CancelQuestion(
+        return CancelDialog(
             button="Cancel",
             title="Cancel this film?",
             words=f"It was not sent to the vendor yet. Its {credits} are given back at once.",
@@ -36,40 +36,40 @@ def question_of(generation: Generation, membership: Membership) -> CancelQuestio
             no="Keep it",
         )
     if state in IN_FLIGHT:
-        return CancelQuestion(
+        return CancelDialog(
             button="Ask to cancel",
             title="The vendor cannot be stopped",
             words=f"It may be working on this film. If it finishes, the {credits} are spent and "
-            "the film is kept; if not, they are given back. Your wish keeps it from being sent "
+            "the film is kept; if not, they are given back. Your request keeps it from being sent "
             "again should the vendor turn it away.",
-            yes="Note my wish",
-            no="Leave it",
+            yes="Ask to cancel",
+            no="Let it run",
         )
     return None
 
 
 def name_cancel_requesters(generations: Iterable[Generation]) -> None:
     """Look up who asked to cancel each row of a list, for `pending_cancel_of` to name them."""
-    wished = [one for one in generations if one.cancel_asked_at is not None]
-    names = names_of(one.cancel_requested_by for one in wished)
-    for one in wished:
-        one.cancel_asker = names[one.cancel_requested_by]  # type: ignore[attr-defined]
+    requested = [one for one in generations if one.cancel_requested_at is not None]
+    names = names_of(one.cancel_requested_by for one in requested)
+    for one in requested:
+        one.cancel_requester = names[one.cancel_requested_by]  # type: ignore[attr-defined]
 
 
 def pending_cancel_of(generation: Generation) -> str:
-    """Say what becomes of a wish to cancel, "" when there is none or when it came true."""
-    if generation.cancel_asked_at is None:
+    """Say what becomes of a request to cancel, "" when there is none or when it was met."""
+    if generation.cancel_requested_at is None:
         return ""
     state = State(generation.state)
-    asker: str = vars(generation).get("cancel_asker") or name_of(generation.cancel_requested_by)
+    who: str = vars(generation).get("cancel_requester") or name_of(generation.cancel_requested_by)
     if state in IN_FLIGHT:
         return (
-            f"{asker} asked to cancel it. The vendor cannot be stopped: "
+            f"{who} asked to cancel it. The vendor cannot be stopped: "
             f"its {generation.credits:,} credits are spent only if it finishes."
         )
     if state == State.COMPLETED:
         return (
-            f"{asker} asked to cancel it, but the vendor finished it, so its "
+            f"{who} asked to cancel it, but the vendor finished it, so its "
             "credits are spent and the film is yours."
         )
     return ""
