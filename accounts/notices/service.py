@@ -7,7 +7,7 @@ from django.db.models.functions import Greatest
 
 from accounts.authority import By
 from accounts.models import Membership, Notice, NoticeKind, Team, User
-from accounts.notices.steps import mail
+from accounts.notices.steps import mail_step
 from accounts.roles import Permission
 from platform_site.clusters.steps import ENQUEUE_AGAIN
 from platform_site.subjects import subject_kind_of
@@ -49,7 +49,7 @@ def notify(
         },
     )
     if created:
-        mail.enqueue(notice.pk)
+        mail_step.enqueue(notice.pk)
     return notice if created else None
 
 

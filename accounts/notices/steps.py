@@ -6,15 +6,15 @@ from accounts.models import Notice
 from platform_site.clusters.queues import MAIN_QUEUE
 from platform_site.clusters.steps import Step, take_due
 
-mail = Step(
-    "accounts.notices.steps.mail",
+mail_step = Step(
+    "accounts.notices.steps.mail_step",
     runs="accounts.notices.mail.mail_notice",
     queue=MAIN_QUEUE,
     takes=(int,),
 )
 
 
-@mail.when_due
+@mail_step.when_due
 def _mail_due(now: datetime) -> None:
     for notice in take_due(Notice.objects.filter(next_mail_at__lte=now), "next_mail_at", now=now):
-        mail.enqueue(notice.pk)
+        mail_step.enqueue(notice.pk)

@@ -12,7 +12,7 @@ from accounts.models import AuditAction, Project, Team
 from accounts.roles import Permission
 from platform_site.errors import Conflict, InvalidRequest
 
-MAX_NAME = 80
+MAX_PROJECT_NAME = 80
 MAX_SLUG = 50  # leaves room for a number
 _TRIES = 100
 
@@ -70,8 +70,10 @@ def reopen_project(project: Project, *, by: By) -> None:
 def _name(team: Team, name: str, *, but: Project | None = None) -> str:
     """Return the name as it is stored: one line, and once among the team's open projects."""
     name = " ".join(name.split())
-    if not 1 <= len(name) <= MAX_NAME:
-        raise InvalidRequest(f"A project's name has 1 to {MAX_NAME} characters.", field="name")
+    if not 1 <= len(name) <= MAX_PROJECT_NAME:
+        raise InvalidRequest(
+            f"A project's name has 1 to {MAX_PROJECT_NAME} characters.", field="name"
+        )
     same = Project.objects.filter(team=team, name__iexact=name, archived_at=None)
     if any(one != but for one in same):
         raise Conflict("There is an open project of this name already.", field="name")

@@ -23,7 +23,7 @@ from accounts.models import (
 from accounts.people.names import name_of
 from accounts.roles import Permission
 from accounts.webhooks.events import About, EndpointTest, TaskEvent, WebhookEvent
-from accounts.webhooks.steps import deliver
+from accounts.webhooks.steps import deliver_step
 from platform_site.errors import Conflict
 
 KEPT_FOR = timedelta(days=30)
@@ -68,7 +68,7 @@ def publish_event(
         if created:
             new.append(delivery)
     if new:
-        deliver.enqueue()
+        deliver_step.enqueue()
     return new
 
 
@@ -93,7 +93,7 @@ def put_callback(
     )
     if not created:
         return None
-    deliver.enqueue()
+    deliver_step.enqueue()
     return delivery
 
 
@@ -128,7 +128,7 @@ def put_test(endpoint: WebhookEndpoint, *, by: By, now: datetime) -> WebhookDeli
         created_at=now,
     )
     _wake(delivery, now)
-    deliver.enqueue()
+    deliver_step.enqueue()
     _record(delivery, AuditAction.WEBHOOK_TEST_SENT, by)
     return delivery
 
@@ -161,7 +161,7 @@ def send_again(delivery: WebhookDelivery, *, by: By, now: datetime) -> None:
     ):
         raise Conflict("It is being posted at the moment.")
     _wake(delivery, now)
-    deliver.enqueue()
+    deliver_step.enqueue()
     _record(delivery, AuditAction.WEBHOOK_SENT_AGAIN, by)
 
 

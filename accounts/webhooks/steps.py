@@ -15,17 +15,17 @@ LEASE = "webhooks"
 CALL = "webhooks called"
 CALL_LIFE = timedelta(seconds=60)
 
-deliver = Step(
-    "accounts.webhooks.steps.deliver",
+deliver_step = Step(
+    "accounts.webhooks.steps.deliver_step",
     runs="accounts.webhooks.worker.deliver_due",
     queue=MAIN_QUEUE,
 )
 
 
-@deliver.when_due
+@deliver_step.when_due
 def _deliver_due(now: datetime) -> None:
     if claim_wakeup(now=now):
-        deliver.enqueue()
+        deliver_step.enqueue()
 
 
 def claim_wakeup(*, now: datetime) -> bool:

@@ -14,7 +14,7 @@ from accounts.models import ApiKey, Project, Team, User
 from accounts.people.acting import by_of
 from accounts.selectors import membership_of
 from generations.admin.choosing import ReasonForm, one_of
-from generations.approvals import service as approvals
+from generations.approvals.service import approve, deny, set_threshold
 from generations.models import Approval, ApprovalThreshold, Generation
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.services import ServiceAdmin
@@ -110,9 +110,9 @@ class ApprovalAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
         def work(approval: Approval) -> str:
             reason, by = form.cleaned_data["reason"], by_of(request)
             if decision == Approval.Decision.APPROVED:
-                approvals.approve(approval.generation, by=by, now=timezone.now(), reason=reason)
+                approve(approval.generation, by=by, now=timezone.now(), reason=reason)
             else:
-                approvals.deny(approval.generation, by=by, now=timezone.now(), reason=reason)
+                deny(approval.generation, by=by, now=timezone.now(), reason=reason)
             return f"{decision.label}: {approval.generation}"
 
         return self.run_on(request, object_id, work)
@@ -216,7 +216,7 @@ class ApprovalThresholdAdmin(ServiceAdmin):
             if change
             else (typed["team"], typed["person"], typed["project"])
         )
-        threshold = approvals.set_threshold(
+        threshold = set_threshold(
             team=team, user=user, project=project, above=obj.above, by=by_of(request)
         )
         if threshold is not None:
@@ -224,6 +224,6 @@ class ApprovalThresholdAdmin(ServiceAdmin):
 
     def delete_model(self, request: HttpRequest, obj: ApprovalThreshold) -> None:
         """Ask no more."""
-        approvals.set_threshold(
+        set_threshold(
             team=obj.team, user=obj.user, project=obj.project, above=None, by=by_of(request)
         )

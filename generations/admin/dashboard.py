@@ -17,7 +17,17 @@ from generations.admin.provider_keys import why_paused
 from generations.lifecycle import State
 from generations.models import Approval, Discrepancy, Film, Generation, ProviderKey
 from generations.reconciliation.reads import open_discrepancies
-from generations.reports import overview
+from generations.reports.overview import (
+    BackgroundJobs,
+    background_jobs,
+    count_by_state,
+    failing_webhooks,
+    films_at_risk,
+    first_and_count,
+    needing_review,
+    paused_keys,
+    waiting_approvals,
+)
 from platform_site.admin.shown import address, clean, link_to, link_to_subject, seconds_ago
 
 Row = TypeVar("Row", bound=Model)
@@ -94,7 +104,7 @@ def _money(now: datetime) -> dict[str, Any]:
 
 
 def _states(_now: datetime) -> list[dict[str, Any]]:
-    counts = overview.count_by_state()
+    counts = count_by_state()
     url = _list("generations_generation")
     return [
         {
@@ -108,7 +118,7 @@ def _states(_now: datetime) -> list[dict[str, Any]]:
 
 
 def _background(now: datetime) -> list[dict[str, Any]]:
-    state = overview.background(now=now)
+    state = background_jobs(now=now)
     lost = f"{_list('generations_film')}?state__exact=given_up"
     clusters, beats = _list("platform_site_cluster"), _list("platform_site_heartbeat")
     facts = (
@@ -124,7 +134,7 @@ def _background(now: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def _at_work(state: overview.Background) -> str:
+def _at_work(state: BackgroundJobs) -> str:
     count = len(state.clusters)
     return f"{count - len(state.silent)} of {count}" if state.silent else str(count)
 
@@ -137,7 +147,7 @@ def _review(now: datetime) -> dict[str, Any]:
     return _panel(
         "Needs review",
         ("Generation", "Team", "Why", "Asked"),
-        overview.needing_review(),
+        needing_review(),
         row,
         f"{_list('generations_generation')}?state__exact=needs_review",
         "No generation waits for a person.",
@@ -154,7 +164,7 @@ def _waiting(now: datetime) -> dict[str, Any]:
     return _panel(
         "Approvals waiting",
         ("Generation", "Team", "Credits", "Expires in"),
-        overview.waiting_approvals(),
+        waiting_approvals(),
         row,
         f"{_list('generations_approval')}?decision__exact=open",
         "No generation waits for approval.",
@@ -198,7 +208,7 @@ def _paused(_now: datetime) -> dict[str, Any]:
     return _panel(
         "Paused provider keys",
         ("Key", "Team", "Why", "Generations waiting"),
-        overview.paused_keys(),
+        paused_keys(),
         row,
         f"{_list('generations_providerkey')}?state__exact=paused",
         "Every key is accepted by the vendor.",
@@ -215,7 +225,7 @@ def _at_risk(now: datetime) -> dict[str, Any]:
     return _panel(
         "Films at risk",
         ("Film", "Team", "Trouble", "Link lives"),
-        overview.films_at_risk(),
+        films_at_risk(),
         row,
         f"{_list('generations_film')}?state__exact=pending",
         "Every film is being kept without trouble.",
@@ -231,7 +241,7 @@ def _failing(_now: datetime) -> dict[str, Any]:
     return _panel(
         "Failing webhooks",
         ("Message", "About", "To", "Answer"),
-        overview.failing_webhooks(),
+        failing_webhooks(),
         row,
         f"{_list('accounts_webhookdelivery')}?state__in=given_up,pending",
         "Clients answer.",
@@ -246,7 +256,7 @@ def _panel(  # noqa: PLR0917  # one call a panel, in the order of the page
     url: str,
     calm: str,
 ) -> dict[str, Any]:
-    first, count = overview.first_and_count(found, limit=ROWS)
+    first, count = first_and_count(found, limit=ROWS)
     return {
         "title": title,
         "table": {"headers": headers, "rows": [row(one) for one in first]},

@@ -22,7 +22,7 @@ from billing.windows import Window
 from generations.admin.choosing import one_of
 from generations.limits.scopes.base import AdminField, Capped, Scope, Target
 from generations.limits.scopes.registry import (
-    SHOWN,
+    SHOWN_SCOPES,
     capped_by,
     capped_by_each,
     scope_called,
@@ -35,7 +35,7 @@ from platform_site.admin.shown import link_to, options_of, unbroken
 from platform_site.admin.typed import display
 from platform_site.errors import InvalidRequest, NotFound
 
-_FIELDS = {field.name: field for scope in SHOWN for field in scope.admin_fields}
+_FIELDS = {field.name: field for scope in SHOWN_SCOPES for field in scope.admin_fields}
 _USUAL = ", ".join(map(str, usual_thresholds()))
 
 
@@ -44,7 +44,7 @@ class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
 
     kind = forms.ChoiceField(
         label="Limits",
-        choices=[(scope.slug, scope.admin_choice) for scope in SHOWN],
+        choices=[(scope.slug, scope.admin_choice) for scope in SHOWN_SCOPES],
         widget=UnfoldAdminSelectWidget,
         required=False,
     )
@@ -164,7 +164,7 @@ class SpendLimitAdmin(ServiceAdmin):
     )
     conditional_fields = {
         name: " || ".join(
-            f"kind == '{scope.slug}'" for scope in SHOWN if field in scope.admin_fields
+            f"kind == '{scope.slug}'" for scope in SHOWN_SCOPES if field in scope.admin_fields
         )
         for name, field in _FIELDS.items()
     }

@@ -18,7 +18,7 @@ from generations.approvals.service import approve, deny
 from generations.dispatch.cancel import cancel_generation
 from generations.errors import TaskNotFound
 from generations.models import Generation
-from generations.ordering.request import is_clean, validate_request
+from generations.ordering.request import is_plain_text, validate_request
 from generations.ordering.submit import submit_generation
 from generations.reports.receipt import receipt_of
 from generations.selectors import generation_for
@@ -178,7 +178,7 @@ def _reason(request: Request) -> str:
     """Return the optional `reason` of a JSON body; an empty body gives none."""
     data = request.data or {}
     reason = data.get("reason") if isinstance(data, dict) else None
-    if reason is not None and (not isinstance(reason, str) or not is_clean(reason)):
+    if reason is not None and (not isinstance(reason, str) or not is_plain_text(reason)):
         raise InvalidRequest("'reason' must be a string.", field="reason")
     return (reason or "")[:500]
 

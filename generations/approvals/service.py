@@ -13,7 +13,7 @@ from accounts.roles import Permission
 from accounts.webhooks.events import ApprovalAsked, ApprovalDecided
 from accounts.webhooks.outbox import publish_event
 from billing.ledger import MAX_CREDITS
-from generations.approvals.steps import ask
+from generations.approvals.steps import ask_step
 from generations.lifecycle import Ending, State
 from generations.models import Approval, ApprovalThreshold, Generation
 from generations.provider_keys.wakeup import wake_dispatch
@@ -99,7 +99,7 @@ def ask_for_approval(
         expires_at=int(approval.expires_at.timestamp()),
     )
     publish_event(asked, team=generation.team, subject_id=generation.pk, now=now)
-    ask.enqueue(generation.pk)
+    ask_step.enqueue(generation.pk)
     return approval
 
 

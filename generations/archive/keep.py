@@ -21,7 +21,7 @@ from generations.archive.inspect import FilmFacts, UnplayableFilm
 from generations.archive.link_life import link_life_of
 from generations.archive.partial import Partial, forget_partial, partial_of
 from generations.archive.reads import may_be_tried_again
-from generations.archive.steps import keep
+from generations.archive.steps import keep_step
 from generations.archive.store import Files, keep_files
 from generations.lifecycle import EventKind
 from generations.models import Film, Generation
@@ -103,7 +103,7 @@ def keep_again(film: Film, *, by: By, now: datetime) -> None:
         if not revived:
             raise Conflict("This film is not lost.")
         record_event(film.generation, EventKind.FILM_TRIED_AGAIN, by=by)
-        keep.enqueue(film.pk)
+        keep_step.enqueue(film.pk)
     film.refresh_from_db()
 
 
@@ -156,7 +156,7 @@ def _hand_back(film: Film) -> None:
         if Film.objects.filter(pk=film.pk, state=Film.State.PENDING, attempts=film.attempts).update(
             next_attempt_at=timezone.now() + ENQUEUE_AGAIN, claimed_until=None
         ):
-            keep.enqueue(film.pk)
+            keep_step.enqueue(film.pk)
 
 
 def _brought(partial: Partial) -> int:

@@ -25,8 +25,8 @@ from platform_site.errors import InvalidRequest
 log = structlog.get_logger(__name__)
 SYSTEM = By.system("retention")
 
-MAX_DAYS = 3650
-WARN_AHEAD = timedelta(days=7)
+MAX_RETENTION_DAYS = 3650
+REMOVAL_NOTICE = timedelta(days=7)
 _BATCH = 500
 
 
@@ -40,8 +40,10 @@ def set_retention(
     Raises `PermissionDenied`, and `InvalidRequest` unless `days` is 1 to 3650.
     """
     by.require(Permission.FILMS, team_id=team.pk)
-    if not 1 <= days <= MAX_DAYS:
-        raise InvalidRequest(f"A whole number of days from 1 to {MAX_DAYS:,}.", field="days")
+    if not 1 <= days <= MAX_RETENTION_DAYS:
+        raise InvalidRequest(
+            f"A whole number of days from 1 to {MAX_RETENTION_DAYS:,}.", field="days"
+        )
     earlier = RetentionRule.objects.filter(team=team).first()
     rule = RetentionRule(
         team=team, days=days, keep_favourites=keep_favourites, set_by=by.name, set_at=now
@@ -114,7 +116,7 @@ def _remove(film: Film, rule: RetentionRule, *, now: datetime) -> bool:
 
 def _warn(rule: RetentionRule, *, now: datetime) -> None:
     """Tell the team once a week what the coming one will take."""
-    soon = outliving_films(rule, by=now + WARN_AHEAD)
+    soon = outliving_films(rule, by=now + REMOVAL_NOTICE)
     count = soon.count()
     if not count:
         return

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from generations.archive.link_life import link_life_of
-from generations.archive.steps import keep
+from generations.archive.steps import keep_step
 from generations.models import Film, Generation
 from generations.notifications.generation_events import notify_ended
 from generations.vendors import TaskReport
@@ -27,7 +27,7 @@ def begin_keeping(generation: Generation, report: TaskReport, *, now: datetime) 
     film.save(force_insert=True)
     generation.film = film
     if url:
-        keep.enqueue(generation.id)
+        keep_step.enqueue(generation.id)
     else:
         log.error(
             "film_without_link",

@@ -11,8 +11,8 @@ from platform_site.clusters.steps import Step, take_due
 # that waits for its turn anyway would only be in the queue twice.
 FILMS_WAITING = 20
 
-keep = Step(
-    "generations.archive.steps.keep",
+keep_step = Step(
+    "generations.archive.steps.keep_step",
     runs="generations.archive.keep.keep_film",
     queue=FILM_QUEUE,
     takes=(UUID,),
@@ -20,9 +20,9 @@ keep = Step(
 )
 
 
-@keep.when_due
+@keep_step.when_due
 def _keep_due(now: datetime) -> None:
     films = Film.objects.filter(state=Film.State.PENDING, next_attempt_at__lte=now)
-    due = films.order_by("next_attempt_at")[: keep.room()]
+    due = films.order_by("next_attempt_at")[: keep_step.room()]
     for film in take_due(due, "next_attempt_at", now=now):
-        keep.enqueue(film.pk)
+        keep_step.enqueue(film.pk)

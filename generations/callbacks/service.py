@@ -147,7 +147,7 @@ def _propose(receipt: CallbackReceipt, by: By, now: datetime) -> None:
     receipt.next_check_at = now + timedelta(seconds=10)
     stored = _note(receipt, by) or _squeeze_in(receipt)
     if stored and lacks_id(receipt.generation):
-        steps.check_callback.enqueue(receipt.pk)
+        steps.check_callback_step.enqueue(receipt.pk)
 
 
 def _note(receipt: CallbackReceipt, by: By) -> bool:

@@ -6,18 +6,18 @@ from generations.models import CallbackReceipt
 from platform_site.clusters.queues import MAIN_QUEUE
 from platform_site.clusters.steps import Step, take_due
 
-check_callback = Step(
-    "generations.callbacks.steps.check_callback",
+check_callback_step = Step(
+    "generations.callbacks.steps.check_callback_step",
     runs="generations.callbacks.service.check_callback",
     queue=MAIN_QUEUE,
     takes=(int,),
 )
 
 
-@check_callback.when_due
+@check_callback_step.when_due
 def _check_due(now: datetime) -> None:
     proposed = CallbackReceipt.objects.filter(
         verdict=CallbackReceipt.Verdict.PROPOSED, next_check_at__lte=now
     )
     for receipt in take_due(proposed, "next_check_at", now=now):
-        check_callback.enqueue(receipt.pk)
+        check_callback_step.enqueue(receipt.pk)

@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.authority import By
 from generations.dispatch.fair_queue import Candidate, next_candidates
 from generations.dispatch.send import post_generation
-from generations.dispatch.steps import refill_sends, send
+from generations.dispatch.steps import refill_sends, send_step
 from generations.lifecycle import State
 from generations.models import Generation, LastServed, ProviderKey
 from generations.provider_keys.load import anything_due, in_flight
@@ -95,7 +95,7 @@ def _claim(candidate: Candidate, *, others_wait: bool, now: datetime) -> Generat
     _note_send(generation.provider_key, now=now)
     if others_wait or anything_due(key_id, now=now):
         # Before the POST, however long that takes: a free worker goes on meanwhile.
-        send.enqueue_up_to(1)
+        send_step.enqueue_up_to(1)
     return generation
 
 

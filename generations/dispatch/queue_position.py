@@ -17,7 +17,12 @@ from django.db.models.functions import Coalesce
 
 from generations.lifecycle import COUNTS_IN_FLIGHT, State
 from generations.models import Generation, ProviderKey
-from generations.polling.render_times import Expectation, Kind, expectations_of_site, kind_of
+from generations.polling.render_times import (
+    Expectation,
+    FilmKind,
+    expectations_of_site,
+    film_kind_of,
+)
 
 SOON_SECONDS = 5
 # What a forecast is said in: seconds of the unit, and the steps it is rounded up by.
@@ -80,7 +85,7 @@ def positions_of(generations: Iterable[Generation], *, now: datetime) -> dict[UU
                 )
                 + 1
             )
-            usual = expected.get(kind_of(generation))
+            usual = expected.get(film_kind_of(generation))
             seconds = seconds_to_start(queue, key, number=number, usual=usual, now=now)
             positions[generation.pk] = QueuePosition(number, seconds)
     return positions
@@ -136,7 +141,7 @@ def seconds_to_start(
 
 
 def _key_queue_of(
-    key: ProviderKey, expected: Mapping[Kind, Expectation], *, now: datetime
+    key: ProviderKey, expected: Mapping[FilmKind, Expectation], *, now: datetime
 ) -> KeyQueue:
     queued = Generation.objects.filter(provider_key=key, state=State.QUEUED).order_by()
     flying = Generation.objects.filter(

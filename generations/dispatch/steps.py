@@ -9,8 +9,8 @@ from platform_site.clusters.steps import Step
 # More waiting sends than a worker or two can take at once only lengthen the queue.
 SENDS_WAITING = 6
 
-send = Step(
-    "generations.dispatch.steps.send",
+send_step = Step(
+    "generations.dispatch.steps.send_step",
     runs="generations.dispatch.claim.send_next",
     queue=MAIN_QUEUE,
     most_waiting=SENDS_WAITING,
@@ -22,9 +22,9 @@ def refill_sends(*, now: datetime, most: int = SENDS_WAITING) -> int:
 
     Meant for whoever cannot know whether a step was lost or what became due by time alone.
     """
-    return send.enqueue_up_to(most) if next_candidates(now=now) else 0
+    return send_step.enqueue_up_to(most) if next_candidates(now=now) else 0
 
 
-@send.when_due
+@send_step.when_due
 def _refill(now: datetime) -> None:
     refill_sends(now=now)

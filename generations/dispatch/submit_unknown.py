@@ -13,10 +13,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.authority import By
-from generations.callbacks.steps import check_callback
+from generations.callbacks.steps import check_callback_step
 from generations.lifecycle import ReviewCause, ReviewReason, State
 from generations.models import CallbackReceipt, Generation
-from generations.reconciliation.sampling import SOON, sample_by
+from generations.reconciliation.sampling import USAGE_SETTLES_WITHIN, sample_by
 from generations.transitions import transition
 from generations.vendors import SUBMIT_SECONDS, ProviderUnclear
 
@@ -66,10 +66,10 @@ def mark_submit_unknown(
         review_reason=ReviewReason.SUBMIT_UNKNOWN,
     )
     if doubted:
-        sample_by(generation.provider_key_id, at=timezone.now() + SOON)
+        sample_by(generation.provider_key_id, at=timezone.now() + USAGE_SETTLES_WITHIN)
         # A quick vendor may have called back before we knew that we would need it.
         for receipt in generation.callbacks.filter(verdict=CallbackReceipt.Verdict.PROPOSED):
-            check_callback.enqueue(receipt.pk)
+            check_callback_step.enqueue(receipt.pk)
     return doubted
 
 

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from accounts.models import Team
 from generations.limits.scopes.base import Scope, Target
-from generations.limits.scopes.registry import SHOWN
+from generations.limits.scopes.registry import SHOWN_SCOPES
 
 
 def add_scope_arguments(parser: CommandParser, scopes: Iterable[Scope[Any]]) -> None:
@@ -29,7 +29,7 @@ def find_team(slug: str) -> Team:
 
 def find_target(team: Team, options: dict[str, Any]) -> Target:
     """Return the one scope that the options name, or the team; ambiguous names end the command."""
-    for scope in SHOWN:
+    for scope in SHOWN_SCOPES:
         name = options.get(scope.slug) if scope.argument else None
         if name is not None:
             targets: list[Target] = list(islice(scope.named(team, name), 2))

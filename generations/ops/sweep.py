@@ -75,7 +75,7 @@ def run_sweep(*, run_seconds: float = RUN_SECONDS, wait_seconds: float = 0.0) ->
         # The next one starts before the last answers are in: one that hangs delays nobody (P27).
         release(lease, holder, now=timezone.now())
         if lease == LEASE or is_behind(timezone.now(), by=BEHIND):
-            steps.sweep.enqueue(0.0)
+            steps.sweep_step.enqueue(0.0)
     finally:
         poller.finish(seconds=FINISH_SECONDS)
     return True
@@ -98,7 +98,7 @@ def _renew(lease: str, holder: str, now: datetime) -> bool:
 
 def _call_for_help(now: datetime) -> bool:
     if is_behind(now, by=BEHIND) and is_free(_helpers(), now=now):
-        steps.sweep.enqueue(0.0)
+        steps.sweep_step.enqueue(0.0)
     return True
 
 

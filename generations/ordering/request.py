@@ -175,14 +175,14 @@ def _prompt(inputs: Mapping[str, Any]) -> str:
             "prompt",
             f"has {len(prompt):,} characters; at most {MAX_PROMPT_CHARACTERS:,} are allowed.",
         )
-    if not is_clean(prompt):
+    if not is_plain_text(prompt):
         raise InvalidInput(
             "prompt", "holds a character that is not text (NUL or half a surrogate pair)."
         )
     return prompt
 
 
-def is_clean(text: str) -> bool:
+def is_plain_text(text: str) -> bool:
     """Return whether `text` can be stored and sent: no NUL, nothing UTF-8 cannot say."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 

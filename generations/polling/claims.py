@@ -28,7 +28,7 @@ from django.db.models.functions import RowNumber
 
 from generations.lifecycle import State
 from generations.models import Generation
-from generations.polling.render_times import Kind
+from generations.polling.render_times import FilmKind
 
 # Longer than any request lasts, its wait for a thread included.
 CLAIM = timedelta(seconds=60)
@@ -51,7 +51,7 @@ class Due(NamedTuple):
     poll_failures: int
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> FilmKind:
         """Return what its render time is compared by."""
         return self.model, self.resolution, self.duration
 

@@ -25,7 +25,7 @@ from generations.polling.outcome import (
     needs_transition,
 )
 from generations.polling.pool import GROUP, MOST_IN_TROUBLE, PollPool, PollRequest, PollResult
-from generations.polling.render_times import Expectation, Kind, expectations_of_site
+from generations.polling.render_times import Expectation, FilmKind, expectations_of_site
 from generations.polling.schedule import wait_before_look
 from generations.vendors import ProviderError, ProviderUnclear, TaskReport
 
@@ -48,7 +48,7 @@ class Poller:
         self._holder = uuid4().hex
         self._pool = PollPool()
         self._keys = KeyClients()
-        self._expected: dict[Kind, Expectation] = {}
+        self._expected: dict[FilmKind, Expectation] = {}
         self._learn_at = 0.0
 
     def step(self, *, pause: float, take_more: bool = True) -> None:

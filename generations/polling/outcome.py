@@ -12,7 +12,7 @@ from generations.archive.start import begin_keeping
 from generations.catalog.comparison import differs_from_request
 from generations.lifecycle import Ending, EventKind, Money, ReviewCause, ReviewReason, State
 from generations.models import Generation
-from generations.polling.render_times import expectations_of_site, kind_of
+from generations.polling.render_times import expectations_of_site, film_kind_of
 from generations.polling.schedule import wait_before_look
 from generations.review.corrections import apply_late_truth, watch_again_at
 from generations.transitions import end_generation, record_event, transition
@@ -150,7 +150,7 @@ def _look_again(generation: Generation, report: TaskReport | None, now: datetime
             state=generation.state,
             waited=(now - _since(generation)).total_seconds(),
             failures=failures,
-            expected=expectations_of_site().get(kind_of(generation)),
+            expected=expectations_of_site().get(film_kind_of(generation)),
         )
     row.update(next_poll_at=again_at, polls=F("polls") + 1, poll_failures=failures, poll_holder="")
 

@@ -29,7 +29,7 @@ SHORTEST_INTERVAL = 1.0
 LONGEST_INTERVAL = 8.0
 LONGEST_WAIT = 60.0
 
-Kind = tuple[str, str, int]  # model, resolution, seconds
+FilmKind = tuple[str, str, int]  # model, resolution, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,12 @@ class Expectation:
         return min(LONGEST_INTERVAL, max(SHORTEST_INTERVAL, even))
 
 
-def kind_of(generation: Generation) -> Kind:
+def film_kind_of(generation: Generation) -> FilmKind:
     """Return what a generation's render time is compared by."""
     return generation.model, generation.resolution, generation.duration
 
 
-def expectations_of(team: Team) -> dict[Kind, Expectation]:
+def expectations_of(team: Team) -> dict[FilmKind, Expectation]:
     """Return the team's expectations by kind: from the vendor's acceptance to its completion.
 
     The pages that poll ask often, so the answer is up to `CACHE_SECONDS` old.
@@ -78,7 +78,7 @@ def expectations_of(team: Team) -> dict[Kind, Expectation]:
     )
 
 
-def expectations_of_site() -> dict[Kind, Expectation]:
+def expectations_of_site() -> dict[FilmKind, Expectation]:
     """Return what to expect of each kind on the whole site; up to `CACHE_SECONDS` old."""
     return _remembered(
         "expectations:site", Generation.objects.order_by("-ended_at"), newest=SITE_NEWEST
@@ -114,17 +114,17 @@ def expectation_from(seconds: Sequence[float]) -> Expectation | None:
 
 def _remembered(
     key: str, generations: QuerySet[Generation], *, newest: int
-) -> dict[Kind, Expectation]:
-    known: dict[Kind, Expectation] | None = cache.get(key)
+) -> dict[FilmKind, Expectation]:
+    known: dict[FilmKind, Expectation] | None = cache.get(key)
     if known is None:
         known = _measured(generations, newest=newest)
         cache.set(key, known, CACHE_SECONDS)
     return known
 
 
-def _measured(generations: QuerySet[Generation], *, newest: int) -> dict[Kind, Expectation]:
+def _measured(generations: QuerySet[Generation], *, newest: int) -> dict[FilmKind, Expectation]:
     completed = generations.filter(state=State.COMPLETED, accepted_at__isnull=False)
-    seconds: dict[Kind, list[float]] = defaultdict(list)
+    seconds: dict[FilmKind, list[float]] = defaultdict(list)
     for model, resolution, duration, accepted_at, ended_at in completed.values_list(
         "model", "resolution", "duration", "accepted_at", "ended_at"
     )[:newest]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from generations.dispatch.queue_position import QueuePosition, positions_of
 from generations.lifecycle import State
 from generations.models import Film, Generation
-from generations.polling.render_times import Expectation, Kind, expectations_of, kind_of
+from generations.polling.render_times import Expectation, FilmKind, expectations_of, film_kind_of
 from generations.portal.words import Status, status_of
 
 # Those that may go on like this for hours need no page that asks every two seconds.
@@ -82,7 +82,7 @@ def shown_generation_of(generation: Generation, *, now: datetime) -> ShownGenera
 
 def show_generation(
     generation: Generation,
-    expectations: dict[Kind, Expectation],
+    expectations: dict[FilmKind, Expectation],
     now: datetime,
     position: QueuePosition | None = None,
 ) -> ShownGeneration:
@@ -90,5 +90,5 @@ def show_generation(
     clock = None
     if generation.state == State.PROCESSING and generation.accepted_at:
         elapsed = max(0, int((now - generation.accepted_at).total_seconds()))
-        clock = Clock(elapsed, expectations.get(kind_of(generation)))
+        clock = Clock(elapsed, expectations.get(film_kind_of(generation)))
     return ShownGeneration(generation, status_of(generation, position), clock)

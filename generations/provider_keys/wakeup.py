@@ -2,7 +2,7 @@
 
 from platform_site.clusters.steps import step_at
 
-_SEND = "generations.dispatch.steps.send"
+_SEND = "generations.dispatch.steps.send_step"
 
 
 def wake_dispatch(count: int = 1) -> int:

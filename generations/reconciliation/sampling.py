@@ -44,7 +44,7 @@ SYSTEM = By.system("usage")
 
 OFTEN = timedelta(minutes=3)
 SELDOM = timedelta(hours=1)
-SOON = timedelta(seconds=30)
+USAGE_SETTLES_WITHIN = timedelta(seconds=30)
 # A key counts as active for so long after its last generation; two samples can then confirm what it
 # did.
 ACTIVE = timedelta(minutes=15)

@@ -6,16 +6,16 @@ from generations.models import ProviderKey
 from platform_site.clusters.queues import MAIN_QUEUE
 from platform_site.clusters.steps import Step, take_due
 
-sample = Step(
-    "generations.reconciliation.steps.sample",
+sample_step = Step(
+    "generations.reconciliation.steps.sample_step",
     runs="generations.reconciliation.sampling.sample_usage",
     queue=MAIN_QUEUE,
     takes=(int,),
 )
 
 
-@sample.when_due
+@sample_step.when_due
 def _sample_due(now: datetime) -> None:
     due = ProviderKey.objects.filter(next_sample_at__lte=now).exclude(secret_token="")
     for key in take_due(due.order_by("next_sample_at"), "next_sample_at", now=now):
-        sample.enqueue(key.pk)
+        sample_step.enqueue(key.pk)

@@ -10,7 +10,7 @@ from generations.lifecycle import TERMINAL, Ending, State
 from generations.models import Generation
 
 
-def audit() -> Iterator[Finding]:
+def audit_site() -> Iterator[Finding]:
     """Yield every contradiction in the books, then between generations and their holds."""
     yield from audit_books()
     yield from _terminal_generations_hold_nothing()

@@ -24,7 +24,7 @@ _ATTEMPTS_THAT_WORRY = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Background:
+class BackgroundJobs:
     """How the queue is doing, and what it could not save in a day."""
 
     sweep_age: float | None  # seconds since the sweep last worked
@@ -96,11 +96,11 @@ def failing_webhooks() -> QuerySet[WebhookDelivery]:
     return WebhookDelivery.objects.filter(trouble).select_related("team").order_by("-created_at")
 
 
-def background(*, now: datetime) -> Background:
+def background_jobs(*, now: datetime) -> BackgroundJobs:
     """Return the state of background work."""
     day = now - timedelta(days=1)
     clusters = tuple(Cluster.objects.order_by("queue", "host", "started_at"))
-    return Background(
+    return BackgroundJobs(
         sweep_age=heartbeat_age_seconds(),
         clusters=clusters,
         silent=tuple(cluster for cluster in clusters if _is_silent(cluster, now)),

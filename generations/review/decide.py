@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 # Most reviews resolve within minutes: by a callback, or once two usage samples agree.
 PATIENCE = timedelta(minutes=15)
 REVIEW_PATH = "/review/"
-_CHECK_CALLBACK = "generations.callbacks.steps.check_callback"
+_CHECK_CALLBACK = "generations.callbacks.steps.check_callback_step"
 _BATCH = 200
 _MAX_REASON = 500
 

@@ -20,7 +20,7 @@ from accounts.models import Membership
 from generations.lifecycle import State
 from generations.models import CallbackReceipt, Generation
 from generations.ops.sweep import run_sweep
-from generations.polling.render_times import expectations_of_site, kind_of
+from generations.polling.render_times import expectations_of_site, film_kind_of
 from tests.bench.site_database import jobs_in_flight, make_site
 from tests.factories import make_generation
 from tests.support.web import WebServer, running_web_server
@@ -47,7 +47,7 @@ def main(vendor_url: str, rounds: str) -> None:
             }
             for _ in range(int(rounds))
         ]
-    expected = expectations_of_site()[kind_of(Generation.objects.all()[0])]
+    expected = expectations_of_site()[film_kind_of(Generation.objects.all()[0])]
     report = {
         "jobs": JOBS,
         "stuck": STUCK,

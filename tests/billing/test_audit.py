@@ -13,7 +13,7 @@ from accounts.models import Membership, Team
 from billing.models import Account, Hold, HoldWindow, SpendWindow, Transfer
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from tests.factories import make_generation, make_hold, make_limit, make_team, team_subject
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
@@ -233,7 +233,7 @@ def test_p12_planted_damage_is_found_and_its_row_is_named(
 ) -> None:
     make_team(credits=5)  # a sound team beside it is not accused
     rule, row = plant(busy)
-    assert (rule, row) in {(finding.rule, finding.row) for finding in audit()}
+    assert (rule, row) in {(finding.rule, finding.row) for finding in audit_site()}
     status, printed = run_audit()
     assert status == 1
     assert f"{rule}: {row}: " in printed

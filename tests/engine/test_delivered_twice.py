@@ -29,7 +29,7 @@ SEND_WITHIN_FIVE_SECONDS = """
 import django
 django.setup()
 from django_q.tasks import async_task
-async_task("generations.dispatch.steps.send", cluster="dailies", timeout=5)
+async_task("generations.dispatch.steps.send_step", cluster="dailies", timeout=5)
 """
 
 

@@ -263,4 +263,4 @@ def test_p33_the_vendors_key_is_in_no_log_and_no_answer(site: Site, jobs: Jobs) 
 
 def test_the_standing_orders_are_in_place(site: Site, jobs: Jobs) -> None:
     orders = {row["func"] for row in site.sql("SELECT func FROM django_q_schedule")}
-    assert orders == {"generations.ops.steps.sweep", "generations.ops.steps.clean_up"}
+    assert orders == {"generations.ops.steps.sweep_step", "generations.ops.steps.clean_up_step"}

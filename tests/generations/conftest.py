@@ -7,7 +7,7 @@ import time_machine
 
 from accounts.models import Membership, Project, Team
 from generations.models import ProviderKey
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from tests.factories import make_api_key
 from tests.support.desk import NOON, Desk
 
@@ -36,4 +36,4 @@ def balanced(request: pytest.FixtureRequest) -> Iterator[None]:
     """Demand afterwards that the books balance, whatever the test did to them."""
     request.getfixturevalue("_django_db_helper")
     yield
-    assert list(audit()) == []
+    assert list(audit_site()) == []

@@ -15,7 +15,7 @@ from generations.lifecycle import ENDED_BY_VENDOR, ENDINGS, TERMINAL, Ending, St
 from generations.models import Generation
 from generations.portal.words import reason_of
 from generations.provider_keys.service import delete_provider_key
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from generations.review.adopt import lacks_id, may_still_come
 from generations.review.corrections import release_reviewed, settle_reviewed
 from generations.review.evidence import decided_lately
@@ -86,7 +86,7 @@ def test_f15_f17_the_vendors_code_is_no_persons_decision(
     delete_provider_key(job.provider_key, by=SYSTEM)
     assert fresh(job).provider_key.secret_token == ""
     assert books_of(alice.team).held == 0
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 @pytest.mark.parametrize("code", OURS)
@@ -95,7 +95,7 @@ def test_f15_a_vendors_failure_that_cost_is_found_whatever_its_code(
 ) -> None:
     job = failed_by_vendor(alice, vendor, code)
     type(job.hold).objects.filter(pk=job.hold_id).update(released=0, settled=job.credits)
-    assert "unreleased" in {finding.rule for finding in audit()}
+    assert "unreleased" in {finding.rule for finding in audit_site()}
 
 
 def test_f15_what_people_end_is_its_own_code(alice: Membership) -> None:
@@ -121,7 +121,7 @@ def test_f15_what_people_end_is_its_own_code(alice: Membership) -> None:
         fresh(ended["cancelled"]), by=SYSTEM, now=now
     )  # a second time changes nothing
     assert sorted(ended) == OURS
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 @pytest.mark.parametrize("end", [failed_by_vendor, refused_by_vendor])

@@ -25,7 +25,7 @@ from generations.lifecycle import (
 )
 from generations.models import Generation, GenerationEvent
 from generations.ordering.submit import submit_generation
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from generations.task_object import task_object
 from generations.transitions import end_generation, transition
 from tests.factories import SYSTEM, make_generation, make_request
@@ -119,7 +119,7 @@ class TestMoves:
             )
         job.refresh_from_db()
         assert (job.state, job.ended_at, books_of(job.team).held) == (State.QUEUED, None, 70)
-        assert list(audit()) == []
+        assert list(audit_site()) == []
 
     @pytest.mark.parametrize("state", list(State))
     def test_every_state_is_told_in_the_vendors_words(
@@ -181,7 +181,7 @@ class TestMoves:
         retry.refresh_from_db()
         assert retry.upstream_id not in {None, first.upstream_id}
         assert len(vendor.creates) == 2
-        assert list(audit()) == []
+        assert list(audit_site()) == []
 
     def test_p35_an_admission_carries_its_caller_and_its_request(self, api: Api) -> None:
         sent = "a-request-id-0123456789"
@@ -234,4 +234,4 @@ def test_p09_of_many_ends_at_once_one_counts(alice: Membership, team: Team) -> N
     assert all(isinstance(outcome, bool | IllegalTransition) for outcome in outcomes), outcomes
     assert sum(outcome is True for outcome in outcomes) == 1
     assert Transfer.objects.filter(hold=job.hold).exclude(kind="hold").count() == 1
-    assert list(audit()) == []
+    assert list(audit_site()) == []

@@ -36,7 +36,7 @@ from generations.limits.scopes.base import Target
 from generations.limits.service import cap, cap_own
 from generations.models import Generation, GenerationEvent
 from generations.ordering.submit import Submission, submit_batch
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from tests.factories import (
     SYSTEM,
     fund,
@@ -265,7 +265,7 @@ class Story(Moves, RuleBasedStateMachine):
         self.expect_limits_to_count_their_window()
         written = [table.objects.aggregate(last=Max("pk"))["last"] for table in LOGS]
         if written != self.audited:  # nothing moves without one of these rows
-            assert list(audit()) == []
+            assert list(audit_site()) == []
             self.audited = written
 
     def expect_limits_to_count_their_window(self) -> None:

@@ -30,7 +30,7 @@ _MAIL_CLAIM = timedelta(minutes=10)
 _DEADLINE = timedelta(hours=3)  # past the vendor's, which is two
 _TRIES = 3
 # These tasks follow one another for ever.
-STANDING = frozenset({"generations.ops.steps.sweep"})
+STANDING = frozenset({"generations.ops.steps.sweep_step"})
 
 
 def settle(

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from accounts.models import Team
 from billing.selectors import books_of
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 
 
 class Command(BaseCommand):
@@ -29,7 +29,7 @@ class Command(BaseCommand):
             if transaction.get_connection().vendor == "postgresql":
                 with transaction.get_connection().cursor() as cursor:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            findings = list(audit())
+            findings = list(audit_site())
             books = {team.slug: asdict(books_of(team)) for team in Team.objects.all()}
         if options["json"]:
             rows = [asdict(finding) for finding in findings]

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.authority import By
 from billing.windows import Window
-from generations.limits.scopes.registry import SHOWN
+from generations.limits.scopes.registry import SHOWN_SCOPES
 from generations.limits.service import cap
 from generations.management.targets import add_scope_arguments, find_target, find_team, whole_number
 from platform_site.errors import DailiesError
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("team", help="the team's slug")
         parser.add_argument("--window", required=True, choices=Window.values)
         parser.add_argument("--credits", required=True, help="a whole number, or none to lift it")
-        add_scope_arguments(parser, SHOWN)
+        add_scope_arguments(parser, SHOWN_SCOPES)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Set the limit and say so."""

@@ -20,7 +20,12 @@ from generations.archive.reads import (
     outliving_films,
     retention_of,
 )
-from generations.archive.retention import MAX_DAYS, WARN_AHEAD, clear_retention, set_retention
+from generations.archive.retention import (
+    MAX_RETENTION_DAYS,
+    REMOVAL_NOTICE,
+    clear_retention,
+    set_retention,
+)
 from generations.models import Film, Generation
 from generations.portal.access import (
     MemberRequest,
@@ -43,7 +48,7 @@ class RetentionForm(forms.Form):
 
     days = forms.IntegerField(
         min_value=1,
-        max_value=MAX_DAYS,
+        max_value=MAX_RETENTION_DAYS,
         initial=_USUAL_DAYS,
         label="Days",
         widget=forms.NumberInput(attrs={"autocomplete": "off"}),
@@ -118,7 +123,7 @@ def _page(request: MemberRequest, **forms: Any) -> HttpResponse:
     context = {
         "rule": rule,
         "rule_set_by": name_of(rule.set_by) if rule else "",
-        "soon": outliving_films(rule, by=now + WARN_AHEAD).count() if rule else 0,
+        "soon": outliving_films(rule, by=now + REMOVAL_NOTICE).count() if rule else 0,
         "late": [] if before else late_films(team)[:_MOST_LATE],
         "lost": [(film, may_be_tried_again(film)) for film in page[:PAGE]],
         "more": page[PAGE - 1].pk if len(page) > PAGE else None,

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 
 from accounts.models import Membership, Project
-from accounts.projects.service import MAX_NAME
+from accounts.projects.service import MAX_PROJECT_NAME
 from billing.ledger import MAX_CREDITS
 from billing.windows import Window
 from generations.limits.scopes.base import LimitChoice
@@ -103,7 +103,7 @@ class ProjectForm(forms.Form):
     """A project's name."""
 
     name = forms.CharField(
-        max_length=MAX_NAME,
+        max_length=MAX_PROJECT_NAME,
         label="Name",
         widget=forms.TextInput(attrs={"placeholder": "Autumn campaign", "autocomplete": "off"}),
     )

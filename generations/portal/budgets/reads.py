@@ -15,7 +15,7 @@ from billing.windows import Window
 from generations.limits.scopes.base import LimitChoice, Scope, Target
 from generations.limits.scopes.member import MEMBER
 from generations.limits.scopes.project import PROJECT
-from generations.limits.scopes.registry import SHOWN, chosen, subject_of
+from generations.limits.scopes.registry import SHOWN_SCOPES, chosen, subject_of
 from generations.limits.scopes.team import TEAM
 from generations.models import ApprovalThreshold
 
@@ -40,7 +40,7 @@ class Group:
 
 def limit_choices_for(membership: Membership) -> list[LimitChoice]:
     """Return whose limits the person sees: managers everybody's, others what they spend under."""
-    return [choice for scope in SHOWN for choice in scope.choices(membership)]
+    return [choice for scope in SHOWN_SCOPES for choice in scope.choices(membership)]
 
 
 def groups_for(membership: Membership, choices: list[LimitChoice], *, now: datetime) -> list[Group]:

@@ -260,7 +260,7 @@ def grow(world: World, times: int = 3) -> None:
             Subject("member", f"{team.pk}:{member.user_id}:own"), 500, team=team, window="day"
         )
         Group.objects.create(name=f"Group {number}")
-        Schedule.objects.create(name=f"again {number}", func="generations.ops.steps.sweep")
+        Schedule.objects.create(name=f"again {number}", func="generations.ops.steps.sweep_step")
         Heartbeat.objects.create(name=f"beat {number}", heartbeat_at=timezone.now())
         _plant_background(f"again {number}", code=f"{number:x}")
 
@@ -361,7 +361,7 @@ def _a_window() -> SpendWindow:
 def _plant_background(text: str, code: str = "f") -> None:
     now = timezone.now()
     run = {
-        "func": "generations.archive.steps.keep",
+        "func": "generations.archive.steps.keep_step",
         "started": now,
         "stopped": now,
         "args": (text,),
@@ -373,11 +373,11 @@ def _plant_background(text: str, code: str = "f") -> None:
     task = {
         "id": "c" * 32,
         "name": "waits",
-        "func": "generations.archive.steps.keep",
+        "func": "generations.archive.steps.keep_step",
         "args": (text,),
     }
     OrmQ.objects.create(key="dailies", payload=SignedPackage.dumps(task), lock=now)
-    Schedule.objects.create(name="sweep", func="generations.ops.steps.sweep", args=text)
+    Schedule.objects.create(name="sweep", func="generations.ops.steps.sweep_step", args=text)
     Heartbeat.objects.update_or_create(name="cluster", defaults={"heartbeat_at": now})
     Cluster.objects.create(
         id=uuid4(), queue="dailies", host="desk", pid=7, started_at=now, heartbeat_at=now

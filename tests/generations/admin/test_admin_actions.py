@@ -19,7 +19,7 @@ from generations.models import Generation, ProviderKey
 from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys import vault
 from generations.provider_keys.service import pause_provider_key
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from tests.factories import PASSWORD, SYSTEM, make_user
 from tests.generations.admin.conftest import World
 from tests.generations.admin.steps import assert_recorded, button, errors_of, management
@@ -49,7 +49,7 @@ class TestTeams:
             f"user:{root.pk}/admin",
         )
         assert books_of(team).available == 1250
-        assert list(audit()) == []
+        assert list(audit_site()) == []
 
     def test_htmx_is_sent_to_the_team(self, browser: Client, team: Team) -> None:
         response = browser.post(
@@ -305,5 +305,5 @@ def test_nothing_the_admin_did_unbalances_the_books(browser: Client, world: Worl
     browser.post(path_of(SpendLimit, "delete", world.rows[SpendLimit].pk), {"post": "yes"})
     browser.post(path_of(ProviderKey, "delete", world.rows[ProviderKey].pk), {"post": "yes"})
     browser.post(path_of(ApiKey, "delete", world.rows[ApiKey].pk), {"post": "yes"})
-    assert list(audit()) == []
+    assert list(audit_site()) == []
     assert Generation.objects.count() == 1

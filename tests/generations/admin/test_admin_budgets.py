@@ -24,7 +24,7 @@ from billing.selectors import books_of
 from generations.approvals.service import set_threshold
 from generations.lifecycle import State
 from generations.models import Approval, ApprovalThreshold, Generation, ProviderKey
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from tests.factories import SYSTEM, make_generation, make_team
 from tests.generations.admin.conftest import make_discrepancy
 from tests.generations.admin.steps import assert_recorded, button, errors_of, management
@@ -71,7 +71,7 @@ class TestApprovals:
         press(browser, waiting, "approve", reason="Changed my mind")
         waiting.refresh_from_db()
         assert waiting.decision == "denied"
-        assert list(audit()) == []
+        assert list(audit_site()) == []
 
     @pytest.mark.parametrize("name", ["approve", "deny"])
     def test_an_answer_needs_a_reason(self, name: str, browser: Client, waiting: Approval) -> None:
@@ -147,7 +147,7 @@ class TestLimitsWithAPast:
             assert browser.post(path_of(SpendLimit, "add"), body).status_code == 302
         counted = SpendWindow.objects.values_list("held", "spent")
         assert list(counted) == [(70, 70)] * len(scopes)
-        assert list(audit()) == []
+        assert list(audit_site()) == []
 
     def test_people_are_told_at_the_chosen_percents(
         self, browser: Client, root: User, team: Team

@@ -12,7 +12,7 @@ from billing.models import Transfer
 from billing.selectors import books_of
 from generations.lifecycle import State
 from generations.models import Discrepancy, Generation, ProviderKey
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from tests.factories import make_generation, make_user
 from tests.generations.admin.conftest import make_discrepancy
 from tests.generations.admin.steps import assert_recorded, button
@@ -62,7 +62,7 @@ def test_p14_a_correction_moves_the_credits_once(  # one case a row
         word, root, subject_kind="generation", subject_id=str(generation.pk), reason="Invoice 7"
     )
     assert Transfer.objects.filter(reason__contains="Invoice 7").count() == 1
-    assert list(audit()) == []
+    assert list(audit_site()) == []
     page = browser.get(path_of(Generation, "change", generation.pk)).content.decode()
     assert "Invoice 7" in page
 

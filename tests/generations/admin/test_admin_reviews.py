@@ -13,7 +13,7 @@ from billing.models import Transfer
 from billing.selectors import books_of
 from generations.lifecycle import ReviewReason, State
 from generations.models import Generation
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from tests.factories import make_generation
 from tests.generations.admin.steps import assert_recorded, button
 from tests.generations.admin.test_admin_pages import path_of
@@ -174,7 +174,7 @@ def test_several_doubts_are_decided_at_once_each_with_the_reason(
     assert (books.held, books.spent) == (70, spent)
     assert AuditEvent.objects.filter(action=word, reason="Invoice 7").count() == 2
     assert Transfer.objects.filter(reason__contains="Invoice 7").count() == 2
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_several_are_looked_at_and_cancelled_at_once(browser: Client, alice: Membership) -> None:

@@ -106,7 +106,7 @@ def test_admission_and_its_task_come_into_the_database_together(
     assert generation.api_key is not None
     tasks = [order.task for order in OrmQ.objects.all()]
     assert [(task["func"], task["args"]) for task in tasks] == [
-        ("generations.dispatch.steps.send", ())
+        ("generations.dispatch.steps.send_step", ())
     ]
 
 

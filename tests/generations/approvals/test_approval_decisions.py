@@ -20,7 +20,7 @@ from generations.approvals.service import (
 from generations.lifecycle import State
 from generations.models import Approval, Generation
 from generations.ops.sweep import enqueue_due_steps
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from platform_site.errors import Conflict, PermissionDenied
 from tests.factories import SYSTEM, make_member
 from tests.support.desk import Desk, fresh
@@ -222,4 +222,4 @@ def test_p09_of_many_who_decide_at_once_one_does(desk: Desk, alice: Membership) 
         Hold.objects.filter(closed_at=None).count()
         == Generation.objects.filter(state="queued").count()
     )
-    assert list(audit()) == []
+    assert list(audit_site()) == []

@@ -17,7 +17,7 @@ from generations.archive.store import film_storage
 from generations.lifecycle import State
 from generations.models import Film, Generation
 from generations.ops.sweep import enqueue_due_steps
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from generations.task_object import task_object
 from tests.support.films import film_bytes
 from tests.support.keeping import completed, kept, path_of, stored_files_of
@@ -108,7 +108,7 @@ def test_p39_what_is_not_the_whole_film_is_not_kept_but_tried_again(
     run_queue("keep")
     film.refresh_from_db()
     assert (film.state, film.attempts) == (Film.State.KEPT, 2)
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_p39_tries_grow_rarer(film: Film, vendor: Vendor) -> None:
@@ -130,7 +130,7 @@ def test_p17_nothing_about_keeping_touches_money(film: Film, vendor: Vendor) -> 
     generation = Generation.objects.get(pk=film.pk)
     assert (generation.state, generation.hold.settled) == (State.COMPLETED, 12)
     assert list(Transfer.objects.order_by("pk").values()) == before
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_p26_a_step_that_runs_again_keeps_nothing_twice(film: Film, vendor: Vendor) -> None:

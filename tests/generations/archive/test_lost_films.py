@@ -12,7 +12,7 @@ from generations.archive.keep import GONE_TIMES, keep_again
 from generations.archive.reads import late_films, lost_films
 from generations.models import Film, Generation
 from generations.provider_keys.service import delete_provider_key
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from generations.task_object import task_object
 from platform_site.errors import Conflict
 from tests.factories import SYSTEM
@@ -77,7 +77,7 @@ def test_p39_a_lost_film_is_saved_by_hand_with_a_fresh_link(lost: Film, vendor: 
     assert task["output"]["urls"] == [f"http://dailies.test/films/{lost.token}.mp4"]
     assert "film_lost" not in task["output"]
     assert list(Transfer.objects.order_by("pk").values()) == before
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_p39_the_same_link_of_the_vendors_may_work_again(lost: Film, vendor: Vendor) -> None:

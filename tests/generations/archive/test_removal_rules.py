@@ -14,7 +14,7 @@ from generations.archive.reads import FILM_GRACE, kept_until, retention_of
 from generations.archive.retention import clear_retention, remove_outlived_films, set_retention
 from generations.models import Film, Generation, RetentionRule
 from generations.ops.clean_up import clean_up
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from generations.task_object import task_object
 from platform_site.errors import InvalidRequest
 from tests.factories import SYSTEM
@@ -48,7 +48,7 @@ def test_a_film_past_its_teams_rule_loses_its_files_and_nothing_else(film: Film)
     assert "film_lost" not in task["output"]
     assert generation.events.filter(kind="film_removed").count() == 1
     assert list(Transfer.objects.order_by("pk").values()) == before
-    assert list(audit()) == []
+    assert list(audit_site()) == []
     assert remove_outlived_films(now=timezone.now()) == 0
 
 

@@ -19,7 +19,7 @@ from generations.lifecycle import LATE_WATCH, State
 from generations.models import Film, Generation, ProviderKey
 from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys.service import delete_provider_key, wipe_sealed_keys
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from generations.review.corrections import release_reviewed, settle_reviewed
 from tests.factories import SYSTEM, make_generation
 from tests.support.films import film_bytes
@@ -262,7 +262,7 @@ def test_p14_a_callback_after_the_decision_lets_the_vendors_word_correct_it(
     assert closings(lost) == entries
     assert books_of(lost.team).spent == spent
     assert Film.objects.filter(state=Film.State.KEPT).count() == (word == "completed")
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_p30_a_forged_callback_after_the_decision_changes_nothing(

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import Membership
 from generations.models import Generation, ProviderKey
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from tests.factories import make_generation
 
 
@@ -14,4 +14,4 @@ from tests.factories import make_generation
 def job(alice: Membership, provider_key: ProviderKey) -> Iterator[Generation]:
     """A queued generation; afterwards the books must balance, whatever happened to it."""
     yield make_generation(alice)
-    assert list(audit()) == []
+    assert list(audit_site()) == []

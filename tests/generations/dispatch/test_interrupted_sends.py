@@ -20,7 +20,7 @@ from generations.dispatch.submit_unknown import (
 )
 from generations.lifecycle import Ending, Money, ReviewReason, State
 from generations.models import Generation
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from generations.review.corrections import release_reviewed
 from generations.transitions import end_generation
 from tests.factories import SYSTEM, make_generation
@@ -86,7 +86,7 @@ def test_p21_an_answer_that_outlives_a_persons_decision_corrects_it(
     vendor.finish(vendor.only_task, urls=[])
     poll_due()
     assert books_of(job.team).spent == job.credits
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_p22_a_worker_that_was_stopped_after_its_claim_posts_nothing_when_it_goes_on(

@@ -18,7 +18,7 @@ from generations.lifecycle import ReviewReason, State
 from generations.models import Generation, ProviderKey
 from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys.service import probe_provider_key
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from generations.review.adopt import adopt_found_id
 from platform_site.errors import InvalidRequest
 from tests.factories import SYSTEM, make_generation
@@ -84,7 +84,7 @@ def test_f17_p21_an_id_that_cannot_be_stored_is_shouted_and_never_sent_again(
     enqueue_due_steps(timezone.now() + timedelta(days=30))
     run_queue("send")
     assert len(vendor.creates) == 1
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_f17_p21_an_id_of_five_thousand_digits_is_in_doubt_and_shown_in_the_log(
@@ -139,7 +139,7 @@ def test_f17_a_refusal_in_any_words_ends_it_and_refunds(
     assert job.error_code == ("upstream_error" if code == "\0" else f"\ufffd[2J{'东' * 56}")
     assert job.error_message == f"\ufffd[2J{'东' * 1996}"
     assert books_of(job.team).available == 1000
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_f17_a_key_that_is_turned_away_in_any_words_is_paused_and_told_of(

@@ -23,7 +23,7 @@ from generations.limits.service import cap
 from generations.models import CallbackReceipt, Film, Generation
 from generations.ordering.submit import Submission, submit_batch, submit_generation
 from generations.polling.outcome import PollOutcome, apply_answer
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from generations.review.corrections import release_reviewed
 from generations.vendors import TaskReport, TaskStatus
 from platform_site.errors import Conflict
@@ -165,7 +165,7 @@ def test_p03_through_every_door_at_once_no_limit_is_passed_by_one_credit(
     assert books_of(team).held == 120 * COST
     assert Hold.objects.count() == Transfer.objects.filter(kind="hold").count() == 120
     assert Generation.objects.filter(state="awaiting_approval").count() == 0
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_p01_the_last_credits_of_the_wallet_go_to_as_many_as_they_pay_for(desk: Desk) -> None:
@@ -188,7 +188,7 @@ def test_p01_the_last_credits_of_the_wallet_go_to_as_many_as_they_pay_for(desk: 
     outcomes = Counter(word for one in results if isinstance(one, list) for word in one)
     assert outcomes == {"admitted": room, "refused": 64 * 5 - room}
     assert books_of(desk.team).available == left - room * COST < COST
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 @pytest.mark.parametrize(("rounds", "callers"), [(1, 200), (25, 8)])
@@ -216,7 +216,7 @@ def test_p09_callback_poll_timeout_and_release_together_close_once(
     assert Generation.objects.exclude(state__in=TERMINAL).count() == 0
     assert books_of(desk.team).spent == rounds * COST
     assert CallbackReceipt.objects.exists()
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def attack(generation: Generation, number: int) -> None:

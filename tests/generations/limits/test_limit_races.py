@@ -13,7 +13,7 @@ from billing.models import SpendLimit, SpendWindow
 from billing.selectors import use_of
 from generations.limits.service import cap
 from generations.models import Generation
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from generations.review.corrections import adjust
 from generations.vendors import TaskStatus
 from platform_site.errors import Conflict
@@ -49,7 +49,7 @@ def test_p01_from_the_moment_that_a_limit_is_set_it_holds(desk: Desk, scope: str
     assert Generation.objects.count() == admitted_before[0]
     use = use_of(SpendLimit.objects.get())
     assert use.held == 12 * admitted_before[0]
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_p01_limits_that_come_change_and_go_among_admissions_and_ends_count_every_hold(
@@ -75,7 +75,7 @@ def test_p01_limits_that_come_change_and_go_among_admissions_and_ends_count_ever
     results = race(30, work)
     assert unexpected(results) == []
     assert SpendLimit.objects.count() == len(SCOPES)
-    assert list(audit()) == []
+    assert list(audit_site()) == []
     held = sum(Generation.objects.filter(state="queued").values_list("credits", flat=True))
     spent = sum(Generation.objects.filter(state="completed").values_list("credits", flat=True))
     for window in SpendWindow.objects.all():
@@ -96,7 +96,7 @@ def test_p14_a_correction_counts_once_under_a_limit_that_is_set_meanwhile(desk: 
         return None
 
     assert unexpected(race(18, work)) == []
-    assert list(audit()) == []
+    assert list(audit_site()) == []
     assert {window.spent for window in SpendWindow.objects.all()} == {8 * 12}
 
 
@@ -114,7 +114,7 @@ def test_ends_and_admissions_never_deadlock_whichever_limit_was_set_first(desk: 
         return [desk.submit(**CHEAP) for _ in range(2)]
 
     assert unexpected(race(len(earlier) + 16, work)) == []
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_two_managers_who_set_one_limit_at_once_leave_one(desk: Desk) -> None:
@@ -127,7 +127,7 @@ def test_two_managers_who_set_one_limit_at_once_leave_one(desk: Desk) -> None:
     assert unexpected(results) == []
     limit = SpendLimit.objects.get()
     assert use_of(limit).held == 12
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_a_limit_lifted_at_the_same_moment_refuses_or_admits_and_never_breaks(desk: Desk) -> None:
@@ -146,7 +146,7 @@ def test_a_limit_lifted_at_the_same_moment_refuses_or_admits_and_never_breaks(de
         return None
 
     assert unexpected(race(10, work)) == []
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_a_busy_team_can_still_be_capped(desk: Desk) -> None:
@@ -168,4 +168,4 @@ def test_a_busy_team_can_still_be_capped(desk: Desk) -> None:
 
     assert unexpected(race(10, work)) == []
     assert SpendLimit.objects.count() == len(SCOPES)
-    assert list(audit()) == []
+    assert list(audit_site()) == []

@@ -20,7 +20,7 @@ from generations.limits.scopes.member import MEMBER
 from generations.limits.scopes.own import OWN
 from generations.limits.scopes.precedence import SCOPES
 from generations.limits.scopes.registry import (
-    SHOWN,
+    SHOWN_SCOPES,
     capped_by,
     capped_by_each,
     chosen,
@@ -166,7 +166,7 @@ def test_p01_limits_are_asked_in_one_order_narrowest_first(desk: Desk) -> None:
 
 
 def test_every_scope_is_shown() -> None:
-    assert sorted(scope.slug for scope in SHOWN) == sorted(TABLE)
+    assert sorted(scope.slug for scope in SHOWN_SCOPES) == sorted(TABLE)
 
 
 def test_a_generation_counts_only_where_it_has_something(desk: Desk) -> None:

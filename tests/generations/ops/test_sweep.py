@@ -17,7 +17,7 @@ from generations.ops.sweep import HELPERS, LEASE, LEASE_LIFE, run_sweep
 from generations.polling.claims import CLAIM, is_behind
 from generations.polling.loop import Poller
 from generations.polling.pool import QUICK_THREADS
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from generations.review.decide import PATIENCE
 from platform_site.clusters.heartbeats import heartbeat_age_seconds
 from platform_site.clusters.leases import acquire
@@ -179,7 +179,7 @@ def test_p26_sweeps_at_once_share_the_rows_and_ask_each_once(
     assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
     assert {len(vendor.looks_at(job.upstream_id or "")) for job in jobs} == {1}
     assert set(Generation.objects.values_list("state", flat=True)) == {State.FAILED}
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 @pytest.mark.both_databases

@@ -14,7 +14,7 @@ from generations.approvals.service import set_threshold
 from generations.errors import IdempotencyConflict
 from generations.models import Approval, Generation
 from generations.ordering.submit import Submission, submit_batch
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from tests.factories import SYSTEM, fund, make_request
 from tests.support.desk import Desk
 from tests.support.races import race
@@ -193,7 +193,7 @@ def test_p37_batches_that_cross_neither_deadlock_nor_split(desk: Desk) -> None:
     admitted = sum(len(one) if isinstance(one, list) else 1 for one in results if one not in errors)
     assert Generation.objects.count() == admitted
     assert 48 <= admitted <= 50
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 @pytest.mark.both_databases

@@ -23,7 +23,7 @@ from generations.limits.scopes.registry import subjects_of
 from generations.models import Generation, ProviderKey
 from generations.ordering.alternatives import credits_left
 from generations.ordering.submit import submit_generation
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from platform_site.errors import PermissionDenied
 from tests.factories import (
     make_api_key,
@@ -264,7 +264,7 @@ class TestRaces:
         assert all(refusal.details["held"] == 210 for refusal in refused)
         assert SpendWindow.objects.get().held == 210
         assert OrmQ.objects.count() == 3
-        assert not list(audit())
+        assert not list(audit_site())
 
     def test_p01_four_doors_and_one_wallet(
         self, alice: Membership, bob: Membership, provider_key: ProviderKey
@@ -280,7 +280,7 @@ class TestRaces:
         admitted = [result for result in results if isinstance(result, Generation)]
         assert len(admitted) == 14  # 1,000 credits
         assert books_of(alice.team).available == 20
-        assert not list(audit())
+        assert not list(audit_site())
 
     def test_twenty_with_one_idempotency_key_and_two_bodies(
         self, alice: Membership, provider_key: ProviderKey

@@ -15,7 +15,7 @@ from billing.selectors import books_of
 from generations.lifecycle import State
 from generations.models import Film, Generation
 from generations.polling.outcome import complete
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from generations.vendors import TaskReport, TaskStatus
 from tests.factories import fund, make_generation
 from tests.support.desk import is_held
@@ -47,7 +47,7 @@ def test_a_completed_task_settles_and_its_film_is_fetched_next(
     assert books_of(job.team).spent == 70
     assert job.film.state == Film.State.PENDING
     assert ("keep", (str(job.pk),)) in queued()
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_a_failed_task_is_refunded_with_the_vendors_reason(job: Generation, vendor: Vendor) -> None:
@@ -59,7 +59,7 @@ def test_a_failed_task_is_refunded_with_the_vendors_reason(job: Generation, vend
         "Too dark.",
     )
     assert books_of(job.team).available == 1000
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_p29_a_completion_without_a_film_settles_and_is_flagged(
@@ -120,11 +120,11 @@ def test_p10_state_and_money_commit_together_or_not_at_all(
         polled(job)
     assert (job.state, is_held(job), books_of(job.team).held) == (State.PROCESSING, True, 70)
     assert not Film.objects.exists()
-    assert list(audit()) == []
+    assert list(audit_site()) == []
     make_due(job)
     polled(job)
     assert (job.is_terminal, is_held(job)) == (True, False)
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 @pytest.mark.both_databases
@@ -138,7 +138,7 @@ def test_p09_a_completion_that_is_seen_many_times_at_once_settles_once(
     outcomes = race(6, lambda number: complete(copies[number], report, now=timezone.now()))
     assert sorted(map(str, outcomes)) == ["False"] * 5 + ["True"]
     assert Transfer.objects.filter(kind="settle", hold=job.hold).count() == 1
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_a_row_that_cannot_be_written_does_not_stop_the_others(

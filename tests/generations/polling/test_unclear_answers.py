@@ -13,7 +13,7 @@ from billing.selectors import books_of
 from generations.lifecycle import ReviewReason, State
 from generations.models import Film, Generation, GenerationEvent, ProviderKey
 from generations.polling.outcome import DEADLINE
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from generations.review.corrections import settle_reviewed
 from tests.factories import SYSTEM
 from tests.support.desk import is_held
@@ -120,7 +120,7 @@ def test_p13_silence_past_the_deadline_asks_for_a_review_and_keeps_the_hold(
     polled(job)
     assert (job.state, job.review_reason) == (State.NEEDS_REVIEW, ReviewReason.SILENT)
     assert is_held(job)
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
     assert job.next_poll_at is not None
     make_due(job)

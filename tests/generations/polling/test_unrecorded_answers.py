@@ -16,7 +16,7 @@ from generations.models import Film, Generation
 from generations.ops.sweep import enqueue_due_steps
 from generations.polling.outcome import DEADLINE
 from generations.portal.words import status_of
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from generations.review.advice import Action
 from generations.review.corrections import settle_reviewed
 from generations.review.evidence import reviews_of
@@ -82,7 +82,7 @@ def test_f17_an_answer_that_cannot_be_recorded_counts_and_disturbs_no_other(
     assert (job.state, job.polls, job.poll_failures) == (State.PROCESSING, 1, 1)
     assert (job.hold.closed_at, job.poll_holder) == (None, "")
     assert ("poll_not_applied", str(job.pk)) in logged(caplog)
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_f17_it_is_asked_about_ever_more_rarely(job: Generation) -> None:
@@ -112,12 +112,12 @@ def test_f17_p13_past_its_deadline_it_waits_in_review_with_its_hold(
     assert (review.advice.action, "in the log" in review.advice.words) == (Action.WAIT, True)
     assert "The vendor has answered" in status_of(job).note
     assert not Film.objects.exists()
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
     job = polled(job)  # the obstacle is gone
     assert (job.state, job.review_reason) == (State.COMPLETED, "")
     assert (job.hold.settled, job.film.state) == (12, Film.State.PENDING)
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_f17_p13_a_refund_that_cannot_be_recorded_waits_in_review_too(
@@ -131,7 +131,7 @@ def test_f17_p13_a_refund_that_cannot_be_recorded_waits_in_review_too(
     assert (job.state, job.hold.closed_at) == (State.NEEDS_REVIEW, None)
     job = polled(job)
     assert (job.state, job.hold.settled) == (State.FAILED, 0)
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 def test_f17_p13_one_that_still_runs_is_not_said_to_have_been_answered(

@@ -13,7 +13,7 @@ from billing.models import Account, Hold
 from billing.selectors import Books, books_of
 from generations.lifecycle import State
 from generations.models import Generation
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from generations.review.corrections import adjust, release_reviewed, settle_reviewed
 from platform_site.errors import Conflict, InvalidRequest
 from tests.factories import fund
@@ -155,7 +155,7 @@ def test_p14_of_many_corrections_at_once_one_is_made(desk: Desk) -> None:
     assert results.count(None) == 1
     assert {type(one) for one in results if one is not None} == {LedgerConflict}
     assert books_of(desk.team).spent == 70
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 # The proof
@@ -168,7 +168,7 @@ def test_the_audit_finds_a_wrong_correction(
     holds = Hold.objects.filter(pk=end(desk.submit()).hold_id)
     desk.cap("team", 1_000)
     holds.update(adjusted=planted)
-    assert {finding.rule for finding in audit()} == {"hold", "window"}
+    assert {finding.rule for finding in audit_site()} == {"hold", "window"}
     holds.update(adjusted=0)
 
 
@@ -183,7 +183,7 @@ def test_the_audit_finds_a_correction_without_its_mark(desk: Desk) -> None:
     generation = fail(desk.submit())
     adjust(generation, spent=True, **ANY, now=now())
     Hold.objects.filter(pk=generation.hold_id).update(adjusted=0)
-    assert {finding.rule for finding in audit()} == {"hold"}
+    assert {finding.rule for finding in audit_site()} == {"hold"}
     Hold.objects.filter(pk=generation.hold_id).update(adjusted=70)
 
 
@@ -193,6 +193,6 @@ def test_the_audit_finds_credits_that_were_corrected_in_the_account_only(desk: D
     wallet = Account.objects.filter(team=desk.team, kind="wallet")
     spent.update(credits=70)
     wallet.update(debits=140)
-    assert {finding.rule for finding in audit()} == {"account"}
+    assert {finding.rule for finding in audit_site()} == {"account"}
     spent.update(credits=0)
     wallet.update(debits=70)

@@ -11,7 +11,7 @@ from billing.selectors import books_of
 from generations.errors import NoProviderAnswer, TaskTimeMismatch
 from generations.lifecycle import State
 from generations.models import Film, Generation, ProviderKey
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from generations.review.corrections import release_reviewed, settle_reviewed
 from generations.review.decide import decide_review
 from platform_site.errors import Conflict, InvalidRequest
@@ -186,7 +186,7 @@ def test_p14_an_id_found_after_the_decision_lets_the_vendors_word_correct_it(
     assert closings(lost) == entries
     assert books_of(lost.team).spent == spent
     assert Film.objects.filter(state=Film.State.KEPT).count() == (word == "completed")
-    assert list(audit()) == []
+    assert list(audit_site()) == []
 
 
 @pytest.mark.both_databases

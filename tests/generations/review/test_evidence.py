@@ -12,7 +12,7 @@ from billing.selectors import books_of
 from generations.lifecycle import ReviewReason, State
 from generations.models import Generation, ProviderKey
 from generations.polling.outcome import DEADLINE
-from generations.reconciliation.sampling import SOON
+from generations.reconciliation.sampling import USAGE_SETTLES_WITHIN
 from generations.review.advice import Action
 from generations.review.decide import look_now
 from generations.review.evidence import in_review, in_review_for, reviews_of
@@ -87,7 +87,7 @@ def test_p22_a_lost_one_has_the_meter_read_soon(lose: Lose) -> None:
     lose()
     at = ProviderKey.objects.get().next_sample_at
     assert at is not None
-    assert at <= timezone.now() + SOON
+    assert at <= timezone.now() + USAGE_SETTLES_WITHIN
     ProviderKey.objects.update(next_sample_at=timezone.now())
     due = ProviderKey.objects.get().next_sample_at
     lose()

@@ -14,7 +14,7 @@ from billing.selectors import books_of
 from generations.archive.keep import keep_again
 from generations.lifecycle import State
 from generations.models import Film, Generation
-from generations.reports.audit import audit
+from generations.reports.audit import audit_site
 from generations.task_object import task_object
 from tests.factories import SYSTEM
 from tests.support.films import film_bytes
@@ -80,7 +80,7 @@ def test_f17_p29_a_link_that_cannot_be_used_settles_and_is_flagged(
     assert job.film.problem.startswith("The vendor's link to the film cannot be used. The URL")
     assert problem in job.film.problem
     assert task_object(job)["output"]["film_lost"] == job.film.problem
-    assert list(audit()) == []
+    assert list(audit_site()) == []
     [event] = events_of(caplog, "film_without_link")
     assert (event["generation_id"], event["problem"]) == (str(job.pk), job.film.problem)
     assert 2 < len(event["said"]) <= 300

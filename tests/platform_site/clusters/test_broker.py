@@ -53,7 +53,7 @@ def silence_seconds(cluster: UUID) -> float | None:
 
 def enqueue(*names: str, queue: str = MAIN_QUEUE) -> None:
     for name in names:
-        async_task("generations.ops.steps.clean_up", task_name=name, cluster=queue)
+        async_task("generations.ops.steps.clean_up_step", task_name=name, cluster=queue)
 
 
 def taken(broker: HeartbeatBroker) -> Delivered | None:

@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils.module_loading import import_string
 
-from generations.archive.steps import keep
-from generations.callbacks.steps import check_callback
+from generations.archive.steps import keep_step
+from generations.callbacks.steps import check_callback_step
 from generations.ops.steps import STEPS
 from generations.provider_keys import wakeup
 from generations.review import decide
@@ -36,8 +36,8 @@ def test_p26_a_worker_that_is_to_stop_hands_its_step_back() -> None:
     film = uuid4()
     request_shutdown()
     try:
-        keep(str(film))
-        check_callback(7)
+        keep_step(str(film))
+        check_callback_step(7)
     finally:
         clear_shutdown()
     assert queued() == [("keep", (str(film),)), ("check_callback", (7,))]
@@ -46,7 +46,7 @@ def test_p26_a_worker_that_is_to_stop_hands_its_step_back() -> None:
 @pytest.mark.django_db
 def test_ids_travel_as_plain_values() -> None:
     film = UUID("00000000-0000-0000-0000-000000000007")
-    keep.enqueue(film)
+    keep_step.enqueue(film)
     assert queued() == [("keep", (str(film),))]
 
 
