@@ -11,7 +11,7 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Have the API keys masked wherever secrets are."""
-        from accounts.api_keys.service import KEY_PATTERN, KEY_START
+        from accounts.api_keys import KEY_PATTERN, KEY_START
         from platform_site.logs import mask_keys
 
         mask_keys(KEY_PATTERN, mask=f"{KEY_START}…")

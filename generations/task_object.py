@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
-from generations.catalog.comparison import frames_per_second_of, ordered_inputs
+from generations.catalog import frames_per_second_of, ordered_inputs
 from generations.lifecycle import API_STATUS, IN_FLIGHT, ApiStatus, State
 from generations.models import Film, Generation
 from generations.vendors import METADATA_NAMES

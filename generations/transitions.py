@@ -24,9 +24,8 @@ from generations.lifecycle import (
     state_of,
 )
 from generations.models import Generation, GenerationEvent
-from generations.notifications.generation_events import notify_ended
-from generations.provider_keys.load import anything_due
-from generations.provider_keys.wakeup import wake_dispatch
+from generations.notifications import notify_ended
+from generations.provider_keys import anything_due, wake_dispatch
 from platform_site.errors import Conflict
 
 log = structlog.get_logger(__name__)

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.people.names import actors_named, names_of
+from accounts.people import actors_named, names_of
 from platform_site.admin.shown import EMPTY
 from platform_site.admin.typed import display
 

@@ -8,9 +8,9 @@ from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 
 from accounts.models import Membership
-from accounts.people.acting import by_of
+from accounts.people import by_of
 from accounts.roles import Role
-from accounts.teams.service import set_role
+from accounts.teams import set_role
 from platform_site.admin.base import ReadOnlyInline
 from platform_site.admin.services import ServiceAdmin
 from platform_site.admin.shown import badge_of, linked, moment

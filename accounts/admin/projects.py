@@ -6,8 +6,8 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.models import Project
-from accounts.people.acting import by_of
-from accounts.projects.service import archive_project, reopen_project
+from accounts.people import by_of
+from accounts.projects import archive_project, reopen_project
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.services import ConfirmForm, ServiceAdmin
 from platform_site.admin.shown import linked, moment, related_lists

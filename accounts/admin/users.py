@@ -11,8 +11,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from accounts.audit import record
 from accounts.models import AuditAction, Membership, User
-from accounts.people.acting import by_of
-from accounts.people.email_change import note_email_change, notify_previous_email
+from accounts.people import by_of, note_email_change, notify_previous_email
 from platform_site.admin.base import ReadOnlyInline, SiteAdmin
 from platform_site.admin.shown import moment, related_lists
 from platform_site.admin.typed import display

@@ -1,0 +1,19 @@
+"""API keys: made, shown once, switched off, found by what a caller sends."""
+
+from accounts.api_keys.service import (
+    KEY_PATTERN,
+    KEY_START,
+    authenticate_api_key,
+    create_api_key,
+    delete_api_key,
+    set_enabled,
+)
+
+__all__ = [
+    "KEY_PATTERN",
+    "KEY_START",
+    "authenticate_api_key",
+    "create_api_key",
+    "delete_api_key",
+    "set_enabled",
+]

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from accounts.audit import record
 from accounts.authority import By
 from accounts.models import AuditAction, NoticeKind, WebhookDelivery, WebhookEndpoint
-from accounts.notices.service import notify
+from accounts.notices import notify
 from accounts.roles import Permission
 from accounts.webhooks.events import EndpointTest
 

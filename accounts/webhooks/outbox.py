@@ -20,7 +20,7 @@ from accounts.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
-from accounts.people.names import name_of
+from accounts.people import name_of
 from accounts.roles import Permission
 from accounts.webhooks.events import About, EndpointTest, TaskEvent, WebhookEvent
 from accounts.webhooks.steps import deliver_step

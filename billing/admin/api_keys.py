@@ -11,9 +11,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
 
-from accounts.api_keys.service import delete_api_key, set_enabled
+from accounts.api_keys import delete_api_key, set_enabled
 from accounts.models import ApiKey
-from accounts.people.acting import by_of
+from accounts.people import by_of
 from billing.selectors import limits_of
 from billing.services.api_keys import issue_api_key
 from platform_site.admin.services import ConfirmForm, ServiceAdmin, show_outcomes

@@ -12,8 +12,8 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from accounts.admin.memberships import MembersInline, NewMembersInline, save_role
 from accounts.models import Team
-from accounts.people.acting import by_of
-from accounts.teams.service import create_team
+from accounts.people import by_of
+from accounts.teams import create_team
 from billing.ledger import MAX_CREDITS, grant
 from billing.overview import teams_with_books
 from billing.selectors import books_of, limits_of

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts.api_keys.service import create_api_key
+from accounts.api_keys import create_api_key
 from accounts.authority import By
 from accounts.models import ApiKey, Team, User
 from billing.services.limits import set_limit

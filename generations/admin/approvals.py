@@ -11,10 +11,10 @@ from django.utils.safestring import SafeString
 
 from accounts.admin.actors import ActorNames, actor_column
 from accounts.models import ApiKey, Project, Team, User
-from accounts.people.acting import by_of
+from accounts.people import by_of
 from accounts.selectors import membership_of
 from generations.admin.choosing import ReasonForm, one_of
-from generations.approvals.service import approve, deny, set_threshold
+from generations.approvals import approve, deny, set_threshold
 from generations.models import Approval, ApprovalThreshold, Generation
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.services import ServiceAdmin

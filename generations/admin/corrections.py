@@ -7,11 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts.authority import By
-from accounts.people.acting import by_of
+from accounts.people import by_of
 from generations.admin.choosing import ReasonForm
 from generations.lifecycle import State
 from generations.models import Generation
-from generations.review.corrections import adjust, release_reviewed, settle_reviewed
+from generations.review import adjust, release_reviewed, settle_reviewed
 from platform_site.admin.typed import ActionVariant, action
 
 

@@ -16,10 +16,10 @@ from billing.overview import books_of_all, spent_by_day, wallets_below_mark
 from generations.admin.provider_keys import why_paused
 from generations.lifecycle import State
 from generations.models import Approval, Discrepancy, Film, Generation, ProviderKey
-from generations.reconciliation.reads import open_discrepancies
-from generations.reports.overview import (
-    BackgroundJobs,
-    background_jobs,
+from generations.reconciliation import open_discrepancies
+from generations.reports import (
+    BackgroundWork,
+    background_work,
     count_by_state,
     failing_webhooks,
     films_at_risk,
@@ -118,7 +118,7 @@ def _states(_now: datetime) -> list[dict[str, Any]]:
 
 
 def _background(now: datetime) -> list[dict[str, Any]]:
-    state = background_jobs(now=now)
+    state = background_work(now=now)
     lost = f"{_list('generations_film')}?state__exact=given_up"
     clusters, beats = _list("platform_site_cluster"), _list("platform_site_heartbeat")
     facts = (
@@ -134,7 +134,7 @@ def _background(now: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def _at_work(state: BackgroundJobs) -> str:
+def _at_work(state: BackgroundWork) -> str:
     count = len(state.clusters)
     return f"{count - len(state.silent)} of {count}" if state.silent else str(count)
 

@@ -7,8 +7,8 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.admin.actors import ActorNames, actor_column
-from accounts.people.acting import by_of
-from generations.archive.keep import keep_again
+from accounts.people import by_of
+from generations.archive import keep_again
 from generations.models import CallbackReceipt, Film, GenerationEvent, Upload
 from generations.templatetags.dailies import megabytes
 from platform_site.admin.base import ReadOnlyAdmin

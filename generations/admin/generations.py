@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.admin.actors import actor_column
-from accounts.people.names import names_of
+from accounts.people import names_of
 from billing.models import Transfer
 from generations.admin.films import FILM_LABELS, VERDICT_LABELS
 from generations.admin.queue import QueuePages

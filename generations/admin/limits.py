@@ -13,22 +13,26 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.authority import By
 from accounts.models import Membership
-from accounts.people.acting import by_of
+from accounts.people import by_of
 from billing.models import SpendLimit, SpendWindow
 from billing.models.spend_limit import usual_thresholds
 from billing.selectors import uses_of
 from billing.services.alerts import set_alerts
 from billing.windows import Window
 from generations.admin.choosing import one_of
-from generations.limits.scopes.base import AdminField, Capped, Scope, Target
-from generations.limits.scopes.registry import (
+from generations.limits import (
     SHOWN_SCOPES,
+    AdminField,
+    Capped,
+    Scope,
+    Target,
+    cap,
+    cap_own,
     capped_by,
     capped_by_each,
     scope_called,
     subject_of,
 )
-from generations.limits.service import cap, cap_own
 from platform_site.admin.base import ReadOnlyInline
 from platform_site.admin.services import ServiceAdmin
 from platform_site.admin.shown import link_to, options_of, unbroken

@@ -9,11 +9,14 @@ from django.http import HttpRequest
 
 from accounts.audit import record
 from accounts.models import AuditAction
-from accounts.people.acting import by_of
+from accounts.people import by_of
 from generations.admin.choosing import with_provider_choice
-from generations.catalog.entries import readable_parameters_of
-from generations.catalog.reserved_names import RESERVED_NAMES
-from generations.catalog.specs import BadParameters, read_parameters
+from generations.catalog import (
+    RESERVED_NAMES,
+    BadParameters,
+    read_parameters,
+    readable_parameters_of,
+)
 from generations.models import VideoModel
 from platform_site.admin.base import SiteAdmin
 from platform_site.admin.typed import display

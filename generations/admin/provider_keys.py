@@ -17,16 +17,17 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from accounts.people.acting import by_of
+from accounts.people import by_of
 from accounts.selectors import membership_of
 from billing.selectors import limits_of
 from generations.admin.choosing import with_provider_choice
 from generations.models import ProviderKey
-from generations.provider_keys.load import in_flight, queued_with
-from generations.provider_keys.service import (
+from generations.provider_keys import (
     add_provider_key,
     delete_provider_key,
+    in_flight,
     pause_provider_key,
+    queued_with,
     resume_provider_key,
     set_send_rate,
 )

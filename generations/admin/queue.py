@@ -11,11 +11,11 @@ from django.utils import timezone
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from accounts.people.acting import by_of
-from generations.dispatch.queue_position import positions_of
+from accounts.people import by_of
+from generations.dispatch import positions_of
 from generations.lifecycle import WAITING
 from generations.models import Generation, Priority
-from generations.ordering.priorities import set_priority
+from generations.ordering import set_priority
 from platform_site.admin.services import show_outcomes
 from platform_site.admin.shown import EMPTY
 from platform_site.admin.typed import action, display

@@ -10,10 +10,10 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 
-from accounts.people.acting import by_of
+from accounts.people import by_of
 from billing.models import Rate
 from billing.services.rates import schedule_rate, withdraw_rate
-from generations.catalog.price_preview import PricePreview, Share, preview_rate
+from generations.catalog import PricePreview, Share, preview_rate
 from platform_site.admin.services import ServiceAdmin
 from platform_site.admin.shown import badge, link_to_subject, moment, table
 from platform_site.admin.typed import display

@@ -9,8 +9,8 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.admin.actors import ActorNames, actor_column
-from accounts.people.acting import by_of
-from generations.archive.retention import clear_retention, set_retention
+from accounts.people import by_of
+from generations.archive import clear_retention, set_retention
 from generations.models import RetentionRule, StoredFile
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.services import ServiceAdmin

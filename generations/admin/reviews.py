@@ -13,16 +13,13 @@ from django.utils.safestring import SafeString
 from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from accounts.people.acting import by_of
-from accounts.people.names import name_of
+from accounts.people import by_of, name_of
 from generations.admin.choosing import ReasonForm
 from generations.admin.corrections import CorrectionButtons
-from generations.dispatch.cancel import cancel_generation
+from generations.dispatch import cancel_generation
 from generations.lifecycle import IN_FLIGHT, WAITING, ReviewReason, State
 from generations.models import Generation
-from generations.review.adopt import lacks_id
-from generations.review.decide import decide_review, look_now
-from generations.review.evidence import Review, reviews_of
+from generations.review import Review, decide_review, lacks_id, look_now, reviews_of
 from platform_site.admin.services import ConfirmForm, show_outcomes
 from platform_site.admin.shown import EMPTY, badge, clean, roomy, table, to_the_second
 from platform_site.admin.typed import ActionVariant, action, display

@@ -8,10 +8,10 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.admin.actors import ActorNames, actor_column
-from accounts.people.acting import by_of
+from accounts.people import by_of
 from generations.admin.choosing import ReasonForm
 from generations.models import Discrepancy, UsageSample
-from generations.reconciliation.discrepancies import accept_discrepancy
+from generations.reconciliation import accept_discrepancy
 from platform_site.admin.base import ReadOnlyAdmin
 from platform_site.admin.services import ServiceAdmin
 from platform_site.admin.shown import (

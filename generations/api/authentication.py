@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 from rest_framework.request import Request
 
-from accounts.api_keys.service import authenticate_api_key
+from accounts.api_keys import authenticate_api_key
 from accounts.authority import By
 from accounts.errors import InvalidApiKey
 from accounts.models import ApiKey, Membership

@@ -14,17 +14,15 @@ from accounts.selectors import project_for, require
 from billing.selectors import books_of
 from generations.api.authentication import Caller, caller_of
 from generations.api.negotiation import AlwaysJson
-from generations.approvals.service import approve, deny
-from generations.dispatch.cancel import cancel_generation
+from generations.approvals import approve, deny
+from generations.dispatch import cancel_generation
 from generations.errors import TaskNotFound
 from generations.models import Generation
-from generations.ordering.request import is_plain_text, validate_request
-from generations.ordering.submit import submit_generation
-from generations.reports.receipt import receipt_of
+from generations.ordering import is_plain_text, submit_generation, validate_request
+from generations.reports import receipt_of
 from generations.selectors import generation_for
 from generations.task_object import task_object
-from generations.uploads.links import upload_url
-from generations.uploads.service import refuse_long_body, store_upload
+from generations.uploads import refuse_long_body, store_upload, upload_url
 from platform_site.errors import InvalidRequest
 
 MAX_IDEMPOTENCY_KEY = 200

@@ -1,0 +1,27 @@
+"""Requests for approval, and the rules that ask for them."""
+
+from generations.approvals.links import read_approval_link
+from generations.approvals.service import (
+    approve,
+    ask_for_approval,
+    decide_approval,
+    deny,
+    expire_approvals,
+    set_threshold,
+    threshold_for,
+    withdraw_approval,
+)
+from generations.approvals.steps import ask_step
+
+__all__ = [
+    "approve",
+    "ask_for_approval",
+    "ask_step",
+    "decide_approval",
+    "deny",
+    "expire_approvals",
+    "read_approval_link",
+    "set_threshold",
+    "threshold_for",
+    "withdraw_approval",
+]

@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.models import Membership
-from accounts.notices.mailing import mail_each
+from accounts.notices import mail_each
 from accounts.roles import Permission
 from accounts.selectors import members_who_may
 from generations.approvals.links import approval_link

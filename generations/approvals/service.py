@@ -8,15 +8,14 @@ from django.db import transaction
 from accounts.audit import record
 from accounts.authority import By
 from accounts.models import AuditAction, Project, Team, User
-from accounts.people.names import name_of
+from accounts.people import name_of
 from accounts.roles import Permission
-from accounts.webhooks.events import ApprovalAsked, ApprovalDecided
-from accounts.webhooks.outbox import publish_event
+from accounts.webhooks import ApprovalAsked, ApprovalDecided, publish_event
 from billing.ledger import MAX_CREDITS
 from generations.approvals.steps import ask_step
 from generations.lifecycle import Ending, State
 from generations.models import Approval, ApprovalThreshold, Generation
-from generations.provider_keys.wakeup import wake_dispatch
+from generations.provider_keys import wake_dispatch
 from generations.transitions import end_unsent, transition
 from platform_site.clusters.steps import ENQUEUE_AGAIN
 from platform_site.errors import Conflict, InvalidRequest
@@ -123,7 +122,7 @@ def deny(generation: Generation, *, by: By, now: datetime, reason: str = "") -> 
     end_unsent(generation, Ending.APPROVAL_DENIED, by=by, now=now, message=message)
 
 
-def answer(
+def decide_approval(
     generation: Generation, decision: str, *, by: By, now: datetime, reason: str = ""
 ) -> None:
     """Approve or deny, as a form's word says. Raises as both do, `InvalidRequest` otherwise."""

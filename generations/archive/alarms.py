@@ -6,7 +6,7 @@ import structlog
 from django.db import transaction
 
 from accounts.models import NoticeKind, Team
-from accounts.notices.service import notify
+from accounts.notices import notify
 from accounts.roles import Permission, role_allows
 from accounts.selectors import membership_of
 from generations.models import Film, Generation

@@ -8,9 +8,9 @@ from django.conf import settings
 from generations.archive.inspect import FilmFacts, inspect_film
 from generations.archive.partial import Partial
 from generations.archive.start import without_link
-from generations.catalog.comparison import ordered_inputs
+from generations.catalog import ordered_inputs
 from generations.models import Film, Generation, VideoModel
-from generations.provider_keys.service import client_for
+from generations.provider_keys import client_for
 from generations.vendors import ProviderError, Vendor, vendor_named
 from platform_site.clusters.shutdown import is_shutting_down
 from platform_site.http import Fetched, FetchFailed, Truncated, fetch_to_file, guarded_client

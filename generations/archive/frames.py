@@ -8,7 +8,7 @@ from accounts.authority import By
 from accounts.roles import Permission
 from generations.archive.store import film_storage
 from generations.models import Film, Generation, Upload
-from generations.uploads.service import store_upload
+from generations.uploads import store_upload
 from platform_site.errors import Conflict, Unavailable
 
 

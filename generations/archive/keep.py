@@ -25,7 +25,7 @@ from generations.archive.steps import keep_step
 from generations.archive.store import Files, keep_files
 from generations.lifecycle import EventKind
 from generations.models import Film, Generation
-from generations.notifications.generation_events import notify_ended
+from generations.notifications import notify_ended
 from generations.transitions import record_event
 from platform_site.backoff import Backoff
 from platform_site.clusters.steps import ENQUEUE_AGAIN

@@ -11,8 +11,8 @@ from django.db import transaction
 from accounts.audit import record
 from accounts.authority import By
 from accounts.models import AuditAction, NoticeKind, Team
-from accounts.notices.service import notify
-from accounts.people.names import name_of
+from accounts.notices import notify
+from accounts.people import name_of
 from accounts.roles import Permission
 from generations.archive.alarms import ARCHIVE_PATH
 from generations.archive.reads import FILM_GRACE, outliving_films

@@ -7,7 +7,7 @@ import structlog
 from generations.archive.link_life import link_life_of
 from generations.archive.steps import keep_step
 from generations.models import Film, Generation
-from generations.notifications.generation_events import notify_ended
+from generations.notifications import notify_ended
 from generations.vendors import TaskReport
 
 log = structlog.get_logger(__name__)

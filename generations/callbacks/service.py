@@ -17,8 +17,8 @@ from generations.callbacks import steps
 from generations.errors import CallbackNotTaken
 from generations.lifecycle import TERMINAL, EventKind
 from generations.models import CallbackReceipt, Generation
-from generations.provider_keys.service import client_for
-from generations.review.adopt import adopt_task, lacks_id, may_still_come, time_mismatch
+from generations.provider_keys import client_for
+from generations.review import adopt_task, lacks_id, may_still_come, time_mismatch
 from generations.transitions import record_event
 from generations.vendors import (
     ProviderError,

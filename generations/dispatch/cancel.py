@@ -12,7 +12,7 @@ from accounts.audit import record
 from accounts.authority import By
 from accounts.models import AuditAction, Membership
 from accounts.roles import Permission, role_allows
-from generations.approvals.service import withdraw_approval
+from generations.approvals import withdraw_approval
 from generations.lifecycle import IN_FLIGHT, WAITING, Ending, EventKind, State
 from generations.models import Generation
 from generations.transitions import end_unsent, record_event

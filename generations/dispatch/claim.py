@@ -20,8 +20,7 @@ from generations.dispatch.send import post_generation
 from generations.dispatch.steps import refill_sends, send_step
 from generations.lifecycle import State
 from generations.models import Generation, LastServed, ProviderKey
-from generations.provider_keys.load import anything_due, in_flight
-from generations.provider_keys.send_rate import next_send_at
+from generations.provider_keys import anything_due, in_flight, next_send_at
 from generations.transitions import transition
 from platform_site.clusters.queues import MAIN_QUEUE, settings_of
 from platform_site.clusters.slots import slot

@@ -17,12 +17,7 @@ from django.db.models.functions import Coalesce
 
 from generations.lifecycle import COUNTS_IN_FLIGHT, State
 from generations.models import Generation, ProviderKey
-from generations.polling.render_times import (
-    Expectation,
-    FilmKind,
-    expectations_of_site,
-    film_kind_of,
-)
+from generations.polling import Expectation, FilmKind, expectations_of_site, film_kind_of
 
 SOON_SECONDS = 5
 # What a forecast is said in: seconds of the unit, and the steps it is rounded up by.

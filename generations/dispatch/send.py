@@ -17,14 +17,9 @@ from generations.dispatch.cancel import cancel_if_requested
 from generations.dispatch.submit_unknown import POST_WITHIN, mark_unclear
 from generations.lifecycle import Ending, Money, State
 from generations.models import Generation, ProviderKey
-from generations.polling.schedule import first_poll_at
-from generations.provider_keys.service import (
-    client_for,
-    hold_back_key,
-    note_key_works,
-    pause_refused_key,
-)
-from generations.review.adopt import adopt_task
+from generations.polling import first_poll_at
+from generations.provider_keys import client_for, hold_back_key, note_key_works, pause_refused_key
+from generations.review import adopt_task
 from generations.transitions import Changes, end_generation, transition
 from generations.vendors import (
     ProviderRefused,

@@ -13,10 +13,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.authority import By
-from generations.callbacks.steps import check_callback_step
+from generations.callbacks import check_callback_step
 from generations.lifecycle import ReviewCause, ReviewReason, State
 from generations.models import CallbackReceipt, Generation
-from generations.reconciliation.sampling import USAGE_SETTLES_WITHIN, sample_by
+from generations.reconciliation import USAGE_SETTLES_WITHIN, sample_by
 from generations.transitions import transition
 from generations.vendors import SUBMIT_SECONDS, ProviderUnclear
 

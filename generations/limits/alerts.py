@@ -7,11 +7,10 @@ from django.db import IntegrityError, transaction
 from django.template.loader import render_to_string
 
 from accounts.models import NoticeKind, User
-from accounts.notices.service import notify
+from accounts.notices import notify
 from accounts.roles import Permission
 from accounts.selectors import people_who_may
-from accounts.webhooks.events import BudgetThreshold, WalletLow
-from accounts.webhooks.outbox import publish_event
+from accounts.webhooks import BudgetThreshold, WalletLow, publish_event
 from billing.alerts import Crossing, crossings, low_wallets
 from billing.models import Account
 from billing.selectors import books_of

@@ -7,7 +7,7 @@ from accounts.models import Membership, Project, Team
 from accounts.roles import Permission
 from billing.models import SpendLimit
 from billing.services.alerts import set_alerts
-from generations.approvals.service import set_threshold
+from generations.approvals import set_threshold
 from generations.limits.scopes.base import Target
 from generations.limits.scopes.own import OWN
 from generations.limits.scopes.registry import scope_for

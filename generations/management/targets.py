@@ -7,8 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from accounts.models import Team
-from generations.limits.scopes.base import Scope, Target
-from generations.limits.scopes.registry import SHOWN_SCOPES
+from generations.limits import SHOWN_SCOPES, Scope, Target
 
 
 def add_scope_arguments(parser: CommandParser, scopes: Iterable[Scope[Any]]) -> None:

@@ -7,7 +7,7 @@ what the API says is final. Endpoints hear each step, with the same task object 
 from datetime import datetime
 from typing import Any
 
-from accounts.webhooks.events import (
+from accounts.webhooks import (
     GenerationCompleted,
     GenerationFailed,
     GenerationKept,
@@ -16,8 +16,10 @@ from accounts.webhooks.events import (
     TaskError,
     TaskEvent,
     WebhookEvent,
+    is_subscribed,
+    publish_event,
+    put_callback,
 )
-from accounts.webhooks.outbox import is_subscribed, publish_event, put_callback
 from generations.lifecycle import ApiStatus, State
 from generations.models import Film, Generation
 from generations.task_object import api_status, film_of, film_url, task_object

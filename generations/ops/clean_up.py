@@ -10,14 +10,11 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Success
 
-from accounts.webhooks.outbox import prune_deliveries
-from accounts.webhooks.secrets import wipe_old_secrets
-from generations.archive.partial import clear_partials
-from generations.archive.retention import remove_outlived_films
-from generations.archive.store import delete_unused_files
-from generations.provider_keys.service import wipe_sealed_keys
-from generations.reconciliation.sampling import prune_samples
-from generations.uploads.service import delete_expired_uploads
+from accounts.webhooks import prune_deliveries, wipe_old_secrets
+from generations.archive import clear_partials, delete_unused_files, remove_outlived_films
+from generations.provider_keys import wipe_sealed_keys
+from generations.reconciliation import prune_samples
+from generations.uploads import delete_expired_uploads
 from platform_site.clusters.queues import QUEUES
 from platform_site.clusters.registry import forget_silent
 

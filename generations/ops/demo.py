@@ -11,12 +11,12 @@ from django.db import transaction
 from accounts.authority import By
 from accounts.models import Team, User
 from accounts.roles import Role
-from accounts.teams.service import create_team, set_role
+from accounts.teams import create_team, set_role
 from billing.ledger import grant
 from billing.selectors import books_of
 from billing.services.api_keys import issue_api_key
 from generations.models import ProviderKey
-from generations.provider_keys.service import add_provider_key
+from generations.provider_keys import add_provider_key
 from generations.vendors import DEFAULT_VENDOR, vendor_named
 
 SLUG = "demo"

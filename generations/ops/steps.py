@@ -1,13 +1,13 @@
 """The steps that look after the site, and the list of all steps that there are."""
 
-from accounts.notices.steps import mail_step
-from accounts.webhooks.steps import deliver_step
-from generations.approvals.steps import ask_step
-from generations.archive.steps import keep_step
-from generations.callbacks.steps import check_callback_step
-from generations.dispatch.steps import send_step
-from generations.provider_keys.steps import probe_step
-from generations.reconciliation.steps import sample_step
+from accounts.notices import mail_step
+from accounts.webhooks import deliver_step
+from generations.approvals import ask_step
+from generations.archive import keep_step
+from generations.callbacks import check_callback_step
+from generations.dispatch import send_step
+from generations.provider_keys import probe_step
+from generations.reconciliation import sample_step
 from platform_site.clusters.queues import MAIN_QUEUE
 from platform_site.clusters.steps import Step
 

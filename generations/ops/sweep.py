@@ -12,15 +12,14 @@ from uuid import uuid4
 import structlog
 from django.utils import timezone
 
-from generations.approvals.service import expire_approvals
-from generations.archive.alarms import raise_alarms
-from generations.dispatch.submit_unknown import mark_stale_submits_unknown
-from generations.limits.alerts import raise_spend_alerts
+from generations.approvals import expire_approvals
+from generations.archive import raise_alarms
+from generations.dispatch import mark_stale_submits_unknown
+from generations.limits import raise_spend_alerts
 from generations.ops import steps
 from generations.ops.steps import STEPS
-from generations.polling.claims import is_behind
-from generations.polling.loop import Poller
-from generations.review.decide import notify_long_reviews
+from generations.polling import Poller, is_behind
+from generations.review import notify_long_reviews
 from platform_site.clusters.heartbeats import record_heartbeat
 from platform_site.clusters.leases import acquire, is_free, release
 from platform_site.clusters.queues import MAIN_QUEUE

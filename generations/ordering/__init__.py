@@ -1,0 +1,24 @@
+"""From a request to a held, queued generation."""
+
+from generations.ordering.alternatives import credits_left
+from generations.ordering.priorities import (
+    as_priority,
+    orderable_priorities,
+    priorities_for,
+    set_priority,
+)
+from generations.ordering.request import MAX_PROMPT_CHARACTERS, is_plain_text, validate_request
+from generations.ordering.submit import quote_request, submit_generation
+
+__all__ = [
+    "MAX_PROMPT_CHARACTERS",
+    "as_priority",
+    "credits_left",
+    "is_plain_text",
+    "orderable_priorities",
+    "priorities_for",
+    "quote_request",
+    "set_priority",
+    "submit_generation",
+    "validate_request",
+]

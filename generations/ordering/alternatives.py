@@ -8,7 +8,7 @@ from accounts.models import Team
 from billing.pricing import rates_in_force
 from billing.selectors import books_of, limits_over, uses_of
 from billing.subjects import Subject
-from generations.catalog.entries import durations_of, resolutions_of
+from generations.catalog import durations_of, resolutions_of
 from generations.models import VideoModel
 from generations.ordering.request import GenerationRequest
 

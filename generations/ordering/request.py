@@ -17,13 +17,11 @@ import structlog
 from django.conf import settings
 
 from accounts.models import Team
-from generations.catalog.entries import names_refused_by, parameters_of
-from generations.catalog.parameters import Parameter, Value
-from generations.catalog.specs import BadParameters
+from generations.catalog import BadParameters, Parameter, Value, names_refused_by, parameters_of
 from generations.errors import InvalidInput, ModelNotFound
 from generations.models import Upload, VideoModel
 from generations.models.generation import Mode
-from generations.uploads.links import uploaded_token
+from generations.uploads import uploaded_token
 from platform_site.errors import InvalidRequest
 from platform_site.http.addresses import literal_address_problem
 

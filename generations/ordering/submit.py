@@ -16,18 +16,18 @@ from billing.errors import InsufficientCredits, LimitsChanged, SpendLimitExceede
 from billing.ledger import lock_windows, place_hold
 from billing.pricing import Quote, quote
 from billing.subjects import Subject
-from generations.approvals.service import ask_for_approval, threshold_for
+from generations.approvals import ask_for_approval, threshold_for
 from generations.errors import IdempotencyConflict
 from generations.lifecycle import EventKind, State
-from generations.limits.scopes.registry import scope_under, subjects_of
+from generations.limits import scope_under, subjects_of
 from generations.models import Generation, Priority
 from generations.ordering.alternatives import variants_that_fit
 from generations.ordering.priorities import require_priority
 from generations.ordering.request import GenerationRequest
-from generations.provider_keys.wakeup import wake_dispatch
+from generations.provider_keys import wake_dispatch
 from generations.selectors import provider_key_for
 from generations.transitions import record_event
-from generations.uploads.service import keep_uploads_alive
+from generations.uploads import keep_uploads_alive
 from platform_site.errors import Conflict, DailiesError, NotFound
 
 log = structlog.get_logger(__name__)

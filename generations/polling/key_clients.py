@@ -8,7 +8,7 @@ from django.core.cache import cache
 
 from generations.models import ProviderKey
 from generations.polling.congestion import CongestionWindow
-from generations.provider_keys.service import client_for
+from generations.provider_keys import client_for
 from generations.vendors import ProviderClient, ProviderError
 
 log = structlog.get_logger(__name__)

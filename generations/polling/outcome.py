@@ -8,13 +8,13 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts.authority import By
-from generations.archive.start import begin_keeping
-from generations.catalog.comparison import differs_from_request
+from generations.archive import begin_keeping
+from generations.catalog import differs_from_request
 from generations.lifecycle import Ending, EventKind, Money, ReviewCause, ReviewReason, State
 from generations.models import Generation
 from generations.polling.render_times import expectations_of_site, film_kind_of
 from generations.polling.schedule import wait_before_look
-from generations.review.corrections import apply_late_truth, watch_again_at
+from generations.review import apply_late_truth, watch_again_at
 from generations.transitions import end_generation, record_event, transition
 from generations.vendors import TaskReport, TaskStatus
 from platform_site.errors import ErrorCode

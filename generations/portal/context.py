@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from accounts.roles import Permission, role_allows
 from accounts.selectors import memberships_of, unread_notices
 from billing.selectors import books_of
-from generations.review.evidence import in_review_for
+from generations.review import in_review_for
 from generations.selectors import waiting_approval_count
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from accounts.models import Membership
-from accounts.people.names import name_of, names_of
-from generations.dispatch.cancel import may_cancel
+from accounts.people import name_of, names_of
+from generations.dispatch import may_cancel
 from generations.lifecycle import IN_FLIGHT, WAITING, State
 from generations.models import Generation
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from generations.dispatch.queue_position import QueuePosition, positions_of
+from generations.dispatch import QueuePosition, positions_of
 from generations.lifecycle import State
 from generations.models import Film, Generation
-from generations.polling.render_times import Expectation, FilmKind, expectations_of, film_kind_of
+from generations.polling import Expectation, FilmKind, expectations_of, film_kind_of
 from generations.portal.words import Status, status_of
 
 # Those that may go on like this for hours need no page that asks every two seconds.

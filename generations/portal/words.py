@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from accounts.actors import ActorKind, kind_of_actor
-from accounts.people.names import names_of
-from generations.dispatch.queue_position import QueuePosition
+from accounts.people import names_of
+from generations.dispatch import QueuePosition
 from generations.lifecycle import Ending, EventKind, ReviewReason, State
 from generations.models import Film, Generation, GenerationEvent, Priority, ProviderKey
 from generations.vendors import UnknownVendor, vendor_named

@@ -1,0 +1,43 @@
+"""The vendor's keys that people own: vaulted, paused and probed, held to a send rate."""
+
+from generations.provider_keys.load import anything_due, in_flight, queued_with
+from generations.provider_keys.send_rate import next_send_at
+from generations.provider_keys.service import (
+    MOST_IN_FLIGHT,
+    MOST_PER_MINUTE,
+    add_provider_key,
+    client_for,
+    delete_provider_key,
+    hold_back_key,
+    note_key_works,
+    pause_provider_key,
+    pause_refused_key,
+    resume_provider_key,
+    rotate_vault,
+    set_send_rate,
+    wipe_sealed_keys,
+)
+from generations.provider_keys.steps import probe_step
+from generations.provider_keys.wakeup import wake_dispatch
+
+__all__ = [
+    "MOST_IN_FLIGHT",
+    "MOST_PER_MINUTE",
+    "add_provider_key",
+    "anything_due",
+    "client_for",
+    "delete_provider_key",
+    "hold_back_key",
+    "in_flight",
+    "next_send_at",
+    "note_key_works",
+    "pause_provider_key",
+    "pause_refused_key",
+    "probe_step",
+    "queued_with",
+    "resume_provider_key",
+    "rotate_vault",
+    "set_send_rate",
+    "wake_dispatch",
+    "wipe_sealed_keys",
+]

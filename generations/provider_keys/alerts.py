@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 from django.template.loader import render_to_string
 
 from accounts.models import Notice, NoticeKind
-from accounts.notices.service import notify
+from accounts.notices import notify
 from accounts.roles import Permission
-from accounts.webhooks.events import ProviderKeyPaused
-from accounts.webhooks.outbox import publish_event
+from accounts.webhooks import ProviderKeyPaused, publish_event
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
 from platform_site.logs import redact

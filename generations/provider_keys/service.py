@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.audit import record
 from accounts.authority import By
 from accounts.models import AuditAction, Team, User
-from accounts.people.names import name_of
+from accounts.people import name_of
 from generations.lifecycle import LATE_WATCH, TERMINAL, Ending
 from generations.models import Film, Generation, PauseReason, ProviderKey
 from generations.provider_keys.alerts import notify_key_paused

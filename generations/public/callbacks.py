@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from generations.callbacks.service import receive_callback
+from generations.callbacks import receive_callback
 from platform_site.errors import DailiesError
 from platform_site.web.envelope import error_response
 from platform_site.web.requests import actor_request_id, client_address

@@ -6,11 +6,10 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from generations.archive.library import note_download
-from generations.archive.store import film_storage
+from generations.archive import film_storage, note_download
 from generations.models import Film
 from generations.selectors import film_by_token, live_upload
-from generations.uploads.service import upload_storage
+from generations.uploads import upload_storage
 from platform_site.http.ranges import ranged_file_response
 from platform_site.stores import Store
 

@@ -8,7 +8,7 @@ from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from accounts.models import Team
 from billing.models import Rate
-from generations.catalog.entries import durations_of
+from generations.catalog import durations_of
 from generations.lifecycle import IN_FLIGHT, TERMINAL, Ending, ReviewReason, State
 from generations.models import Discrepancy, Generation, ProviderKey, UsageSample, VideoModel
 from generations.reconciliation.compare import Cost, Standing, Sums, Suspects

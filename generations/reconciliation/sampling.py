@@ -14,7 +14,7 @@ from accounts.authority import By
 from generations.lifecycle import EventKind
 from generations.models import Generation, GenerationEvent, ProviderKey, UsageSample
 from generations.models.usage_sample import UsageVerdict
-from generations.provider_keys.service import client_for
+from generations.provider_keys import client_for
 from generations.reconciliation.compare import (
     Change,
     Cost,

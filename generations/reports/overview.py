@@ -9,7 +9,7 @@ from django.db.models import Count, Model, Q, QuerySet
 from django_q.models import Failure, OrmQ
 
 from accounts.models import WebhookDelivery
-from generations.archive.reads import troubled_films
+from generations.archive import troubled_films
 from generations.lifecycle import State
 from generations.models import Approval, Film, Generation, ProviderKey
 from platform_site.clusters.heartbeats import heartbeat_age_seconds
@@ -24,7 +24,7 @@ _ATTEMPTS_THAT_WORRY = 3
 
 
 @dataclass(frozen=True, slots=True)
-class BackgroundJobs:
+class BackgroundWork:
     """How the queue is doing, and what it could not save in a day."""
 
     sweep_age: float | None  # seconds since the sweep last worked
@@ -96,11 +96,11 @@ def failing_webhooks() -> QuerySet[WebhookDelivery]:
     return WebhookDelivery.objects.filter(trouble).select_related("team").order_by("-created_at")
 
 
-def background_jobs(*, now: datetime) -> BackgroundJobs:
+def background_work(*, now: datetime) -> BackgroundWork:
     """Return the state of background work."""
     day = now - timedelta(days=1)
     clusters = tuple(Cluster.objects.order_by("queue", "host", "started_at"))
-    return BackgroundJobs(
+    return BackgroundWork(
         sweep_age=heartbeat_age_seconds(),
         clusters=clusters,
         silent=tuple(cluster for cluster in clusters if _is_silent(cluster, now)),

@@ -5,11 +5,11 @@ from typing import Any
 
 from django.conf import settings
 
-from accounts.people.names import names_of
+from accounts.people import names_of
 from billing.models import Transfer
 from generations.models import Approval, Film, Generation
 from generations.task_object import api_status, film_of
-from generations.uploads.links import UPLOAD_PATH, uploaded_token
+from generations.uploads import UPLOAD_PATH, uploaded_token
 
 
 def receipt_of(generation: Generation) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from accounts.audit import record
 from accounts.authority import By
 from accounts.models import AuditAction
 from accounts.roles import Permission
-from generations.archive.link_life import link_life_of
+from generations.archive import link_life_of
 from generations.errors import NoProviderAnswer, TaskTimeMismatch
 from generations.lifecycle import Ending, EventKind, ReviewReason, State
 from generations.models import Generation, ProviderKey
-from generations.provider_keys.service import client_for
+from generations.provider_keys import client_for
 from generations.review.corrections import awaits_late_id
 from generations.transitions import Changes, record_event, transition
 from generations.vendors import (

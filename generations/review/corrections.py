@@ -11,7 +11,7 @@ from accounts.models import AuditAction
 from accounts.roles import Permission
 from billing.errors import InsufficientCredits, LedgerConflict
 from billing.ledger import adjust_hold
-from generations.archive.start import begin_keeping
+from generations.archive import begin_keeping
 from generations.lifecycle import LATE_WATCH, Ending, EventKind, Money, State
 from generations.models import Generation
 from generations.transitions import end_generation, record_event

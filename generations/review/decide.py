@@ -12,13 +12,12 @@ from django.template.loader import render_to_string
 
 from accounts.authority import By
 from accounts.models import NoticeKind, Team
-from accounts.notices.service import notify
+from accounts.notices import notify
 from accounts.roles import Permission
-from accounts.webhooks.events import GenerationInReview
-from accounts.webhooks.outbox import publish_event
+from accounts.webhooks import GenerationInReview, publish_event
 from generations.lifecycle import EventKind, State
 from generations.models import CallbackReceipt, Generation
-from generations.reconciliation.sampling import sample_by
+from generations.reconciliation import sample_by
 from generations.review.adopt import adopt_found_id
 from generations.review.corrections import release_reviewed, settle_reviewed
 from generations.review.evidence import Review, reviews_of, untold_since

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from accounts.models import Membership, Notice
 from accounts.roles import Permission, role_allows
 from billing.selectors import site_zone
-from generations.catalog.comparison import ordered_inputs
+from generations.catalog import ordered_inputs
 from generations.models import Generation, ProviderKey
 from generations.portal.pending_cancel import (
     CancelDialog,

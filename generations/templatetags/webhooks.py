@@ -5,7 +5,7 @@ from django import template
 from accounts.models import Membership, WebhookDelivery
 from accounts.roles import Permission, role_allows
 from accounts.selectors import webhook_deliveries_for
-from accounts.webhooks.events import ABOUT_TASKS
+from accounts.webhooks import ABOUT_TASKS
 from generations.models import Generation
 
 register = template.Library()

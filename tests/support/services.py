@@ -35,7 +35,7 @@ from billing.services.api_keys import issue_api_key
 from billing.services.limits import set_limit
 from billing.services.rates import schedule_rate, withdraw_rate
 from billing.subjects import LimitHolder
-from generations.approvals.service import answer, approve, deny, set_threshold
+from generations.approvals.service import approve, decide_approval, deny, set_threshold
 from generations.archive.frames import last_frame_as_upload
 from generations.archive.keep import keep_again
 from generations.archive.library import set_favourite
@@ -99,7 +99,10 @@ SERVICES: dict[str, tuple[Permission, Call]] = {
         lambda t, by: last_frame_as_upload(t.kept, by=by, now=now()),
     ),
     "set_priority": (MAY.APPROVE, lambda t, by: set_priority(t.queued, priority=1, by=by)),
-    "answer": (MAY.APPROVE, lambda t, by: answer(t.waiting, "nonsense", by=by, now=now())),
+    "decide_approval": (
+        MAY.APPROVE,
+        lambda t, by: decide_approval(t.waiting, "nonsense", by=by, now=now()),
+    ),
     "approve": (MAY.APPROVE, lambda t, by: approve(t.waiting, by=by, now=now())),
     "deny": (MAY.APPROVE, lambda t, by: deny(t.waiting, by=by, now=now())),
     "cancel_generation": (

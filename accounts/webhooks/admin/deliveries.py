@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.models import WebhookAttempt, WebhookDelivery
-from accounts.people.acting import by_of
+from accounts.people import by_of
 from accounts.webhooks.outbox import send_again
 from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
 from platform_site.admin.services import ConfirmForm, ServiceAdmin

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.models import HostBackoff, WebhookEndpoint
-from accounts.people.acting import by_of
+from accounts.people import by_of
 from accounts.webhooks.endpoints import remove_endpoint, set_endpoint_enabled
 from accounts.webhooks.outbox import put_test
 from platform_site.admin.base import ReadOnlyAdmin

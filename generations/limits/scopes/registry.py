@@ -18,7 +18,7 @@ from generations.models import Generation
 from platform_site.errors import NotFound
 
 # The order in which people are shown them.
-SHOWN: tuple[Scope[Any], ...] = (TEAM, OWN, MEMBER, PROJECT, API_KEY, PROVIDER_KEY)
+SHOWN_SCOPES: tuple[Scope[Any], ...] = (TEAM, OWN, MEMBER, PROJECT, API_KEY, PROVIDER_KEY)
 
 _BY_SLUG = {scope.slug: scope for scope in SCOPES}
 # Of scopes that share a kind the narrowest finds for all.
@@ -70,7 +70,7 @@ def capped_by_each(subjects: Iterable[Subject]) -> dict[Subject, Capped]:
     return {subject: found[subject] for subject in wanted if subject in found}
 
 
-def chosen(asker: Membership, value: str) -> tuple[Scope[Any], Target]:
+def chosen_target(asker: Membership, value: str) -> tuple[Scope[Any], Target]:
     """Return what a form of the asker's team names, and in which scope.
 
     Raises `NotFound` alike for unknown things and strangers'.

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from accounts.models import Team
 from billing.selectors import books_of
-from generations.reports.audit import audit_site
+from generations.reports import audit_site
 
 
 class Command(BaseCommand):

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from generations.ops.demo import set_up_demo
+from generations.ops import set_up_demo
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from generations.reconciliation.reads import KeyStanding, standings
+from generations.reconciliation import KeyStanding, standings
 
 
 class Command(BaseCommand):

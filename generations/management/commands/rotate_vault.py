@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from accounts.webhooks.secrets import rotate_webhook_seals
-from generations.provider_keys.service import rotate_vault
+from accounts.webhooks import rotate_webhook_seals
+from generations.provider_keys import rotate_vault
 
 
 class Command(BaseCommand):

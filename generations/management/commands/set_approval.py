@@ -6,9 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.authority import By
 from accounts.models import Membership, Project
-from generations.approvals.service import set_threshold
-from generations.limits.scopes.member import MEMBER
-from generations.limits.scopes.project import PROJECT
+from generations.approvals import set_threshold
+from generations.limits import MEMBER, PROJECT
 from generations.management.targets import add_scope_arguments, find_target, find_team, whole_number
 from platform_site.errors import DailiesError
 

@@ -6,8 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.authority import By
 from billing.windows import Window
-from generations.limits.scopes.registry import SHOWN_SCOPES
-from generations.limits.service import cap
+from generations.limits import SHOWN_SCOPES, cap
 from generations.management.targets import add_scope_arguments, find_target, find_team, whole_number
 from platform_site.errors import DailiesError
 

@@ -10,8 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.module_loading import import_string
 from django_q.conf import Conf
 
-from generations.ops.schedules import ensure_schedules
-from generations.ops.steps import STEPS
+from generations.ops import STEPS, ensure_schedules
 from platform_site.checks import OURS
 from platform_site.clusters.process import run_cluster
 from platform_site.clusters.queues import MAIN_QUEUE, QUEUES

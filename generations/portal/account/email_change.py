@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.authority import By
 from accounts.errors import RateLimitExceeded
 from accounts.models import User
-from accounts.people.email_change import ask_for_email, confirm_email, email_named
+from accounts.people import ask_for_email, confirm_email, email_named
 from generations.portal.form_errors import show_error
 from platform_site.errors import Conflict, DailiesError, InvalidRequest
 from platform_site.web.requests import actor_request_id

@@ -12,10 +12,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.authority import By
 from accounts.models import Membership
-from accounts.people.names import names_of
+from accounts.people import names_of
 from accounts.roles import Permission, role_allows
-from generations.approvals.links import read_approval_link
-from generations.approvals.service import answer
+from generations.approvals import decide_approval, read_approval_link
 from generations.models import Approval, Generation
 from generations.portal.access import (
     MemberRequest,
@@ -49,7 +48,7 @@ def index(request: MemberRequest) -> HttpResponse:
 @generation_required(Permission.APPROVE)
 def decide(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Approve or deny, once, and go back to where the button was."""
-    answer(
+    decide_approval(
         generation,
         request.POST.get("decision", ""),
         by=acting_member(request),
@@ -74,7 +73,7 @@ def asked(request: HttpRequest, signed: str) -> HttpResponse:
     problem = None
     if request.method == "POST":
         try:
-            answer(
+            decide_approval(
                 approval.generation,
                 request.POST.get("decision", ""),
                 by=By.member(member, request_id=actor_request_id(request)),

@@ -9,21 +9,19 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.people.names import name_of
+from accounts.people import name_of
 from accounts.roles import Permission
-from generations.archive.keep import keep_again
-from generations.archive.reads import (
+from generations.archive import (
+    MAX_RETENTION_DAYS,
+    REMOVAL_NOTICE,
+    clear_retention,
+    keep_again,
     kept_until,
     late_films,
     lost_films,
     may_be_tried_again,
     outliving_films,
     retention_of,
-)
-from generations.archive.retention import (
-    MAX_RETENTION_DAYS,
-    REMOVAL_NOTICE,
-    clear_retention,
     set_retention,
 )
 from generations.models import Film, Generation

@@ -6,13 +6,10 @@ from typing import Any
 from django import forms
 
 from accounts.models import Membership, Project
-from accounts.projects.service import MAX_PROJECT_NAME
+from accounts.projects import MAX_PROJECT_NAME
 from billing.ledger import MAX_CREDITS
 from billing.windows import Window
-from generations.limits.scopes.base import LimitChoice
-from generations.limits.scopes.member import MEMBER
-from generations.limits.scopes.project import PROJECT
-from generations.limits.scopes.team import TEAM
+from generations.limits import MEMBER, PROJECT, TEAM, LimitChoice
 from generations.portal.budgets.reads import choices_of
 
 _USUAL = "50, 80, 100"

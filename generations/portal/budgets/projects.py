@@ -6,12 +6,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts.models import Project
-from accounts.projects.service import (
-    archive_project,
-    create_project,
-    rename_project,
-    reopen_project,
-)
+from accounts.projects import archive_project, create_project, rename_project, reopen_project
 from accounts.roles import Permission
 from generations.portal.access import MemberRequest, acting_member, member_required
 from generations.portal.budgets.forms import ProjectForm

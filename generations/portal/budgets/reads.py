@@ -12,11 +12,17 @@ from billing.models import SpendLimit
 from billing.selectors import LimitUse, uses_of
 from billing.subjects import Subject
 from billing.windows import Window
-from generations.limits.scopes.base import LimitChoice, Scope, Target
-from generations.limits.scopes.member import MEMBER
-from generations.limits.scopes.project import PROJECT
-from generations.limits.scopes.registry import SHOWN_SCOPES, chosen, subject_of
-from generations.limits.scopes.team import TEAM
+from generations.limits import (
+    MEMBER,
+    PROJECT,
+    SHOWN_SCOPES,
+    TEAM,
+    LimitChoice,
+    Scope,
+    Target,
+    chosen_target,
+    subject_of,
+)
 from generations.models import ApprovalThreshold
 
 
@@ -76,7 +82,7 @@ def target_named(membership: Membership, value: str) -> Target | None:
 
     Raises `NotFound` alike for unknown things and strangers'.
     """
-    scope, target = chosen(membership, value)
+    scope, target = chosen_target(membership, value)
     return None if scope.is_own else target
 
 

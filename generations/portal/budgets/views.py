@@ -12,7 +12,7 @@ from accounts.roles import Permission
 from billing.models import Account
 from billing.selectors import site_zone
 from billing.services.alerts import set_low_mark
-from generations.limits.budgets import ask_above, set_budget
+from generations.limits import ask_above, set_budget
 from generations.portal.access import MemberRequest, acting_member, member_required
 from generations.portal.budgets.forms import LimitForm, LowMarkForm, ProjectForm, ThresholdForm
 from generations.portal.budgets.reads import groups_for, limit_choices_for, rules_for, target_named

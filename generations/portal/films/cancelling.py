@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts.roles import Permission
-from generations.dispatch.cancel import cancel_generation, cancel_waiting
+from generations.dispatch import cancel_generation, cancel_waiting
 from generations.lifecycle import State
 from generations.models import Generation
 from generations.portal.access import (

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from generations.catalog.comparison import ordered_inputs, parameters_by_name
-from generations.catalog.parameters import Boolean, Parameter, WholeNumber
+from generations.catalog import Boolean, Parameter, WholeNumber, ordered_inputs, parameters_by_name
 from generations.models import Generation
 
 # They stand together in a line of their own.

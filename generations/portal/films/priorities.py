@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 from accounts.models import Membership
 from accounts.roles import Permission
 from generations.models import Generation, Priority
-from generations.ordering.priorities import priorities_for, set_priority
+from generations.ordering import priorities_for, set_priority
 from generations.portal.access import MemberRequest, acting_member, generation_required
 
 _BUTTONS = {

@@ -8,7 +8,7 @@ from accounts.roles import Permission
 from generations.models import Generation
 from generations.portal.access import MemberRequest, generation_required
 from generations.portal.words import cost_of, status_of
-from generations.reports.receipt import receipt_of
+from generations.reports import receipt_of
 
 
 @require_GET

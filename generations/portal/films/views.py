@@ -9,15 +9,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.people.names import names_of
+from accounts.people import names_of
 from accounts.roles import Permission, role_allows
 from accounts.selectors import project_for
-from generations.archive.frames import last_frame_as_upload
-from generations.archive.library import set_favourite
-from generations.catalog.comparison import ordered_inputs
+from generations.archive import last_frame_as_upload, set_favourite
+from generations.catalog import ordered_inputs
 from generations.models import Approval, Generation
-from generations.ordering.request import validate_request
-from generations.ordering.submit import submit_generation
+from generations.ordering import submit_generation, validate_request
 from generations.portal.access import MemberRequest, acting_member, generation_required
 from generations.portal.archive.views import file_timeline
 from generations.portal.films.facts import facts_of
@@ -28,7 +26,7 @@ from generations.portal.studio.drafts import fresh_key, slots_of
 from generations.portal.studio.refusals import refusal_of
 from generations.portal.words import cost_of, timeline_of
 from generations.task_object import api_status, film_url
-from generations.uploads.links import upload_url
+from generations.uploads import upload_url
 from platform_site.errors import DailiesError
 
 

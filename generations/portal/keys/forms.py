@@ -7,7 +7,7 @@ from django import forms
 
 from billing.selectors import site_zone
 from billing.windows import end_of_day
-from generations.provider_keys.service import MOST_IN_FLIGHT, MOST_PER_MINUTE
+from generations.provider_keys import MOST_IN_FLIGHT, MOST_PER_MINUTE
 from generations.vendors import has_several_vendors, key_examples, vendor_choices
 
 _BIG = 10**12

@@ -7,7 +7,7 @@ from accounts.models import Membership
 from accounts.roles import role_allows
 from accounts.selectors import require
 from generations.models import Discrepancy, Generation, ProviderKey
-from generations.reconciliation.reads import KeyStanding, open_discrepancies, standings
+from generations.reconciliation import KeyStanding, open_discrepancies, standings
 from generations.selectors import generations_of, permission_over
 from platform_site.errors import NotFound
 

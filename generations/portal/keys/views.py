@@ -10,27 +10,28 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.api_keys.service import delete_api_key, set_enabled
+from accounts.api_keys import delete_api_key, set_enabled
 from accounts.models import ApiKey, Membership
 from accounts.roles import Permission, role_allows
 from accounts.selectors import api_keys_for, require
 from billing.selectors import LimitUse, uses_over
 from billing.services.api_keys import issue_api_key
-from generations.limits.scopes.api_key import API_KEY
+from generations.limits import API_KEY
 from generations.models import ProviderKey
 from generations.portal.access import MemberRequest, acting_member, member_required
 from generations.portal.form_errors import show_error
 from generations.portal.keys.forms import ApiKeyForm, ProviderKeyForm, SendRateForm
 from generations.portal.keys.reads import KeyUsage, discrepancy_for, usage_for
-from generations.provider_keys.load import in_flight, queued_with
-from generations.provider_keys.service import (
+from generations.provider_keys import (
     add_provider_key,
     delete_provider_key,
+    in_flight,
     pause_provider_key,
+    queued_with,
     resume_provider_key,
     set_send_rate,
 )
-from generations.reconciliation.discrepancies import accept_discrepancy
+from generations.reconciliation import accept_discrepancy
 from generations.selectors import permission_over, provider_keys_for
 from generations.vendors import vendor_choices
 from platform_site.errors import InvalidRequest

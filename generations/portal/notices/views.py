@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.notices.service import mark_read
+from accounts.notices import mark_read
 from accounts.roles import Permission
 from accounts.selectors import notices_for
 from generations.portal.access import MemberRequest, acting_member, member_required

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from generations.reports.spending import Figures
+from generations.reports import Figures
 
 WIDTH, HEIGHT = 1000, 240
 _MOST_BARS = 100  # beyond that bars are weeks

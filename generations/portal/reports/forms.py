@@ -11,7 +11,7 @@ from accounts.models import ApiKey, Membership, Project, User
 from accounts.roles import Permission, role_allows
 from generations.models import VideoModel
 from generations.portal.form_errors import show_error
-from generations.reports.spending import Filters, this_month
+from generations.reports import Filters, this_month
 from platform_site.errors import InvalidRequest
 
 

@@ -11,8 +11,7 @@ from accounts.roles import Permission
 from generations.portal.access import MemberRequest, member_required
 from generations.portal.reports.charts import chart_of
 from generations.portal.reports.forms import ReportForm, sees_team
-from generations.reports.csv import csv_lines
-from generations.reports.spending import Filters, forecast_of, report_of
+from generations.reports import Filters, csv_lines, forecast_of, report_of
 
 _TABLES = (
     ("member", "Person", "person", ""),

@@ -17,8 +17,14 @@ from generations.portal.access import (
     member_required,
 )
 from generations.portal.pending_cancel import name_cancel_requesters
-from generations.review.decide import decide_review, look_now
-from generations.review.evidence import decided_lately, decides_reviews, in_review_for, reviews_of
+from generations.review import (
+    decide_review,
+    decided_lately,
+    decides_reviews,
+    in_review_for,
+    look_now,
+    reviews_of,
+)
 from platform_site.errors import DailiesError, InvalidRequest
 
 MOST = 50

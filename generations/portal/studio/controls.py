@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from generations.catalog.parameters import Boolean, Choice, Parameter, Placement, Value, WholeNumber
+from generations.catalog import Boolean, Choice, Parameter, Placement, Value, WholeNumber
 
 ON, OFF = "on", "off"
 _MOST_STEPS = 60  # of a slider; a longer range is typed

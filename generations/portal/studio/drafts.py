@@ -10,13 +10,20 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from generations.catalog.entries import orderable_models, parameters_of
-from generations.catalog.parameters import Boolean, Choice, Parameter, Placement, WholeNumber
+from generations.catalog import (
+    Boolean,
+    Choice,
+    Parameter,
+    Placement,
+    WholeNumber,
+    orderable_models,
+    parameters_of,
+)
 from generations.errors import InvalidInput
 from generations.models import Generation, Priority, VideoModel
-from generations.ordering.request import MAX_PROMPT_CHARACTERS
+from generations.ordering import MAX_PROMPT_CHARACTERS
 from generations.portal.studio.controls import OFF, ON, Control, controls_of, text_of
-from generations.uploads.links import uploaded_token
+from generations.uploads import uploaded_token
 from platform_site.errors import DailiesError, InvalidRequest
 
 FRAMES = ("first_frame", "last_frame")

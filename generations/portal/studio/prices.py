@@ -7,11 +7,9 @@ from accounts.models import Membership
 from accounts.selectors import project_for
 from billing.pricing import Quote
 from billing.selectors import books_of
-from generations.limits.scopes.registry import subjects_of
+from generations.limits import subjects_of
 from generations.models import Generation, ProviderKey, VideoModel
-from generations.ordering.alternatives import credits_left
-from generations.ordering.request import validate_request
-from generations.ordering.submit import quote_request
+from generations.ordering import credits_left, quote_request, validate_request
 from generations.portal.studio.drafts import Draft
 from generations.selectors import provider_key_for
 from platform_site.errors import DailiesError

@@ -6,10 +6,10 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from accounts.models import Membership, Team
-from generations.dispatch.queue_position import positions_of
+from generations.dispatch import positions_of
 from generations.lifecycle import TERMINAL, WAITING, State
 from generations.models import Film, Generation
-from generations.polling.render_times import expectations_of
+from generations.polling import expectations_of
 from generations.portal.pending_cancel import name_cancel_requesters
 from generations.portal.shown_generation import (
     ShownGeneration,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billing.errors import InsufficientCredits, SpendLimitExceeded
-from generations.limits.scopes.registry import scope_called
+from generations.limits import scope_called
 from platform_site.errors import DailiesError
 
 

@@ -10,11 +10,14 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import Project
 from accounts.roles import Permission
 from accounts.selectors import project_for
-from generations.catalog.entries import orderable_models
+from generations.catalog import orderable_models
 from generations.models import Generation
-from generations.ordering.priorities import as_priority, orderable_priorities
-from generations.ordering.request import validate_request
-from generations.ordering.submit import submit_generation
+from generations.ordering import (
+    as_priority,
+    orderable_priorities,
+    submit_generation,
+    validate_request,
+)
 from generations.portal.access import (
     MemberRequest,
     acting_member,
@@ -37,8 +40,7 @@ from generations.portal.studio.prices import price_of, sending_key
 from generations.portal.studio.reads import active_generations, ended_among, past_generations
 from generations.portal.studio.refusals import refusal_of
 from generations.selectors import generation_for
-from generations.uploads.links import upload_url
-from generations.uploads.service import store_upload
+from generations.uploads import store_upload, upload_url
 from platform_site.errors import DailiesError, InvalidRequest, NotFound
 
 

@@ -15,8 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import WebhookDelivery
 from accounts.roles import Permission
 from accounts.selectors import webhook_deliveries_for
-from accounts.webhooks.events import ABOUT_TASKS, EVENTS, EndpointTest, TaskEvent
-from accounts.webhooks.outbox import send_again
+from accounts.webhooks import ABOUT_TASKS, EVENTS, EndpointTest, TaskEvent, send_again
 from generations.portal.access import MemberRequest, acting_member, member_required
 from platform_site.errors import DailiesError
 

@@ -12,16 +12,19 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import WebhookEndpoint
 from accounts.roles import Permission
 from accounts.selectors import webhook_deliveries_for, webhook_endpoints_for
-from accounts.webhooks.endpoints import (
+from accounts.webhooks import (
     MAX_ENDPOINTS,
     add_endpoint,
     choose_events,
+    chosen_events,
+    chosen_names,
+    end_old_secret,
+    put_test,
     remove_endpoint,
+    reveal_secret,
+    rotate_secret,
     set_endpoint_enabled,
 )
-from accounts.webhooks.events import chosen_events, chosen_names
-from accounts.webhooks.outbox import put_test
-from accounts.webhooks.secrets import end_old_secret, reveal_secret, rotate_secret
 from generations.portal.access import MemberRequest, acting_member, member_required
 from generations.portal.form_errors import show_error
 from generations.portal.webhooks.deliveries import DeliveryFilter, page_of

@@ -23,7 +23,7 @@ from generations.limits.scopes.registry import (
     SHOWN_SCOPES,
     capped_by,
     capped_by_each,
-    chosen,
+    chosen_target,
     scope_called,
     scope_for,
     scope_under,
@@ -284,13 +284,13 @@ def test_a_form_names_it_and_finds_it_again(
 ) -> None:
     asker, value = desk.membership, row.value(desk)
     assert scope.value(target) == value
-    assert chosen(asker, value) == (scope, target)
+    assert chosen_target(asker, value) == (scope, target)
     for wrong in (f"{value}:", f"{value}1x", f"0{value}", f"{scope.slug}:0", f"{scope.slug}:x"):
         with pytest.raises(NotFound):
-            chosen(asker, wrong)
+            chosen_target(asker, wrong)
     if ":" in value:
         with pytest.raises(NotFound):
-            chosen(charlie, value)
+            chosen_target(charlie, value)
 
 
 def test_the_page_shows_it_with_its_subject(
