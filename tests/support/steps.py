@@ -19,9 +19,13 @@ from generations.polling.loop import Poller
 
 
 def queued() -> list[tuple[str, tuple[Any, ...]]]:
-    """Return the queue's tasks, oldest first, by short name and arguments."""
+    """Return the queue's tasks, oldest first, by what they do (`send`, `keep`) and arguments."""
     packages = [SignedPackage.loads(row.payload) for row in OrmQ.objects.order_by("id")]
-    return [(p["func"].rpartition(".")[2], tuple(p["args"])) for p in packages]
+    return [(_short_name(p["func"]), tuple(p["args"])) for p in packages]
+
+
+def _short_name(path: str) -> str:
+    return path.rpartition(".")[2].removesuffix("_step")
 
 
 def run_queue(*names: str) -> int:
@@ -33,7 +37,7 @@ def run_queue(*names: str) -> int:
         chosen = [
             (row, package)
             for row, package in packages
-            if not names or package["func"].rpartition(".")[2] in names
+            if not names or _short_name(package["func"]) in names
         ]
         if not chosen:
             return count
