@@ -23,10 +23,17 @@ from accounts.roles import Permission
 from accounts.selectors import memberships_of, require, team_for
 from generations.models import Generation
 from generations.selectors import generation_for
-from platform_site.errors import DailiesError, NotFound
+from platform_site.errors import DailiesError, InvalidRequest, NotFound
 from platform_site.web.requests import actor_request_id
 
-TEAM_IN_SESSION = "team"
+# What the scripts of a page send in place of a form's field `team`.
+TEAM_HEADER = "X-Dailies-Team"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_TEAM_IN_SESSION = "team"
+_UNNAMED_TEAM = (
+    "You have changed to another team since this page was opened. Check the team above, then send "
+    "it again."
+)
 
 View = Callable[..., HttpResponseBase]
 
@@ -36,36 +43,29 @@ class MemberRequest(HttpRequest):
 
     user: User
     membership: Membership
+    # In the team that a page is about when nothing names another.
+    chosen: Membership
     htmx: HtmxDetails
 
 
 def member_required(permission: Permission) -> Callable[[View], View]:
-    """Let in people whose role in their current team carries `permission`.
+    """Let in people whose role carries `permission` in the team that the request is about.
 
-    Sets `request.membership`. Strangers are asked to sign in; refusals that the view does not
-    show itself become pages here, once.
+    Sets `request.membership`. A request that may change something names its team, as every form
+    does; what only shows is about the team that it names or, without a name, the one chosen last.
+    Strangers are asked to sign in; refusals that the view does not show itself become pages here,
+    once.
     """
 
     def decorate(view: View) -> View:
-        @wraps(view)
-        def guarded(asked: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
-            request = cast("MemberRequest", asked)
-            if not asked.user.is_authenticated:
-                return _sign_in(request)
-            membership = current_membership(request)
-            if membership is None:
-                is_visit = request.method in {"GET", "HEAD"}
-                return render(request, "no_team.html", status=200 if is_visit else 403)
-            request.membership = membership
-            try:
-                require(membership, permission)
-                return view(request, *args, **kwargs)
-            except NotFound as error:
-                raise Http404 from error
-            except DailiesError as error:
-                return _refused(request, error)
+        def allowed(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+            if request.method not in SAFE and not _named_team(request):
+                raise InvalidRequest(_UNNAMED_TEAM)
+            _keep_team(request)
+            require(request.membership, permission)
+            return view(request, *args, **kwargs)
 
-        return guarded
+        return wraps(view)(_guarded(allowed))
 
     return decorate
 
@@ -74,47 +74,27 @@ def generation_required(permission: Permission) -> Callable[[View], View]:
     """Let in people whose role in the generation's own team carries `permission`.
 
     The view gets the generation in place of its id. The generation may be of any of the person's
-    teams; that team, and no other, decides what they may do with it, and becomes the current one,
-    so that a link from a colleague opens whichever team was looked at last. Unknown ids and
-    strangers' are not found alike (P32).
+    teams; that team, and no other, decides what they may do with it, whatever the form names.
+    Unknown ids and strangers' are not found alike (P32).
     """
 
     def decorate(view: View) -> View:
-        @member_required(Permission.VIEW)
-        @wraps(view)
         def found(
             request: MemberRequest, generation_id: str, *args: object, **kwargs: object
         ) -> HttpResponseBase:
-            entered = request.membership
+            require(request.membership, Permission.VIEW)
             generation = generation_of_person(request, generation_id)
             require(request.membership, permission)
-            if request.membership != entered:
-                enter_team(request, request.membership)
+            _keep_team(request)
             return view(request, generation, *args, **kwargs)
 
-        return found
+        return wraps(view)(_guarded(found))
 
     return decorate
 
 
-def current_membership(request: MemberRequest) -> Membership | None:
-    """Return the membership in the team that the person chose last, else in their first one."""
-    for slug in (request.session.get(TEAM_IN_SESSION), None):
-        try:
-            return team_for(request.user, slug)
-        except NotFound:
-            continue
-    return None
-
-
-def enter_team(request: MemberRequest, membership: Membership) -> None:
-    """Make this team the current one, for this request and the next ones."""
-    request.session[TEAM_IN_SESSION] = membership.team.slug
-    request.membership = membership
-
-
 def generation_of_person(request: MemberRequest, generation_id: str) -> Generation:
-    """Return a generation of the current team, or of another team of this person.
+    """Return a generation of the request's team, or of another team of this person.
 
     The request is about the generation's team from then on: `membership` is the one there. Raises
     `TaskNotFound` alike for unknown ids and strangers' (P32).
@@ -141,6 +121,57 @@ def with_toast(response: HttpResponse, message: str, *, tone: str = "plain") -> 
     """Let the page show a passing message once it has swapped this response in."""
     response["HX-Trigger"] = json.dumps({"dailies:toast": {"message": message, "tone": tone}})
     return response
+
+
+def _guarded(view: View) -> View:
+    def guarded(asked: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        request = cast("MemberRequest", asked)
+        if not asked.user.is_authenticated:
+            return _sign_in(request)
+        try:
+            named = _named_team(request)
+            membership = team_for(request.user, named) if named else _chosen_membership(request)
+            if membership is None:
+                status = 200 if request.method in SAFE else 403
+                return render(request, "no_team.html", status=status)
+            request.membership = request.chosen = membership
+            return view(request, *args, **kwargs)
+        except NotFound as error:
+            raise Http404 from error
+        except DailiesError as error:
+            return _refused(request, error)
+
+    return guarded
+
+
+def _named_team(request: MemberRequest) -> str:
+    """Return the slug that the request's script or form names, or "". Raises `InvalidRequest` for
+    two that differ.
+    """
+    by_script = request.headers.get(TEAM_HEADER, "")
+    if by_script and request.content_type == "multipart/form-data":
+        return by_script  # what is uploaded is read only by who may
+    by_form = request.POST.get("team", "")
+    if by_script and by_form and by_script != by_form:
+        raise InvalidRequest(_UNNAMED_TEAM)
+    return by_script or by_form
+
+
+def _chosen_membership(request: MemberRequest) -> Membership | None:
+    """Return the membership in the team that the person chose last, else in their first one."""
+    for slug in (request.session.get(_TEAM_IN_SESSION), None):
+        try:
+            return team_for(request.user, slug)
+        except NotFound:
+            continue
+    return None
+
+
+def _keep_team(request: MemberRequest) -> None:
+    """Let the pages that follow an act be about the team that it was in. Looking keeps nothing."""
+    if request.method not in SAFE:
+        request.chosen = request.membership
+        request.session[_TEAM_IN_SESSION] = request.membership.team.slug
 
 
 def _sign_in(request: MemberRequest) -> HttpResponse:

@@ -16,9 +16,11 @@ def desk(request: HttpRequest) -> dict[str, Any]:
     membership = getattr(request, "membership", None)
     if membership is None:
         return {}
+    chosen = getattr(request, "chosen", membership)
     decides = role_allows(membership.role, Permission.APPROVE)
     return {
         "membership": membership,
+        "elsewhere": chosen if chosen != membership else None,
         "memberships": memberships_of(membership.user),
         "books": books_of(membership.team),
         "unread": unread_notices(membership),

@@ -217,3 +217,12 @@ def _rect(x: float, y: float, width: float, height: float, tone: str = "plain") 
         *(f"{length:.1f}" for length in (x, y, width, height)),
         tone,
     )
+
+
+@register.simple_tag(takes_context=True)
+def team_field(context: template.Context) -> SafeString:
+    """Name the team that a form is about, so that it acts there whatever other tabs have chosen."""
+    membership = context.get("membership")
+    if membership is None:
+        return SafeString("")
+    return format_html('<input type="hidden" name="team" value="{}">', membership.team.slug)

@@ -21,7 +21,6 @@ from generations.ordering import (
 from generations.portal.access import (
     MemberRequest,
     acting_member,
-    enter_team,
     generation_of_person,
     member_required,
 )
@@ -53,7 +52,6 @@ def index(request: MemberRequest) -> HttpResponse:
     source = request.GET.get("remix", "")
     if source and draft:
         draft = remix_draft(generation_of_person(request, source)) or draft
-        enter_team(request, request.membership)
     start = request.GET.get("first_frame", "")
     if start and draft:
         draft.first_frame, draft.last_frame = start, ""
@@ -68,7 +66,6 @@ def submit(request: MemberRequest) -> HttpResponse:
     if draft is None:
         return redirect("studio")
     try:
-        _refuse_other_team(request)
         _submitted(request, draft)
     except DailiesError as error:
         draft.refuse(error)
@@ -153,15 +150,6 @@ def _submitted(request: MemberRequest, draft: Draft) -> Generation:
         remix_of=source,
         priority=as_priority(draft.priority),
     )
-
-
-def _refuse_other_team(request: MemberRequest) -> None:
-    """Refuse a form that was opened for another team: its wallet would pay unasked."""
-    if request.POST.get("team", "") != request.membership.team.slug:
-        raise InvalidRequest(
-            "You have changed to another team since this page was opened. Check the team above, "
-            "then send it again."
-        )
 
 
 def _composer(request: MemberRequest, draft: Draft | None, **more: Any) -> HttpResponse:

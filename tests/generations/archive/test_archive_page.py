@@ -10,6 +10,7 @@ from accounts.models import AuditEvent, Membership
 from accounts.roles import Role
 from generations.lifecycle import State
 from generations.models import Film, RetentionRule
+from generations.portal.access import TEAM_HEADER
 from tests.factories import make_generation, make_member
 from tests.support.keeping import kept, remove
 from tests.support.vendor import Vendor
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key", "ow
 
 
 def signed_in(membership: Membership) -> Client:
-    client = Client()
+    client = Client(headers={TEAM_HEADER: membership.team.slug})
     client.force_login(membership.user)
     return client
 

@@ -8,6 +8,7 @@ from django.test import Client
 from accounts.models import Membership
 from accounts.roles import Role
 from generations.models import ProviderKey
+from generations.portal.access import TEAM_HEADER
 from tests.factories import make_member
 
 SignIn = Callable[[Membership], Client]
@@ -15,10 +16,10 @@ SignIn = Callable[[Membership], Client]
 
 @pytest.fixture
 def sign_in(provider_key: ProviderKey) -> SignIn:
-    """Sign somebody in; the team of Alice and Bob has a provider key."""
+    """Sign somebody in, on pages of that team; the team of Alice and Bob has a provider key."""
 
     def signed_in(membership: Membership) -> Client:
-        client = Client()
+        client = Client(headers={TEAM_HEADER: membership.team.slug})
         client.force_login(membership.user, backend="accounts.sign_in.backend.EmailBackend")
         return client
 

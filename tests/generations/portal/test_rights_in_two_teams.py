@@ -60,7 +60,6 @@ def at(path: str) -> Callable[[Belongings], str]:
     return lambda _theirs: path
 
 
-MINE = "the team that the person is in"
 _REASON = {"reason": "Because"}
 _TARGETS: dict[str, Callable[[Belongings], str]] = {
     "member": lambda theirs: f"member:{theirs.owner.pk}",
@@ -77,7 +76,8 @@ _ORDER = {
     "idempotency_key": "studio-1",
 }
 
-# Routes that act on the current team and can name nothing of another one's.
+# Routes that name no row of a team. That their forms name a team that is not the sender's, see
+# test_team_of_forms.py.
 ALONE = {
     "studio_price",
     "studio_form",
@@ -112,16 +112,12 @@ ALONE = {
 ATTEMPTS: dict[str, list[Attempt]] = {
     "studio": [Attempt(lambda theirs: f"/?remix={theirs.kept.pk}", sees=True)],
     "studio_submit": [
-        post(at("/studio/submit/"), team=lambda theirs: theirs.owner.team.slug, **_ORDER),
         post(
             at("/studio/submit/"),
-            team=MINE,
             remix_of=lambda theirs: str(theirs.kept.pk),
             **_ORDER,
         ),
-        post(
-            at("/studio/submit/"), team=MINE, project=lambda theirs: theirs.project.slug, **_ORDER
-        ),
+        post(at("/studio/submit/"), project=lambda theirs: theirs.project.slug, **_ORDER),
     ],
     "studio_active": [Attempt(lambda theirs: f"/studio/active/?was={theirs.kept.pk}")],
     "studio_films": [Attempt(lambda theirs: f"/studio/films/?before={theirs.kept.pk}")],
@@ -268,10 +264,11 @@ def _what_came_of_it(
     """Make every attempt; return what was wrongly changed, shown or kept from who may watch."""
     client, before = entered(person), everything()
     wrong: dict[str, str | list[str]] = {}
-    for name, number, attempt in (
-        (name, number, one)
+    for name, number, attempt, named in (
+        (name, number, one, named)
         for name, all_of_it in ATTEMPTS.items()
         for number, one in enumerate(all_of_it)
+        for named in (person.team.slug, theirs.owner.team.slug)
     ):
         shown = b""
         if attempt.form is None:
@@ -281,8 +278,7 @@ def _what_came_of_it(
                 wrong[f"{name} {number}"] = f"kept: {reply.status_code}"
         else:
             form = attempt.form(theirs)
-            if form.get("team") == MINE:
-                form["team"] = person.team.slug
+            form["team"] = named
             client.post(attempt.path(theirs), form)
         if not (attempt.sees and watches) and _shows(theirs, shown):
             wrong[f"{name} {number}"] = "shown"

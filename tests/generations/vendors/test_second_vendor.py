@@ -213,6 +213,7 @@ def test_the_portal_asks_for_the_vendor_where_there_are_several(
     assert 'name="vendor"' in page
     assert "Other Films" in page
     form = {"vendor": "other", "secret": SECRET, "label": "", "scope": "own"}
+    form["team"] = bob.team.slug
     assert client.post("/keys/provider/", form | {"secret": "sk-0123456789"}).status_code == 200
     assert ProviderKey.objects.filter(owner=bob.user).count() == 1
     client.post("/keys/provider/", form)

@@ -158,8 +158,12 @@ def test_without_scripts_the_whole_page_answers(bob: Membership, sign_in: SignIn
 def test_a_form_opened_for_another_team_is_not_paid_by_this_one(
     bob: Membership, sign_in: SignIn
 ) -> None:
-    reply = order(sign_in(bob), typed(bob, team="another"))
-    assert b"You have changed to another team" in reply.content
+    for named in ("another", ""):
+        client = sign_in(bob)
+        del client.defaults["HTTP_X_DAILIES_TEAM"]
+        reply = client.post("/studio/submit/", typed(bob, team=named))
+        assert reply.status_code == (404 if named else 400)
+        assert named or "You have changed to another team" in reply.content.decode()
     assert Generation.objects.count() == 0
 
 
@@ -358,6 +362,7 @@ def test_people_work_in_the_team_they_chose(
 ) -> None:
     make_member(charlie.team, Role.MEMBER, user=bob.user)
     client = sign_in(bob)
+    del client.defaults["HTTP_X_DAILIES_TEAM"]
     client.post("/team/", {"team": charlie.team.slug})
     assert client.get("/").context["membership"].team == charlie.team
     assert client.post("/team/", {"team": "unknown"}).status_code == 404
@@ -367,6 +372,7 @@ def test_p32_nobody_enters_a_strangers_team(
     bob: Membership, charlie: Membership, sign_in: SignIn
 ) -> None:
     client = sign_in(bob)
+    del client.defaults["HTTP_X_DAILIES_TEAM"]
     assert client.post("/team/", {"team": charlie.team.slug}).status_code == 404
     assert client.get("/").context["membership"].team == bob.team
 
