@@ -72,6 +72,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "platform_site.web.compression.CompressPagesMiddleware",
     "platform_site.web.middleware.RequestIdMiddleware",
     "platform_site.web.middleware.RequestLogMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -240,7 +241,8 @@ Q_CLUSTER = {
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(value_of(env.str, "STATIC_ROOT", str(DATA_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "templates" / "static"]
-WHITENOISE_USE_FINDERS = True
+# Collected files come with hashed names and compressed copies; `manage.py up` sees to it.
+WHITENOISE_USE_FINDERS = DEBUG or not (STATIC_ROOT / "staticfiles.json").exists()
 WHITENOISE_MANIFEST_STRICT = False
 LANGUAGE_CODE = "en"
 USE_I18N = False

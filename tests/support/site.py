@@ -75,6 +75,8 @@ class Site:
             "PUBLIC_URL": self.url,
             "SANDBOX_PORT": str(sandbox_port),
             "SANDBOX_URL": vendor_url or self.sandbox_url,
+            # The sites of one run have the same ones.
+            "STATIC_ROOT": str(Path(os.environ[TEST_ROOT]) / "static"),
             **environ,
         }
         self._running: dict[str, subprocess.Popen[bytes]] = {}

@@ -25,6 +25,7 @@ from platform_site.clusters.queues import (
     patience_of,
 )
 from platform_site.environment import BASE_DIR
+from platform_site.web.static_files import collect_static_files
 
 # In the order of stopping: no more requests, then no more work, and the vendor outlives both.
 ROLES = ("web", "worker", "films", "sandbox")
@@ -77,8 +78,8 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0)
             call_command("createcachetable", verbosity=0)
             connections.close_all()
-        # Collected or not, the web server warns at each start when the folder is missing.
-        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+        if "web" in roles:
+            collect_static_files()
         children = [_child(role, options) for role in ROLES if role in roles]
         become_supervisor(children, health_file=options["health_file"])
 
