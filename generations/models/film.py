@@ -8,7 +8,7 @@ from generations.models.generation import Generation, new_token
 
 
 class StoredFile(models.Model):
-    """One film's bytes in the store, with poster and last frame, for every film that has them.
+    """One film's bytes in the store, with its pictures and previews, for every film that has them.
 
     Its names are never used again: whoever finds `uses` at 0 may delete the files at leisure,
     while the same bytes, if they come again, are stored under other names.
@@ -18,6 +18,13 @@ class StoredFile(models.Model):
     file_name = models.CharField(max_length=200, unique=True)
     poster_name = models.CharField(max_length=200, blank=True)
     last_frame_name = models.CharField(max_length=200, blank=True)
+    small_poster_name = models.CharField(max_length=200, blank=True)
+    large_poster_name = models.CharField(max_length=200, blank=True)
+    preview_name = models.CharField(max_length=200, blank=True)
+    previews_due_at = models.DateTimeField(
+        null=True, blank=True, default=timezone.now, help_text="until they are made or given up"
+    )
+    preview_attempts = models.PositiveSmallIntegerField(default=0)
     uses = models.PositiveIntegerField(default=1, help_text="films; at 0 the files may go")
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -28,7 +35,12 @@ class StoredFile(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["created_at"], name="stored_file_unused", condition=Q(uses=0))
+            models.Index(fields=["created_at"], name="stored_file_unused", condition=Q(uses=0)),
+            models.Index(
+                fields=["previews_due_at"],
+                name="stored_file_previews_due",
+                condition=Q(previews_due_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
