@@ -76,7 +76,7 @@ def waiting_approval_count(team: Team) -> int:
 def film_by_token(token: str) -> Film | None:
     """Return the film behind an unguessable link, kept or, later, removed."""
     linked = Film.objects.filter(token=token, state__in=[Film.State.KEPT, Film.State.REMOVED])
-    return linked.select_related("generation").first()
+    return linked.select_related("generation", "stored").first()
 
 
 def live_upload(token: str, *, now: datetime) -> Upload | None:

@@ -12,8 +12,15 @@ urlpatterns = [
     path("", include("generations.portal.urls")),
     path("v1/", include("generations.api.urls")),
     path("callbacks/<str:token>", callbacks.callback, name="callback"),
+    # Before the film and its poster, whose patterns they fit too.
+    path("films/<str:token>-preview.mp4", files.preview, {"kind": "preview"}, name="film_preview"),
+    path(
+        "films/<str:token>-small.webp", files.preview, {"kind": "small"}, name="film_small_poster"
+    ),
+    path(
+        "films/<str:token>-large.webp", files.preview, {"kind": "large"}, name="film_large_poster"
+    ),
     path("films/<str:token>.mp4", files.film, name="film_file"),
-    # Before the poster, whose pattern it fits too.
     path("films/<str:token>-last.jpg", files.last_frame, name="film_last_frame"),
     path("films/<str:token>.jpg", files.poster, name="film_poster"),
     path("uploads/<str:token>.<str:ending>", files.upload, name="upload_file"),

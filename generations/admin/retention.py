@@ -65,11 +65,17 @@ class StoredFileAdmin(ReadOnlyAdmin):
     """One content in the store, and how many films have it."""
 
     list_display = ("__str__", "uses", moment("created_at"))
-    list_filter = (("poster_name", admin.EmptyFieldListFilter),)
+    list_filter = (
+        ("poster_name", admin.EmptyFieldListFilter),
+        ("preview_name", admin.EmptyFieldListFilter),
+    )
     search_fields = ("sha256__startswith",)
     date_hierarchy = "created_at"
-    fields = ("sha256", "uses", "created_at", "shown_films")
-    unsearchable = ("file_name", "last_frame_name")
+    fields = (
+        *("sha256", "uses", "created_at", "shown_films"),
+        *("previews_due_at", "preview_attempts"),
+    )
+    unsearchable = ("file_name", "last_frame_name", "small_poster_name", "large_poster_name")
 
     @display(description="films")
     def shown_films(self, stored: StoredFile) -> str | SafeString:

@@ -41,27 +41,33 @@ def inspect_film(film: Path, *, poster: Path, last_frame: Path) -> FilmFacts:
     Raises `UnplayableFilm` for everything that keeps it from decoding, a crash or 40 seconds
     included.
     """
-    command = [
-        sys.executable,
-        "-m",
-        "generations.archive.inspector",
-        *map(str, (film, poster, last_frame)),
-    ]
+    printed = run_decoder(
+        "generations.archive.inspector", film, poster, last_frame, seconds=TIMEOUT_SECONDS
+    )
+    try:
+        return FilmFacts(**json.loads(printed))
+    except (ValueError, TypeError) as error:
+        raise UnplayableFilm("The decoder said nothing sensible.") from error
+
+
+def run_decoder(module: str, *paths: Path, seconds: float) -> bytes:
+    """Run one of our modules that decode films in a child, and return what it printed.
+
+    Raises `UnplayableFilm` unless it ends well within `seconds`.
+    """
     try:
         done = subprocess.run(
-            command,
+            [sys.executable, "-m", module, *map(str, paths)],
             cwd=settings.BASE_DIR,
             # No secrets: the child sees a path to its interpreter and nothing else.
             env={"PATH": os.defpath},
             capture_output=True,
-            timeout=TIMEOUT_SECONDS,
+            timeout=seconds,
             check=True,
         )
-        return FilmFacts(**json.loads(done.stdout))
     except subprocess.TimeoutExpired as error:
         raise UnplayableFilm("It did not decode in time.") from error
     except subprocess.CalledProcessError as error:
         lines = error.stderr.decode("utf-8", "replace").strip().splitlines()
         raise UnplayableFilm(lines[-1][:200] if lines else "The decoder died.") from error
-    except (ValueError, TypeError) as error:
-        raise UnplayableFilm("The decoder said nothing sensible.") from error
+    return done.stdout

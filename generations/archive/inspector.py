@@ -7,6 +7,8 @@ Django: a decoder fed with a stranger's bytes gets no database and no secrets.
 import json
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,26 +28,43 @@ _MARK_AT = 4
 
 def main(film: str, poster: str, last_frame: str) -> None:
     """Inspect one film under limits; any failure ends with a traceback and exit status 1."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    limit_resources()
     sys.stdout.write(json.dumps(inspect(Path(film), Path(poster), Path(last_frame))))
 
 
-def inspect(film: Path, poster: Path, last_frame: Path) -> dict[str, Any]:
-    """Decode every frame; return {"width", "height", "frames", "seconds", "has_audio"}."""
+def limit_resources() -> None:
+    """Bound what this process may use, before it opens a stranger's bytes."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+
+
+@contextmanager
+def open_film(film: Path) -> Iterator[av.container.InputContainer]:
+    """Open an MP4 whose first video stream decodes on all cores. Raises `ValueError`."""
     with film.open("rb") as file:
         if not file.read(16).startswith(_MP4_MARK, _MARK_AT):
             raise ValueError("The file is no MP4.")
     with av.open(str(film), format="mp4") as container:
+        container.streams.video[0].thread_type = "AUTO"
+        yield container
+
+
+def poster_frame_of(stream: av.VideoStream) -> int:
+    """Return the number of the frame that posters show."""
+    return int(_rate_of(stream) * _POSTER_AT_SECOND)
+
+
+def inspect(film: Path, poster: Path, last_frame: Path) -> dict[str, Any]:
+    """Decode every frame; return {"width", "height", "frames", "seconds", "has_audio"}."""
+    with open_film(film) as container:
         stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        rate = float(stream.average_rate or _USUAL_RATE)
+        poster_at = poster_frame_of(stream)
         frames = 0
         first: av.VideoFrame | None = None
         last: av.VideoFrame | None = None
         for frame in container.decode(stream):
             first, last = first or frame, frame
-            if frames == int(rate * _POSTER_AT_SECOND):
+            if frames == poster_at:
                 save_poster(frame, poster)
             frames += 1
         if first is None or last is None:
@@ -57,9 +76,13 @@ def inspect(film: Path, poster: Path, last_frame: Path) -> dict[str, Any]:
             "width": last.width,
             "height": last.height,
             "frames": frames,
-            "seconds": _seconds(first, last, frames, rate),
+            "seconds": _seconds(first, last, frames, _rate_of(stream)),
             "has_audio": bool(container.streams.audio),
         }
+
+
+def _rate_of(stream: av.VideoStream) -> float:
+    return float(stream.average_rate or _USUAL_RATE)
 
 
 def _seconds(first: av.VideoFrame, last: av.VideoFrame, frames: int, rate: float) -> float:

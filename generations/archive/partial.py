@@ -142,6 +142,23 @@ def partial_of(film_id: UUID, *, link: str) -> Iterator[Partial]:
         shutil.rmtree(own, ignore_errors=True)
 
 
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Lend a folder on this machine that goes with the block, or in time when the process dies.
+
+    Raises `OSError` when the disk does not take it.
+    """
+    folder = Path(settings.PARTIAL_DIR) / str(uuid4())
+    lock = _locked(folder)
+    if lock is None:
+        raise OSError("A fresh folder could not be locked.")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
 def forget_partial(film_id: UUID) -> None:
     """Remove a film's folder; nobody needs it once the film is stored or lost."""
     shutil.rmtree(Path(settings.PARTIAL_DIR) / str(film_id), ignore_errors=True)

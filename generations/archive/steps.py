@@ -1,9 +1,9 @@
-"""The step that keeps a film."""
+"""The steps that keep a film and make its previews."""
 
 from datetime import datetime
 from uuid import UUID
 
-from generations.models import Film
+from generations.models import Film, StoredFile
 from platform_site.clusters.queues import FILM_QUEUE
 from platform_site.clusters.steps import Step, take_due
 
@@ -19,6 +19,14 @@ keep_step = Step(
     most_waiting=FILMS_WAITING,
 )
 
+make_previews_step = Step(
+    "generations.archive.steps.make_previews_step",
+    runs="generations.archive.previews.make.make_due_previews",
+    queue=FILM_QUEUE,
+    # None while anything waits there: films are kept first.
+    most_waiting=1,
+)
+
 
 @keep_step.when_due
 def _keep_due(now: datetime) -> None:
@@ -26,3 +34,9 @@ def _keep_due(now: datetime) -> None:
     due = films.order_by("next_attempt_at")[: keep_step.room()]
     for film in take_due(due, "next_attempt_at", now=now):
         keep_step.enqueue(film.pk)
+
+
+@make_previews_step.when_due
+def _previews_due(now: datetime) -> None:
+    if StoredFile.objects.filter(previews_due_at__lte=now, uses__gt=0).exists():
+        make_previews_step.enqueue_up_to(1)

@@ -98,6 +98,22 @@ def let_go(film: Film) -> None:
     StoredFile.objects.filter(pk=film.stored_id, uses__gt=0).update(uses=F("uses") - 1)
 
 
+def preview_names(stored: StoredFile) -> dict[str, str]:
+    """Return the names under which the previews of a file are stored, by column."""
+    stem = stored.file_name.removesuffix(".mp4")
+    return {
+        "small_poster_name": f"{stem}-small.webp",
+        "large_poster_name": f"{stem}-large.webp",
+        "preview_name": f"{stem}-preview.mp4",
+    }
+
+
+def delete_previews(stored: StoredFile) -> None:
+    """Delete the previews of a file that no film uses. Raises `OSError`."""
+    for name in preview_names(stored).values():
+        film_storage().delete(name)
+
+
 def delete_unused_files() -> int:
     """Delete the files that no film uses; return of how many films. May run anywhere, twice.
 
@@ -191,3 +207,6 @@ def _delete_names(stored: StoredFile) -> None:
     for name in (stored.file_name, stored.poster_name, stored.last_frame_name):
         if name:
             storage.delete(name)
+    if stored.preview_attempts:
+        # A worker that died may have stored them without a word.
+        delete_previews(stored)

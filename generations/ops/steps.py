@@ -3,7 +3,7 @@
 from accounts.notices import mail_step
 from accounts.webhooks import deliver_step
 from generations.approvals import ask_step
-from generations.archive import keep_step
+from generations.archive import keep_step, make_previews_step
 from generations.callbacks import check_callback_step
 from generations.dispatch import send_step
 from generations.provider_keys import probe_step
@@ -28,6 +28,7 @@ STEPS = (
     sample_step,
     send_step,
     keep_step,
+    make_previews_step,
     deliver_step,
     mail_step,
     check_callback_step,

@@ -1,4 +1,4 @@
-"""Serve films, posters and uploads behind unguessable links, with Range for seeking."""
+"""Serve films, their pictures and uploads behind unguessable links, with Range for seeking."""
 
 import structlog
 from django.http import Http404, HttpRequest, HttpResponse
@@ -16,6 +16,11 @@ from platform_site.stores import Store
 log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = "10"
+_PREVIEWS = {
+    "small": ("small_poster_name", "image/webp"),
+    "large": ("large_poster_name", "image/webp"),
+    "preview": ("preview_name", "video/mp4"),
+}
 
 
 @require_safe
@@ -61,6 +66,18 @@ def last_frame(request: HttpRequest, token: str) -> HttpResponseBase:
         etag=f"l{kept.sha256}",
         content_type="image/jpeg",
     )
+
+
+@require_safe
+def preview(request: HttpRequest, token: str, kind: str) -> HttpResponseBase:
+    """Show a film's small or large poster for lists, or play its small silent film."""
+    kept = _known(token)
+    if kept.state == Film.State.REMOVED:
+        return _removed(kept)
+    column, content_type = _PREVIEWS[kind]
+    name = getattr(kept.stored, column) if kept.stored else ""
+    etag = f"{kind}-{kept.sha256}"
+    return _serve(request, film_storage(), name, etag=etag, content_type=content_type)
 
 
 @require_safe

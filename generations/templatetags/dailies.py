@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from django import template
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -11,8 +12,9 @@ from django.utils.safestring import SafeString
 from accounts.models import Membership, Notice
 from accounts.roles import Permission, role_allows
 from billing.selectors import site_zone
+from generations.archive.previews.shapes import LARGE, SMALL, fitted
 from generations.catalog import ordered_inputs
-from generations.models import Generation, ProviderKey
+from generations.models import Film, Generation, ProviderKey
 from generations.portal.pending_cancel import (
     CancelDialog,
     cancel_dialog_for,
@@ -25,6 +27,7 @@ from generations.portal.words import pause_of
 register = template.Library()
 
 _RATIOS = {"16:9", "4:3", "1:1", "3:4", "9:16", "21:9"}
+_TILE_HEIGHT = 260  # in CSS pixels, about; for browsers that do not measure by themselves
 
 
 @register.filter
@@ -146,6 +149,28 @@ def own_waiting(membership: Membership) -> int:
 def any_quick(generations: Iterable[ShownGeneration]) -> bool:
     """Return whether any of the generations may change within seconds."""
     return any(not generation.is_slow for generation in generations)
+
+
+@register.simple_tag
+def poster_source(film: Film) -> SafeString:
+    """Say to an `img` in a list where the film's poster is: in two small widths, once there are."""
+    if film.stored is None or not film.stored.small_poster_name:
+        return format_html('src="{}"', reverse("film_poster", args=[film.token]))
+    size = film.width, film.height
+    small = reverse("film_small_poster", args=[film.token])
+    large = reverse("film_large_poster", args=[film.token])
+    return format_html(
+        'src="{}" srcset="{} {}w, {} {}w" sizes="auto, {}px"',
+        *(small, small, fitted(size, SMALL)[0], large, fitted(size, LARGE)[0]),
+        round(_TILE_HEIGHT * film.width / max(film.height, 1)),
+    )
+
+
+@register.simple_tag
+def hover_film(film: Film) -> str:
+    """Return the path of what a list plays of a film: its preview, or without one the film."""
+    has_preview = film.stored is not None and film.stored.preview_name
+    return reverse("film_preview" if has_preview else "film_file", args=[film.token])
 
 
 @register.simple_tag

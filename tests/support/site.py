@@ -253,6 +253,7 @@ class Site:
             "platform_site_lease": ["expires_at"],
             "generations_generation": ["next_submit_at", "next_poll_at"],
             "generations_film": ["next_attempt_at", "claimed_until"],
+            "generations_storedfile": ["previews_due_at"],
             "accounts_webhookdelivery": ["next_attempt_at", "claimed_until"],
             "generations_callbackreceipt": ["next_check_at"],
         }.items():

@@ -72,4 +72,4 @@ def ended_among(team: Team, ids: list[str], *, now: datetime) -> list[ShownGener
 
 def _ended(team: Team) -> QuerySet[Generation]:
     rows = generations_of(team).filter(state__in=sorted(TERMINAL)).exclude(_BEING_KEPT)
-    return rows.select_related("hold")
+    return rows.select_related("hold", "film__stored")
