@@ -262,7 +262,7 @@ def grow(world: World, times: int = 3) -> None:
         Group.objects.create(name=f"Group {number}")
         Schedule.objects.create(name=f"again {number}", func="generations.ops.steps.sweep_step")
         Heartbeat.objects.create(name=f"beat {number}", heartbeat_at=timezone.now())
-        _plant_background(f"again {number}", code=f"{number:x}")
+        _plant_background(f"again {number}", code=f"{number:02x}")
 
 
 def make_discrepancy(
@@ -366,9 +366,9 @@ def _plant_background(text: str, code: str = "f") -> None:
         "stopped": now,
         "args": (text,),
     }
-    Success.objects.create(id="a" + code * 31, name="well", success=True, result=text, **run)
+    Success.objects.create(id="a" + (code * 31)[:31], name="well", success=True, result=text, **run)
     Failure.objects.create(
-        id="b" + code * 31, name="badly", success=False, result=f"Boom\n{text}", **run
+        id="b" + (code * 31)[:31], name="badly", success=False, result=f"Boom\n{text}", **run
     )
     task = {
         "id": "c" * 32,
