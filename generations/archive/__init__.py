@@ -23,7 +23,7 @@ from generations.archive.retention import (
     set_retention,
 )
 from generations.archive.start import begin_keeping
-from generations.archive.steps import keep_step
+from generations.archive.steps import keep_step, make_previews_step
 from generations.archive.store import delete_unused_files, film_storage
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "late_films",
     "link_life_of",
     "lost_films",
+    "make_previews_step",
     "may_be_tried_again",
     "note_download",
     "outliving_films",

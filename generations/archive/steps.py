@@ -21,7 +21,7 @@ keep_step = Step(
 
 make_previews_step = Step(
     "generations.archive.steps.make_previews_step",
-    runs="generations.archive.previews.make.make_due_previews",
+    runs="generations.archive.previews.make_due_previews",
     queue=FILM_QUEUE,
     # None while anything waits there: films are kept first.
     most_waiting=1,

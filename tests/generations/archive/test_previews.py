@@ -13,11 +13,11 @@ from django.utils import timezone
 from PIL import Image
 
 from accounts.models import Membership
-from generations.archive.previews import make
-from generations.archive.previews.encoder import POSTER_BYTES, encode, save_poster
-from generations.archive.previews.shapes import LARGE, SMALL, even, fitted
-from generations.archive.steps import keep, make_previews
+from generations.archive import previews as make
+from generations.archive.steps import keep_step, make_previews_step
 from generations.archive.store import delete_unused_files, film_storage
+from generations.decoding.previews import POSTER_BYTES, encode, save_poster
+from generations.decoding.shapes import LARGE, SMALL, even, fitted
 from generations.models import Film, StoredFile
 from generations.ops.steps import STEPS
 from platform_site.clusters.slots import slot
@@ -36,8 +36,8 @@ ENDINGS = ("-preview.mp4", "-small.webp", "-large.webp")
 
 def look() -> None:
     """Look for what is due, as the sweep does."""
-    assert make_previews in STEPS
-    make_previews.enqueue_due(timezone.now())
+    assert make_previews_step in STEPS
+    make_previews_step.enqueue_due(timezone.now())
 
 
 def previewed(film: Film) -> Film:
@@ -209,7 +209,7 @@ def test_a_tile_shows_what_fits_and_plays_the_preview(film: Film, alice: Members
 def test_films_are_kept_first(film: Film, alice: Membership, vendor: Vendor) -> None:
     kept(film)
     later = completed(alice, vendor, film_bytes(640, 640), aspect_ratio="1:1")
-    keep.enqueue(later.pk)
+    keep_step.enqueue(later.pk)
     look()
     assert {name for name, _ in queued()} == {"keep"}, "while one waits, none is enqueued"
     kept(later)
@@ -225,7 +225,7 @@ def test_one_worker_of_a_cluster_makes_them_at_a_time(film: Film) -> None:
     kept(film)
     with slot(among=1) as is_ours:
         assert is_ours
-        make_previews()
+        make_previews_step()
         # The same process holds its own slot: only another one is kept out.
     assert stored_of(film).preview_name
 

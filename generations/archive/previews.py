@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from generations.archive.inspect import UnplayableFilm, run_decoder
 from generations.archive.partial import scratch_folder
-from generations.archive.steps import make_previews
+from generations.archive.steps import make_previews_step
 from generations.archive.store import delete_previews, film_storage, preview_names
 from generations.models import StoredFile
 from platform_site.backoff import Backoff
@@ -45,7 +45,7 @@ def make_due_previews() -> None:
             if stored is None:
                 return
             _attempt(stored)
-            if make_previews.room(1) < 1:
+            if make_previews_step.room() < 1:
                 return
 
 
@@ -86,7 +86,7 @@ def _make(stored: StoredFile, folder: Path) -> None:
     names = preview_names(stored)
     paths = {column: folder / Path(name).name for column, name in names.items()}
     run_decoder(
-        "generations.archive.previews.encoder",
+        "generations.decoding.previews",
         *(film, paths["small_poster_name"], paths["large_poster_name"], paths["preview_name"]),
         seconds=ENCODE_SECONDS,
     )

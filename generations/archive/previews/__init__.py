@@ -1,1 +1,0 @@
-"""Small posters and a small silent film of each kept film, for lists."""
