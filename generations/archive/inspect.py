@@ -42,7 +42,7 @@ def inspect_film(film: Path, *, poster: Path, last_frame: Path) -> FilmFacts:
     included.
     """
     printed = run_decoder(
-        "generations.decoding.inspector", film, poster, last_frame, seconds=TIMEOUT_SECONDS
+        "generations.decoders.inspector", film, poster, last_frame, seconds=TIMEOUT_SECONDS
     )
     try:
         return FilmFacts(**json.loads(printed))

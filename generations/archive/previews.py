@@ -86,7 +86,7 @@ def _make(stored: StoredFile, folder: Path) -> None:
     names = preview_names(stored)
     paths = {column: folder / Path(name).name for column, name in names.items()}
     run_decoder(
-        "generations.decoding.previews",
+        "generations.decoders.previews",
         *(film, paths["small_poster_name"], paths["large_poster_name"], paths["preview_name"]),
         seconds=ENCODE_SECONDS,
     )

@@ -13,7 +13,7 @@ from accounts.models import Membership, Notice
 from accounts.roles import Permission, role_allows
 from billing.selectors import site_zone
 from generations.catalog import ordered_inputs
-from generations.decoding.shapes import LARGE, SMALL, fitted
+from generations.decoders.shapes import LARGE, SMALL, fitted
 from generations.models import Film, Generation, ProviderKey
 from generations.portal.pending_cancel import (
     CancelDialog,

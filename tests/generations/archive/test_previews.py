@@ -16,8 +16,8 @@ from accounts.models import Membership
 from generations.archive import previews as make
 from generations.archive.steps import keep_step, make_previews_step
 from generations.archive.store import delete_unused_files, film_storage
-from generations.decoding.previews import POSTER_BYTES, encode, save_poster
-from generations.decoding.shapes import LARGE, SMALL, even, fitted
+from generations.decoders.previews import POSTER_BYTES, encode, save_poster
+from generations.decoders.shapes import LARGE, SMALL, even, fitted
 from generations.models import Film, StoredFile
 from generations.ops.steps import STEPS
 from platform_site.clusters.slots import slot

@@ -1,6 +1,6 @@
 """The child: decode a whole film, write a poster and the last frame, print what it is as JSON.
 
-Run as `python -m generations.decoding.inspector FILM POSTER LAST_FRAME`. It imports nothing of
+Run as `python -m generations.decoders.inspector FILM POSTER LAST_FRAME`. It imports nothing of
 Django: a decoder fed with a stranger's bytes gets no database and no secrets.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import av
 
-from generations.decoding.posters import save_last_frame, save_poster
+from generations.decoders.posters import save_last_frame, save_poster
 
 MEMORY_BYTES = 2 * 1024**3
 CPU_SECONDS = 120

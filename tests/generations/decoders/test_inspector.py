@@ -89,7 +89,7 @@ def test_p39_a_decoder_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.M
 
 def test_p33_the_inspector_gets_no_secrets_and_no_django(tmp_path: Path) -> None:
     code = (
-        "import sys, generations.decoding.inspector; "
+        "import sys, generations.decoders.inspector; "
         "print([m for m in sys.modules if m.startswith(('django', 'platform_site'))])"
     )
     done = subprocess.run(

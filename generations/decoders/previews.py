@@ -1,6 +1,6 @@
 """The child: decode a film once, and write two small posters and a small silent film of it.
 
-Run as `python -m generations.decoding.previews FILM SMALL LARGE PREVIEW`. Like the
+Run as `python -m generations.decoders.previews FILM SMALL LARGE PREVIEW`. Like the
 inspector, it imports nothing of Django.
 """
 
@@ -17,8 +17,8 @@ import av
 from av.video.frame import PictureType
 from PIL import Image
 
-from generations.decoding.inspector import limit_resources, open_film, poster_frame_of
-from generations.decoding.shapes import LARGE, SMALL, Size, even, fitted
+from generations.decoders.inspector import limit_resources, open_film, poster_frame_of
+from generations.decoders.shapes import LARGE, SMALL, Size, even, fitted
 
 # 24 tiles stay under 300 kB on every screen, headers included, whatever the films show.
 POSTER_BYTES = 11_500

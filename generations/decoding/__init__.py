@@ -1,1 +1,0 @@
-"""What decodes and encodes films, run as children: no Django, no database, no secrets."""
