@@ -31,3 +31,8 @@ class RateLimitExceeded(DailiesError):
     code = ErrorCode.RATE_LIMIT_EXCEEDED
     type = ErrorType.RATE_LIMIT
     message = "Too many requests, please slow down."
+
+    @property
+    def is_final(self) -> bool:
+        """Return false: the next minute has room again."""
+        return False

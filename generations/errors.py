@@ -51,6 +51,11 @@ class NoProviderKey(DailiesError):
         "for the team."
     )
 
+    @property
+    def is_final(self) -> bool:
+        """Return true, unlike for other troubles of ours: a person has to add a key first."""
+        return True
+
 
 class IdempotencyConflict(InvalidRequest):
     """The idempotency key was used before for another body (409)."""
@@ -64,6 +69,7 @@ class CallbackNotTaken(DailiesError):
 
     status = 503
     message = "Too many callbacks about this task wait to be checked. Call again later."
+    retry_seconds = 60
 
 
 class TaskTimeMismatch(InvalidRequest):
@@ -77,3 +83,4 @@ class NoProviderAnswer(DailiesError):
     code = ErrorCode.UPSTREAM_ERROR
     type = ErrorType.UPSTREAM
     message = "The vendor gave no clear answer."
+    retry_seconds = 30

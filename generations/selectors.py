@@ -1,5 +1,6 @@
 """Reads about generations, filtered by what the asker may see."""
 
+import string
 from datetime import datetime
 from uuid import UUID
 
@@ -12,6 +13,9 @@ from generations.errors import NoProviderKey, TaskNotFound
 from generations.models import Approval, Film, Generation, ProviderKey, Upload, VideoModel
 from platform_site.errors import PermissionDenied
 
+# Blanks, quotes, brackets and the ends of sentences, which come along when an id is copied.
+_AROUND_AN_ID = f"{string.whitespace}\"'`<>()[].,;:!?/\\\u00a0\u200b\ufeff\u201c\u201d"
+
 
 def generations_of(team: Team) -> QuerySet[Generation]:
     """Return the team's generations with their films, newest first."""
@@ -19,12 +23,12 @@ def generations_of(team: Team) -> QuerySet[Generation]:
 
 
 def generation_for(team: Team, generation_id: str | UUID) -> Generation:
-    """Return one generation of the team.
+    """Return one generation of the team; what else surrounds an id in text is overlooked.
 
     Raises `TaskNotFound` alike for a malformed id, an unknown one and a stranger's (P32).
     """
     try:
-        known = UUID(str(generation_id))
+        known = UUID(str(generation_id).strip(_AROUND_AN_ID))
     except ValueError:
         raise TaskNotFound from None
     generation = generations_of(team).filter(pk=known).first()

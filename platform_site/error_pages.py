@@ -1,32 +1,46 @@
 """What people see when a page is missing or breaks; the API has its envelope."""
 
+import sys
+
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from platform_site.errors import DailiesError, InvalidRequest, NotFound
-from platform_site.web.envelope import error_response
+from platform_site.web.addresses import is_for_programs
+from platform_site.web.envelope import error_response, headers_of
+from platform_site.web.trouble import unavailable
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 400 to what no view came to see, such as a host that is not ours."""
-    if _is_api(request):
-        return error_response(InvalidRequest())
+    if is_for_programs(request.path):
+        words = None
+        if isinstance(exception, DisallowedHost):
+            words = "The Host header names no address of this site. Call the one in PUBLIC_URL."
+        return error_response(InvalidRequest(words))
     return render(None, "400.html", status=400)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 404, under /v1/ in the envelope."""
-    if _is_api(request):
+    """Answer 404, to programs in the envelope."""
+    if is_for_programs(request.path):
         return error_response(NotFound())
     return render(request, "404.html", status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 500 without asking the database for anything."""
-    if _is_api(request):
-        return error_response(DailiesError())
-    return render(None, "500.html", status=500)
+    """Answer 500, or 503 when the exception says that something does not work at the moment.
 
-
-def _is_api(request: HttpRequest) -> bool:
-    return request.path == "/v1" or request.path.startswith("/v1/")
+    The database is asked for nothing.
+    """
+    trouble = unavailable(sys.exception())
+    error = trouble or DailiesError()
+    if is_for_programs(request.path):
+        return error_response(error)
+    page = render(
+        None, "503.html" if trouble else "500.html", {"error": error}, status=error.status
+    )
+    for name, value in headers_of(error).items():
+        page[name] = value
+    return page

@@ -50,6 +50,8 @@ class DailiesError(Exception):
     code: ClassVar[ErrorCode] = ErrorCode.INTERNAL_ERROR
     type: ClassVar[ErrorType] = ErrorType.API
     message: str = "Unexpected server error."
+    # Seconds after which it is worth asking again; None where nobody can say.
+    retry_seconds: ClassVar[int | None] = None
 
     def __init__(
         self,
@@ -63,6 +65,11 @@ class DailiesError(Exception):
         self.details = details or {}
         self.field = field
         super().__init__(self.message)
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether the same request is refused again however often it is sent."""
+        return self.status < 500
 
 
 class InvalidRequest(DailiesError):
@@ -110,4 +117,5 @@ class Unavailable(DailiesError):
 
     status = 503
     code = ErrorCode.UNAVAILABLE
+    retry_seconds = 5
     message = "This does not work at the moment. Try again later."

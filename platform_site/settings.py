@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "platform_site.web.middleware.RequestLogMiddleware",
     "csp.middleware.CSPMiddleware",
     "platform_site.web.admin_policy.AdminPolicyMiddleware",
+    "generations.api.addresses.ApiAddressMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

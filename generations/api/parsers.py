@@ -1,5 +1,6 @@
 """Read a JSON body strictly: its type, its size, and only what JSON allows."""
 
+import codecs
 import json
 from collections.abc import Mapping
 from typing import IO, Any, NoReturn
@@ -8,6 +9,17 @@ from django.core.exceptions import RequestDataTooBig
 from rest_framework.parsers import BaseParser
 
 from platform_site.errors import InvalidRequest
+
+_MAX_SHOWN = 60
+# How bodies begin that are no JSON in UTF-8, and what they are instead.
+_BEGINNINGS = {
+    b"\x1f\x8b": "It is compressed with gzip; send it uncompressed.",
+    b"\x28\xb5\x2f\xfd": "It is compressed with zstd; send it uncompressed.",
+    codecs.BOM_UTF8: "It begins with a byte order mark; send UTF-8 without one.",
+    codecs.BOM_UTF16_LE: "It is in UTF-16; send UTF-8.",
+    codecs.BOM_UTF16_BE: "It is in UTF-16; send UTF-8.",
+    b"--": "It looks like a form; send a JSON object.",
+}
 
 
 class StrictJSONParser(BaseParser):
@@ -21,27 +33,42 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Return the JSON value. Raises `InvalidRequest`."""
+        """Return the JSON value. Raises `InvalidRequest`, which says what is wrong and where."""
         request = (parser_context or {})["request"]
         try:
-            body = request._request.body  # noqa: SLF001  # DRF offers no public way to it
+            body: bytes = request._request.body  # noqa: SLF001  # DRF offers no public way to it
         except RequestDataTooBig:
-            raise InvalidRequest("The body is too large; at most 1 MB is allowed.") from None
+            raise InvalidRequest(
+                "The body is too large; at most 1 MB is allowed. Images go to POST /v1/uploads."
+            ) from None
+        for beginning, words in _BEGINNINGS.items():
+            if body.startswith(beginning):
+                raise InvalidRequest(f"The body is not valid JSON. {words}")
         try:
             return json.loads(
                 body.decode("utf-8"), parse_constant=_refuse, object_pairs_hook=_unique
             )
-        except (ValueError, RecursionError) as error:
-            raise InvalidRequest("The body is not valid JSON.") from error
+        except UnicodeDecodeError as error:
+            words = f"Byte {error.start + 1} is not UTF-8."
+        except json.JSONDecodeError as error:
+            words = f"Line {error.lineno}, column {error.colno}: {error.msg}."
+        except RecursionError:
+            words = "It is nested too deeply."
+        except ValueError:
+            words = "A number has too many digits."
+        raise InvalidRequest(f"The body is not valid JSON. {words}")
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON.")
+    raise InvalidRequest(f"The body is not valid JSON. {constant} is no number of JSON's.")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        # Two readers could take different ones, and one of them bills.
-        raise InvalidRequest("The body names a field twice.")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            # Two readers could take different ones, and one of them bills.
+            shown = name[:_MAX_SHOWN].encode("utf-8", "replace").decode()
+            raise InvalidRequest(f"The body names the field '{shown}' twice.", field=shown)
+        found[name] = value
     return found

@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 
 from generations.api import views
-from platform_site.web.envelope import unknown_path
+from generations.api.addresses import UNKNOWN, unknown_address
 
 urlpatterns = [
     path("videos/generations", views.GenerationsView.as_view()),
@@ -12,8 +12,8 @@ urlpatterns = [
     path("tasks/<str:task_id>/deny", views.DenyView.as_view()),
     path("tasks/<str:task_id>/cancel", views.CancelView.as_view()),
     path("tasks/<str:task_id>/receipt", views.ReceiptView.as_view()),
-    re_path(r"^tasks/(?P<path>.*)$", views.UnknownTaskView.as_view()),
+    re_path(r"^tasks/(?P<path>.*)$", views.UnknownTaskView.as_view(), name=UNKNOWN),
     path("credits", views.CreditsView.as_view()),
     path("uploads", views.UploadsView.as_view()),
-    re_path(r"^(?P<path>.*)$", unknown_path),
+    re_path(r"^(?P<path>.*)$", unknown_address, name=UNKNOWN),
 ]

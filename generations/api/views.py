@@ -3,7 +3,7 @@
 from typing import Any, NoReturn
 
 from django.utils import timezone
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import ParseError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from accounts.roles import Permission
 from accounts.selectors import project_for, require
 from billing.selectors import books_of
+from generations.api.addresses import TASK, meant_address, not_there
 from generations.api.authentication import Caller, caller_of
 from generations.api.negotiation import AlwaysJson
 from generations.approvals import approve, deny
@@ -38,7 +39,13 @@ class ApiView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Recognise the caller's key."""
         super().initial(request, *args, **kwargs)
-        self.caller = caller_of(request)
+        # What an address answers is no secret, and whoever asks for it has no key at hand.
+        if request.method != "OPTIONS":
+            self.caller = caller_of(request)
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Answer with `Allow`, which DRF adds, alone."""
+        return Response(status=204)
 
 
 class GenerationsView(ApiView):
@@ -57,7 +64,10 @@ class GenerationsView(ApiView):
             project=project_for(caller.membership.team, request.headers.get(PROJECT_HEADER)),
             idempotency_key=_idempotency_key(request),
         )
-        return _success({"taskId": str(generation.id)})
+        response = _success({"taskId": str(generation.id)})
+        if generation.is_replay:
+            response["Idempotent-Replayed"] = "true"
+        return response
 
 
 class TaskView(ApiView):
@@ -131,8 +141,15 @@ class ReceiptView(ApiView):
 class UnknownTaskView(ApiView):
     """Anything else under `/v1/tasks/`."""
 
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
+        """Answer as any other method."""
+        self.http_method_not_allowed(request)
+
     def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> NoReturn:
-        """Answer any method as for an unknown task (P32)."""
+        """Answer any method as for an unknown task (P32); behind an id, name the task's address."""
+        meant = meant_address(request.path)
+        if meant and meant != TASK:
+            raise not_there(request.path)
         raise TaskNotFound
 
 
@@ -162,8 +179,12 @@ class UploadsView(ApiView):
         refuse_long_body(int(request.META.get("CONTENT_LENGTH") or 0))
         try:
             file = request.FILES.get("file")
-        except APIException:
-            raise InvalidRequest("The body must be multipart/form-data.", field="file") from None
+        except ParseError:
+            raise InvalidRequest(
+                "The form cannot be read: its Content-Type needs the boundary, and the body each "
+                "part in full.",
+                field="file",
+            ) from None
         if file is None:
             raise InvalidRequest("'file' is required.", field="file")
         upload = store_upload(file, by=self.caller.by, now=timezone.now())

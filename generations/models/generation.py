@@ -128,6 +128,9 @@ class Generation(models.Model):
     # What the team makes of it.
     favourite = models.BooleanField(default=False)
 
+    # Not stored: whether an idempotency key of an earlier request led to it.
+    is_replay = False
+
     class Meta:
         ordering = ["-created_at", "-id"]
         constraints = [

@@ -28,7 +28,7 @@ from generations.provider_keys import wake_dispatch
 from generations.selectors import provider_key_for
 from generations.transitions import record_event
 from generations.uploads import keep_uploads_alive
-from platform_site.errors import Conflict, DailiesError, NotFound
+from platform_site.errors import DailiesError, NotFound, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -65,10 +65,11 @@ def submit_generation(
 
     Above the team's, person's or project's threshold it awaits approval instead of being queued.
     The same idempotency key with the same request returns the first generation, before anything
-    is priced. Raises `IdempotencyConflict` for another request, `PermissionDenied`, `NotFound` for
-    a key, project or generation of another team's, `Conflict`, `NoProviderKey`, `NoRate`,
-    `SpendLimitExceeded` or `InsufficientCredits`; the last two say in `details` which scope
-    refused, who can raise it and which variants would fit (P34).
+    is priced, with `is_replay` set. Raises `IdempotencyConflict` for another request,
+    `PermissionDenied`, `NotFound` for a key, project or generation of another team's,
+    `Unavailable`, `NoProviderKey`, `NoRate`, `SpendLimitExceeded` or `InsufficientCredits`; the
+    last two say in `details` which scope refused, who can raise it and which variants would fit
+    (P34).
     """
     submission = Submission(
         request, api_key, project, idempotency_key, remix_of, retry_of, priority
@@ -115,7 +116,7 @@ def submit_batch(submissions: Sequence[Submission], *, by: By, now: datetime) ->
                 raise
             continue
         return answers
-    raise Conflict("The team's spend limits keep changing; try again.")
+    raise Unavailable("The team's spend limits keep changing. Try again in a moment.")
 
 
 def quote_request(request: GenerationRequest, *, now: datetime) -> Quote:
@@ -171,12 +172,13 @@ def _drafts(
 def _draft(submission: Submission, *, membership: Membership, now: datetime) -> Generation:
     request = submission.request
     price = quote_request(request, now=now)
+    provider_key = provider_key_for(membership.team, membership.user, model=request.model)
     return Generation(
         team=membership.team,
         user=membership.user,
         api_key=submission.api_key,
         project=submission.project,
-        provider_key=provider_key_for(membership.team, membership.user, model=request.model),
+        provider_key=provider_key,
         model=request.model,
         mode=request.mode,
         prompt=request.prompt,
@@ -240,6 +242,8 @@ def _answered_before(
     earlier = earlier or Generation.objects.filter(team=team, idempotency_key=key).first()
     if earlier is not None and earlier.fingerprint != submission.request.fingerprint():
         raise IdempotencyConflict
+    if earlier is not None:
+        earlier.is_replay = True
     return earlier
 
 

@@ -10,6 +10,7 @@ from gunicorn.workers.base import Worker
 from platform_site.serving.answer import Site
 from platform_site.serving.bounds import Bounds
 from platform_site.serving.server import Server
+from platform_site.web.addresses import tidied
 
 _WAIT_SECONDS = 1.0
 # The master kills what is left at the end of the graceful timeout.
@@ -39,6 +40,6 @@ class ReadAheadWorker(Worker):  # type: ignore[misc]  # the library is untyped
 def longest_body_at(path: str) -> int:
     """Return how many bytes of body a path takes; longer ones are answered unread."""
     for pattern, longest in settings.LONG_BODIES.items():
-        if re.fullmatch(pattern, path):
+        if re.fullmatch(pattern, tidied(path)):
             return int(longest)
     return int(settings.LONGEST_BODY)

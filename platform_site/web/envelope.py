@@ -1,22 +1,23 @@
 """The vendor's error envelope, for every way a request can fail."""
 
+import time
+from http import HTTPStatus
 from typing import Any
 
 import structlog
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.http import HttpRequest, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
+from django.http import JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from platform_site.errors import DailiesError, InvalidRequest, MethodNotAllowed, NotFound
+from platform_site.errors import DailiesError, InvalidRequest, MethodNotAllowed
 from platform_site.logs import redact
+from platform_site.web.trouble import unavailable
 
 log = structlog.get_logger(__name__)
 
 _WORDS: dict[type[Exception], str] = {
     RequestDataTooBig: "The body is too large.",
-    exceptions.UnsupportedMediaType: "The Content-Type is not the one that this path takes.",
     exceptions.ParseError: "The body cannot be read.",
     # Too many fields or files, or a file name that leads elsewhere.
     SuspiciousOperation: "The body cannot be read.",
@@ -38,13 +39,33 @@ def envelope(error: DailiesError) -> dict[str, Any]:
     return {"error": body}
 
 
-def exception_handler(raised: Exception, context: dict[str, Any]) -> Response | None:
-    """Answer an exception of a view in the envelope; None lets Django log it and answer 500."""
+def headers_of(error: DailiesError) -> dict[str, str]:
+    """Return what HTTP has to say about a refusal: who may ask, whether and when to ask again, and
+    that nobody is to store it.
+
+    `Retry-After` stands wherever it is known when there is room again, `x-should-retry: false`
+    where the same request would only be refused once more.
+    """
+    headers = {"Cache-Control": "no-store"}
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="Dailies"'
+    resets_at = error.details.get("resets_at")
+    if isinstance(resets_at, int):
+        headers["Retry-After"] = str(max(1, resets_at - int(time.time())))
+    elif error.retry_seconds is not None:
+        headers["Retry-After"] = str(error.retry_seconds)
+    if error.is_final:
+        headers["x-should-retry"] = "false"
+    return headers
+
+
+def exception_handler(raised: Exception, context: dict[str, Any]) -> Response:
+    """Answer an exception of a view in the envelope; what nobody expected is logged as a 500."""
     error = _translated(raised)
     if error is None:
         log.error("api_failed", exc_info=raised)
         error = DailiesError()
-    response = Response(envelope(error), status=error.status)
+    response = Response(envelope(error), status=error.status, headers=headers_of(error))
     if isinstance(raised, exceptions.MethodNotAllowed):
         response["Allow"] = ", ".join(context["view"].allowed_methods)
     return response
@@ -52,14 +73,7 @@ def exception_handler(raised: Exception, context: dict[str, Any]) -> Response | 
 
 def error_response(error: DailiesError) -> JsonResponse:
     """Answer outside of DRF's views in the same envelope."""
-    return JsonResponse(envelope(error), status=error.status)
-
-
-@csrf_exempt
-def unknown_path(request: HttpRequest, path: str = "") -> JsonResponse:
-    """Answer any path under /v1/ that does not exist (404)."""
-    error = NotFound(f"There is nothing at {request.path[:200]}.")
-    return error_response(error)
+    return JsonResponse(envelope(error), status=error.status, headers=headers_of(error))
 
 
 def _translated(raised: Exception) -> DailiesError | None:
@@ -71,4 +85,4 @@ def _translated(raised: Exception) -> DailiesError | None:
     for kind, message in _WORDS.items():
         if isinstance(raised, kind):
             return InvalidRequest(message)
-    return None
+    return unavailable(raised)
