@@ -28,6 +28,7 @@ from generations.vendors import (
     RefusalKind,
 )
 from platform_site.backoff import Backoff
+from platform_site.http.addresses import is_within_reach
 
 log = structlog.get_logger(__name__)
 SYSTEM = By.system("submit")
@@ -65,7 +66,9 @@ def post_generation(generation: Generation) -> None:
 
 
 def body_to_submit(generation: Generation) -> dict[str, object]:
-    """Return what is posted: the admitted body and where the vendor may call us."""
+    """Return what is posted: the admitted body and, if the vendor can reach us, where to call."""
+    if not is_within_reach(settings.PUBLIC_URL, of=generation.provider_key.endpoint):
+        return {**generation.body}
     callback = f"{settings.PUBLIC_URL}/callbacks/{generation.callback_token}"
     return {**generation.body, "callback_url": callback}
 

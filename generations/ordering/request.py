@@ -8,7 +8,7 @@ Source of fields, defaults and ranges: the vendor's page, as rows of the catalog
 import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,11 +17,18 @@ import structlog
 from django.conf import settings
 
 from accounts.models import Team
-from generations.catalog import BadParameters, Parameter, Value, names_refused_by, parameters_of
+from generations.catalog import (
+    BadParameters,
+    Parameter,
+    Value,
+    names_refused_by,
+    parameters_of,
+    readable_parameters_of,
+)
 from generations.errors import InvalidInput, ModelNotFound
-from generations.models import Upload, VideoModel
+from generations.models import VideoModel
 from generations.models.generation import Mode
-from generations.uploads import uploaded_token
+from generations.ordering.images import read_image_urls
 from platform_site.errors import InvalidRequest
 from platform_site.http.addresses import literal_address_problem
 
@@ -104,10 +111,8 @@ def validate_request(payload: object, *, team: Team, now: datetime) -> Generatio
     """
     if not isinstance(payload, Mapping):
         raise InvalidRequest("The body must be a JSON object.")
-    unknown = _unknown_in(payload, _TOP_FIELDS)
-    if unknown:
-        raise InvalidRequest(f"'{unknown[0]}' {unknown[1]}", field=unknown[0])
     catalogue = list(VideoModel.objects.all())
+    _refuse_unknown(payload, _TOP_FIELDS, below=_input_names(catalogue))
     model = _model_in(catalogue, payload)
     taken, refused = _parameters_of(model), names_refused_by(model, catalogue)
     inputs = payload.get("input")
@@ -119,11 +124,9 @@ def validate_request(payload: object, *, team: Team, now: datetime) -> Generatio
         if inputs.get(name) is not None:
             raise InvalidRequest(f"'{name}' is not supported by this model.", field=name)
     known = (*_INPUT_FIELDS, *(name for one in taken for name in one.names), *refused)
-    unknown = _unknown_in(inputs, known)
-    if unknown:
-        raise InvalidInput(*unknown)
+    _refuse_unknown(inputs, known, above=_TOP_FIELDS)
     prompt = _prompt(inputs)
-    image_urls = _image_urls(inputs, model, team, now)
+    image_urls = read_image_urls(inputs, model=model, team=team, now=now)
     values = [(one, one.value_in(inputs)) for one in taken]
     given = [(one, value) for one, value in values if value is not None]
     return GenerationRequest(
@@ -136,7 +139,7 @@ def validate_request(payload: object, *, team: Team, now: datetime) -> Generatio
     )
 
 
-def _model_in(catalogue: Iterable[VideoModel], payload: Mapping[str, Any]) -> VideoModel:
+def _model_in(catalogue: Sequence[VideoModel], payload: Mapping[str, Any]) -> VideoModel:
     name = payload.get("model")
     if name is None or name == "":
         raise InvalidRequest("'model' is required.", field="model")
@@ -145,19 +148,50 @@ def _model_in(catalogue: Iterable[VideoModel], payload: Mapping[str, Any]) -> Vi
     for model in catalogue:
         if model.name == name and model.active:
             return model
-    raise ModelNotFound(field="model")
+    names = sorted(model.name for model in catalogue if model.active)
+    raise ModelNotFound(field="model", details={"models": names})
 
 
-def _unknown_in(fields: Mapping[str, Any], known: tuple[str, ...]) -> tuple[str, str] | None:
-    """Return the first field that is not known, and what to say of it; None if all are."""
+def _input_names(catalogue: Iterable[VideoModel]) -> tuple[str, ...]:
+    """Return every name that the `input` of some model has."""
+    parameters = (one for model in catalogue for one in readable_parameters_of(model))
+    return (*_INPUT_FIELDS, *dict.fromkeys(name for one in parameters for name in one.names))
+
+
+def _refuse_unknown(
+    fields: Mapping[str, Any],
+    known: tuple[str, ...],
+    *,
+    above: tuple[str, ...] = (),
+    below: tuple[str, ...] = (),
+) -> None:
+    """Raise `InvalidRequest` for a field that is not known, and say what may be meant.
+
+    `above` are the names that belong beside `input`, `below` those that belong in it.
+    """
     for name in fields:
         if name in known:
             continue
         shown = str(name)[:60].encode("utf-8", "replace").decode()
-        near = difflib.get_close_matches(shown, known, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        return shown, f"is not a known field.{hint}"
-    return None
+        if name in below:
+            hint = f' It belongs in \'input\': {{"input": {{"{shown}": …}}}}.'
+        elif name in above:
+            hint = " It belongs beside 'input', not in it."
+        else:
+            hint = _near_miss(shown, known) or _near_miss(
+                shown, [*above, *(f"input.{one}" for one in below)]
+            )
+        says = f"is not a known field.{hint}"
+        if above:
+            raise InvalidInput(shown, says)
+        raise InvalidRequest(f"'{shown}' {says}", field=shown)
+
+
+def _near_miss(shown: str, names: Iterable[str]) -> str:
+    """Return a hint at the name that is nearly what was written; names may have a path."""
+    by_end = {name.rpartition(".")[2]: name for name in names}
+    near = difflib.get_close_matches(shown, by_end, n=1)
+    return f" Did you mean '{by_end[near[0]]}'?" if near else ""
 
 
 def _prompt(inputs: Mapping[str, Any]) -> str:
@@ -183,52 +217,6 @@ def _prompt(inputs: Mapping[str, Any]) -> str:
 def is_plain_text(text: str) -> bool:
     """Return whether `text` can be stored and sent: no NUL, nothing UTF-8 cannot say."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _image_urls(
-    inputs: Mapping[str, Any], model: VideoModel, team: Team, now: datetime
-) -> tuple[str, ...]:
-    images = inputs.get("image_urls")
-    if images is None:
-        return ()
-    if not isinstance(images, list):
-        raise InvalidInput("image_urls", "must be an array.")
-    if len(images) > model.max_images:
-        raise InvalidInput(
-            "image_urls", f"holds {len(images)} images; at most {model.max_images} are allowed."
-        )
-    return tuple(_image_url(image, index, team, now) for index, image in enumerate(images))
-
-
-def _image_url(image: object, index: int, team: Team, now: datetime) -> str:
-    name = f"image_urls[{index}]"
-    if isinstance(image, Mapping):
-        if set(image) != {"url"}:
-            raise InvalidInput(
-                name, "must be a URL or an object with just 'url'.", field="image_urls"
-            )
-        image = image["url"]
-    if not isinstance(image, str):
-        raise InvalidInput(name, "must be a URL.", field="image_urls")
-    token = uploaded_token(image)
-    if token is not None:
-        uploads = Upload.objects.live(now).filter(team=team, token=token)
-        if not uploads.filter(file_name__endswith=image.rpartition("/")[2]).exists():
-            raise InvalidInput(
-                name,
-                "is not a live upload of your team; upload the image again.",
-                field="image_urls",
-            )
-        return image
-    problem = literal_address_problem(image)
-    if problem:
-        raise InvalidInput(
-            name,
-            f"only public HTTP(S) image URLs are supported ({problem})",
-            joint=": ",
-            field="image_urls",
-        )
-    return image
 
 
 def _callback_url(payload: Mapping[str, Any]) -> str:

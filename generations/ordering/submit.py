@@ -22,6 +22,7 @@ from generations.lifecycle import EventKind, State
 from generations.limits import scope_under, subjects_of
 from generations.models import Generation, Priority
 from generations.ordering.alternatives import variants_that_fit
+from generations.ordering.images import require_reachable
 from generations.ordering.priorities import require_priority
 from generations.ordering.request import GenerationRequest
 from generations.provider_keys import wake_dispatch
@@ -173,6 +174,7 @@ def _draft(submission: Submission, *, membership: Membership, now: datetime) -> 
     request = submission.request
     price = quote_request(request, now=now)
     provider_key = provider_key_for(membership.team, membership.user, model=request.model)
+    require_reachable(request.image_urls, endpoint=provider_key.endpoint)
     return Generation(
         team=membership.team,
         user=membership.user,

@@ -260,6 +260,13 @@ def literal_address_problem(
     return None
 
 
+def is_within_reach(url: str, *, of: str) -> bool:
+    """Return whether whoever answers at the URL `of` may reach `url`: as far as can be told without
+    asking the network, `url` is public, or the two are in a private network together.
+    """
+    return literal_address_problem(url) is None or literal_address_problem(of) is not None
+
+
 def url_target(url: str, *, max_length: int = MAX_URL_LENGTH) -> Target:
     """Read scheme, host and port out of a URL, strictly.
 

@@ -1,6 +1,5 @@
 """`validate_request`: links to images, and uploads."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from generations.uploads.links import upload_url, uploaded_token
 from platform_site.errors import InvalidRequest
 from tests.factories import make_team
 from tests.support.api import generation_body
+from tests.support.uploads import make_upload
 from tests.support.validating import refusal, validated
 
 pytestmark = pytest.mark.django_db
@@ -21,24 +21,6 @@ pytestmark = pytest.mark.django_db
 def upload(team: Team, alice: Membership) -> Upload:
     """A live upload of Alice's team."""
     return make_upload(alice)
-
-
-def make_upload(membership: Membership, **fields: Any) -> Upload:
-    """Create an upload's row; its file is not needed here."""
-    upload = Upload(
-        team=membership.team,
-        user=membership.user,
-        content_type="image/png",
-        size=1000,
-        width=640,
-        height=360,
-        expires_at=timezone.now() + timedelta(hours=1),
-    )
-    upload.file_name = f"ab/{upload.token}.png"
-    for name, value in fields.items():
-        setattr(upload, name, value)
-    upload.save()
-    return upload
 
 
 class TestImages:
@@ -106,7 +88,7 @@ class TestImages:
             "http://user:password@example.com/a.jpg",
             "https://example.com/a\0.jpg",
             "https://example.com/\ud800.jpg",
-            "https://example.com/" + "a" * 2048,
+            "https://example.com/" + "a" * 8192,
         ],
     )
     def test_p31_only_public_http_urls_are_taken(self, team: Team, url: str) -> None:
