@@ -41,7 +41,6 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if _is_https else []
 # The site
 ROOT_URLCONF = "platform_site.urls"
 WSGI_APPLICATION = "platform_site.wsgi.application"
-APPEND_SLASH = False
 SITE_NAME = "Dailies"
 
 INSTALLED_APPS = [
@@ -70,6 +69,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "platform_site.web.headers.TrustedProxyMiddleware",
+    "platform_site.web.headers.UsualHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "platform_site.web.compression.CompressPagesMiddleware",
@@ -288,13 +289,16 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _is_https
 SESSION_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = False
 SECURE_HSTS_SECONDS = 31_536_000 if _is_https else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _is_https
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+# Of a trusted proxy alone: `TrustedProxyMiddleware` takes it from everybody else.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS: list[str] = [
     # TLS ends at the proxy, which redirects; a plain health check must not be sent away.
     "security.W008",
+    # HSTS is for this host: what runs beside it under the domain is not ours to decide about.
+    "security.W005",
+    "security.W021",
 ]
 CONTENT_SECURITY_POLICY = {
     "EXCLUDE_URL_PREFIXES": ("/admin/",),

@@ -70,7 +70,8 @@ def _address(image: object, where: str, team: Team, now: datetime) -> str:
     if len(image) > MAX_URL_CHARACTERS and image.lower().startswith(("http://", "https://")):
         raise _refused(
             where,
-            f"has {len(image):,} characters; at most {MAX_URL_CHARACTERS:,} are allowed. {_WAY_OUT}",
+            f"has {len(image):,} characters; at most {MAX_URL_CHARACTERS:,} are allowed. "
+            f"{_WAY_OUT}",
         )
     problem = literal_address_problem(image[: MAX_URL_CHARACTERS + 1], max_length=len(image))
     if problem:

@@ -1,13 +1,15 @@
 """Serve films, their pictures and uploads behind unguessable links, with Range for seeking."""
 
+from datetime import datetime
+
 import structlog
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
-from django.views.decorators.http import require_safe
 
 from generations.archive import film_storage, note_download
 from generations.models import Film
+from generations.public.any_origin import for_any_origin
 from generations.selectors import film_by_token, live_upload
 from generations.uploads import upload_storage
 from platform_site.http.ranges import ranged_file_response
@@ -23,7 +25,7 @@ _PREVIEWS = {
 }
 
 
-@require_safe
+@for_any_origin
 def film(request: HttpRequest, token: str) -> HttpResponseBase:
     """Play or, with `?download`, save a kept film."""
     kept = _known(token)
@@ -37,23 +39,29 @@ def film(request: HttpRequest, token: str) -> HttpResponseBase:
         film_storage(),
         kept.file_name,
         etag=kept.sha256,
+        modified=kept.kept_at,
         content_type="video/mp4",
         download_as=f"dailies-{str(kept.pk)[:8]}.mp4" if download else None,
     )
 
 
-@require_safe
+@for_any_origin
 def poster(request: HttpRequest, token: str) -> HttpResponseBase:
     """Show a film's poster."""
     kept = _known(token)
     if kept.state == Film.State.REMOVED:
         return _removed(kept)
     return _serve(
-        request, film_storage(), kept.poster_name, etag=f"p{kept.sha256}", content_type="image/jpeg"
+        request,
+        film_storage(),
+        kept.poster_name,
+        etag=f"p{kept.sha256}",
+        modified=kept.kept_at,
+        content_type="image/jpeg",
     )
 
 
-@require_safe
+@for_any_origin
 def last_frame(request: HttpRequest, token: str) -> HttpResponseBase:
     """Show a film's last frame."""
     kept = _known(token)
@@ -64,11 +72,12 @@ def last_frame(request: HttpRequest, token: str) -> HttpResponseBase:
         film_storage(),
         kept.last_frame_name,
         etag=f"l{kept.sha256}",
+        modified=kept.kept_at,
         content_type="image/jpeg",
     )
 
 
-@require_safe
+@for_any_origin
 def preview(request: HttpRequest, token: str, kind: str) -> HttpResponseBase:
     """Show a film's small or large poster for lists, or play its small silent film."""
     kept = _known(token)
@@ -80,14 +89,19 @@ def preview(request: HttpRequest, token: str, kind: str) -> HttpResponseBase:
     return _serve(request, film_storage(), name, etag=etag, content_type=content_type)
 
 
-@require_safe
+@for_any_origin
 def upload(request: HttpRequest, token: str, ending: str) -> HttpResponseBase:
     """Show an uploaded image until its link expires."""
     live = live_upload(token, now=timezone.now()) if token.isprintable() else None
     if live is None or not live.file_name.endswith(f".{ending}"):
         raise Http404
     return _serve(
-        request, upload_storage(), live.file_name, etag=token, content_type=live.content_type
+        request,
+        upload_storage(),
+        live.file_name,
+        etag=token,
+        modified=live.created_at,
+        content_type=live.content_type,
     )
 
 
@@ -115,6 +129,7 @@ def _serve(
     name: str,
     *,
     etag: str,
+    modified: datetime | None,
     content_type: str,
     download_as: str | None = None,
 ) -> HttpResponseBase:
@@ -141,5 +156,6 @@ def _serve(
         size=size,
         content_type=content_type,
         etag=etag,
+        modified=modified,
         download_as=download_as,
     )

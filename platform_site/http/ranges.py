@@ -6,12 +6,13 @@ requests, with their order of precedence) and §15.3.7, §15.5.17 (206 and 416).
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
-from django.utils.http import content_disposition_header, quote_etag
+from django.utils.http import content_disposition_header, http_date, quote_etag
 
 CHUNK_BYTES = 128 * 1024
 # A film never changes under its link; "private" keeps it out of shared caches.
@@ -94,6 +95,7 @@ def ranged_file_response(
     size: int,
     content_type: str,
     etag: str,
+    modified: datetime | None = None,
     download_as: str | None = None,
 ) -> HttpResponseBase:
     """Answer GET or HEAD for a file that never changes under its link, whole or one range of it.
@@ -104,6 +106,7 @@ def ranged_file_response(
         size: Bytes of the whole file.
         content_type: Media type.
         etag: Strong validator, with or without its quotes; the file's SHA-256 serves well.
+        modified: When the file came to be; None: nobody knows.
         download_as: Name under which browsers save it; None: they show it.
 
     Returns:
@@ -113,13 +116,16 @@ def ranged_file_response(
     """
     etag = quote_etag(etag)
     headers = {"Accept-Ranges": "bytes", "ETag": etag, "Cache-Control": IMMUTABLE_PRIVATE}
+    seconds = int(modified.timestamp()) if modified else None
+    if seconds is not None:
+        headers["Last-Modified"] = http_date(seconds)
     bare = HttpResponse(headers=headers, content_type=content_type)
-    early = get_conditional_response(request, etag, None, bare)
+    early = get_conditional_response(request, etag, seconds, bare)
     if early is not None and early is not bare:
         file.close()
         return early
 
-    part = _requested_part(request, size, etag)
+    part = _requested_part(request, size, {etag, headers.get("Last-Modified", etag)})
     if part is None:
         file.close()
         headers["Content-Range"] = f"bytes */{size}"
@@ -140,12 +146,12 @@ def ranged_file_response(
     )
 
 
-def _requested_part(request: HttpRequest, size: int, etag: str) -> Part | None:
+def _requested_part(request: HttpRequest, size: int, validators: set[str]) -> Part | None:
     """Return the part to send; None when the range asked for lies outside the file."""
     whole = Part(0, size, partial=False)
-    # A strong comparison (§13.1.5); a date matches nothing, since the answers have none.
+    # A strong comparison (§13.1.5), of dates too: a file never changes under its link.
     condition = request.headers.get("If-Range", "").strip()
-    if request.method != "GET" or condition not in {"", etag}:
+    if request.method != "GET" or condition not in {"", *validators}:
         return whole
     match = _RANGE.fullmatch(request.headers.get("Range", ""))
     if match is None or match[1] == match[2] == "":

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from django.conf import settings
 
-from platform_site.http.addresses import Network, client_ip, parse_networks
+from platform_site.http.addresses import Network, client_ip, in_networks, parse_networks
 
 
 class HasMeta(Protocol):
@@ -19,6 +19,12 @@ def client_address(request: HasMeta) -> str:
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR")
     proxies = _networks(tuple(settings.TRUSTED_PROXIES))
     return client_ip(request.META.get("REMOTE_ADDR", ""), forwarded, proxies) or ""
+
+
+def is_from_trusted_proxy(request: HasMeta) -> bool:
+    """Return whether the peer itself is a proxy whose word about its clients counts."""
+    proxies = _networks(tuple(settings.TRUSTED_PROXIES))
+    return in_networks(request.META.get("REMOTE_ADDR", ""), proxies)
 
 
 def actor_request_id(request: HasMeta) -> str:
