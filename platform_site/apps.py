@@ -12,4 +12,5 @@ class PlatformSiteConfig(AppConfig):
     def ready(self) -> None:
         """Import the checks, which register themselves."""
         import platform_site.checks
-        import platform_site.clusters.checks  # noqa: F401
+        import platform_site.clusters.checks
+        import platform_site.exposure  # noqa: F401

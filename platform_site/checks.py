@@ -4,10 +4,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+from django.core.checks import CheckMessage, Error, Tags, register
 
 from platform_site.environment import problems
-from platform_site.http.addresses import allowed_targets, parse_networks
+from platform_site.http.addresses import UrlProblem, allowed_targets, parse_networks, url_target
 from platform_site.secrets.cipher import CipherError, Keyring
 from platform_site.stores.settings import ADDRESSINGS, S3, VARIABLES
 
@@ -29,16 +29,32 @@ def vault_keys_parse(**_kwargs: Any) -> list[CheckMessage]:
 
 @register(OURS)
 def urls_parse(**_kwargs: Any) -> list[CheckMessage]:
-    """E002: origins must be origins."""
+    """E002: origins must be origins. Of PUBLIC_URL the whole: a path would be in half of the links
+    only, and a user in all of them.
+    """
     found: list[CheckMessage] = []
     for name in ("PUBLIC_URL", "PROVIDER_URL", "SANDBOX_URL"):
-        if name == "PROVIDER_URL" and not settings.PROVIDER_URL:
+        url = getattr(settings, name)
+        if name == "PROVIDER_URL" and not url:
             continue
-        parts = urlsplit(getattr(settings, name))
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+        problem = _origin_problem(url, path=name != "PUBLIC_URL")
+        if problem:
             hint = f"Set {name} to something like https://dailies.example.com"
-            found.append(Error(f"{name} is not an http(s) address.", hint=hint, id="dailies.E002"))
+            found.append(Error(f"{name}: {problem}", hint=hint, id="dailies.E002"))
     return found
+
+
+def _origin_problem(url: str, *, path: bool) -> str | None:
+    try:
+        url_target(url)
+    except UrlProblem as problem:
+        return str(problem)
+    parts = urlsplit(url)
+    if parts.query or parts.fragment or "?" in url or "#" in url:
+        return "It has a query or a fragment."
+    if parts.path.strip("/") and not path:
+        return f"It has a path, /{parts.path.strip('/')}: the site answers at the root of its host."
+    return None
 
 
 @register(OURS)
@@ -98,24 +114,3 @@ def s3_is_whole(**_kwargs: Any) -> list[CheckMessage]:
         ),
     ]
     return [Error(text, hint=hint, id="dailies.E020") for wrong, text, hint in mistakes if wrong]
-
-
-@register(Tags.security, deploy=True)
-def public_url_is_https(**_kwargs: Any) -> list[CheckMessage]:
-    """W001: links and callbacks carry unguessable tokens, which plain HTTP shows to everybody."""
-    if urlsplit(settings.PUBLIC_URL).scheme != "https":
-        hint = "Put a TLS proxy in front and set PUBLIC_URL to its https:// address."
-        return [Warning("PUBLIC_URL is not https.", hint=hint, id="dailies.W001")]
-    return []
-
-
-@register(Tags.security, deploy=True)
-def proxies_are_named(**_kwargs: Any) -> list[CheckMessage]:
-    """W002: our server speaks no TLS, so behind https there is a proxy, which hides its clients."""
-    if urlsplit(settings.PUBLIC_URL).scheme == "https" and not settings.TRUSTED_PROXIES:
-        hint = (
-            "Set TRUSTED_PROXIES to the addresses of the proxy, such as 10.0.0.5 or 172.18.0.0/16."
-        )
-        words = "No proxy is trusted, so limits and allow-lists see all clients as one."
-        return [Warning(words, hint=hint, id="dailies.W002")]
-    return []

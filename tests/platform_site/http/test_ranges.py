@@ -175,6 +175,7 @@ def test_a_range_is_streamed_in_chunks() -> None:
     assert [len(chunk) for chunk in chunks] == [CHUNK_BYTES, CHUNK_BYTES, 4]
 
 
+@pytest.mark.django_db  # the end of a response looks at the connections that the process has
 def test_the_file_is_closed_when_the_client_leaves_early() -> None:
     film = io.BytesIO(FILM)
     response = answer(film)
