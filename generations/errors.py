@@ -57,6 +57,18 @@ class NoProviderKey(DailiesError):
         return True
 
 
+class TooManyUploads(DailiesError):
+    """The team has handed in as many images as it may at a time (429)."""
+
+    status = 429
+    code = "upload_limit_exceeded"
+    type = "rate_limit_error"
+    message = (
+        "Your team has as many uploaded images as it may have at a time. Each is deleted two days "
+        "after its last use."
+    )
+
+
 class IdempotencyConflict(InvalidRequest):
     """The idempotency key was used before for another body (409)."""
 

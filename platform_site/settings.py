@@ -13,6 +13,7 @@ from platform_site.clusters.queues import FILM_QUEUE, MAIN_QUEUE
 from platform_site.environment import BASE_DIR, data_dir, read_environment, value_of, zone_of
 from platform_site.logs import logging_config, structlog_processors
 from platform_site.stores.settings import read_s3, stored_in
+from platform_site.web.long_bodies import LongBody
 
 env = read_environment()
 
@@ -254,13 +255,17 @@ TIME_ZONE = zone_of("TIME_ZONE", "UTC")
 # Requests. A JSON body of the vendor's API is small; films' frames come by /v1/uploads.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
-# Bytes of a body that the web server reads before a view is asked; of a longer one it reads none,
-# and the view refuses it. By patterns of paths, and anywhere else; a form's own text has 64 kB.
-LONG_BODIES = {
-    r"/v1/uploads": (30 * 1024 + 64) * 1024,
+# What the web server reads of a body before a view is asked; of a longer one it reads nothing, and
+# the view refuses it. Everywhere else a form's own text has 64 kB.
+LONG_BODIES = [
+    LongBody(r"/v1/uploads", (30 * 1024 + 64) * 1024, "generations.api.admission.may_upload"),
     # People are told in the form itself that their picture is too large.
-    r"/studio/frames/[^/]+/": 64 * 1024 * 1024,
-}
+    LongBody(
+        r"/studio/frames/[^/]+/",
+        64 * 1024 * 1024,
+        "generations.portal.studio.admission.may_hand_in",
+    ),
+]
 LONGEST_BODY = DATA_UPLOAD_MAX_MEMORY_SIZE + 64 * 1024
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],

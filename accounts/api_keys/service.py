@@ -94,8 +94,12 @@ def delete_api_key(*, api_key: ApiKey, by: By) -> None:
     record(by=by, action=AuditAction.API_KEY_DELETED, team=api_key.team, subject=api_key)
 
 
-def authenticate_api_key(text: str, *, client_ip: str, now: datetime) -> ApiKey:
-    """Return the live key whose text this is.
+def authenticate_api_key(
+    text: str, *, client_ip: str, now: datetime, is_counted: bool = True
+) -> ApiKey:
+    """Return the live key whose text this is, and count its use in the key's minute.
+
+    A use that is not counted is refused all the same when the minute has no room.
 
     Raises `InvalidApiKey`, `IpNotAllowed` or `RateLimitExceeded`. The digest is compared in
     constant time; the prefix only finds the row.
@@ -110,7 +114,10 @@ def authenticate_api_key(text: str, *, client_ip: str, now: datetime) -> ApiKey:
     if not _is_live(key, now):
         raise InvalidApiKey
     _check_network(key, client_ip)
-    _count_request(key, now)
+    if is_counted:
+        _count_request(key, now)
+    elif not _has_room(key, now):
+        raise _too_many(key, now)
     return key
 
 
@@ -158,7 +165,7 @@ def _check_network(key: ApiKey, client_ip: str) -> None:
 def _count_request(key: ApiKey, now: datetime) -> None:
     """Count this request in the key's minute and note its use, each by one conditional UPDATE."""
     if key.requests_per_minute is not None:
-        minute = int(now.timestamp()) // 60
+        minute = _minute_of(now)
         room = ~Q(minute=minute) | Q(minute_requests__lt=key.requests_per_minute)
         counted = (
             ApiKey.objects.filter(room, pk=key.pk)
@@ -171,12 +178,23 @@ def _count_request(key: ApiKey, now: datetime) -> None:
             )
         )
         if not counted:
-            raise RateLimitExceeded(
-                details={
-                    "limit": key.requests_per_minute,
-                    "window": "minute",
-                    "resets_at": (minute + 1) * 60,
-                }
-            )
+            raise _too_many(key, now)
     if key.last_used_at is None or now - key.last_used_at > _LAST_USED_EVERY:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+
+
+def _has_room(key: ApiKey, now: datetime) -> bool:
+    if key.requests_per_minute is None:
+        return True
+    used = key.minute_requests if key.minute == _minute_of(now) else 0
+    return used < key.requests_per_minute
+
+
+def _too_many(key: ApiKey, now: datetime) -> RateLimitExceeded:
+    resets_at = (_minute_of(now) + 1) * 60
+    details = {"limit": key.requests_per_minute, "window": "minute", "resets_at": resets_at}
+    return RateLimitExceeded(details=details)
+
+
+def _minute_of(now: datetime) -> int:
+    return int(now.timestamp()) // 60

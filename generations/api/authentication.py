@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.request import Request
 
@@ -21,13 +22,18 @@ class Caller:
     by: By
 
 
-def caller_of(request: Request) -> Caller:
-    """Return the caller. Raises `InvalidApiKey`, `IpNotAllowed` or `RateLimitExceeded`."""
+def caller_of(request: Request | HttpRequest, *, is_counted: bool = True) -> Caller:
+    """Return the caller, and count the request in their key's minute.
+
+    Raises `InvalidApiKey`, `IpNotAllowed` or `RateLimitExceeded`.
+    """
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
         raise InvalidApiKey
     now = timezone.now()
-    key = authenticate_api_key(text.strip(), client_ip=client_address(request), now=now)
+    key = authenticate_api_key(
+        text.strip(), client_ip=client_address(request), now=now, is_counted=is_counted
+    )
     membership = (
         Membership.objects.filter(team=key.team, user=key.owner)
         .select_related("team", "user")

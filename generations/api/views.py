@@ -23,7 +23,12 @@ from generations.ordering import is_plain_text, submit_generation, validate_requ
 from generations.reports import receipt_of
 from generations.selectors import generation_for
 from generations.task_object import task_object
-from generations.uploads import refuse_long_body, store_upload, upload_url
+from generations.uploads import (
+    refuse_long_body,
+    require_upload_room,
+    store_upload,
+    upload_url,
+)
 from platform_site.errors import InvalidRequest
 
 MAX_IDEMPOTENCY_KEY = 200
@@ -176,6 +181,8 @@ class UploadsView(ApiView):
 
     def post(self, request: Request) -> Response:
         """Take one image in the field `file`; answer with its link."""
+        now = timezone.now()
+        require_upload_room(self.caller.by, now=now)
         refuse_long_body(int(request.META.get("CONTENT_LENGTH") or 0))
         try:
             file = request.FILES.get("file")
@@ -187,7 +194,7 @@ class UploadsView(ApiView):
             ) from None
         if file is None:
             raise InvalidRequest("'file' is required.", field="file")
-        upload = store_upload(file, by=self.caller.by, now=timezone.now())
+        upload = store_upload(file, by=self.caller.by, now=now)
         return _success(
             {"url": upload_url(upload), "expires_at": int(upload.expires_at.timestamp())}
         )

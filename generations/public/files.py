@@ -86,7 +86,9 @@ def preview(request: HttpRequest, token: str, kind: str) -> HttpResponseBase:
     column, content_type = _PREVIEWS[kind]
     name = getattr(kept.stored, column) if kept.stored else ""
     etag = f"{kind}-{kept.sha256}"
-    return _serve(request, film_storage(), name, etag=etag, content_type=content_type)
+    return _serve(
+        request, film_storage(), name, etag=etag, modified=kept.kept_at, content_type=content_type
+    )
 
 
 @for_any_origin

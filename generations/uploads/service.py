@@ -11,10 +11,10 @@ from django.db import transaction
 from PIL import Image, UnidentifiedImageError
 
 from accounts.authority import By
-from accounts.roles import Permission
 from generations.models import Generation, Upload, VideoModel
 from generations.models.generation import new_token
 from generations.uploads.links import uploaded_token
+from generations.uploads.quota import decoding_slot, require_upload_room
 from generations.vendors import FrameLimits, common_frame_limits
 from platform_site.errors import InvalidRequest, Unavailable
 from platform_site.stores import Store
@@ -66,11 +66,11 @@ def store_upload(file: File, *, by: By, now: datetime) -> Upload:  # type: ignor
     """Check and store an image of a member's; its link lives for 48 hours, or while a generation
     needs it.
 
-    Raises `PermissionDenied`, `InvalidRequest` saying what is wrong with the image, or
-    `Unavailable` when the store does not take it.
+    Raises `PermissionDenied`, `TooManyUploads`, `InvalidRequest` saying what is wrong with the
+    image, or `Unavailable` when the store does not take it.
     """
     membership = by.membership
-    by.require(Permission.SUBMIT, team_id=membership.team_id)
+    require_upload_room(by, now=now)
     limits = frame_limits()
     size = file.size or 0
     if not 0 < size <= limits.max_bytes:
@@ -164,7 +164,8 @@ def _measure(file: IO[Any], limits: FrameLimits) -> tuple[str, int, int]:
             width, height = image.size
             # Before the pixels: a few bytes can claim more of them than fit the memory.
             _check_size(width, height, limits)
-            image.load()
+            with decoding_slot():
+                image.load()
     except _BROKEN as error:
         *others, last = kinds.values()
         named = f"{', '.join(others)} or {last}" if others else last

@@ -10,9 +10,11 @@ from typing import Any, Protocol, Self
 
 from gunicorn.http.wsgi import create
 
+from platform_site.serving.admission import Judge
 from platform_site.serving.incoming import Incoming
 from platform_site.serving.outbox import ClientGone, Outbox
 from platform_site.serving.refusals import failed
+from platform_site.web.requests import UNREAD
 
 log = logging.getLogger(__name__)
 _BLOCK_BYTES = 64 * 1024
@@ -29,12 +31,14 @@ class Site:
         longest_body: Returns how many bytes of body a path takes.
         cfg: Gunicorn's configuration.
         access_log: Gunicorn's logger.
+        judge_at: Returns who is asked before a path's body is read; None: nobody.
     """
 
     application: Application
     longest_body: Callable[[str], int]
     cfg: Any
     access_log: Any
+    judge_at: Callable[[str], Judge | None] = lambda _path: None
 
 
 class _Readable(Protocol):
@@ -165,6 +169,8 @@ class Answer:
         environ["wsgi.input"] = self._incoming.open_body()
         environ["wsgi.file_wrapper"] = FileBlocks
         environ["wsgi.multithread"] = True
+        if self._incoming.is_unread:
+            environ[UNREAD] = True
         if self._incoming.is_in_chunks:
             environ["CONTENT_LENGTH"] = str(self._incoming.size)
             del environ["HTTP_TRANSFER_ENCODING"]
@@ -183,7 +189,7 @@ class Answer:
         """Say that something is wrong: with a 500, or by closing an answer that is under way."""
         if self._response is None or not self._response.headers_sent:
             with suppress(ClientGone, OSError):
-                self._outbox.sendall(failed().answer())
+                self._outbox.sendall(failed().answer(self._incoming.path))
 
     def _note(self) -> None:
         if self._response is not None and self._response.status is not None:

@@ -4,6 +4,7 @@ import socket
 from enum import Enum, auto
 from typing import Any
 
+from platform_site.serving.admission import Admission
 from platform_site.serving.answer import Answer
 from platform_site.serving.incoming import Incoming
 from platform_site.serving.outbox import Outbox
@@ -48,6 +49,7 @@ class Connection:
         self.doing = Doing.READING
         self.incoming = incoming
         self.answer: Answer | None = None
+        self.admission: Admission | None = None
         self.discards = False
         self.discarded = 0
         self.patience = 0.0

@@ -24,7 +24,7 @@ from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 
 from platform_site.serving.bounds import Bounds
-from platform_site.serving.refusals import Refused, no_room
+from platform_site.serving.refusals import Refused, no_room, path_of
 
 _END_OF_HEAD = b"\r\n\r\n"
 # No head that has one ends well, and gunicorn says so.
@@ -34,6 +34,10 @@ _CHUNKS_FOLLOW = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\
 # Bytes of a body in chunks, framing included, for each byte of it, beside the first so many.
 _FRAMING_SHARE = 4
 _FRAMING_BYTES = 64 * 1024
+# A form of so many bytes costs less than asking whether to read it.
+_READ_UNASKED_BYTES = 64 * 1024
+# Of a request line, what its path stands in.
+_LINE_BYTES = 1024
 _STATUS = {
     ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
     LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -41,11 +45,20 @@ _STATUS = {
     UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
 }
 
+_WORDS = {
+    LimitRequestHeaders: (
+        "The request's headers are too long or too many: at most 100, each of 8 kB, 64 kB in all."
+    ),
+    LimitRequestLine: "The address of the request is too long: 4,000 bytes at most.",
+}
+
 
 class Stage(Enum):
     """How far a request has come; the last two can be answered."""
 
     HEAD = auto()
+    ASKING = auto()
+    """Whether its body is read has yet to be decided."""
     BODY = auto()
     WHOLE = auto()
     TOO_LONG = auto()
@@ -70,6 +83,10 @@ class Head(Request):  # type: ignore[misc]  # the library is untyped
         expected, self._expected_100_continue = self._expected_100_continue, False
         return expected
 
+    def expects_100_continue(self, expected: bool) -> None:
+        """Note again what `take_expectation` has returned."""
+        self._expected_100_continue = expected
+
 
 class Incoming:
     """One request, fed with bytes as they come.
@@ -80,12 +97,23 @@ class Incoming:
         head: Its head, from `BODY` on.
         size: The body's bytes so far or, when it is too long, as many as are known of.
         rest: Bytes behind its end, which belong to the next request.
+        is_unread: Whether its body is not read because it was decided so.
     """
 
     def __init__(
-        self, cfg: Any, client: Any, *, bounds: Bounds, longest_body: Callable[[str], int]
+        self,
+        cfg: Any,
+        client: Any,
+        *,
+        bounds: Bounds,
+        longest_body: Callable[[str], int],
+        is_asked_first: Callable[[str], bool] = lambda _path: False,
     ) -> None:
-        """Wait for a head. `longest_body` returns how many bytes a path's body may have."""
+        """Wait for a head.
+
+        `longest_body` returns how many bytes a path's body may have, `is_asked_first` whether
+        `decide` is called before a body of more than a few bytes is read.
+        """
         self.stage = Stage.HEAD
         self.head: Head
         self.size = 0
@@ -93,7 +121,10 @@ class Incoming:
         self._cfg = cfg
         self.client = client
         self._bounds = bounds
+        self.is_unread = False
         self._longest_body = longest_body
+        self._is_asked_first = is_asked_first
+        self._after_head = b""
         self._text = bytearray()
         self._length = 0
         self._limit = 0
@@ -105,15 +136,34 @@ class Incoming:
         """Take in what has come. Raises `Refused`."""
         if self.stage is Stage.HEAD:
             data = self._feed_head(data)
-        if self.stage is Stage.BODY:
+        if self.stage is Stage.ASKING:
+            self._after_head += data
+        elif self.stage is Stage.BODY:
             self._feed_body(data)
         elif self.stage is Stage.WHOLE:
             self.rest = data
+
+    def decide(self, *, is_granted: bool) -> None:
+        """Go on from `ASKING`: read the body, or leave it unread. Raises `Refused`."""
+        data, self._after_head = self._after_head, b""
+        if is_granted:
+            self._await_body()
+            self.feed(data)
+        else:
+            self.is_unread = True
+            self.stage = Stage.TOO_LONG
 
     @property
     def has_begun(self) -> bool:
         """Return whether anything but blank lines has come."""
         return self.stage is not Stage.HEAD or bool(self._text.strip(b"\r\n"))
+
+    @property
+    def path(self) -> str:
+        """Return the path that it calls, as far as that is known."""
+        if self.stage is Stage.HEAD:
+            return path_of(bytes(self._text[:_LINE_BYTES]))
+        return unquote(self.head.path)
 
     @property
     def is_in_chunks(self) -> bool:
@@ -132,6 +182,8 @@ class Incoming:
 
     def open_body(self) -> IO[bytes]:
         """Return the body, to be read from its beginning; of one that is too long there is none."""
+        if self.is_unread:
+            return io.BytesIO()
         if self.stage is Stage.TOO_LONG:
             return cast("IO[bytes]", _TooLong())
         if self._body is None:
@@ -179,13 +231,22 @@ class Incoming:
     def _begin_body(self, head: Head) -> None:
         self._limit = self._longest_body(unquote(head.path))
         length = head.length
+        if length is not None and length > self._limit:
+            self.stage = Stage.TOO_LONG
+            self.size = length
+        elif (length is None or length > _READ_UNASKED_BYTES) and self._is_asked_first(
+            unquote(head.path)
+        ):
+            self.stage = Stage.ASKING
+        else:
+            self._await_body()
+
+    def _await_body(self) -> None:
+        length = self.head.length
         if length is None:
             self.stage = Stage.BODY
             self._chunks = PythonProtocol(on_body=self._keep)
             self._chunks.feed(_CHUNKS_FOLLOW)
-        elif length > self._limit:
-            self.stage = Stage.TOO_LONG
-            self.size = length
         else:
             self.stage = Stage.BODY if length else Stage.WHOLE
             self._length = length
@@ -244,4 +305,5 @@ def _temporary_file(memory_bytes: int) -> IO[bytes]:
 def _refused(error: Exception) -> Refused:
     """Return a refusal in few words: what the client sent may be secret, and is not repeated."""
     status = _STATUS.get(type(error), HTTPStatus.BAD_REQUEST)
-    return Refused(status, f"The request is not valid HTTP: {type(error).__name__}.")
+    words = _WORDS.get(type(error), f"The request is not valid HTTP: {type(error).__name__}.")
+    return Refused(status, words)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
+from platform_site.serving.admission import Admission
 from platform_site.serving.answer import Answer, Site
 from platform_site.serving.bounds import Bounds
 from platform_site.serving.clients import Clients
@@ -125,6 +126,7 @@ class Server:
             client,
             bounds=self._bounds,
             longest_body=self._site.longest_body,
+            is_asked_first=lambda path: self._site.judge_at(path) is not None,
         )
 
     def _make_room(self) -> bool:
@@ -165,10 +167,14 @@ class Server:
             self._send(connection)
 
     def _feed(self, connection: Connection, data: bytes) -> None:
+        self._read_on(connection, lambda: connection.incoming.feed(data))
+
+    def _read_on(self, connection: Connection, step: Callable[[], None]) -> None:
+        """Take the next step of a request, and see what comes of it."""
         incoming = connection.incoming
         had_begun, was_in_its_body = incoming.has_begun, incoming.is_in_its_body
         try:
-            incoming.feed(data)
+            step()
             if not self._make_room_to_keep(connection):
                 raise no_room()
         except Refused as refusal:
@@ -177,6 +183,8 @@ class Server:
         now = self._clock()
         if incoming.stage in (Stage.WHOLE, Stage.TOO_LONG):
             self._lend_thread(connection, incoming)
+        elif incoming.stage is Stage.ASKING:
+            self._ask(connection, incoming)
         elif incoming.is_in_its_body and not was_in_its_body:
             connection.begin(now, patience=self._bounds.body_seconds)
             if incoming.head.take_expectation() and not incoming.size:
@@ -186,6 +194,20 @@ class Server:
             connection.advance(incoming.size, now, step=self._bounds.step_bytes)
         elif incoming.has_begun and not had_begun:
             connection.begin(now, patience=self._until_stopped(self._bounds.head_seconds))
+
+    def _ask(self, connection: Connection, incoming: Incoming) -> None:
+        """Have a thread find out whether the body is read."""
+        judge = self._site.judge_at(incoming.path)
+        connection.admission = Admission(
+            judge, incoming, called=connection.called, cfg=self._site.cfg
+        )
+        self._go_on(connection, connection.admission)
+
+    def _after_asking(self, connection: Connection, admission: Admission) -> None:
+        connection.admission = None
+        self._await_request(connection, patience=self._bounds.body_seconds)
+        granted = admission.is_granted
+        self._read_on(connection, lambda: connection.incoming.decide(is_granted=granted))
 
     def _discard(self, connection: Connection, data: bytes) -> None:
         """Throw away what a refused client still sends: closing on it would cost it the answer."""
@@ -209,7 +231,7 @@ class Server:
         connection.incoming.close()
         connection.answer = None
         connection.discards = True
-        connection.outbox.sendall(refusal.answer())
+        connection.outbox.sendall(refusal.answer(connection.incoming.path))
         connection.begin(self._clock(), patience=self._bounds.linger_seconds)
         self._send(connection)
 
@@ -226,12 +248,12 @@ class Server:
         )
         self._go_on(connection, connection.answer)
 
-    def _go_on(self, connection: Connection, answer: Answer) -> None:
+    def _go_on(self, connection: Connection, answer: Answer | Admission) -> None:
         self._watch(connection, _READ if connection.discards else 0)
         self._threads.submit(self._step, connection, answer)
         connection.doing = Doing.ANSWERING
 
-    def _step(self, connection: Connection, answer: Answer) -> None:
+    def _step(self, connection: Connection, answer: Answer | Admission) -> None:
         """Run in a thread."""
         try:
             answer.step()
@@ -247,6 +269,9 @@ class Server:
     def _after_step(self, connection: Connection) -> None:
         if connection.doing is Doing.CLOSED:
             self._forget(connection)
+            return
+        if connection.admission is not None:
+            self._after_asking(connection, connection.admission)
             return
         # No thread has it any more, whatever happens next.
         connection.doing = Doing.SENDING

@@ -1,16 +1,19 @@
 """Gunicorn's way in: a worker process that serves from `server`'s loop."""
 
 import os
-import re
 import time
+from typing import Any
 
 from django.conf import settings
+from django.db import close_old_connections
+from django.utils.module_loading import import_string
 from gunicorn.workers.base import Worker
 
+from platform_site.serving.admission import Judge
 from platform_site.serving.answer import Site
 from platform_site.serving.bounds import Bounds
 from platform_site.serving.server import Server
-from platform_site.web.addresses import tidied
+from platform_site.web.long_bodies import LongBody
 
 _WAIT_SECONDS = 1.0
 # The master kills what is left at the end of the graceful timeout.
@@ -24,7 +27,7 @@ class ReadAheadWorker(Worker):  # type: ignore[misc]  # the library is untyped
 
     def run(self) -> None:
         """Serve until the master says otherwise or is gone, then finish what has begun."""
-        site = Site(self.wsgi, longest_body_at, self.cfg, self.log)
+        site = Site(self.wsgi, longest_body_at, self.cfg, self.log, judge_at)
         server = Server(site, self.sockets, wake=tuple(self.PIPE), bounds=self.bounds)
         while self.alive and self.ppid == os.getppid():
             self.notify()
@@ -39,7 +42,27 @@ class ReadAheadWorker(Worker):  # type: ignore[misc]  # the library is untyped
 
 def longest_body_at(path: str) -> int:
     """Return how many bytes of body a path takes; longer ones are answered unread."""
-    for pattern, longest in settings.LONG_BODIES.items():
-        if re.fullmatch(pattern, tidied(path)):
-            return int(longest)
-    return int(settings.LONGEST_BODY)
+    found = _long_body_at(path)
+    return found.size if found else int(settings.LONGEST_BODY)
+
+
+def judge_at(path: str) -> Judge | None:
+    """Return who is asked, with a request's head alone, before a path's long body is read."""
+    found = _long_body_at(path)
+    if found is None:
+        return None
+    judge: Judge = import_string(found.judge)
+
+    def asked(environ: dict[str, Any]) -> bool:
+        # As Django does around a request: a connection that broke meanwhile is not used again.
+        close_old_connections()
+        try:
+            return judge(environ)
+        finally:
+            close_old_connections()
+
+    return asked
+
+
+def _long_body_at(path: str) -> LongBody | None:
+    return next((one for one in settings.LONG_BODIES if one.is_at(path)), None)

@@ -7,6 +7,9 @@ from django.conf import settings
 
 from platform_site.http.addresses import Network, client_ip, in_networks, parse_networks
 
+# In the environment of a request whose body was not read.
+UNREAD = "dailies.unread"
+
 
 class HasMeta(Protocol):
     """Django's and DRF's requests alike."""
@@ -19,6 +22,11 @@ def client_address(request: HasMeta) -> str:
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR")
     proxies = _networks(tuple(settings.TRUSTED_PROXIES))
     return client_ip(request.META.get("REMOTE_ADDR", ""), forwarded, proxies) or ""
+
+
+def is_unread(request: HasMeta) -> bool:
+    """Return whether the web server left the body unread, because its head was refused."""
+    return UNREAD in request.META
 
 
 def is_from_trusted_proxy(request: HasMeta) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from gunicorn.config import Config
 
+from platform_site.serving.admission import Judge
 from platform_site.serving.answer import Application, Site
 from platform_site.serving.bounds import Bounds
 from platform_site.serving.server import Server
@@ -110,6 +111,7 @@ def stepped(
     clock: Clock | None = None,
     host: str = "127.0.0.1",
     threads: int = 4,
+    judge_at: Callable[[str], Judge | None] = lambda _path: None,
 ) -> Iterator[Running]:
     """Prepare a server whose loop runs only when the test says so."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -117,7 +119,7 @@ def stepped(
     wake = os.pipe()
     for end in wake:
         os.set_blocking(end, False)
-    site = Site(application, longest_body_at, configuration(threads), NoAccessLog())
+    site = Site(application, longest_body_at, configuration(threads), NoAccessLog(), judge_at)
     options: dict[str, Any] = {"clock": clock} if clock else {}
     server = Server(site, [listener], wake=wake, bounds=bounds or Bounds(), **options)
     running = Running(server, listener.getsockname()[:2])

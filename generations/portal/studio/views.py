@@ -11,6 +11,7 @@ from accounts.models import Project
 from accounts.roles import Permission
 from accounts.selectors import project_for
 from generations.catalog import orderable_models
+from generations.errors import TooManyUploads
 from generations.models import Generation
 from generations.ordering import (
     as_priority,
@@ -39,8 +40,9 @@ from generations.portal.studio.prices import price_of, sending_key
 from generations.portal.studio.reads import active_generations, ended_among, past_generations
 from generations.portal.studio.refusals import refusal_of
 from generations.selectors import generation_for
-from generations.uploads import store_upload, upload_url
-from platform_site.errors import DailiesError, InvalidRequest, NotFound
+from generations.uploads import require_upload_room, store_upload, upload_url
+from platform_site.errors import DailiesError, InvalidRequest, NotFound, Unavailable
+from platform_site.web.requests import is_unread
 
 
 @require_GET
@@ -100,14 +102,10 @@ def frame(request: MemberRequest, name: str) -> HttpResponse:
     """Take in a first or last frame, or empty its slot when no file comes."""
     if name not in FRAMES:
         raise NotFound
-    file = request.FILES.get(f"{name}_file")
-    slot = FrameSlot(name)
-    if file is not None:
-        try:
-            stored = store_upload(file, by=acting_member(request), now=timezone.now())
-            slot = FrameSlot(name, url=upload_url(stored))
-        except InvalidRequest as error:
-            slot = FrameSlot(name, error=error.message)
+    try:
+        slot = FrameSlot(name, url=_taken_in(request, f"{name}_file"))
+    except (InvalidRequest, TooManyUploads, Unavailable) as error:
+        slot = FrameSlot(name, error=error.message)
     return render(request, "studio/_frame.html", {"slot": slot, "is_answer": True})
 
 
@@ -134,6 +132,20 @@ def films(request: MemberRequest) -> HttpResponse:
     before = request.GET.get("before", "")
     generations, more = past_generations(request.membership.team, before=before, now=timezone.now())
     return render(request, "studio/_films.html", {"past": generations, "more": more})
+
+
+def _taken_in(request: MemberRequest, field: str) -> str:
+    """Store the image of a form's field and return its link; "" when none came."""
+    now = timezone.now()
+    if is_unread(request):
+        require_upload_room(acting_member(request), now=now)
+        raise Unavailable
+    file = request.FILES.get(field)
+    return (
+        upload_url(store_upload(file, by=acting_member(request), now=now))
+        if file is not None
+        else ""
+    )
 
 
 def _submitted(request: MemberRequest, draft: Draft) -> Generation:
