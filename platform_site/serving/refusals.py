@@ -1,8 +1,15 @@
 """What the server itself answers, because no application can: the request is not whole."""
 
+import json
+import re
 from http import HTTPStatus
+from uuid import uuid4
+
+from platform_site.web.addresses import is_for_programs
 
 RETRY_SECONDS = 5
+# Method and path of a request line that may be broken off or too long; of the rest nothing counts.
+_TARGET = re.compile(rb"[\r\n]*[A-Za-z]{1,20} +(?:https?://[^/ ]*)?(/[^ \r\n?#]{0,200})")
 
 
 class Refused(Exception):
@@ -13,18 +20,47 @@ class Refused(Exception):
         self.status = status
         self.words = words
 
-    def answer(self) -> bytes:
-        """Return the whole answer, which closes the connection."""
-        body = f"{self.words}\n".encode()
+    def answer(self, path: str = "") -> bytes:
+        """Return the whole answer, which closes the connection.
+
+        A program that called `path` gets the error envelope, anybody else a line of text.
+        """
+        is_json = is_for_programs(path)
+        body = self._envelope() if is_json else f"{self.words}\n".encode()
         lines = [
             f"HTTP/1.1 {self.status.value} {self.status.phrase}",
             "Connection: close",
-            "Content-Type: text/plain; charset=utf-8",
+            f"Content-Type: {'application/json' if is_json else 'text/plain; charset=utf-8'}",
             f"Content-Length: {len(body)}",
+            "Cache-Control: no-store",
+            "X-Content-Type-Options: nosniff",
+            f"X-Request-ID: {uuid4().hex}",
         ]
         if self.status is HTTPStatus.SERVICE_UNAVAILABLE:
             lines.append(f"Retry-After: {RETRY_SECONDS}")
+        elif self.is_final:
+            lines.append("x-should-retry: false")
         return "\r\n".join([*lines, "", ""]).encode() + body
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether the same request is refused again however often it is sent."""
+        return self.status < 500 and self.status is not HTTPStatus.REQUEST_TIMEOUT
+
+    def _envelope(self) -> bytes:
+        code, kind = "invalid_request", "invalid_request_error"
+        if self.status is HTTPStatus.SERVICE_UNAVAILABLE:
+            code, kind = "unavailable", "api_error"
+        elif self.status is HTTPStatus.INTERNAL_SERVER_ERROR:
+            code, kind = "internal_error", "api_error"
+        error = {"code": code, "message": self.words, "type": kind}
+        return json.dumps({"error": error}).encode()
+
+
+def path_of(text: bytes) -> str:
+    """Return the path that the beginning of a request calls; "" if it does not say."""
+    found = _TARGET.match(text)
+    return found[1].decode("latin-1") if found else ""
 
 
 def came_too_slowly() -> Refused:
