@@ -184,7 +184,7 @@ CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
     else {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "BACKEND": "platform_site.web.cache.HonestDatabaseCache",
         "LOCATION": "cache",
     },
     "nowhere": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-# The vendor's page, "Error Reference"; three more rows are ours.
+# The vendor's page, "Error Reference"; the rows behind 503 are ours.
 TYPES = {
     (400, "invalid_request"): "invalid_request_error",
     (401, "invalid_api_key"): "authentication_error",
@@ -18,6 +18,8 @@ TYPES = {
     (404, "not_found"): "invalid_request_error",
     (405, "invalid_request"): "invalid_request_error",
     (403, "permission_denied"): "permission_error",
+    (429, "upload_limit_exceeded"): "rate_limit_error",
+    (503, "unavailable"): "api_error",
 }
 
 
