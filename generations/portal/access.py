@@ -179,7 +179,10 @@ def _sign_in(request: MemberRequest) -> HttpResponse:
     login = resolve_url(settings.LOGIN_URL)
     if not request.htmx:
         return HttpResponseRedirect(f"{login}?{urlencode({'next': request.get_full_path()})}")
-    shown = urlsplit(request.htmx.current_url or "").path or "/"
+    try:
+        shown = urlsplit(request.htmx.current_url or "").path or "/"
+    except ValueError:
+        shown = "/"
     response = HttpResponse(status=204)
     response["HX-Redirect"] = f"{login}?{urlencode({'next': shown})}"
     return response

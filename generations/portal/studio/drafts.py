@@ -171,12 +171,15 @@ class FrameSlot:
     @property
     def preview(self) -> str:
         """Return a path on this site that shows the image; "" for images elsewhere."""
-        return urlsplit(self.url).path if self.url and uploaded_token(self.url) else ""
+        return urlsplit(self.url).path if uploaded_token(self.url) else ""
 
     @property
     def host(self) -> str:
-        """Return where an image elsewhere lies."""
-        return urlsplit(self.url).netloc if self.url else ""
+        """Return where an image elsewhere lies; "" for an address that cannot be read."""
+        try:
+            return urlsplit(self.url).netloc
+        except ValueError:
+            return ""
 
 
 def slots_of(images: list[str]) -> list[FrameSlot]:
@@ -206,7 +209,8 @@ def typed_draft(posted: Mapping[str, str]) -> Draft | None:
         last_frame=posted.get("last_frame", ""),
         project=posted.get("project", "").replace("\0", ""),
         priority=posted.get("priority", str(Priority.NORMAL)),
-        remix_of=posted.get("remix_of", ""),
+        # The page links to it: an id has no slash, and without one any text makes an address.
+        remix_of=posted.get("remix_of", "").replace("/", ""),
         idempotency_key=posted.get("idempotency_key", "")[:200] or fresh_key(),
     )
     take = _TAKE.match(posted.get("take", ""))
