@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "platform_site.web.compression.CompressPagesMiddleware",
     "platform_site.web.middleware.RequestIdMiddleware",
     "platform_site.web.middleware.RequestLogMiddleware",
+    "platform_site.web.middleware.CleanQueryMiddleware",
     "csp.middleware.CSPMiddleware",
     "platform_site.web.admin_policy.AdminPolicyMiddleware",
     "generations.api.addresses.ApiAddressMiddleware",

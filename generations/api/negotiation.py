@@ -47,4 +47,4 @@ class AlwaysJson(DefaultContentNegotiation):
             raise InvalidRequest(
                 f"The Content-Type must be {parsers[0].media_type}; this request {says}."
             )
-        return found  # type: ignore[no-any-return]
+        return found

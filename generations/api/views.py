@@ -48,7 +48,7 @@ class ApiView(APIView):
         if request.method != "OPTIONS":
             self.caller = caller_of(request)
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Answer with `Allow`, which DRF adds, alone."""
         return Response(status=204)
 
@@ -146,7 +146,7 @@ class ReceiptView(ApiView):
 class UnknownTaskView(ApiView):
     """Anything else under `/v1/tasks/`."""
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> NoReturn:
         """Answer as any other method."""
         self.http_method_not_allowed(request)
 

@@ -24,6 +24,7 @@ from accounts.selectors import memberships_of, require, team_for
 from generations.models import Generation
 from generations.selectors import generation_for
 from platform_site.errors import DailiesError, InvalidRequest, NotFound
+from platform_site.web.envelope import headers_of
 from platform_site.web.requests import actor_request_id
 
 # What the scripts of a page send in place of a form's field `team`.
@@ -192,4 +193,7 @@ def _refused(request: MemberRequest, error: DailiesError) -> HttpResponse:
     if request.htmx:
         response = HttpResponse(status=204)
         return with_toast(response, error.message, tone="bad")
-    return render(request, "refused.html", {"error": error}, status=error.status)
+    page = render(request, "refused.html", {"error": error}, status=error.status)
+    for name, value in headers_of(error).items():
+        page[name] = value
+    return page

@@ -1,4 +1,4 @@
-"""What every request gets: an id."""
+"""What every request gets: an id, and a query without what no database takes."""
 
 import re
 import uuid
@@ -45,3 +45,17 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response[HEADER] = request_id
         return response
+
+
+class CleanQueryMiddleware:
+    """Take NUL out of a query: it says nothing, and PostgreSQL answers it with an error."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        """Wrap the next handler."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the cleaned request."""
+        query = request.META.get("QUERY_STRING", "")
+        request.META["QUERY_STRING"] = query.replace("%00", "").replace("\0", "")
+        return self.get_response(request)

@@ -1,5 +1,6 @@
 """The error table, what is wrong with the request: 400, 404 and 405, and what every refusal has."""
 
+import gzip
 import json
 import logging
 
@@ -61,6 +62,63 @@ class TestInvalidRequest:
             headers={"Authorization": f"Bearer {api.key}"},
         )
         error_of(reply, 400, "invalid_request")
+
+    @pytest.mark.parametrize(
+        ("body", "words"),
+        [
+            (b"\x1f\x8b\x08\x00", "compressed with gzip"),
+            (b"\x28\xb5\x2f\xfd\x00", "compressed with zstd"),
+            (b"\xef\xbb\xbf{}", "byte order mark"),
+            ('{"model": 1}'.encode("utf-16"), "UTF-16"),
+            (b'--b\r\nContent-Disposition: form-data; name="model"', "looks like a form"),
+            (b"{'model': 1}", "Line 1, column 2"),
+            (b'{"model": "x",\n}', "Line 2, column 1"),
+            (b'{"model": "\xff"}', "Byte 12 is not UTF-8"),
+            (b'{"model": NaN}', "NaN"),
+            (b'{"model": "x", "model": "y"}', "'model' twice"),
+            (b"[" * 100_000, "too deeply"),
+            (b'{"input": {"seed": ' + b"9" * 5000 + b"}}", "too many digits"),
+        ],
+        ids=range(12),
+    )
+    def test_f8_what_is_no_json_is_told_what_it_is_and_where(
+        self, api: Api, body: bytes, words: str
+    ) -> None:
+        assert words in error_of(api.post(GENERATIONS, body), 400, "invalid_request")["message"]
+
+    @pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "zstd", "GZIP, br"])
+    @pytest.mark.parametrize("path", [GENERATIONS, "/v1/uploads", "/v1/tasks/x/cancel"])
+    def test_f8_a_compressed_body_is_told_so(self, api: Api, path: str, coding: str) -> None:
+        reply = api.http.post(
+            path,
+            gzip.compress(b"{}"),
+            content_type="application/json",
+            headers={"Authorization": f"Bearer {api.key}", "Content-Encoding": coding},
+        )
+        if path.endswith("cancel"):  # nobody reads it: there is no such task
+            assert reply.status_code == 404
+            return
+        message = error_of(reply, 400, "invalid_request")["message"]
+        assert f"compressed (Content-Encoding: {coding})" in message
+
+    @pytest.mark.parametrize(
+        ("path", "sent", "wanted"),
+        [
+            (GENERATIONS, "text/plain", "application/json"),
+            (GENERATIONS, "application/x-www-form-urlencoded", "application/json"),
+            (GENERATIONS, "multipart/form-data; boundary=b", "application/json"),
+            ("/v1/uploads", "application/json", "multipart/form-data"),
+            ("/v1/uploads", "image/png", "multipart/form-data"),
+        ],
+    )
+    def test_f8_a_wrong_type_is_told_what_came_and_what_is_taken(
+        self, api: Api, path: str, sent: str, wanted: str
+    ) -> None:
+        headers = {"Authorization": f"Bearer {api.key}"}
+        reply = api.http.post(path, b"{}", content_type=sent, headers=headers)
+        message = error_of(reply, 400, "invalid_request")["message"]
+        kind = sent.partition(";")[0]
+        assert message == f"The Content-Type must be {wanted}; this request says {kind}."
 
     def test_a_multipart_body(self, api: Api) -> None:
         headers = {"Authorization": f"Bearer {api.key}"}

@@ -61,7 +61,7 @@ def test_ten_megabytes_with_the_standard_library(web: WebServer, key: str, repea
     connection.close()
 
 
-def test_ten_megabytes_in_chunks(web: WebServer, key: str) -> None:
+def test_f10_ten_megabytes_in_chunks(web: WebServer, key: str) -> None:
     def chunks() -> Iterator[bytes]:
         for start in range(0, len(TEN), 65_536):
             yield TEN[start : start + 65_536]
@@ -76,7 +76,7 @@ def test_ten_megabytes_in_chunks(web: WebServer, key: str) -> None:
     assert_too_large(reply.status_code, reply.content)
 
 
-def test_a_small_body_in_chunks_is_read(web: WebServer, key: str) -> None:
+def test_f10_a_body_in_chunks_is_read(web: WebServer, key: str) -> None:
     whole = json.dumps(generation_body()).encode()
     reply = httpx.post(
         web.url + GENERATIONS,
@@ -88,7 +88,7 @@ def test_a_small_body_in_chunks_is_read(web: WebServer, key: str) -> None:
     assert Generation.objects.get().body["input"]["prompt"] == generation_body()["input"]["prompt"]
 
 
-def test_an_upload_in_chunks(web: WebServer, key: str) -> None:
+def test_f10_an_upload_in_chunks(web: WebServer, key: str) -> None:
     def upload(picture: bytes) -> httpx.Response:
         form = httpx.Request("POST", web.url, files={"file": ("a.png", picture)})
         whole = form.read()

@@ -90,7 +90,7 @@ def test_f7_the_vendor_is_told_where_to_call_only_if_it_can(
 ) -> None:
     settings.PUBLIC_URL = url
     generation = make_generation(alice)
-    assert body_to_submit(generation)["callback_url"].startswith(url)
+    assert str(body_to_submit(generation)["callback_url"]).startswith(url)
     at_vendor(provider_key)
     generation = Generation.objects.get(pk=generation.pk)
     assert ("callback_url" in body_to_submit(generation)) is (url in ELSEWHERE)
