@@ -112,7 +112,9 @@ def mails_are_sent(**_kwargs: Any) -> list[CheckMessage]:
     """W008: mails carry links that approve and reset; what is not sent is written down here."""
     if settings.EMAIL_HOST or literal_address_problem(settings.PUBLIC_URL) is not None:
         return []
-    hint = "Set EMAIL_URL to your mail server, such as smtp+tls://user:password@mail.example:587"
+    hint = (
+        "Set EMAIL_URL to your mail server, such as smtp://user:password@mail.example:587/?tls=true"
+    )
     words = "No mail is sent: mails, and the links in them, stay on this machine."
     return [Warning(words, hint=hint, id="dailies.W008")]
 
