@@ -61,8 +61,8 @@ class TooManyUploads(DailiesError):
     """The team has handed in as many images as it may at a time (429)."""
 
     status = 429
-    code = "upload_limit_exceeded"
-    type = "rate_limit_error"
+    code = ErrorCode.UPLOAD_LIMIT_EXCEEDED
+    type = ErrorType.RATE_LIMIT
     message = (
         "Your team has as many uploaded images as it may have at a time. Each is deleted two days "
         "after its last use."

@@ -22,6 +22,7 @@ class ErrorCode(StrEnum):
     CONFLICT = "conflict"
     RATE_LIMIT_EXCEEDED = "rate_limit_exceeded"
     SPEND_LIMIT_EXCEEDED = "spend_limit_exceeded"
+    UPLOAD_LIMIT_EXCEEDED = "upload_limit_exceeded"
     INTERNAL_ERROR = "internal_error"
     UPSTREAM_ERROR = "upstream_error"
     UNAVAILABLE = "unavailable"

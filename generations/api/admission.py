@@ -6,7 +6,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.utils import timezone
 
 from generations.api.authentication import caller_of
-from generations.uploads.quota import require_upload_room
+from generations.uploads import require_upload_room
 from platform_site.errors import DailiesError
 
 

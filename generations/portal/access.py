@@ -94,6 +94,15 @@ def generation_required(permission: Permission) -> Callable[[View], View]:
     return decorate
 
 
+def membership_by_head(request: MemberRequest) -> Membership | None:
+    """Return in which team a signed-in person's request is, without reading its body; or None."""
+    try:
+        named = request.headers.get(TEAM_HEADER, "")
+        return team_for(request.user, named) if named else _chosen_membership(request)
+    except NotFound:
+        return None
+
+
 def generation_of_person(request: MemberRequest, generation_id: str) -> Generation:
     """Return a generation of the request's team, or of another team of this person.
 

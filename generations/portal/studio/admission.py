@@ -8,8 +8,8 @@ from django.contrib.auth import get_user
 from django.core.handlers.wsgi import WSGIRequest
 from django.utils import timezone
 
-from generations.portal.access import MemberRequest, by_of, current_membership
-from generations.uploads.quota import require_upload_room
+from generations.portal.access import MemberRequest, acting_member, membership_by_head
+from generations.uploads import require_upload_room
 from platform_site.errors import DailiesError
 
 
@@ -25,12 +25,12 @@ def may_hand_in(environ: dict[str, Any]) -> bool:
     if not user.is_authenticated:
         return False
     request.user = user
-    membership = current_membership(request)
+    membership = membership_by_head(request)
     if membership is None:
         return False
     request.membership = membership
     try:
-        require_upload_room(by_of(request), now=timezone.now())
+        require_upload_room(acting_member(request), now=timezone.now())
     except DailiesError:
         return False
     return True
