@@ -2,13 +2,13 @@
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_POST
 
 from accounts.roles import Permission
 from generations.portal.access import MemberRequest, member_required
+from generations.portal.post_only import post_only
 
 
-@require_POST
+@post_only("studio")
 @member_required(Permission.VIEW)
 def switch(_request: MemberRequest) -> HttpResponse:
     """Change to the team that the form names: whatever is sent from there is kept."""

@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.authority import By
 from accounts.models import Membership
@@ -22,6 +22,7 @@ from generations.portal.access import (
     generation_required,
     member_required,
 )
+from generations.portal.post_only import post_only
 from platform_site.errors import InvalidRequest, PermissionDenied
 from platform_site.web.requests import actor_request_id
 
@@ -44,7 +45,7 @@ def index(request: MemberRequest) -> HttpResponse:
     return render(request, "approvals/index.html", context)
 
 
-@require_POST
+@post_only("approvals")
 @generation_required(Permission.APPROVE)
 def decide(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Approve or deny, once, and go back to where the button was."""

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from accounts.people import name_of
 from accounts.roles import Permission
@@ -32,6 +32,7 @@ from generations.portal.access import (
     member_required,
 )
 from generations.portal.form_errors import show_error
+from generations.portal.post_only import post_only
 from generations.selectors import generation_for
 from generations.task_object import film_of
 from platform_site.errors import Conflict, InvalidRequest
@@ -62,7 +63,7 @@ def index(request: MemberRequest) -> HttpResponse:
     return _page(request)
 
 
-@require_POST
+@post_only("archive")
 @member_required(Permission.FILMS)
 def retention(request: MemberRequest) -> HttpResponse:
     """Set the team's rule or, with `remove`, keep films for ever again."""
@@ -80,7 +81,7 @@ def retention(request: MemberRequest) -> HttpResponse:
     return _page(request, retention_form=form)
 
 
-@require_POST
+@post_only("film", "generation_id")
 @generation_required(Permission.SUBMIT)
 def again(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Try to save a lost film with a fresh link of the vendor's."""

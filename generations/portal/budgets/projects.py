@@ -3,7 +3,6 @@
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
-from django.views.decorators.http import require_POST
 
 from accounts.models import Project
 from accounts.projects import archive_project, create_project, rename_project, reopen_project
@@ -12,12 +11,13 @@ from generations.portal.access import MemberRequest, acting_member, member_requi
 from generations.portal.budgets.forms import ProjectForm
 from generations.portal.budgets.views import budgets_page
 from generations.portal.form_errors import show_error
+from generations.portal.post_only import post_only
 from platform_site.errors import InvalidRequest
 
 _BACK = "/budgets/#projects"
 
 
-@require_POST
+@post_only("budgets")
 @member_required(Permission.LIMITS)
 def create(request: MemberRequest) -> HttpResponse:
     """Open a project."""
@@ -32,7 +32,7 @@ def create(request: MemberRequest) -> HttpResponse:
     return budgets_page(request, project_form=form)
 
 
-@require_POST
+@post_only("budgets")
 @member_required(Permission.LIMITS)
 def rename(request: MemberRequest, slug: str) -> HttpResponse:
     """Call a project something else."""
@@ -48,7 +48,7 @@ def rename(request: MemberRequest, slug: str) -> HttpResponse:
     return budgets_page(request, rename_form=form, renamed=project.pk)
 
 
-@require_POST
+@post_only("budgets")
 @member_required(Permission.LIMITS)
 def switch(request: MemberRequest, slug: str) -> HttpResponse:
     """Archive a project or, with `reopen`, take generations for it again."""

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from accounts.models import Project
 from accounts.roles import Permission
@@ -17,6 +17,7 @@ from generations.portal.access import MemberRequest, acting_member, member_requi
 from generations.portal.budgets.forms import LimitForm, LowMarkForm, ProjectForm, ThresholdForm
 from generations.portal.budgets.reads import groups_for, limit_choices_for, rules_for, target_named
 from generations.portal.form_errors import show_error
+from generations.portal.post_only import post_only
 from platform_site.errors import InvalidRequest
 
 _USUAL_LOW_MARK = 1000  # of a team without accounts yet
@@ -29,7 +30,7 @@ def index(request: MemberRequest) -> HttpResponse:
     return budgets_page(request)
 
 
-@require_POST
+@post_only("budgets")
 @member_required(Permission.SUBMIT)
 def limit(request: MemberRequest) -> HttpResponse:
     """Set a limit: managers anybody's in the team, others one for themselves."""
@@ -48,7 +49,7 @@ def limit(request: MemberRequest) -> HttpResponse:
     return budgets_page(request, limit_form=form)
 
 
-@require_POST
+@post_only("budgets")
 @member_required(Permission.SUBMIT)
 def lift(request: MemberRequest) -> HttpResponse:
     """Take a limit away."""
@@ -61,7 +62,7 @@ def lift(request: MemberRequest) -> HttpResponse:
     return redirect("/budgets/#limits")
 
 
-@require_POST
+@post_only("budgets")
 @member_required(Permission.LIMITS)
 def wallet(request: MemberRequest) -> HttpResponse:
     """Set the mark below which the wallet is called low."""
@@ -73,7 +74,7 @@ def wallet(request: MemberRequest) -> HttpResponse:
     return budgets_page(request, low_form=form)
 
 
-@require_POST
+@post_only("budgets")
 @member_required(Permission.LIMITS)
 def threshold(request: MemberRequest) -> HttpResponse:
     """Have dear films ask first, or, with `remove`, ask no more."""

@@ -3,7 +3,6 @@
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST
 
 from accounts.roles import Permission
 from generations.dispatch import cancel_generation, cancel_waiting
@@ -16,10 +15,11 @@ from generations.portal.access import (
     member_required,
     with_toast,
 )
+from generations.portal.post_only import post_only
 from generations.portal.studio.reads import active_generations, ended_among
 
 
-@require_POST
+@post_only("film", "generation_id")
 @generation_required(Permission.SUBMIT)
 def cancel(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Cancel, or note that it is asked for; a list gets the list, anything else the film's page."""
@@ -29,7 +29,7 @@ def cancel(request: MemberRequest, generation: Generation) -> HttpResponse:
     return _to(request, "film", generation.id)
 
 
-@require_POST
+@post_only("studio")
 @member_required(Permission.SUBMIT)
 def cancel_all(request: MemberRequest) -> HttpResponse:
     """Cancel all of the person's own that waits."""

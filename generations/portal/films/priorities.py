@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_POST
 
 from accounts.models import Membership
 from accounts.roles import Permission
 from generations.models import Generation, Priority
 from generations.ordering import priorities_for, set_priority
 from generations.portal.access import MemberRequest, acting_member, generation_required
+from generations.portal.post_only import post_only
 
 _BUTTONS = {
     Priority.HIGH: "Let it go first",
@@ -33,7 +33,7 @@ def priority_buttons(membership: Membership, generation: Generation) -> list[Pri
     return [PriorityButton(one.value, _BUTTONS[one]) for one in sorted(others, reverse=True)]
 
 
-@require_POST
+@post_only("film", "generation_id")
 @generation_required(Permission.SUBMIT)
 def set_priority_to(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Move a film in line and show its page."""

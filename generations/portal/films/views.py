@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from accounts.people import names_of
 from accounts.roles import Permission, role_allows
@@ -21,6 +21,7 @@ from generations.portal.archive.views import file_timeline
 from generations.portal.films.facts import facts_of
 from generations.portal.films.priorities import priority_buttons
 from generations.portal.polling import STOP_POLLING
+from generations.portal.post_only import post_only
 from generations.portal.shown_generation import shown_generation_of
 from generations.portal.studio.drafts import fresh_key, slots_of
 from generations.portal.studio.refusals import refusal_of
@@ -41,7 +42,7 @@ def film(request: MemberRequest, generation: Generation) -> HttpResponse:
     return render(request, "films/_film.html", context | {"is_answer": True}, status=status)
 
 
-@require_POST
+@post_only("film", "generation_id")
 @generation_required(Permission.SUBMIT)
 def retry(request: MemberRequest, earlier: Generation) -> HttpResponse:
     """Submit the same film again as a new generation with a hold of its own (P15)."""
@@ -61,7 +62,7 @@ def retry(request: MemberRequest, earlier: Generation) -> HttpResponse:
     return redirect("film", generation.id)
 
 
-@require_POST
+@post_only("film", "generation_id")
 @generation_required(Permission.SUBMIT)
 def favourite(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Mark a film as one of the team's favourites, or take the mark away."""
@@ -71,7 +72,7 @@ def favourite(request: MemberRequest, generation: Generation) -> HttpResponse:
     return redirect("film", generation.id)
 
 
-@require_POST
+@post_only("film", "generation_id")
 @generation_required(Permission.SUBMIT)
 def extend(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Open the studio with this film's last frame as the first frame of the next."""

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from accounts.api_keys import delete_api_key, set_enabled
 from accounts.models import ApiKey, Membership
@@ -22,6 +22,7 @@ from generations.portal.access import MemberRequest, acting_member, member_requi
 from generations.portal.form_errors import show_error
 from generations.portal.keys.forms import ApiKeyForm, ProviderKeyForm, SendRateForm
 from generations.portal.keys.reads import KeyUsage, discrepancy_for, usage_for
+from generations.portal.post_only import post_only
 from generations.provider_keys import (
     add_provider_key,
     delete_provider_key,
@@ -71,7 +72,7 @@ def index(request: MemberRequest) -> HttpResponse:
     return render(request, "keys/index.html", _context(request.membership))
 
 
-@require_POST
+@post_only("keys")
 @never_cache
 @member_required(Permission.OWN_KEYS)
 def create(request: MemberRequest) -> HttpResponse:
@@ -94,7 +95,7 @@ def create(request: MemberRequest) -> HttpResponse:
     return render(request, template, _context(request.membership) | context)
 
 
-@require_POST
+@post_only("keys")
 @member_required(Permission.OWN_KEYS)
 def switch(request: MemberRequest, key_id: int) -> HttpResponse:
     """Enable or disable an API key."""
@@ -103,7 +104,7 @@ def switch(request: MemberRequest, key_id: int) -> HttpResponse:
     return redirect("keys")
 
 
-@require_POST
+@post_only("keys")
 @member_required(Permission.OWN_KEYS)
 def delete(request: MemberRequest, key_id: int) -> HttpResponse:
     """Take an API key away for ever."""
@@ -112,7 +113,7 @@ def delete(request: MemberRequest, key_id: int) -> HttpResponse:
     return redirect("keys")
 
 
-@require_POST
+@post_only("keys")
 @member_required(Permission.OWN_KEYS)
 def vault(request: MemberRequest) -> HttpResponse:
     """Vault a provider key: the person's own, or the team's."""
@@ -133,7 +134,7 @@ def vault(request: MemberRequest) -> HttpResponse:
     return render(request, "keys/index.html", _context(request.membership) | {name: form})
 
 
-@require_POST
+@post_only("keys")
 @member_required(Permission.OWN_KEYS)
 def resume(request: MemberRequest, key_id: int) -> HttpResponse:
     """Send with a paused provider key again."""
@@ -142,7 +143,7 @@ def resume(request: MemberRequest, key_id: int) -> HttpResponse:
     return redirect("keys")
 
 
-@require_POST
+@post_only("keys")
 @member_required(Permission.OWN_KEYS)
 def pause(request: MemberRequest, key_id: int) -> HttpResponse:
     """Send nothing with a provider key until a person resumes it."""
@@ -152,7 +153,7 @@ def pause(request: MemberRequest, key_id: int) -> HttpResponse:
     return redirect("keys")
 
 
-@require_POST
+@post_only("keys")
 @member_required(Permission.OWN_KEYS)
 def send_rate(request: MemberRequest, key_id: int) -> HttpResponse:
     """Set how many films a provider key may have at the vendor, and how many it sends a minute."""
@@ -167,7 +168,7 @@ def send_rate(request: MemberRequest, key_id: int) -> HttpResponse:
     return render(request, "keys/index.html", _context(request.membership, {key.pk: form}))
 
 
-@require_POST
+@post_only("keys")
 @member_required(Permission.OWN_KEYS)
 def forget(request: MemberRequest, key_id: int) -> HttpResponse:
     """Delete a provider key."""
@@ -175,7 +176,7 @@ def forget(request: MemberRequest, key_id: int) -> HttpResponse:
     return redirect("keys")
 
 
-@require_POST
+@post_only("keys")
 @member_required(Permission.OWN_KEYS)
 def accept_difference(request: MemberRequest, discrepancy_id: int) -> HttpResponse:
     """Close a discrepancy that the person has looked into, with their reason."""

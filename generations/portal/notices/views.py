@@ -2,12 +2,13 @@
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from accounts.notices import mark_read
 from accounts.roles import Permission
 from accounts.selectors import notices_for
 from generations.portal.access import MemberRequest, acting_member, member_required
+from generations.portal.post_only import post_only
 
 PAGE = 30
 
@@ -26,7 +27,7 @@ def index(request: MemberRequest) -> HttpResponse:
     return render(request, "notices/index.html", context)
 
 
-@require_POST
+@post_only("notices")
 @member_required(Permission.VIEW)
 def read(request: MemberRequest) -> HttpResponse:
     """Note that everything up to the newest shown notice was read."""

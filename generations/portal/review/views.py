@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from accounts.roles import Permission
 from generations.errors import NoProviderAnswer
@@ -17,6 +17,7 @@ from generations.portal.access import (
     member_required,
 )
 from generations.portal.pending_cancel import name_cancel_requesters
+from generations.portal.post_only import post_only
 from generations.review import (
     decide_review,
     decided_lately,
@@ -38,7 +39,7 @@ def index(request: MemberRequest) -> HttpResponse:
     return render(request, "review/index.html", _context(request))
 
 
-@require_POST
+@post_only("review")
 @generation_required(Permission.APPROVE)
 def decide(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Give back, count as spent, or adopt an id; a refusal stands beside what was typed."""
@@ -57,7 +58,7 @@ def decide(request: MemberRequest, generation: Generation) -> HttpResponse:
     return redirect("review")
 
 
-@require_POST
+@post_only("review")
 @generation_required(Permission.SUBMIT)
 def look(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Have the vendor asked at once."""

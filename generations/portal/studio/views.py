@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from accounts.models import Project
 from accounts.roles import Permission
@@ -26,6 +26,7 @@ from generations.portal.access import (
     member_required,
 )
 from generations.portal.polling import STOP_POLLING
+from generations.portal.post_only import post_only
 from generations.portal.studio.drafts import (
     FRAMES,
     Draft,
@@ -60,7 +61,7 @@ def index(request: MemberRequest) -> HttpResponse:
     return _page(request, draft)
 
 
-@require_POST
+@post_only("studio")
 @member_required(Permission.SUBMIT)
 def submit(request: MemberRequest) -> HttpResponse:
     """Submit the form once; a refusal shows it again with every word in its place."""
@@ -78,7 +79,7 @@ def submit(request: MemberRequest) -> HttpResponse:
     return _composer(request, draft, is_sent=True)
 
 
-@require_POST
+@post_only("studio")
 @member_required(Permission.VIEW)
 def price(request: MemberRequest) -> HttpResponse:
     """Quote the form as it stands."""
@@ -88,7 +89,7 @@ def price(request: MemberRequest) -> HttpResponse:
     return render(request, "studio/_price.html", {"draft": draft, "price": tag})
 
 
-@require_POST
+@post_only("studio")
 @member_required(Permission.SUBMIT)
 def form(request: MemberRequest) -> HttpResponse:
     """Show the form for another model, keeping what it has in common."""
@@ -96,7 +97,7 @@ def form(request: MemberRequest) -> HttpResponse:
     return _composer(request, draft.fit() if draft else None)
 
 
-@require_POST
+@post_only("studio")
 @member_required(Permission.SUBMIT)
 def frame(request: MemberRequest, name: str) -> HttpResponse:
     """Take in a first or last frame, or empty its slot when no file comes."""

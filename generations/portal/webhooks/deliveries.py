@@ -10,13 +10,14 @@ from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from accounts.models import WebhookDelivery
 from accounts.roles import Permission
 from accounts.selectors import webhook_deliveries_for
 from accounts.webhooks import ABOUT_TASKS, EVENTS, EndpointTest, TaskEvent, send_again
 from generations.portal.access import MemberRequest, acting_member, member_required
+from generations.portal.post_only import post_only
 from platform_site.errors import DailiesError
 
 PAGE = 30
@@ -59,7 +60,7 @@ def show(request: MemberRequest, delivery_id: UUID) -> HttpResponse:
     return render(request, template, _context(_delivery_of(request, delivery_id)))
 
 
-@require_POST
+@post_only("webhook_delivery", "delivery_id")
 @member_required(Permission.TEAM_KEYS)
 def again(request: MemberRequest, delivery_id: UUID) -> HttpResponse:
     """Post a message again, and show what comes of it."""

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from accounts.models import WebhookEndpoint
 from accounts.roles import Permission
@@ -27,6 +27,7 @@ from accounts.webhooks import (
 )
 from generations.portal.access import MemberRequest, acting_member, member_required
 from generations.portal.form_errors import show_error
+from generations.portal.post_only import post_only
 from generations.portal.webhooks.deliveries import DeliveryFilter, page_of
 from platform_site.errors import DailiesError, InvalidRequest
 
@@ -65,7 +66,7 @@ def index(request: MemberRequest) -> HttpResponse:
     return _page(request)
 
 
-@require_POST
+@post_only("webhooks")
 @member_required(Permission.TEAM_KEYS)
 def add(request: MemberRequest) -> HttpResponse:
     """Have events posted to a URL."""
@@ -87,7 +88,7 @@ def endpoint(request: MemberRequest, endpoint_id: int) -> HttpResponse:
     return _endpoint_page(request, _endpoint_of(request, endpoint_id))
 
 
-@require_POST
+@post_only("webhook_endpoint", "endpoint_id")
 @member_required(Permission.TEAM_KEYS)
 def events(request: MemberRequest, endpoint_id: int) -> HttpResponse:
     """Choose what an endpoint hears of."""
@@ -99,7 +100,7 @@ def events(request: MemberRequest, endpoint_id: int) -> HttpResponse:
     return redirect("webhook_endpoint", chosen.pk)
 
 
-@require_POST
+@post_only("webhook_endpoint", "endpoint_id")
 @member_required(Permission.TEAM_KEYS)
 def test(request: MemberRequest, endpoint_id: int) -> HttpResponse:
     """Post a test message, and go where its answer will be shown."""
@@ -111,7 +112,7 @@ def test(request: MemberRequest, endpoint_id: int) -> HttpResponse:
     return redirect("webhook_delivery", delivery.pk)
 
 
-@require_POST
+@post_only("webhook_endpoint", "endpoint_id")
 @member_required(Permission.TEAM_KEYS)
 def switch(request: MemberRequest, endpoint_id: int) -> HttpResponse:
     """Switch an endpoint on or off."""
@@ -120,7 +121,7 @@ def switch(request: MemberRequest, endpoint_id: int) -> HttpResponse:
     return redirect("webhook_endpoint", switched.pk)
 
 
-@require_POST
+@post_only("webhooks")
 @member_required(Permission.TEAM_KEYS)
 def remove(request: MemberRequest, endpoint_id: int) -> HttpResponse:
     """Take an endpoint away."""
@@ -130,7 +131,7 @@ def remove(request: MemberRequest, endpoint_id: int) -> HttpResponse:
 
 
 @never_cache
-@require_POST
+@post_only("webhooks")
 @member_required(Permission.TEAM_KEYS)
 def secret(request: MemberRequest) -> HttpResponse:
     """Show the signing secret, on request only; the audit trail says to whom."""
@@ -139,7 +140,7 @@ def secret(request: MemberRequest) -> HttpResponse:
 
 
 @never_cache
-@require_POST
+@post_only("webhooks")
 @member_required(Permission.TEAM_KEYS)
 def rotate(request: MemberRequest) -> HttpResponse:
     """Replace the signing secret and show the fresh one."""
@@ -151,7 +152,7 @@ def rotate(request: MemberRequest) -> HttpResponse:
     return _page(request, secret=fresh)
 
 
-@require_POST
+@post_only("webhooks")
 @member_required(Permission.TEAM_KEYS)
 def end_old(request: MemberRequest) -> HttpResponse:
     """Let the secret before the present one sign no more."""
