@@ -2,6 +2,7 @@
 
 from generations.models.approval import Approval, ApprovalThreshold
 from generations.models.callback import CallbackReceipt
+from generations.models.draft import Draft
 from generations.models.event import GenerationEvent
 from generations.models.film import Film, StoredFile
 from generations.models.generation import Generation, Priority
@@ -17,6 +18,7 @@ __all__ = [
     "ApprovalThreshold",
     "CallbackReceipt",
     "Discrepancy",
+    "Draft",
     "Film",
     "Generation",
     "GenerationEvent",

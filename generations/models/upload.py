@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Team
 from generations.lifecycle import TERMINAL
+from generations.models.draft import Draft
 from generations.models.generation import Generation, new_token
 
 
@@ -17,7 +18,7 @@ class UploadQuerySet(models.QuerySet["Upload"]):
     """Uploads by whether they still live."""
 
     def live(self, now: datetime) -> Self:
-        """Return those whose time has not come, or that a generation needs that has not ended."""
+        """Return those whose time has not come, or that a draft or an unended generation needs."""
         return self.filter(Q(expires_at__gt=now) | _is_needed())
 
     def dead(self, now: datetime) -> Self:
@@ -25,13 +26,13 @@ class UploadQuerySet(models.QuerySet["Upload"]):
         return self.filter(~_is_needed(), expires_at__lte=now)
 
 
-def _is_needed() -> Exists:
-    needing = Generation.objects.filter(uploads=OuterRef("pk")).exclude(state__in=TERMINAL)
-    return Exists(needing)
+def _is_needed() -> Q:
+    unended = Generation.objects.filter(uploads=OuterRef("pk")).exclude(state__in=TERMINAL)
+    return Q(Exists(unended)) | Q(Exists(Draft.objects.filter(uploads=OuterRef("pk"))))
 
 
 class Upload(models.Model):
-    """One image behind an unguessable link that expires once no generation needs it."""
+    """One image behind an unguessable link that expires once no generation or draft needs it."""
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="uploads")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -44,6 +45,7 @@ class Upload(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(db_index=True)
     generations = models.ManyToManyField(Generation, related_name="uploads", editable=False)
+    drafts = models.ManyToManyField(Draft, related_name="uploads", editable=False)
 
     objects = UploadQuerySet.as_manager()
 
