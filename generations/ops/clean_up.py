@@ -12,6 +12,7 @@ from django_q.models import Failure, OrmQ, Success
 
 from accounts.webhooks import prune_deliveries, wipe_old_secrets
 from generations.archive import clear_partials, delete_unused_files, remove_outlived_films
+from generations.drafts import prune_drafts
 from generations.provider_keys import wipe_sealed_keys
 from generations.reconciliation import prune_samples
 from generations.uploads import delete_expired_uploads
@@ -66,6 +67,8 @@ def _unserved(before: datetime) -> QuerySet[Any]:
 
 # What is deleted hourly.
 CHORES: dict[str, Callable[[datetime], int]] = {
+    # Before the uploads, which a draft keeps alive.
+    "drafts": lambda now: prune_drafts(now=now),
     "uploads": lambda now: delete_expired_uploads(now=now),
     "samples": lambda now: prune_samples(now=now),
     "sealed_keys": lambda now: wipe_sealed_keys(),

@@ -6,6 +6,7 @@ from generations.uploads.service import (
     delete_expired_uploads,
     keep_uploads_alive,
     refuse_long_body,
+    renew_uploads,
     store_upload,
     upload_storage,
 )
@@ -15,6 +16,7 @@ __all__ = [
     "delete_expired_uploads",
     "keep_uploads_alive",
     "refuse_long_body",
+    "renew_uploads",
     "require_upload_room",
     "store_upload",
     "upload_storage",

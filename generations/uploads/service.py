@@ -1,6 +1,7 @@
 """Take in images for first and last frames, serve them for a while, and clear them away."""
 
 import struct
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import IO, Any, cast
 
@@ -11,6 +12,7 @@ from django.db import transaction
 from PIL import Image, UnidentifiedImageError
 
 from accounts.authority import By
+from accounts.models import Team
 from generations.models import Generation, Upload, VideoModel
 from generations.models.generation import new_token
 from generations.uploads.links import uploaded_token
@@ -114,14 +116,21 @@ def keep_uploads_alive(generation: Generation, *, now: datetime) -> None:
     Raises `InvalidRequest` when one of them was cleared away meanwhile.
     """
     urls = generation.body["input"].get("image_urls", [])
-    tokens = {token for token in map(uploaded_token, urls) if token}
-    if not tokens:
-        return
-    uploads = Upload.objects.filter(team=generation.team, token__in=tokens)
-    # The update first: a clean-up that is about to delete them has to wait, and finds them live.
-    if uploads.update(expires_at=now + LIFE) < len(tokens):
+    uploads = renew_uploads(urls, team=generation.team, now=now)
+    if len(uploads) < len({token for token in map(uploaded_token, urls) if token}):
         raise InvalidRequest("An uploaded image has expired. Upload it again.", field="image_urls")
     generation.uploads.add(*uploads)
+
+
+def renew_uploads(urls: Iterable[str], *, team: Team, now: datetime) -> list[Upload]:
+    """Let the team's uploads among `urls` live as long as those uploaded just then; return them."""
+    tokens = {token for token in map(uploaded_token, urls) if token}
+    if not tokens:
+        return []
+    uploads = Upload.objects.filter(team=team, token__in=tokens)
+    # The update first: a clean-up that is about to delete them has to wait, and finds them live.
+    uploads.update(expires_at=now + LIFE)
+    return list(uploads)
 
 
 def delete_expired_uploads(*, now: datetime) -> int:
