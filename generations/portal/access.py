@@ -185,14 +185,18 @@ def _keep_team(request: MemberRequest) -> None:
 
 
 def _sign_in(request: MemberRequest) -> HttpResponse:
-    """Send to the sign-in page; a fragment's request must not swap that page into its corner."""
+    """Send to the sign-in page; a fragment's request must not swap that page into its corner.
+
+    The page stays where it is, with all that was typed, and offers the address that this names.
+    """
     login = resolve_url(settings.LOGIN_URL)
     if not request.htmx:
         return HttpResponseRedirect(f"{login}?{urlencode({'next': request.get_full_path()})}")
     try:
-        shown = urlsplit(request.htmx.current_url or "").path or "/"
+        parts = urlsplit(request.htmx.current_url or "")
     except ValueError:
-        shown = "/"
+        parts = urlsplit("")
+    shown = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
     response = HttpResponse(status=204)
     response["HX-Redirect"] = f"{login}?{urlencode({'next': shown})}"
     return response

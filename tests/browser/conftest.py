@@ -140,7 +140,8 @@ class Desk:
     def _note(self, message: Any) -> None:
         # A page that is itself a 404 is reported by the browser as one failed resource; what htmx
         # says of a request without a reply, `_note_failure` says better.
-        known = "status of 404" in message.text or message.text in HTMX_GOT_NO_REPLY
+        event = message.text.partition(",")[0]  # the element follows, in some releases
+        known = "status of 404" in message.text or event in HTMX_GOT_NO_REPLY
         if message.type == "error" and not known:
             self.problems.append(f"{message.location.get('url')}: {message.text}")
 

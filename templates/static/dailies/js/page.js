@@ -60,9 +60,48 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("dailies:toast", (event) => toast(event.detail.message, event.detail.tone));
 
-// Polling goes on by itself; only what a person asked for is worth a word.
+// A file that is dropped beside its field would replace the page, and all that was typed there.
+for (const name of ["dragover", "drop"]) {
+  document.addEventListener(name, (event) => {
+    const isField = event.target.matches?.('input[type="file"]');
+    if (event.dataTransfer?.types.includes("Files") && !isField) event.preventDefault();
+  });
+}
+
+// Whoever signs in again, perhaps in another tab, gets another token than this page was sent with.
+const token = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
+
+function renewTokens() {
+  for (const field of document.querySelectorAll('[name="csrfmiddlewaretoken"]')) field.value = token() ?? field.value;
+}
+
+document.addEventListener("submit", renewTokens, { capture: true });
+document.addEventListener("htmx:configRequest", (event) => {
+  const { headers, formData } = event.detail;
+  if (!token()) return;
+  renewTokens();
+  headers["X-CSRFToken"] = token();
+  if (formData.has("csrfmiddlewaretoken")) formData.set("csrfmiddlewaretoken", token());
+});
+
+// The session is over: what was typed here stays, and the sign-in page opens beside it.
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  const { xhr } = event.detail;
+  const note = document.getElementById("signed-out");
+  const login = xhr.getResponseHeader("HX-Redirect");
+  if (login?.startsWith(note.dataset.login)) {
+    event.preventDefault();
+    note.querySelector("a").href = login;
+    note.hidden = false;
+  } else if (xhr.status < 400) {
+    note.hidden = true;
+  }
+});
+
+// Polling and saving go on by themselves; only what a person asked for is worth a word.
 function away(event, message) {
-  if (event.detail.requestConfig?.verb === "post" && event.target.id !== "price") toast(message, "bad");
+  const isAsked = event.detail.requestConfig?.verb === "post" && !event.target.matches("#price, #draft");
+  if (isAsked) toast(message, "bad");
 }
 
 document.addEventListener("htmx:sendError", (event) =>
