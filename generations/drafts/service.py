@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.db import transaction
+from django.db.models import OuterRef, Q, Subquery
 
 from accounts.authority import By
 from accounts.models import Membership
 from accounts.roles import Permission
-from generations.models import Draft, Generation
+from generations.models import Draft, Generation, Upload
 from generations.uploads import renew_uploads
 from platform_site.errors import InvalidRequest
 
@@ -48,6 +49,11 @@ class PageState:
     sequence: int = 0
 
 
+def fresh_key() -> str:
+    """Return an idempotency key for one submission."""
+    return f"studio-{uuid4()}"
+
+
 @transaction.atomic
 def save_draft(
     token: str, content: DraftContent, *, state: PageState, by: By, now: datetime
@@ -83,7 +89,7 @@ def sent_before(membership: Membership, key: str) -> Generation | None:
 
 def mark_sent(draft: Draft, *, now: datetime) -> Draft:
     """Note that a draft was submitted; its next submission has a key of its own."""
-    draft.idempotency_key, draft.sent_at = _fresh_key(), now
+    draft.idempotency_key, draft.sent_at = fresh_key(), now
     draft.save(update_fields=["idempotency_key", "sent_at"])
     return draft
 
@@ -95,16 +101,29 @@ def discard_draft(token: str, *, by: By) -> None:
     Draft.objects.filter(team=member.team, user=member.user, token=_as_uuid(token)).delete()
 
 
+@transaction.atomic
 def prune_drafts(*, now: datetime) -> int:
-    """Delete drafts that nobody has touched for 30 days; return how many."""
+    """Delete drafts that nobody has touched for 30 days; return how many.
+
+    The last one of a person in a team is emptied instead: it remembers their settings.
+    """
+    own = Draft.objects.filter(team=OuterRef("team"), user=OuterRef("user"))
     old = Draft.objects.filter(saved_at__lt=now - LIFE)
-    return int(old.delete()[1].get("generations.Draft", 0))
+    is_last = Q(pk=Subquery(own.values("pk")[:1]))
+    deleted = old.exclude(is_last).delete()[1].get("generations.Draft", 0)
+    Upload.drafts.through.objects.filter(draft__in=old).delete()
+    filled = old.exclude(prompt="", first_frame="", last_frame="")
+    return int(deleted + filled.update(prompt="", first_frame="", last_frame="", remix_of=None))
 
 
 def _own_draft(
     member: Membership, token: str, content: DraftContent, state: PageState, *, now: datetime
 ) -> Draft:
     """Return the locked row that the page may write into, made where there is none."""
+    own = Draft.objects.select_for_update().filter(team=member.team, user=member.user)
+    written = own.exclude(page="").filter(page=state.page).first()
+    if written is not None:
+        return written
     known = _as_uuid(token)
     for wanted in (known, uuid4()):
         draft, is_new = Draft.objects.select_for_update().get_or_create(
@@ -114,7 +133,7 @@ def _own_draft(
                 "team": member.team,
                 "idempotency_key": content.key[:_KEY_CHARACTERS]
                 if wanted == known and content.key
-                else _fresh_key(),
+                else fresh_key(),
                 "saved_at": now,
             },
         )
@@ -145,7 +164,3 @@ def _as_uuid(token: str) -> UUID:
         return UUID(token)
     except ValueError:
         return uuid4()
-
-
-def _fresh_key() -> str:
-    return f"studio-{uuid4()}"

@@ -14,6 +14,7 @@ from accounts.roles import Permission, role_allows
 from accounts.selectors import project_for
 from generations.archive import last_frame_as_upload, set_favourite
 from generations.catalog import ordered_inputs
+from generations.drafts import fresh_key
 from generations.models import Approval, Generation
 from generations.ordering import submit_generation, validate_request
 from generations.portal.access import MemberRequest, acting_member, generation_required
@@ -23,7 +24,7 @@ from generations.portal.films.priorities import priority_buttons
 from generations.portal.polling import STOP_POLLING
 from generations.portal.post_only import post_only
 from generations.portal.shown_generation import shown_generation_of
-from generations.portal.studio.drafts import fresh_key, slots_of
+from generations.portal.studio.form import slots_of
 from generations.portal.studio.refusals import refusal_of
 from generations.portal.words import cost_of, timeline_of
 from generations.task_object import api_status, film_url

@@ -1,287 +1,126 @@
-"""The studio's form: what a person typed, word for word, and the API's payload made of it.
+"""The studio's draft: saved as people type, found again, and thrown away."""
 
-Nothing is judged here but the two frames' order: `validate_request` is the one judge.
-"""
+from collections.abc import Callable
+from functools import wraps
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlsplit
-from uuid import uuid4
+from django.http import HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+from django_htmx.http import trigger_client_event
 
-from generations.catalog import (
-    Boolean,
-    Choice,
-    Parameter,
-    Placement,
-    WholeNumber,
-    orderable_models,
-    parameters_of,
+from accounts.roles import Permission
+from accounts.selectors import memberships_of
+from generations.drafts import (
+    discard_draft,
+    draft_for,
+    earlier_prompts,
+    last_settings,
+    save_draft,
 )
-from generations.errors import InvalidInput
-from generations.models import Generation, Priority, VideoModel
-from generations.ordering import MAX_PROMPT_CHARACTERS
-from generations.portal.studio.controls import OFF, ON, Control, controls_of, text_of
-from generations.uploads import uploaded_token
-from platform_site.errors import DailiesError, InvalidRequest
+from generations.models import Draft
+from generations.portal.access import MemberRequest, acting_member, member_required
+from generations.portal.post_only import post_only
+from generations.portal.studio.form import (
+    StudioForm,
+    drafted_form,
+    remembered_form,
+    typed_form,
+)
+from generations.selectors import generation_for
+from platform_site.errors import InvalidRequest
 
-FRAMES = ("first_frame", "last_frame")
-# Where an error of the API's field is shown on the form.
-_PLACES = {"image_urls": "frames", "last_frame": "frames"}
-_FIELDS = {"prompt", "model", "frames", "project", "priority"}
-# What the form calls the API's inputs; parameters have labels.
-_SUBJECTS = {
-    "prompt": "The prompt",
-    "image_urls": "The list of frames",
-    "image_urls[0]": "The first frame",
-    "image_urls[1]": "The last frame",
-}
-_WHOLE = re.compile(r"-?[0-9]{1,15}\Z")
-_TAKE = re.compile(r"([0-9]{1,4}),(.{1,10}),([01])\Z")
+View = Callable[..., HttpResponseBase]
 
 
-def fresh_key() -> str:
-    """Return an idempotency key for one submission of the form."""
-    return f"studio-{uuid4()}"
+def same_person_required(view: View) -> View:
+    """Let in forms of pages that were opened by whoever is signed in.
 
-
-@dataclass
-class Draft:
-    """One filled form. Texts stay as they were typed, so that nothing is lost on an error.
-
-    `typed` holds the model's parameters by name; a hidden one only when it came with the form.
+    Another page of this browser may have signed somebody else in: theirs is neither the text nor
+    the wallet, and the page is loaded again as what they may see.
     """
 
-    model: VideoModel
-    typed: dict[str, str]
-    prompt: str = ""
-    first_frame: str = ""
-    last_frame: str = ""
-    project: str = ""
-    priority: str = str(Priority.NORMAL)
-    remix_of: str = ""
-    idempotency_key: str = field(default_factory=fresh_key)
-    errors: dict[str, str] = field(default_factory=dict)
-    refusal: DailiesError | None = None
-    max_prompt: int = MAX_PROMPT_CHARACTERS
+    @wraps(view)
+    def guarded(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        if request.POST.get("person", str(request.user.pk)) == str(request.user.pk):
+            return view(request, *args, **kwargs)
+        if request.htmx:
+            return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+        return redirect("studio")
 
-    def __post_init__(self) -> None:
-        """Read the model's parameters once."""
-        self.parameters = parameters_of(self.model)
-
-    def payload(self) -> dict[str, Any]:
-        """Return the API's body for this form. Raises `InvalidRequest`."""
-        if self.last_frame and not self.first_frame:
-            raise InvalidRequest("A last frame needs a first frame too.", field="last_frame")
-        inputs: dict[str, Any] = {"prompt": self.prompt}
-        for parameter in self.parameters:
-            text = self.typed.get(parameter.name)
-            if text is not None and (text.strip() or not parameter.is_optional):
-                inputs[parameter.name] = _value_of(parameter, text)
-        frames = [url for url in (self.first_frame, self.last_frame) if url]
-        if frames:
-            inputs["image_urls"] = frames
-        return {"model": self.model.name, "input": inputs}
-
-    def fit(self) -> "Draft":
-        """Bring within the model what another model had allowed."""
-        for parameter in self.parameters:
-            if parameter.name in self.typed:
-                self.typed[parameter.name] = _fitting(parameter, self.typed[parameter.name])
-        if self.model.max_images < len(FRAMES):
-            self.last_frame = ""
-        if self.model.max_images == 0:
-            self.first_frame = ""
-        return self
-
-    def refuse(self, error: DailiesError) -> None:
-        """Keep an error to be shown: beside its field, or above the button."""
-        place = _PLACES.get(error.field or "", error.field or "")
-        if place in _FIELDS or place in self._shown:
-            self.errors[place] = self.in_words(error)
-        else:
-            self.refusal = error
-
-    def in_words(self, error: DailiesError) -> str:
-        """Return an error in the words of this form."""
-        if not isinstance(error, InvalidInput):
-            return error.message
-        subjects = _SUBJECTS | {
-            name: f"The {one.label[:1].lower()}{one.label[1:]}"
-            for one in self.parameters
-            for name in one.names
-        }
-        return error.about(subjects.get(error.name, f"“{error.name}”"))
-
-    @property
-    def main_controls(self) -> list[Control]:
-        """Return the controls that are always in sight."""
-        return self._controls_at(Placement.MAIN)
-
-    @property
-    def advanced_controls(self) -> list[Control]:
-        """Return the controls of the folded part."""
-        return self._controls_at(Placement.ADVANCED)
-
-    @property
-    def hidden_values(self) -> dict[str, str]:
-        """Return what the form carries along unseen."""
-        hidden = (one.name for one in self.parameters if one.place == Placement.HIDDEN)
-        return {name: self.typed[name] for name in hidden if name in self.typed}
-
-    @property
-    def shown_names(self) -> str:
-        """Return the names of all controls, for the form to say which it has."""
-        return ",".join(self._shown)
-
-    @property
-    def extras_in_use(self) -> bool:
-        """Return whether the folded part of the form holds anything to see."""
-        is_moved = self.priority != str(Priority.NORMAL) or "priority" in self.errors
-        return is_moved or any(control.is_touched for control in self.advanced_controls)
-
-    @property
-    def frames(self) -> list["FrameSlot"]:
-        """Return the slots that the model has for frames."""
-        return slots_of([self.first_frame, self.last_frame])[: self.model.max_images]
-
-    @property
-    def _shown(self) -> list[str]:
-        return [one.name for one in self.parameters if one.place != Placement.HIDDEN]
-
-    def _controls_at(self, place: Placement) -> list[Control]:
-        controls = controls_of(self.parameters, self.typed, self.errors)
-        return [control for control in controls if control.parameter.place == place]
+    return guarded
 
 
-@dataclass(frozen=True, slots=True)
-class FrameSlot:
-    """One place for an image, with what is in it or what was wrong with it."""
-
-    name: str
-    url: str = ""
-    error: str = ""
-
-    @property
-    def title(self) -> str:
-        """Return its name for people."""
-        return "First frame" if self.name == "first_frame" else "Last frame"
-
-    @property
-    def preview(self) -> str:
-        """Return a path on this site that shows the image; "" for images elsewhere."""
-        return urlsplit(self.url).path if uploaded_token(self.url) else ""
-
-    @property
-    def host(self) -> str:
-        """Return where an image elsewhere lies; "" for an address that cannot be read."""
-        try:
-            return urlsplit(self.url).netloc
-        except ValueError:
-            return ""
+@post_only("studio")
+@member_required(Permission.VIEW)
+@same_person_required
+def save(request: MemberRequest) -> HttpResponse:
+    """Keep the form as it stands, and say so; the page is told when its draft is another one."""
+    form = typed_form(request.POST.dict())
+    if form is None:
+        return HttpResponse(status=204)
+    try:
+        draft = keep(request, form)
+    except InvalidRequest as error:
+        return render(request, "studio/_saved.html", {"problem": error.message})
+    response = render(request, "studio/_saved.html", {"saved": draft})
+    if str(draft.token) != form.token:
+        fields = {"draft": str(draft.token), "idempotency_key": draft.idempotency_key}
+        trigger_client_event(response, "dailies:draft", fields)
+    return response
 
 
-def slots_of(images: list[str]) -> list[FrameSlot]:
-    """Return the first and the last frame as slots, whatever is in them."""
-    return [FrameSlot(name, url) for name, url in zip(FRAMES, [*images, "", ""], strict=False)]
+@post_only("studio")
+@member_required(Permission.SUBMIT)
+def discard(request: MemberRequest) -> HttpResponse:
+    """Throw an unfinished draft away."""
+    discard_draft(request.POST.get("draft", ""), by=acting_member(request))
+    return redirect("studio")
 
 
-def blank_draft(model: VideoModel) -> Draft:
-    """Return the form with the model's defaults."""
-    shown = [one for one in parameters_of(model) if one.place != Placement.HIDDEN]
-    return Draft(model=model, typed={one.name: text_of(one.default) for one in shown})
+@never_cache
+@require_GET
+@member_required(Permission.SUBMIT)
+def prompts(request: MemberRequest) -> HttpResponse:
+    """Return the person's earlier prompts in the team, newest first, as JSON."""
+    return JsonResponse({"prompts": earlier_prompts(request.membership)})
 
 
-def typed_draft(posted: Mapping[str, str]) -> Draft | None:
-    """Read the posted form; None when no model can be ordered.
-
-    A refusal's variant comes as `take`: seconds, resolution and sound in place of the typed ones.
+def keep(request: MemberRequest, form: StudioForm) -> Draft:
+    """Save a posted form. Raises `TaskNotFound` for a strange film to remix, and what `save_draft`
+    raises.
     """
-    model = model_named(posted.get("model", ""))
-    if model is None:
-        return None
-    draft = Draft(
-        model=model,
-        typed=_typed_parameters(posted, parameters_of(model)),
-        prompt=posted.get("prompt", "").replace("\r\n", "\n"),
-        first_frame=posted.get("first_frame", ""),
-        last_frame=posted.get("last_frame", ""),
-        project=posted.get("project", "").replace("\0", ""),
-        priority=posted.get("priority", str(Priority.NORMAL)),
-        # The page links to it: an id has no slash, and without one any text makes an address.
-        remix_of=posted.get("remix_of", "").replace("/", ""),
-        idempotency_key=posted.get("idempotency_key", "")[:200] or fresh_key(),
+    team = request.membership.team
+    source = generation_for(team, form.remix_of) if form.remix_of else None
+    return save_draft(
+        form.token,
+        form.content(source),
+        state=form.state,
+        by=acting_member(request),
+        now=timezone.now(),
     )
-    take = _TAKE.match(posted.get("take", ""))
-    if take:
-        sound = ON if take[3] == "1" else OFF
-        draft.typed |= {"duration": take[1], "resolution": take[2], "generate_audio": sound}
+
+
+def own_draft(request: MemberRequest, token: str) -> Draft | None:
+    """Return a draft of the person's in any of their teams, which the request is then about."""
+    draft = draft_for(request.user, token)
+    if draft is None or draft.team_id == request.membership.team_id:
+        return draft
+    membership = memberships_of(request.user).filter(team=draft.team).first()
+    if membership is None:
+        return None
+    request.membership = membership
     return draft
 
 
-def remix_draft(generation: Generation) -> Draft | None:
-    """Return the form filled from a generation's normalised request (P40)."""
-    model = model_named(generation.model)
-    if model is None:
-        return None
-    inputs = generation.body["input"]
-    images = [*inputs.get("image_urls", []), "", ""]
-    draft = blank_draft(model)
-    for parameter in draft.parameters:
-        if parameter.name in inputs:
-            draft.typed[parameter.name] = text_of(inputs[parameter.name])
-    draft.prompt = inputs["prompt"]
-    draft.first_frame, draft.last_frame = images[0], images[1]
-    draft.project = _open_project(generation)
-    draft.remix_of = str(generation.id)
-    return draft.fit()
-
-
-def _typed_parameters(
-    posted: Mapping[str, str], parameters: tuple[Parameter, ...]
-) -> dict[str, str]:
-    """Return what was typed. A switch that is off posts nothing, and neither does a control that
-    the form did not have: `shown` tells the two apart when somebody chooses another model.
-    """
-    shown = posted["shown"].split(",") if "shown" in posted else None
-    typed = {}
-    for one in parameters:
-        if one.name in posted:
-            typed[one.name] = posted[one.name]
-        elif one.place != Placement.HIDDEN:
-            is_off = isinstance(one, Boolean) and (shown is None or one.name in shown)
-            typed[one.name] = OFF if is_off else text_of(one.default)
-    return typed
-
-
-def _fitting(parameter: Parameter, text: str) -> str:
-    if isinstance(parameter, Choice):
-        return text if text in parameter.choices else text_of(parameter.default)
-    if isinstance(parameter, WholeNumber) and not parameter.is_optional and _WHOLE.match(text):
-        return str(min(max(int(text), parameter.low), parameter.high))
-    return text
-
-
-def _value_of(parameter: Parameter, text: str) -> bool | int | str:
-    """Return a typed text as the API has it; what is none stays text, for the judge to refuse."""
-    if isinstance(parameter, Boolean):
-        return {ON: True, OFF: False}.get(text, text)
-    return _whole(text) if isinstance(parameter, WholeNumber) else text
-
-
-def _open_project(generation: Generation) -> str:
-    project = generation.project
-    return project.slug if project is not None and project.archived_at is None else ""
-
-
-def model_named(name: str) -> VideoModel | None:
-    """Return the active model of that name, else the first active one."""
-    models = orderable_models()
-    return next((model for model in models if model.name == name), models[0] if models else None)
-
-
-def _whole(text: str) -> int | str:
-    """Return a typed number as one; anything else as it is, for the judge to refuse."""
-    stripped = text.strip()
-    return int(stripped) if _WHOLE.match(stripped) else text
+def drafted_or_empty_form(
+    request: MemberRequest, token: str, draft: Draft | None
+) -> StudioForm | None:
+    """Return the form of a draft, or an empty one under its token; None without any model."""
+    if draft is not None:
+        return drafted_form(draft)
+    form = remembered_form(last_settings(request.membership), membership=request.membership)
+    if form is not None and token:
+        form.token = token[:40]
+    return form

@@ -10,7 +10,7 @@ from billing.selectors import books_of
 from generations.limits import subjects_of
 from generations.models import Generation, ProviderKey, VideoModel
 from generations.ordering import credits_left, quote_request, validate_request
-from generations.portal.studio.drafts import Draft
+from generations.portal.studio.form import StudioForm
 from generations.selectors import provider_key_for
 from platform_site.errors import DailiesError
 
@@ -39,20 +39,20 @@ class PriceTag:
         return max(0, self.quote.credits - self.room) if self.quote else 0
 
 
-def price_of(draft: Draft, *, membership: Membership, now: datetime) -> PriceTag:
+def price_of(form: StudioForm, *, membership: Membership, now: datetime) -> PriceTag:
     """Quote the form as it stands; what keeps it from having a price is said in words."""
     team = membership.team
     try:
-        project = project_for(team, draft.project)
-        body = draft.payload()
+        project = project_for(team, form.project)
+        body = form.payload()
         inputs = {name: body["input"][name] for name in _PRICED if name in body["input"]}
         body["input"] = {**inputs, "prompt": _ANY_PROMPT}
         request = validate_request(body, team=team, now=now)
         quote = quote_request(request, now=now)
     except DailiesError as error:
-        return PriceTag(problem=draft.in_words(error))
+        return PriceTag(problem=form.in_words(error))
     available = books_of(team).available
-    key = sending_key(membership, draft.model)
+    key = sending_key(membership, form.model)
     if key is None:
         return PriceTag(quote, available, room=available)
     film = Generation(

@@ -5,14 +5,16 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from accounts.models import Project
 from accounts.roles import Permission
 from accounts.selectors import project_for
 from generations.catalog import orderable_models
-from generations.errors import TooManyUploads
-from generations.models import Generation
+from generations.drafts import draft_for, fresh_key, mark_sent, sent_before, unfinished_drafts
+from generations.errors import IdempotencyConflict
+from generations.models import Draft
 from generations.ordering import (
     as_priority,
     orderable_priorities,
@@ -28,86 +30,116 @@ from generations.portal.access import (
 from generations.portal.polling import STOP_POLLING
 from generations.portal.post_only import post_only
 from generations.portal.studio.drafts import (
-    FRAMES,
-    Draft,
-    FrameSlot,
-    blank_draft,
-    fresh_key,
-    model_named,
-    remix_draft,
-    typed_draft,
+    drafted_or_empty_form,
+    keep,
+    own_draft,
+    same_person_required,
 )
+from generations.portal.studio.form import (
+    StudioForm,
+    drafted_form,
+    remix_form,
+    typed_form,
+)
+from generations.portal.studio.frames import slots_with_crops
 from generations.portal.studio.prices import price_of, sending_key
 from generations.portal.studio.reads import active_generations, ended_among, past_generations
 from generations.portal.studio.refusals import refusal_of
-from generations.selectors import generation_for
-from generations.uploads import require_upload_room, store_upload, upload_url
-from platform_site.errors import DailiesError, InvalidRequest, NotFound, Unavailable
-from platform_site.web.requests import is_unread
+from platform_site.errors import DailiesError
 
 
+@never_cache
 @require_GET
 @member_required(Permission.VIEW)
 def index(request: MemberRequest) -> HttpResponse:
-    """Show the studio; `?remix=ID` fills the form, `first_frame=URL` changes where it starts."""
-    model = model_named("")
-    draft = blank_draft(model) if model else None
-    source = request.GET.get("remix", "")
-    if source and draft:
-        draft = remix_draft(generation_of_person(request, source)) or draft
+    """Show the studio with `?draft=TOKEN`, or an empty form.
+
+    `?remix=ID` fills a fresh form, and `first_frame=URL` changes where that starts.
+    """
+    token, source = request.GET.get("draft", ""), request.GET.get("remix", "")
+    draft = own_draft(request, token) if token else None
+    if source:
+        form = remix_form(generation_of_person(request, source))
+    else:
+        form = drafted_or_empty_form(request, token, draft)
     start = request.GET.get("first_frame", "")
-    if start and draft:
-        draft.first_frame, draft.last_frame = start, ""
-    return _page(request, draft)
+    if start and form:
+        form.first_frame, form.last_frame = start, ""
+    more = {"reopened": draft, "is_reopened": bool(token)}
+    if not token and not source:
+        more["unfinished"] = unfinished_drafts(request.membership)
+    return _page(request, form, **more)
+
+
+@never_cache
+@require_GET
+@member_required(Permission.SUBMIT)
+def newer_draft(request: MemberRequest) -> HttpResponse:
+    """Show the form again if its draft was saved since the page read it, and not sent.
+
+    A reload asks for the page before the old page's last save has arrived.
+    """
+    if not request.htmx:
+        return redirect("studio")
+    draft = draft_for(request.user, request.GET.get("draft", ""))
+    if draft is None or draft.team_id != request.membership.team_id:
+        return HttpResponse(status=204)
+    page, sequence = request.GET.get("page", ""), request.GET.get("sequence", "")
+    is_seen = (page, sequence) == (draft.page, str(draft.sequence))
+    is_sent = bool(page) and request.GET.get("key", "") != draft.idempotency_key
+    if is_seen or is_sent:
+        return HttpResponse(status=204)
+    return _composer(request, drafted_form(draft))
 
 
 @post_only("studio")
 @member_required(Permission.SUBMIT)
+@same_person_required
 def submit(request: MemberRequest) -> HttpResponse:
     """Submit the form once; a refusal shows it again with every word in its place."""
-    draft = typed_draft(request.POST.dict())
-    if draft is None:
+    form = typed_form(request.POST.dict())
+    if form is None:
         return redirect("studio")
     try:
-        _submitted(request, draft)
+        form.sent_as = sent_before(request.membership, form.idempotency_key)
+        if form.sent_as is None:
+            draft = _submitted(request, form)
+    except IdempotencyConflict:
+        # The same form came twice at once, and differed.
+        form.sent_as = sent_before(request.membership, form.idempotency_key)
     except DailiesError as error:
-        draft.refuse(error)
-        return _composer(request, draft)
-    draft.idempotency_key = fresh_key()
+        form.refuse(error)
+        return _composer(request, form)
+    if form.sent_as is not None:
+        _renew(request, form)
+        return _composer(request, form)
+    form.belong_to(draft)
     if not request.htmx:
         return redirect("studio")
-    return _composer(request, draft, is_sent=True)
+    return _composer(request, form, is_sent=True)
 
 
 @post_only("studio")
 @member_required(Permission.VIEW)
+@same_person_required
 def price(request: MemberRequest) -> HttpResponse:
-    """Quote the form as it stands."""
-    draft = typed_draft(request.POST.dict())
-    now = timezone.now()
-    tag = price_of(draft, membership=request.membership, now=now) if draft else None
-    return render(request, "studio/_price.html", {"draft": draft, "price": tag})
+    """Quote the form as it stands, and show what of its frames the film has room for."""
+    form = typed_form(request.POST.dict())
+    context: dict[str, Any] = {"draft": form}
+    if form:
+        membership = request.membership
+        context["price"] = price_of(form, membership=membership, now=timezone.now())
+        context["slots"] = slots_with_crops(form, team=membership.team)
+    return render(request, "studio/_price.html", context)
 
 
 @post_only("studio")
 @member_required(Permission.SUBMIT)
+@same_person_required
 def form(request: MemberRequest) -> HttpResponse:
     """Show the form for another model, keeping what it has in common."""
-    draft = typed_draft(request.POST.dict())
-    return _composer(request, draft.fit() if draft else None)
-
-
-@post_only("studio")
-@member_required(Permission.SUBMIT)
-def frame(request: MemberRequest, name: str) -> HttpResponse:
-    """Take in a first or last frame, or empty its slot when no file comes."""
-    if name not in FRAMES:
-        raise NotFound
-    try:
-        slot = FrameSlot(name, url=_taken_in(request, f"{name}_file"))
-    except (InvalidRequest, TooManyUploads, Unavailable) as error:
-        slot = FrameSlot(name, error=error.message)
-    return render(request, "studio/_frame.html", {"slot": slot, "is_answer": True})
+    typed = typed_form(request.POST.dict())
+    return _composer(request, typed.fit() if typed else None)
 
 
 @require_GET
@@ -135,61 +167,61 @@ def films(request: MemberRequest) -> HttpResponse:
     return render(request, "studio/_films.html", {"past": generations, "more": more})
 
 
-def _taken_in(request: MemberRequest, field: str) -> str:
-    """Store the image of a form's field and return its link; "" when none came."""
-    now = timezone.now()
-    if is_unread(request):
-        require_upload_room(acting_member(request), now=now)
-        raise Unavailable
-    file = request.FILES.get(field)
-    return (
-        upload_url(store_upload(file, by=acting_member(request), now=now))
-        if file is not None
-        else ""
-    )
-
-
-def _submitted(request: MemberRequest, draft: Draft) -> Generation:
+def _submitted(request: MemberRequest, form: StudioForm) -> Draft:
+    """Keep the form and submit it; return its draft, which has another key from then on."""
     now, team = timezone.now(), request.membership.team
-    source = None
-    if draft.remix_of:
-        source = generation_for(team, draft.remix_of)
-    return submit_generation(
-        validate_request(draft.payload(), team=team, now=now),
+    asked = validate_request(form.payload(), team=team, now=now)
+    draft = keep(request, form)
+    form.token = str(draft.token)
+    submit_generation(
+        asked,
         by=acting_member(request),
         now=now,
-        project=project_for(team, draft.project),
-        idempotency_key=draft.idempotency_key,
-        remix_of=source,
-        priority=as_priority(draft.priority),
+        project=project_for(team, form.project),
+        idempotency_key=form.idempotency_key,
+        remix_of=draft.remix_of,
+        priority=as_priority(form.priority),
     )
+    return mark_sent(draft, now=timezone.now())
 
 
-def _composer(request: MemberRequest, draft: Draft | None, **more: Any) -> HttpResponse:
+def _renew(request: MemberRequest, form: StudioForm) -> None:
+    """Give a form that was sent before its draft's next key, so that it can be sent as another."""
+    draft = draft_for(request.user, form.token)
+    if draft is None:
+        form.idempotency_key = fresh_key()
+        return
+    if draft.idempotency_key == form.idempotency_key:  # a crash between the two kept it
+        mark_sent(draft, now=timezone.now())
+    form.belong_to(draft)
+
+
+def _composer(request: MemberRequest, form: StudioForm | None, **more: Any) -> HttpResponse:
     """Answer with the form alone, or with the whole page to a browser without scripts."""
     if not request.htmx:
-        return _page(request, draft)
-    context = _composer_context(request, draft) | more
+        return _page(request, form)
+    context = _composer_context(request, form) | more
     if more.get("is_sent"):
         context["active"] = active_generations(request.membership.team, now=timezone.now())
     return render(request, "studio/_composer_answer.html", context)
 
 
-def _page(request: MemberRequest, draft: Draft | None) -> HttpResponse:
+def _page(request: MemberRequest, form: StudioForm | None, **more: Any) -> HttpResponse:
     now, team = timezone.now(), request.membership.team
-    past, more = past_generations(team, now=now)
-    context = _composer_context(request, draft)
-    context |= {"active": active_generations(team, now=now), "past": past, "more": more}
+    past, before = past_generations(team, now=now)
+    context = _composer_context(request, form) | more
+    context |= {"active": active_generations(team, now=now), "past": past, "more": before}
     return render(request, "studio/index.html", context)
 
 
-def _composer_context(request: MemberRequest, draft: Draft | None) -> dict[str, Any]:
+def _composer_context(request: MemberRequest, form: StudioForm | None) -> dict[str, Any]:
     membership = request.membership
-    context: dict[str, Any] = {"draft": draft, "models": orderable_models()}
+    context: dict[str, Any] = {"draft": form, "models": orderable_models()}
     context["priorities"] = orderable_priorities(membership)
     context["projects"] = Project.objects.filter(team=membership.team, archived_at=None)
-    if draft is not None:
-        context["price"] = price_of(draft, membership=membership, now=timezone.now())
-        context["refusal"] = refusal_of(draft.refusal)
-        context["sending_key"] = sending_key(membership, draft.model)
+    if form is not None:
+        context["price"] = price_of(form, membership=membership, now=timezone.now())
+        context["refusal"] = refusal_of(form.refusal)
+        context["sending_key"] = sending_key(membership, form.model)
+        context["slots"] = slots_with_crops(form, team=membership.team)
     return context

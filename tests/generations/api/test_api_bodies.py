@@ -12,7 +12,7 @@ from django.urls import resolve, reverse
 from accounts.models import Membership
 from generations.api.views import UploadsView
 from generations.models import Generation, ProviderKey
-from generations.portal.studio.drafts import FRAMES
+from generations.portal.studio.form import FRAMES
 from generations.uploads.service import frame_limits
 from platform_site.serving.worker import longest_body_at
 from tests.factories import image_bytes, make_api_key

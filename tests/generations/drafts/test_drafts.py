@@ -35,16 +35,17 @@ def save(
     prompt: str = "A quiet lake",
     *,
     token: str = "",
-    page: str = "page",
+    page: str = "",
     based_on: str = "",
     sequence: int = 0,
     **content: object,
 ) -> Draft:
-    """Save a draft as a page of the studio does; without a `token` it gets one."""
+    """Save a draft as a page of the studio does; without a `token` another page's, of another."""
+    token = token or str(uuid4())
     return save_draft(
-        token or str(uuid4()),
+        token,
         DraftContent(prompt=prompt, **content),  # type: ignore[arg-type]
-        state=PageState(page, based_on, sequence),
+        state=PageState(page or f"page-{token[:8]}", based_on, sequence),
         by=By.member(membership),
         now=timezone.now(),
     )
@@ -91,6 +92,14 @@ def test_f03_a_duplicated_tab_gets_a_draft_of_its_own(bob: Membership) -> None:
     assert third.token != first.token
     assert third.idempotency_key != first.idempotency_key
     assert set(Draft.objects.values_list("prompt", flat=True)) == {"A river", "A sea"}
+
+
+def test_a_duplicated_tab_that_was_not_told_yet_gets_no_second_draft(bob: Membership) -> None:
+    token = str(save(bob, page="first").token)
+    save(bob, token=token, page="second", based_on="first")
+    own = save(bob, "A sea", token=token, page="first", sequence=2)
+    assert save(bob, "A sea at night", token=token, page="first", sequence=3) == own
+    assert Draft.objects.count() == 2
 
 
 def test_p32_another_persons_token_is_as_unknown_as_any(
@@ -158,6 +167,18 @@ def test_drafts_are_forgotten_after_a_month(bob: Membership) -> None:
     Draft.objects.filter(pk=old.pk).update(saved_at=now - service.LIFE - timedelta(minutes=1))
     assert prune_drafts(now=now) == 1
     assert Draft.objects.get() == young
+
+
+def test_settings_are_remembered_for_longer_than_what_was_typed(bob: Membership) -> None:
+    file = SimpleUploadedFile("frame.png", image_bytes("PNG"))
+    upload = store_upload(file, by=By.member(bob), now=timezone.now())
+    save(bob, "An earlier one")
+    save(bob, first_frame=upload_url(upload), settings={"duration": "9"})
+    later = timezone.now() + service.LIFE + timedelta(days=1)
+    assert prune_drafts(now=later) == 2
+    assert prune_drafts(now=later) == 0
+    assert (unfinished_drafts(bob), last_settings(bob)) == ([], {"duration": "9"})
+    assert delete_expired_uploads(now=later) == 1
 
 
 def test_an_upload_lives_as_long_as_the_draft_it_is_in(bob: Membership) -> None:

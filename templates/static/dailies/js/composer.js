@@ -20,7 +20,7 @@ function wake() {
   if (!form?.elements.prompt) return;
   form.querySelectorAll('input[type="range"]').forEach(showNumber);
   showCount(form.elements.prompt);
-  if (form.hasAttribute("data-sent")) {
+  if (form.hasAttribute("data-sent") || form.hasAttribute("data-stale")) {
     // A double click must not submit twice: the fresh form can be sent a moment later.
     setTimeout(() => {
       form.removeAttribute("data-sent");
@@ -41,18 +41,6 @@ document.addEventListener("keydown", (event) => {
     document.getElementById("create").click();
   }
 });
-
-// A file over a slot: the input that lies over it takes the drop by itself.
-for (const [name, isOver] of [
-  ["dragenter", true],
-  ["dragover", true],
-  ["dragleave", false],
-  ["drop", false],
-]) {
-  document.addEventListener(name, (event) => {
-    event.target.closest?.(".slot")?.classList.toggle("over", isOver);
-  });
-}
 
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target.id !== "composer" && event.detail.target?.id !== "composer") return;

@@ -81,8 +81,9 @@ def test_the_form_orders_one_generation(bob: Membership, sign_in: SignIn) -> Non
 def test_the_same_form_twice_orders_once(bob: Membership, sign_in: SignIn) -> None:
     client, form = sign_in(bob), typed(bob)
     order(client, form)
-    order(client, form)
+    reply = order(client, form)
     assert Generation.objects.count() == 1
+    assert b"This form was already sent" in reply.content
 
 
 def test_every_control_reaches_the_vendors_body(bob: Membership, sign_in: SignIn) -> None:
