@@ -13,7 +13,7 @@ from accounts.models import Membership, Project
 from accounts.roles import Role
 from generations.drafts.service import DraftContent, PageState, mark_sent, save_draft
 from generations.lifecycle import State
-from generations.models import Draft, Generation, Priority, VideoModel
+from generations.models import Draft, Generation, Priority, ProviderKey, VideoModel
 from tests.factories import make_generation, make_member
 from tests.generations.portal.conftest import SignIn
 from tests.generations.portal.studio.test_studio import HTMX, order, typed
@@ -233,6 +233,13 @@ def test_p32_another_persons_draft_reads_like_an_unknown_one(
 
 
 class TestTwoTeams:
+    @pytest.fixture
+    def client(self, bob: Membership, provider_key: ProviderKey) -> Client:
+        """A browser without scripts: forms alone say which team they are for."""
+        client = Client()
+        client.force_login(bob.user, backend="accounts.sign_in.backend.EmailBackend")
+        return client
+
     @pytest.fixture
     def other(self, bob: Membership, charlie: Membership) -> Membership:
         return make_member(charlie.team, Role.MEMBER, user=bob.user)
