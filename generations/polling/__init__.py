@@ -2,6 +2,7 @@
 
 from generations.polling.claims import is_behind
 from generations.polling.loop import Poller
+from generations.polling.outcome import deadline_of
 from generations.polling.render_times import (
     Expectation,
     FilmKind,
@@ -15,6 +16,7 @@ __all__ = [
     "Expectation",
     "FilmKind",
     "Poller",
+    "deadline_of",
     "expectations_of",
     "expectations_of_site",
     "film_kind_of",

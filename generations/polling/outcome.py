@@ -52,6 +52,11 @@ def needs_transition(
     return state != State.NEEDS_REVIEW
 
 
+def deadline_of(generation: Generation) -> datetime:
+    """Return when a generation that the vendor still works on goes to review."""
+    return _since(generation) + DEADLINE
+
+
 def apply_answer(answer: PollOutcome, *, now: datetime) -> None:
     """Act on one poll. Only the vendor's clear word ends anything (P13, P28); the deadline passes
     whether it says that it still works or says nothing that we understand.

@@ -1,5 +1,6 @@
 """A generation as lists and its own page show it: its status in words, and its clock."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,16 +8,15 @@ from generations.dispatch import QueuePosition, positions_of
 from generations.lifecycle import State
 from generations.models import Film, Generation
 from generations.polling import Expectation, FilmKind, expectations_of, film_kind_of
+from generations.portal.what_next import what_next_of
 from generations.portal.words import Status, status_of
-
-# Those that may go on like this for hours need no page that asks every two seconds.
-_SLOW = frozenset({State.NEEDS_REVIEW, State.AWAITING_APPROVAL})
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
     """Elapsed against p50 and p90, in seconds, and where each lies on a line of 1000 (P38)."""
 
+    since: int  # unix seconds, from which a page counts on
     elapsed: int
     expectation: Expectation | None
 
@@ -46,6 +46,11 @@ class Clock:
         return max(6, self.p90_at - self.p50_at)
 
     @property
+    def late_at(self) -> int:
+        """Return from when on it takes longer than nine in ten: unix seconds."""
+        return self.since + math.floor(self.expectation.p90) + 1 if self.expectation else 0
+
+    @property
     def is_late(self) -> bool:
         """Return whether it takes longer than nine in ten."""
         return self.expectation is not None and self.elapsed > self.expectation.p90
@@ -66,9 +71,16 @@ class ShownGeneration:
         return film if film is not None and film.state == Film.State.KEPT else None
 
     @property
-    def is_slow(self) -> bool:
-        """Return whether it may stay like this for long."""
-        return self.generation.state in _SLOW
+    def since(self) -> int:
+        """Return when it ended or its film was kept, else when it was created: unix seconds."""
+        film, generation = self.film, self.generation
+        kept_at = film.kept_at if film is not None else None
+        return int((kept_at or generation.ended_at or generation.created_at).timestamp())
+
+    @property
+    def what_next(self) -> str:
+        """Say what happens to one that may take long, and when; "" for others."""
+        return what_next_of(self.generation)
 
 
 def shown_generation_of(generation: Generation, *, now: datetime) -> ShownGeneration:
@@ -90,5 +102,6 @@ def show_generation(
     clock = None
     if generation.state == State.PROCESSING and generation.accepted_at:
         elapsed = max(0, int((now - generation.accepted_at).total_seconds()))
-        clock = Clock(elapsed, expectations.get(film_kind_of(generation)))
+        since = int(generation.accepted_at.timestamp())
+        clock = Clock(since, elapsed, expectations.get(film_kind_of(generation)))
     return ShownGeneration(generation, status_of(generation, position), clock)

@@ -5,6 +5,7 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("generations.portal.studio.urls")),
     path("", include("generations.portal.films.urls")),
+    path("", include("generations.portal.feed.urls")),
     path("", include("generations.portal.approvals.urls")),
     path("", include("generations.portal.review.urls")),
     path("", include("generations.portal.archive.urls")),

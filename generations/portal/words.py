@@ -134,18 +134,18 @@ def _keeping(film: Film | None) -> Status:
         note = "It was lost before. The vendor is asked for a fresh link."
         if film.problem:
             note = f"It was lost before and is tried again: {_sentence(film.problem)}"
-        return Status("Trying to save it", note, "warn")
+        return Status("Saving again", note, "warn")
     note = "The vendor has finished. The file is being fetched and checked."
     if film is not None and film.problem:
         note = f"The vendor has finished. Fetching the file again: {_sentence(film.problem)}"
-    return Status("Keeping the film", note, "live")
+    return Status("Saving", note, "live")
 
 
 def _queued(generation: Generation, place: QueuePosition | None) -> Status:
     key = generation.provider_key
     if key.state == ProviderKey.State.PAUSED:
         note = f"The provider key “{key.label}” is paused. It goes out once the key works again."
-        return Status("Waiting for the key", note, "warn")
+        return Status("Key paused", note, "warn")
     if generation.submit_attempts:
         note = f"The vendor turned it away {generation.submit_attempts}×; it is tried again."
     elif place is None or place.is_at_once:

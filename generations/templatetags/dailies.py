@@ -1,6 +1,6 @@
 """Small words and shapes for the portal's templates."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django import template
@@ -20,8 +20,7 @@ from generations.portal.pending_cancel import (
     cancel_dialog_for,
     pending_cancel_of,
 )
-from generations.portal.shown_generation import ShownGeneration
-from generations.portal.studio.reads import own_waiting_count
+from generations.portal.studio.drafts import slots_of
 from generations.portal.words import pause_of
 
 register = template.Library()
@@ -73,6 +72,12 @@ def shape_of(generation: Generation, between: str) -> str:
     if "aspect_ratio" in ordered_inputs(generation):
         parts.append(generation.aspect_ratio)
     return between.join(parts)
+
+
+@register.filter
+def first_frame(generation: Generation) -> str:
+    """Return the path of the first frame on this site; "" for none and for one elsewhere."""
+    return slots_of(ordered_inputs(generation).get("image_urls", []))[0].preview
 
 
 @register.filter
@@ -137,18 +142,6 @@ def pending_cancel(generation: Generation) -> str:
 def cancel_dialog(generation: Generation, membership: Membership) -> CancelDialog | None:
     """Return what to ask a member before they cancel a generation; None when they may not."""
     return cancel_dialog_for(generation, membership)
-
-
-@register.simple_tag
-def own_waiting(membership: Membership) -> int:
-    """Return how many of the member's own films were not sent yet."""
-    return own_waiting_count(membership)
-
-
-@register.filter
-def any_quick(generations: Iterable[ShownGeneration]) -> bool:
-    """Return whether any of the generations may change within seconds."""
-    return any(not generation.is_slow for generation in generations)
 
 
 @register.simple_tag

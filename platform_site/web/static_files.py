@@ -38,6 +38,9 @@ class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[
     The library's own lenient mode opens the collected file all the same, and fails without it.
     """
 
+    # Scripts import each other by hashed names too.
+    support_js_module_import_aggregation = True
+
     def stored_name(self, name: str) -> str:
         """Return the name that the page links to."""
         return str(super().stored_name(name)) if self.hashed_files else name

@@ -103,7 +103,6 @@ def file_timeline(generation: Generation) -> dict[str, Any]:
         "may_try_again": is_lost and row is not None and may_be_tried_again(row),
         "kept_until": kept_until(row, rule) if row is not None else None,
         "stays_as_favourite": rule is not None and rule.keep_favourites,
-        "is_being_saved": row is not None and row.state == Film.State.PENDING,
     }
 
 

@@ -14,6 +14,5 @@ urlpatterns = [
     path("studio/draft/discard/", drafts.discard, name="studio_draft_discard"),
     path("studio/prompts/", drafts.prompts, name="studio_prompts"),
     path("studio/frames/<slug:name>/", frames.frame, name="studio_frame"),
-    path("studio/active/", views.active, name="studio_active"),
     path("studio/films/", views.films, name="studio_films"),
 ]

@@ -27,7 +27,7 @@ from generations.portal.access import (
     generation_of_person,
     member_required,
 )
-from generations.portal.polling import STOP_POLLING
+from generations.portal.feed.versions import Kind, Shown, version_of
 from generations.portal.post_only import post_only
 from generations.portal.studio.drafts import (
     drafted_or_empty_form,
@@ -43,7 +43,7 @@ from generations.portal.studio.form import (
 )
 from generations.portal.studio.frames import slots_with_crops
 from generations.portal.studio.prices import price_of, sending_key
-from generations.portal.studio.reads import active_generations, ended_among, past_generations
+from generations.portal.studio.reads import active_generations, past_generations, rows_asked
 from generations.portal.studio.refusals import refusal_of
 from platform_site.errors import DailiesError
 
@@ -144,22 +144,6 @@ def form(request: MemberRequest) -> HttpResponse:
 
 @require_GET
 @member_required(Permission.VIEW)
-def active(request: MemberRequest) -> HttpResponse:
-    """Show what is under way, and hand over what has ended since the page last asked."""
-    now = timezone.now()
-    generations = active_generations(request.membership.team, now=now)
-    was = [one for one in request.GET.get("was", "").split(",") if one]
-    context = {
-        "active": generations,
-        "ended": ended_among(request.membership.team, was, now=now),
-        "is_answer": True,
-    }
-    status = 200 if any(not generation.is_slow for generation in generations) else STOP_POLLING
-    return render(request, "studio/_active.html", context, status=status)
-
-
-@require_GET
-@member_required(Permission.VIEW)
 def films(request: MemberRequest) -> HttpResponse:
     """Show the next page of films, from before the one named."""
     before = request.GET.get("before", "")
@@ -200,17 +184,17 @@ def _composer(request: MemberRequest, form: StudioForm | None, **more: Any) -> H
     """Answer with the form alone, or with the whole page to a browser without scripts."""
     if not request.htmx:
         return _page(request, form)
-    context = _composer_context(request, form) | more
-    if more.get("is_sent"):
-        context["active"] = active_generations(request.membership.team, now=timezone.now())
-    return render(request, "studio/_composer_answer.html", context)
+    return render(request, "studio/_composer.html", _composer_context(request, form) | more)
 
 
 def _page(request: MemberRequest, form: StudioForm | None, **more: Any) -> HttpResponse:
-    now, team = timezone.now(), request.membership.team
-    past, before = past_generations(team, now=now)
+    now, membership = timezone.now(), request.membership
+    rows = rows_asked(request.GET)
+    version = version_of(membership, Shown(Kind.STUDIO, rows=rows), now=now)
+    past, before = past_generations(membership.team, now=now)
     context = _composer_context(request, form) | more
-    context |= {"active": active_generations(team, now=now), "past": past, "more": before}
+    context |= {"active": active_generations(membership, rows=rows, now=now), "rows": rows}
+    context |= {"past": past, "more": before, "version": version}
     return render(request, "studio/index.html", context)
 
 

@@ -119,7 +119,10 @@ ATTEMPTS: dict[str, list[Attempt]] = {
         ),
         post(at("/studio/submit/"), project=lambda theirs: theirs.project.slug, **_ORDER),
     ],
-    "studio_active": [Attempt(lambda theirs: f"/studio/active/?was={theirs.kept.pk}")],
+    "feed": [
+        Attempt(lambda theirs: f"/feed/?view=film&id={theirs.kept.pk}"),
+        Attempt(lambda theirs: f"/feed/?view=studio&ended={theirs.kept.pk}"),
+    ],
     "studio_films": [Attempt(lambda theirs: f"/studio/films/?before={theirs.kept.pk}")],
     "film": [Attempt(of("kept", ""), sees=True)],
     "film_retry": [post(of("lost", "retry/"), idempotency_key="k-1")],

@@ -25,27 +25,25 @@ async function copy(button) {
   }, 2000);
 }
 
-// One dialog asks before every consequence: what asked may be swapped away before the answer.
+// One dialog asks before every consequence: what asked may be gone before the answer.
 function ask(button) {
   const dialog = document.getElementById("ask");
   const { ask: title, ...words } = button.dataset;
   for (const [name, text] of Object.entries({ title, ...words })) {
     document.getElementById(`ask-${name}`).textContent = text;
   }
-  const { action, dataset } = button.form;
+  const { action } = button.form;
   dialog.returnValue = "";
   dialog.onclose = () => {
-    if (dialog.returnValue === "yes") send(action, dataset.target);
+    if (dialog.returnValue === "yes") send(action);
   };
   dialog.showModal();
 }
 
-function send(action, target) {
-  const swap = target ? { target, swap: "outerHTML" } : { swap: "none" };
-  htmx.ajax("POST", action, { ...swap, values: { was: active() } });
+async function send(action) {
+  await htmx.ajax("POST", action, { swap: "none" });
+  document.dispatchEvent(new CustomEvent("dailies:changed"));
 }
-
-const active = () => [...document.querySelectorAll("#active [data-generation]")].map((row) => row.dataset.generation).join();
 
 document.addEventListener("click", (event) => {
   const asking = event.target.closest("[data-ask]");
@@ -98,7 +96,7 @@ document.addEventListener("htmx:beforeOnLoad", (event) => {
   }
 });
 
-// Polling and saving go on by themselves; only what a person asked for is worth a word.
+// Only what a person asked for is worth a word here; saving goes on by itself, and feed.js speaks of the feed.
 function away(event, message) {
   const isAsked = event.detail.requestConfig?.verb === "post" && !event.target.matches("#price, #draft");
   if (isAsked) toast(message, "bad");

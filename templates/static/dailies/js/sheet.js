@@ -7,6 +7,7 @@ function play(link) {
   const video = document.createElement("video");
   Object.assign(video, { src: link.dataset.film, muted: true, loop: true, playsInline: true });
   video.setAttribute("aria-hidden", "true");
+  video.setAttribute("data-keep", ""); // through updates of its tile
   video.tabIndex = -1;
   video.addEventListener("playing", () => video.classList.add("playing"));
   link.querySelector("img").after(video);

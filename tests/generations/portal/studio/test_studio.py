@@ -16,7 +16,6 @@ from billing.selectors import books_of
 from billing.subjects import Subject
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey, Upload, VideoModel
-from generations.portal.polling import STOP_POLLING
 from tests.factories import (
     image_bytes,
     make_generation,
@@ -58,7 +57,7 @@ def test_a_stranger_is_asked_to_sign_in(client: Client) -> None:
 
 def test_a_strangers_fragment_sends_the_whole_page_to_sign_in(client: Client) -> None:
     headers = {**HTMX, "HX-Current-URL": "http://testserver/keys/"}
-    reply = client.get("/studio/active/", headers=headers)
+    reply = client.get("/studio/films/", headers=headers)
     assert (reply.status_code, reply["HX-Redirect"]) == (204, "/accounts/login/?next=%2Fkeys%2F")
 
 
@@ -74,7 +73,7 @@ def test_the_form_orders_one_generation(bob: Membership, sign_in: SignIn) -> Non
     generation = Generation.objects.get()
     assert (generation.user, generation.credits, generation.state) == (bob.user, 70, State.QUEUED)
     assert generation.prompt == "A quiet lake"
-    assert str(generation.id) in reply.content.decode()
+    assert "data-sent" in reply.content.decode()
     assert books_of(bob.team).held == 70
 
 
@@ -229,41 +228,10 @@ def test_another_teams_upload_is_no_frame(
     assert Generation.objects.count() == 0
 
 
-def test_the_page_polls_while_something_is_under_way_and_then_stops(
-    bob: Membership, sign_in: SignIn
-) -> None:
-    client = sign_in(bob)
-    waiting = make_generation(bob, State.QUEUED)
-    assert client.get("/studio/active/", headers=HTMX).status_code == 200
-    Generation.objects.filter(pk=waiting.pk).update(
-        state=State.NEEDS_REVIEW, review_reason="silent"
-    )
-    reply = client.get("/studio/active/", headers=HTMX)
-    assert reply.status_code == STOP_POLLING
-    assert b"stay held until the vendor" in reply.content
-
-
-def test_a_film_that_ended_is_handed_over_once(bob: Membership, sign_in: SignIn) -> None:
-    client, done = sign_in(bob), make_generation(bob, State.COMPLETED)
-    make_generation(bob, State.PROCESSING)
-    told = client.get(f"/studio/active/?was={done.id},rubbish", headers=HTMX)
-    assert f"tile-{done.id}" in told.content.decode()
-    quiet = client.get("/studio/active/", headers=HTMX)
-    assert f"tile-{done.id}" not in quiet.content.decode()
-
-
-def test_p32_polling_hands_over_nobody_elses_film(
-    bob: Membership, charlie: Membership, sign_in: SignIn
-) -> None:
-    theirs = make_generation(charlie, State.COMPLETED)
-    reply = sign_in(bob).get(f"/studio/active/?was={theirs.id}", headers=HTMX)
-    assert str(theirs.id) not in reply.content.decode()
-
-
 def test_a_film_being_kept_is_still_under_way(bob: Membership, sign_in: SignIn) -> None:
     make_generation(bob, State.COMPLETED, film=False)
     page = sign_in(bob).get("/").content.decode()
-    assert "Keeping the film" in page
+    assert "Saving" in page
     assert "tile-time" not in page
 
 

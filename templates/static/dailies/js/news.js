@@ -1,0 +1,91 @@
+// Say what has become of a person's films: to screen readers, in the tab's title and, if they want it, by the browser.
+
+const ENDED = new Set(["Ready", "Failed", "Film lost", "Cancelled"]);
+const NOTIFYING = "dailies.notify";
+const MOST_WORDS = 60;
+
+const title = document.title;
+const words = new Map(); // of each own generation that was seen, by its id
+const opened = Number(document.querySelector("[data-now]")?.dataset.now);
+const voice = document.createElement("p");
+const button = document.getElementById("notify");
+
+let endedUnseen = 0;
+
+voice.id = "news";
+voice.className = "hidden";
+voice.setAttribute("role", "status");
+document.body.append(voice);
+
+function promptOf(node) {
+  const text = node.querySelector(".generation-prompt, .tile-prompt, .script")?.textContent.trim() ?? "";
+  return text.length > MOST_WORDS ? `${text.slice(0, MOST_WORDS).trimEnd()}…` : text;
+}
+
+function* seen() {
+  for (const node of document.querySelectorAll("[data-word][data-own]")) {
+    const id = node.dataset.generation ?? node.dataset.id ?? node.id.replace("tile-", "");
+    yield { id, word: node.dataset.word, isYoung: Number(node.dataset.at) >= opened, prompt: promptOf(node) };
+  }
+}
+
+export function noteNews() {
+  const news = [];
+  for (const { id, word, isYoung, prompt } of seen()) {
+    const before = words.get(id);
+    words.set(id, word);
+    if (before === word) continue;
+    if (ENDED.has(word) && (before || isYoung)) news.push({ word, prompt });
+    else if (!before && isYoung && !ENDED.has(word)) news.push({ word: "Created", prompt });
+  }
+  if (news.length) announce(news);
+  showTitle();
+}
+
+function announce(news) {
+  voice.textContent = news.map(({ word, prompt }) => `${word}: ${prompt}`).join(". ");
+  const ended = news.filter(({ word }) => ENDED.has(word));
+  if (!document.hidden || !ended.length) return;
+  endedUnseen += ended.length;
+  if (isNotifying()) {
+    for (const { word, prompt } of ended) new Notification(word, { body: prompt });
+  }
+}
+
+function showTitle() {
+  const own = Number(document.getElementById("active")?.dataset.own ?? 0);
+  if (document.hidden && endedUnseen) document.title = `✓ ${title}`;
+  else document.title = own ? `(${own}) ${title}` : title;
+}
+
+const isNotifying = () =>
+  sessionStorage.getItem(NOTIFYING) !== null && window.Notification?.permission === "granted";
+
+function showButton() {
+  if (!button) return;
+  button.hidden = !window.Notification;
+  button.setAttribute("aria-pressed", isNotifying());
+}
+
+// The browser asks the person only because they clicked.
+async function switchNotifying() {
+  if (isNotifying()) {
+    sessionStorage.removeItem(NOTIFYING);
+    voice.textContent = "You are not notified any more.";
+  } else if ((await Notification.requestPermission()) === "granted") {
+    sessionStorage.setItem(NOTIFYING, "");
+    voice.textContent = "You are notified in this tab until you close it.";
+  } else {
+    voice.textContent = "The browser does not allow notifications from this page.";
+  }
+  const message = voice.textContent;
+  document.dispatchEvent(new CustomEvent("dailies:toast", { detail: { message } }));
+  showButton();
+}
+
+button?.addEventListener("click", switchNotifying);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) endedUnseen = 0;
+  showTitle();
+});
+showButton();
