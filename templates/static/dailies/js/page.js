@@ -96,7 +96,7 @@ document.addEventListener("htmx:beforeOnLoad", (event) => {
   }
 });
 
-// Only what a person asked for is worth a word here; saving goes on by itself, and feed.js speaks of the feed.
+// Only what a person asked for is worth a word: saving goes on by itself, and feed.js says what it misses.
 function away(event, message) {
   const isAsked = event.detail.requestConfig?.verb === "post" && !event.target.matches("#price, #draft");
   if (isAsked) toast(message, "bad");
