@@ -3,12 +3,11 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
-from accounts.roles import Permission, role_allows
 from accounts.selectors import memberships_of, unread_notices
 from billing.selectors import books_of
-from generations.review import in_review_for
-from generations.selectors import waiting_approval_count
+from generations.portal.navigation import navigation_for
 
 
 def desk(request: HttpRequest) -> dict[str, Any]:
@@ -17,13 +16,12 @@ def desk(request: HttpRequest) -> dict[str, Any]:
     if membership is None:
         return {}
     chosen = getattr(request, "chosen", membership)
-    decides = role_allows(membership.role, Permission.APPROVE)
     return {
         "membership": membership,
         "elsewhere": chosen if chosen != membership else None,
         "memberships": memberships_of(membership.user),
         "books": books_of(membership.team),
         "unread": unread_notices(membership),
-        "waiting_count": waiting_approval_count(membership.team) if decides else 0,
-        "review_count": in_review_for(membership).count(),
+        # Fragments show no navigation, and need not count for it.
+        "navigation": SimpleLazyObject(lambda: navigation_for(membership, path=request.path)),
     }

@@ -112,6 +112,14 @@ def percent(share: float | None) -> str:
 
 
 @register.filter
+def short_number(number: int) -> str:
+    """Show a number where there is little room: from a million on in millions, rounded down."""
+    if abs(number) < 1_000_000:
+        return f"{number:,}"
+    return f"{number // 100_000 / 10:,.1f}M"
+
+
+@register.filter
 def megabytes(size: int) -> str:
     """Show bytes as people read file sizes."""
     if size < 1_000_000:

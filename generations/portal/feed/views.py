@@ -14,6 +14,7 @@ from generations.portal.access import MemberRequest, member_required
 from generations.portal.feed.versions import Kind, Part, Shown, version_of
 from generations.portal.feed.waits import wait_after
 from generations.portal.films.reads import film_context
+from generations.portal.navigation import navigation_for
 from generations.portal.studio.reads import (
     active_generations,
     ended_among,
@@ -28,7 +29,7 @@ from generations.selectors import generation_for
 def feed(request: MemberRequest) -> HttpResponse:
     """Answer 304 when the page is up to date, else with its parts that are not.
 
-    `view` says what the page shows, as `Kind` has it: of a film its `id`, of the studio how many
+    `page` is the page's path. `view` says what it shows, as `Kind` has it: of a film its `id`, of the studio how many
     `rows` of what is in progress. `ended` names generations that the page missed, whose tiles are
     sent whatever the version. Headers say how many seconds to wait before the next look, the team
     that was meant, and the time, by which a page sets its clocks.
@@ -68,6 +69,8 @@ def _shown(asked: QueryDict) -> Shown:
 def _context(request: MemberRequest, shown: Shown, changed: frozenset[Part]) -> dict[str, Any]:
     now, membership = timezone.now(), request.membership
     context: dict[str, Any] = {"has_header": Part.HEADER in changed}
+    if Part.HEADER in changed:
+        context["navigation"] = navigation_for(membership, path=request.GET.get("page", ""))
     if Part.ACTIVE in changed:
         context["active"] = active_generations(membership, rows=shown.rows, now=now)
     if Part.SHEET in changed:

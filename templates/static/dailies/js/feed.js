@@ -23,7 +23,7 @@ let isAsking = false;
 let isAskedAgain = false;
 
 function address(ended) {
-  const query = new URLSearchParams({ view: shown.feed });
+  const query = new URLSearchParams({ view: shown.feed, page: location.pathname });
   if (shown.id) query.set("id", shown.id);
   if (shown.rows) query.set("rows", shown.rows);
   if (ended.length) query.set("ended", ended.join());
