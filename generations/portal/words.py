@@ -103,6 +103,12 @@ def cost_of(generation: Generation) -> Status:
     return Status("given back", f"The vendor did not charge for it.{since}", "good")
 
 
+def created_words(generation: Generation) -> str:
+    """Return what a person hears once their film is submitted."""
+    what = "Sent for approval" if generation.state == State.AWAITING_APPROVAL else "Film created"
+    return f"{what}: {generation.credits:,} credits held."
+
+
 def timeline_of(generation: Generation) -> list[TimelineEntry]:
     """Return a generation's events in words, oldest first."""
     events = list(generation.events.all())

@@ -30,11 +30,13 @@ def index(request: MemberRequest) -> HttpResponse:
 @post_only("notices")
 @member_required(Permission.VIEW)
 def read(request: MemberRequest) -> HttpResponse:
-    """Note that everything up to the newest shown notice was read."""
+    """Note that everything up to the newest shown notice was read; show what is unread yet."""
     up_to = request.POST.get("up_to", "")
     known = notices_for(request.membership).order_by("-pk")
     if up_to.isascii() and up_to.isdecimal() and len(up_to) < 19:
         newest = known.filter(pk__lte=int(up_to)).first()
         if newest is not None:
             mark_read(up_to=newest.pk, by=acting_member(request))
+    if request.htmx:
+        return render(request, "notices/_read.html")
     return redirect("notices")

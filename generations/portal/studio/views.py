@@ -14,7 +14,7 @@ from accounts.selectors import project_for
 from generations.catalog import orderable_models
 from generations.drafts import draft_for, fresh_key, mark_sent, sent_before, unfinished_drafts
 from generations.errors import IdempotencyConflict
-from generations.models import Draft
+from generations.models import Draft, Generation
 from generations.ordering import (
     as_priority,
     orderable_priorities,
@@ -26,6 +26,7 @@ from generations.portal.access import (
     acting_member,
     generation_of_person,
     member_required,
+    with_toast,
 )
 from generations.portal.feed.versions import Kind, Shown, version_of
 from generations.portal.post_only import post_only
@@ -45,6 +46,7 @@ from generations.portal.studio.frames import slots_with_crops
 from generations.portal.studio.prices import price_of, sending_key
 from generations.portal.studio.reads import active_generations, past_generations, rows_asked
 from generations.portal.studio.refusals import refusal_of
+from generations.portal.words import created_words
 from platform_site.errors import DailiesError
 
 
@@ -65,7 +67,7 @@ def index(request: MemberRequest) -> HttpResponse:
     start = request.GET.get("first_frame", "")
     if start and form:
         form.first_frame, form.last_frame = start, ""
-    more = {"reopened": draft, "is_reopened": bool(token)}
+    more: dict[str, Any] = {"reopened": draft, "is_reopened": bool(token)}
     if not token and not source:
         more["unfinished"] = unfinished_drafts(request.membership)
     return _page(request, form, **more)
@@ -103,7 +105,7 @@ def submit(request: MemberRequest) -> HttpResponse:
     try:
         form.sent_as = sent_before(request.membership, form.idempotency_key)
         if form.sent_as is None:
-            draft = _submitted(request, form)
+            draft, generation = _submitted(request, form)
     except IdempotencyConflict:
         # The same form came twice at once, and differed.
         form.sent_as = sent_before(request.membership, form.idempotency_key)
@@ -116,7 +118,7 @@ def submit(request: MemberRequest) -> HttpResponse:
     form.belong_to(draft)
     if not request.htmx:
         return redirect("studio")
-    return _composer(request, form, is_sent=True)
+    return with_toast(_composer(request, form, is_sent=True), created_words(generation))
 
 
 @post_only("studio")
@@ -151,13 +153,13 @@ def films(request: MemberRequest) -> HttpResponse:
     return render(request, "studio/_films.html", {"past": generations, "more": more})
 
 
-def _submitted(request: MemberRequest, form: StudioForm) -> Draft:
+def _submitted(request: MemberRequest, form: StudioForm) -> tuple[Draft, Generation]:
     """Keep the form and submit it; return its draft, which has another key from then on."""
     now, team = timezone.now(), request.membership.team
     asked = validate_request(form.payload(), team=team, now=now)
     draft = keep(request, form)
     form.token = str(draft.token)
-    submit_generation(
+    generation = submit_generation(
         asked,
         by=acting_member(request),
         now=now,
@@ -166,7 +168,7 @@ def _submitted(request: MemberRequest, form: StudioForm) -> Draft:
         remix_of=draft.remix_of,
         priority=as_priority(form.priority),
     )
-    return mark_sent(draft, now=timezone.now())
+    return mark_sent(draft, now=timezone.now()), generation
 
 
 def _renew(request: MemberRequest, form: StudioForm) -> None:

@@ -24,7 +24,7 @@ function wake() {
     // A double click must not submit twice: the fresh form can be sent a moment later.
     setTimeout(() => {
       form.removeAttribute("data-sent");
-      form.querySelector("#create").disabled = false;
+      form.querySelector("#create").removeAttribute("aria-disabled");
     }, 1200);
   }
 }

@@ -5,6 +5,7 @@ const toasts = () => document.getElementById("toasts");
 function toast(message, tone = "plain") {
   const note = document.createElement("p");
   note.className = `toast toast-${tone}`;
+  note.dir = "auto";
   note.textContent = message;
   toasts().append(note);
   setTimeout(() => note.remove(), tone === "bad" ? 8000 : 4000);
@@ -46,6 +47,7 @@ async function send(action) {
 }
 
 document.addEventListener("click", (event) => {
+  if (event.target.closest('[aria-disabled="true"]')) event.preventDefault();
   const asking = event.target.closest("[data-ask]");
   if (asking) {
     event.preventDefault();
@@ -94,6 +96,16 @@ document.addEventListener("htmx:beforeOnLoad", (event) => {
   } else if (xhr.status < 400) {
     note.hidden = true;
   }
+});
+
+// A swap takes the focus away with what had it; it goes to what stands in its place.
+const focused = new WeakMap();
+
+document.addEventListener("htmx:beforeRequest", (event) => focused.set(event.detail.xhr, document.activeElement.id));
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (document.activeElement !== document.body) return;
+  const id = focused.get(event.detail.xhr);
+  if (id) document.getElementById(id)?.focus({ preventScroll: true });
 });
 
 // Only what a person asked for is worth a word: saving goes on by itself, and feed.js says what it misses.
