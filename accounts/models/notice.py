@@ -18,6 +18,7 @@ class NoticeKind(models.TextChoices):
     FILM_LOST = "film.lost", "Film lost"
     FILM_REMOVAL = "film.removal", "Films to be removed"
     FILM_RETENTION = "film.retention", "Retention rule set"
+    APPROVAL_DECIDED = "approval.decided", "Approval decided"
     GENERATION_IN_REVIEW = "generation.in_review", "Review needed"
     BUDGET_THRESHOLD = "budget.threshold", "Spend limit used"
     WALLET_LOW = "wallet.low", "Wallet low"
