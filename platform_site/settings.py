@@ -346,6 +346,7 @@ UNFOLD = {
             "href": "platform_site.admin.navigation.favicon",
         }
     ],
+    "STYLES": ["platform_site.admin.navigation.style"],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "generations.admin.dashboard.dashboard",

@@ -84,6 +84,11 @@ def favicon(_request: HttpRequest) -> str:
     return static("dailies/mark.svg")
 
 
+def style(_request: HttpRequest) -> str:
+    """Return the address of what our style adds to the theme's."""
+    return static("dailies/css/admin.css")
+
+
 def _items(request: HttpRequest, entries: tuple[Entry, ...]) -> list[dict[str, Any]]:
     return [
         _item(request, entry)

@@ -26,7 +26,7 @@ EMPTY = "–"
 _TOKEN_PATH = re.compile(
     r"(/(?:approvals|callbacks|films|uploads)/)[A-Za-z0-9_\-]{16,}(?::[A-Za-z0-9_\-]+)*"
 )
-_LINK = '<a href="{}" class="text-link">{}</a>'
+_LINK = '<a href="{}" class="text-link" dir="auto">{}</a>'
 
 
 def clean(text: str) -> str:
@@ -112,7 +112,7 @@ def to_the_second(at: datetime | None) -> SafeString:
 
 def unbroken(text: object) -> SafeString:
     """Return a text that stays on one line, so that a table scrolls instead of stacking words."""
-    return format_html('<span class="whitespace-nowrap">{}</span>', text)
+    return format_html('<span class="whitespace-nowrap" dir="auto">{}</span>', text)
 
 
 def roomy(text: object) -> SafeString:
@@ -120,7 +120,7 @@ def roomy(text: object) -> SafeString:
     if not str(text):
         return unbroken(EMPTY)
     style = "display:inline-block;min-width:11rem;max-width:26rem;white-space:normal"
-    return format_html('<span style="{}">{}</span>', style, text)
+    return format_html('<span style="{}" dir="auto">{}</span>', style, text)
 
 
 def badge(text: str, colour: str) -> SafeString:

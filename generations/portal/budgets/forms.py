@@ -102,5 +102,7 @@ class ProjectForm(forms.Form):
     name = forms.CharField(
         max_length=MAX_PROJECT_NAME,
         label="Name",
-        widget=forms.TextInput(attrs={"placeholder": "Autumn campaign", "autocomplete": "off"}),
+        widget=forms.TextInput(
+            attrs={"placeholder": "Autumn campaign", "autocomplete": "off", "dir": "auto"}
+        ),
     )

@@ -29,9 +29,9 @@ from generations.selectors import generation_for
 def feed(request: MemberRequest) -> HttpResponse:
     """Answer 304 when the page is up to date, else with its parts that are not.
 
-    `page` is the page's path. `view` says what it shows, as `Kind` has it: of a film its `id`, of the studio how many
-    `rows` of what is in progress. `ended` names generations that the page missed, whose tiles are
-    sent whatever the version. Headers say how many seconds to wait before the next look, the team
+    `page` is the page's path. `view` says what it shows, as `Kind` has it: of a film its `id`, of
+    the studio how many `rows` of what is in progress. `ended` names generations that the page
+    missed, whose tiles are sent whatever the version. Headers say how many seconds to wait before the next look, the team
     that was meant, and the time, by which a page sets its clocks.
     """
     now, shown = timezone.now(), _shown(request.GET)

@@ -19,7 +19,9 @@ class ApiKeyForm(forms.Form):
     label = forms.CharField(
         max_length=80,
         label="Name",
-        widget=forms.TextInput(attrs={"placeholder": "Render farm", "autocomplete": "off"}),
+        widget=forms.TextInput(
+            attrs={"placeholder": "Render farm", "autocomplete": "off", "dir": "auto"}
+        ),
     )
     expires_on = forms.DateField(
         required=False,
@@ -76,7 +78,9 @@ class ProviderKeyForm(forms.Form):
         required=False,
         max_length=80,
         label="Name",
-        widget=forms.TextInput(attrs={"placeholder": "Optional", "autocomplete": "off"}),
+        widget=forms.TextInput(
+            attrs={"placeholder": "Optional", "autocomplete": "off", "dir": "auto"}
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 import time_machine
@@ -28,7 +29,7 @@ from tests.factories import SYSTEM, fund, make_generation
 from tests.support.desk import NOON
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
-CHEAP = {"duration": 4, "resolution": "480p", "generate_audio": False}
+CHEAP: dict[str, Any] = {"duration": 4, "resolution": "480p", "generate_audio": False}
 
 
 @dataclass
