@@ -148,6 +148,30 @@ def make_generation(
     now = now or timezone.now()
     request = make_request(membership.team, **inputs)
     generation = submit_generation(request, by=By.member(membership), now=now, **(submission or {}))
+    return bring_to(
+        generation,
+        state,
+        now=now,
+        upstream_id=upstream_id,
+        film=film,
+        ending=ending,
+        error_code=error_code,
+        error_message=error_message,
+    )
+
+
+def bring_to(
+    generation: Generation,
+    state: str,
+    *,
+    now: datetime,
+    upstream_id: str | None = None,
+    film: bool = True,
+    ending: Ending | None = None,
+    error_code: str = "upstream_error",
+    error_message: str = "The vendor said no.",
+) -> Generation:
+    """Move a queued generation to `state`, as `make_generation` does."""
     upstream_id = upstream_id or f"upstream-{next(_count)}"
     if state == State.QUEUED:
         return generation

@@ -97,18 +97,3 @@ def test_p30_a_lost_film_is_found_again_by_the_id_from_the_console(
     expect(page.locator(f"#review-{task}")).to_have_count(0)
     page.goto(f"/generations/{task}/")
     expect(page.get_by_text("Adopted the vendor's task")).to_be_visible()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_the_review_page_fits(
-    desk: Desk, installation: Installation, scheme: str, width: int
-) -> None:
-    word = "Unbroken" * 20
-    order(installation, f"{word} {width} {scheme} [sandbox:lost-reply][sandbox:callback=none]")
-    page = desk("manager", viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page.goto("/review/")
-    expect(page.get_by_role("heading", name="Review", exact=True)).to_be_visible()
-    for details in page.locator("main details").all():
-        details.evaluate("one => { one.open = true }")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

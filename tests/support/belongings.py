@@ -21,6 +21,7 @@ from accounts.webhooks.endpoints import add_endpoint
 from generations.approvals.service import set_threshold
 from generations.lifecycle import ReviewReason, State
 from generations.models import Discrepancy, Film, Generation, ProviderKey
+from generations.provider_keys.service import pause_provider_key
 from tests.factories import (
     SYSTEM,
     fund,
@@ -53,12 +54,14 @@ class Belongings:
     kept: Generation
 
 
-def make_belongings(name: str = "Next door") -> Belongings:
-    """Make a funded team that has one of everything."""
+def make_belongings(name: str = "Next door", *, paused: bool = False) -> Belongings:
+    """Make a funded team that has one of everything; `paused` keeps a running site from sending."""
     team = make_team(name)
     fund(team, 10_000)
     owner = make_member(team, Role.OWNER)
     provider_key = make_provider_key(team)
+    if paused:
+        pause_provider_key(provider_key, reason="Nothing is sent.", by=SYSTEM)
     project = create_project(team=owner.team, name=f"{name} launch", by=SYSTEM)
     endpoint = add_endpoint(
         team=owner.team,
