@@ -18,7 +18,7 @@ _TITLES = {
 }
 
 
-def notify_asker(
+def notify_requester(
     generation: Generation, decision: Approval.Decision, *, reason: str, by: By, now: datetime
 ) -> None:
     """Notify the generation's person of a decision by somebody else, in the caller's transaction.

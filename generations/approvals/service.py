@@ -12,7 +12,7 @@ from accounts.people import name_of
 from accounts.roles import Permission
 from accounts.webhooks import ApprovalAsked, ApprovalDecided, publish_event
 from billing.ledger import MAX_CREDITS
-from generations.approvals.notices import notify_asker
+from generations.approvals.notices import notify_requester
 from generations.approvals.steps import ask_step
 from generations.lifecycle import Ending, State
 from generations.models import Approval, ApprovalThreshold, Generation
@@ -194,7 +194,7 @@ def _decide(
     )
     publish_event(decided_event, team=generation.team, subject_id=generation.pk, now=now)
     if not by.is_person(generation.user_id):
-        notify_asker(generation, decision, reason=reason, by=by, now=now)
+        notify_requester(generation, decision, reason=reason, by=by, now=now)
 
 
 def _task(generation: Generation) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from generations.portal.pending_cancel import (
     cancel_dialog_for,
     pending_cancel_of,
 )
-from generations.portal.studio.drafts import slots_of
+from generations.portal.studio.form import slots_of
 from generations.portal.words import pause_of
 
 register = template.Library()

@@ -31,8 +31,8 @@ def feed(request: MemberRequest) -> HttpResponse:
 
     `page` is the page's path. `view` says what it shows, as `Kind` has it: of a film its `id`, of
     the studio how many `rows` of what is in progress. `ended` names generations that the page
-    missed, whose tiles are sent whatever the version. Headers say how many seconds to wait before the next look, the team
-    that was meant, and the time, by which a page sets its clocks.
+    missed, whose tiles are sent whatever the version. Headers say how many seconds to wait before
+    the next look, the team that was meant, and the time, by which a page sets its clocks.
     """
     now, shown = timezone.now(), _shown(request.GET)
     # The version first: what changes meanwhile is then sent twice and not missed.

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import pytest
@@ -53,7 +52,10 @@ Change = Callable[[Team], object]
 
 @pytest.fixture
 def theirs(alice: Membership, provider_key: ProviderKey, noon: time_machine.Traveller) -> Team:
-    make = partial(make_generation, alice, now=NOON, **CHEAP)
+
+    def make(state: str, **more: Any) -> Generation:
+        return make_generation(alice, state, now=NOON, **CHEAP, **more)
+
     fund(alice.team, 10_000)
     set_threshold(team=alice.team, above=20, by=SYSTEM)
     waiting = make_generation(alice, now=NOON)
