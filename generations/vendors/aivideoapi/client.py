@@ -14,15 +14,19 @@ from generations.vendors.aivideoapi.facts import (
     LOOK_SECONDS,
     TASK_PATH,
     TASK_UNKNOWN,
-    UPSTREAM_ERROR,
+)
+from generations.vendors.aivideoapi.envelope import (
+    Refusal,
+    named_task,
+    read_refusal,
+    unproven_refusal,
 )
 from generations.vendors.aivideoapi.refusals import kind_of_refusal
-from generations.vendors.aivideoapi.wire import named_task, read_credits, read_error, read_task
+from generations.vendors.aivideoapi.wire import holds_task, read_credits, read_task
 from generations.vendors.base import (
     ProviderClient,
     ProviderRefused,
     ProviderUnclear,
-    RefusalKind,
     TaskUnknown,
     UnclearCause,
 )
@@ -46,50 +50,42 @@ class AiVideoApiClient(ProviderClient):
 
     def create_task(self, body: dict[str, Any]) -> str:
         """Submit one generation and return the vendor's task id; see the base class."""
-        reply = _understood(
-            self._http.create(
-                f"{self._endpoint}{CREATE_PATH}",
-                body,
-                headers=self._headers(),
-                timeout=_CREATE_TIMEOUT,
-            )
+        reply = self._http.create(
+            f"{self._endpoint}{CREATE_PATH}",
+            body,
+            headers=self._headers(),
+            timeout=_CREATE_TIMEOUT,
         )
         named = named_task(reply.data) if reply.status < 300 else None
         task_id = usable_task_id(named)
         if task_id is not None:
             return task_id
-        if reply.status < 300 and named is None and isinstance(reply.data, dict):
-            raise ProviderRefused(
-                status=503,
-                code=UPSTREAM_ERROR,
-                message="The reply carried no task id.",
-                kind=RefusalKind.PASSING,
+        if named is not None:
+            raise ProviderUnclear(
+                "The vendor accepted it under an id that cannot be stored.",
+                cause=UnclearCause.UNUSABLE_ID,
+                status=reply.status,
+                said=self._http.picture(reply),
+                named_task=shown(named),
             )
-        if named is None:
-            raise reply.unclear(said=self._http.picture(reply))
-        raise ProviderUnclear(
-            "The vendor accepted it under an id that cannot be stored.",
-            cause=UnclearCause.UNUSABLE_ID,
-            status=reply.status,
-            said=self._http.picture(reply),
-            named_task=shown(named),
-        )
+        refusal = read_refusal(reply.data, status=reply.status)
+        if refusal is None and reply.status < 300:
+            refusal = unproven_refusal(reply.data)
+        if refusal is not None:
+            raise refused(refusal)
+        raise reply.unclear(said=self._http.picture(reply))
 
     def get_task(self, task_id: str) -> TaskReport:
         """Look at one task; see the base class."""
-        try:
-            reply = self._look(f"{TASK_PATH}{quote(task_id, safe='')}")
-        except ProviderRefused as refusal:
-            if refusal.code != TASK_UNKNOWN:
-                raise
-            raise TaskUnknown(
-                status=refusal.status,
-                code=refusal.code,
-                message=refusal.message,
-                kind=refusal.kind,
-            ) from refusal
-        if reply.status != 200:
-            raise reply.unclear()
+        reply = self._look(f"{TASK_PATH}{quote(task_id, safe='')}")
+        if not (reply.status == 200 and holds_task(reply.data)):
+            refusal = read_refusal(reply.data, status=reply.status)
+            if refusal is not None and refusal.code == TASK_UNKNOWN:
+                raise refused(refusal, TaskUnknown)
+            if refusal is not None:
+                raise refused(refusal)
+            if reply.status != 200:
+                raise reply.unclear()
         report = read_task(reply.data)
         if report.id != task_id:
             raise ProviderUnclear("The answer is about another task.")
@@ -98,23 +94,22 @@ class AiVideoApiClient(ProviderClient):
     def get_credits(self) -> CreditsReport:
         """Read the key's meter; see the base class."""
         reply = self._look(CREDITS_PATH)
+        refusal = read_refusal(reply.data, status=reply.status)
+        if refusal is not None:
+            raise refused(refusal)
         if reply.status != 200 or not isinstance(reply.data, dict):
             raise reply.unclear()
         return read_credits(reply.data)
 
     def _look(self, path: str) -> VendorReply:
         url = f"{self._endpoint}{path}"
-        return _understood(self._http.look(url, headers=self._headers(), timeout=_LOOK_TIMEOUT))
+        return self._http.look(url, headers=self._headers(), timeout=_LOOK_TIMEOUT)
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._secret.reveal()}"}
 
 
-def _understood(reply: VendorReply) -> VendorReply:
-    """Return a reply that is no refusal. Raises `ProviderRefused` for the vendor's envelope."""
-    refusal = read_error(reply.data)
-    if reply.status < 400 or refusal is None:
-        return reply
-    code, message = refusal
-    kind = kind_of_refusal(status=reply.status, code=code, message=message)
-    raise ProviderRefused(status=reply.status, code=code, message=message, kind=kind)
+def refused(refusal: Refusal, error: type[ProviderRefused] = ProviderRefused) -> ProviderRefused:
+    """Return the error for what the vendor said no with."""
+    kind = kind_of_refusal(status=refusal.status, code=refusal.code, message=refusal.message)
+    return error(status=refusal.status, code=refusal.code, message=refusal.message, kind=kind)

@@ -61,6 +61,38 @@ RATE_LIMITED: Final = "rate_limit_exceeded"  # page: the other 429 is of KEY_TRO
 TASK_UNKNOWN: Final = "task_not_found"  # page: the other 404 is of the request
 # Page (503): also "The input contains sensitive or prohibited content", told by its words alone.
 MODERATION_WORDS: Final = ("sensitive", "prohibited")
+# Page: the status of each code; for an envelope that has one of the two. Ours: the kin of 400.
+CODE_STATUSES: Final = {
+    "invalid_request": 400,
+    "invalid_api_key": 401,
+    "insufficient_credits": 402,
+    "ip_not_allowed": 403,
+    "model_not_found": 404,
+    TASK_UNKNOWN: 404,
+    RATE_LIMITED: 429,
+    "spend_limit_exceeded": 429,
+    "internal_error": 500,
+    "upstream_error": 503,
+}
+STATUS_CODES: Final = {
+    400: "invalid_request",
+    401: "invalid_api_key",
+    402: "insufficient_credits",
+    403: "permission_denied",
+    404: "not_found",
+    413: "invalid_request",
+    415: "invalid_request",
+    422: "invalid_request",
+    429: RATE_LIMITED,
+    500: "internal_error",
+    503: "upstream_error",
+}
+# Page: `taskId` of a create, `id` of a look. Ours: one spelling between them.
+TASK_ID_NAMES: Final = ("taskId", "task_id", "id")
+# Page: `output.urls`. Ours: other names that a film's links may have, in `output` and beside it.
+OUTPUT_NAMES: Final = ("output", "outputs", "result")
+VIDEO_NAMES: Final = ("video_urls", "video_url", "videoUrls", "videoUrl", "videos", "video")
+LINK_NAMES: Final = ("urls", "url", *VIDEO_NAMES)
 # Clients: a reply without `data.taskId` is not accepted, even under 200; this is what we call it,
 # and an envelope without a code.
 UPSTREAM_ERROR: Final = "upstream_error"
@@ -73,4 +105,6 @@ FRAMES: Final = FrameLimits(
     aspect=(0.4, 2.5),
 )
 
-EVENT_HEADER: Final = "X-Event"  # vendor: of a callback, which it does not sign
+# Vendor: of a callback, which it does not sign.
+EVENT_HEADER: Final = "X-Event"
+ID_HEADER: Final = "X-Task-Id"

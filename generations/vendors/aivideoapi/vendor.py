@@ -8,8 +8,9 @@ from django.conf import settings
 
 from generations.vendors.aivideoapi import facts
 from generations.vendors.aivideoapi.client import AiVideoApiClient
+from generations.vendors.aivideoapi.wire import posted_task_id
 from generations.vendors.base import KeyTerms, Vendor
-from generations.vendors.reading import mapping, read_json, usable_task_id
+from generations.vendors.reading import read_json, usable_task_id
 from generations.vendors.reports import ReceivedCallback
 from platform_site.secrets.cipher import Secret
 
@@ -65,8 +66,8 @@ class AiVideoApi(Vendor):
         return frozenset()
 
     def read_callback(self, headers: Mapping[str, str], body: bytes) -> ReceivedCallback:
-        """Read the task object that it posts, and its event's header."""
-        task_id = usable_task_id(mapping(read_json(body)).get("id"))
+        """Read the task object that it posts, and its headers."""
+        task_id = posted_task_id(read_json(body)) or usable_task_id(headers.get(facts.ID_HEADER))
         return ReceivedCallback(task_id or "", headers.get(facts.EVENT_HEADER, ""))
 
     def key_trouble(self, code: str) -> str:

@@ -118,14 +118,14 @@ def test_p28_a_look_whose_answer_drips_for_ever_ends(
     assert time.monotonic() - started < 5
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 400, '"7"'])
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 400, '"x"'])
 def test_p28_numbers_that_are_none_are_left_out(vendor: Vendor, number: str) -> None:
     task = {"id": "t-1", "status": "completed", "created_at": "#", "completed_at": "#"}
     text = json.dumps({**task, "output": {"urls": [], "metadata": {"seed": "#"}}})
     vendor.next(f"{TASKS}t-1", say(200, text.replace('"#"', number).encode()))
     report = client(vendor.url).get_task("t-1")
     assert (report.status, report.created_at, report.completed_at) == ("completed", None, None)
-    assert report.metadata.get("seed", "7") == "7"
+    assert report.metadata.get("seed", "x") == "x"
 
 
 def test_metadata_that_we_do_not_know_is_left_out(vendor: Vendor) -> None:

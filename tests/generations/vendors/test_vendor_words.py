@@ -46,9 +46,6 @@ UNUSABLE: dict[str, tuple[Any, str]] = {
     "a password": ("https://user:hunter2@film.example/1.mp4", "user name or password"),
     "a port beyond": ("https://film.example:99999/1.mp4", "port"),
     "empty text": ("", "must start with http"),
-    "a number": (7, "not text"),
-    "null": (None, "not text"),
-    "a list": ([GOOD], "not text"),
 }
 
 
@@ -88,7 +85,7 @@ def test_f17_p29_a_link_that_cannot_be_used_settles_and_is_flagged(
         assert secret not in str(event)
 
 
-@pytest.mark.parametrize("urls", [[], None, {}, "", 0, False], ids=repr)
+@pytest.mark.parametrize("urls", [[], None, {}, "", 0, False, [None]], ids=repr)
 def test_f17_p29_no_link_at_all_settles_and_is_flagged(
     job: Generation, vendor: Vendor, urls: Any
 ) -> None:
@@ -159,7 +156,7 @@ def test_f17_a_fresh_link_that_is_long_is_fetched_and_one_that_cannot_be_used_is
         ({"code": ["a"], "message": {"b": 1}}, "upstream_error", "The vendor gave no reason."),
         ({"code": 500, "message": 1e300}, "500", "The vendor gave no reason."),
         ({"code": True, "message": None}, "upstream_error", "The vendor gave no reason."),
-        ("It broke.", "upstream_error", "The vendor gave no reason."),
+        ("It broke.", "upstream_error", "It broke."),
         ([["code", "x"]], "upstream_error", "The vendor gave no reason."),
     ],
     ids=["long", "long Chinese", "unclean", "blank", "nested", "numbers", "odd", "text", "list"],
@@ -197,7 +194,7 @@ def test_f17_no_number_keeps_a_completion_from_being_read(
         (0.5, None, 0.5),
         (-1, None, -1),
         (True, None, True),
-        ("41485", None, "41485"),
+        ("41485", 41485, 41485),
         ([1], None, None),
     ],
 )
