@@ -1,14 +1,10 @@
-"""The parent's side of the inspector: start it, wait for it, believe only a clean exit."""
+"""Have a film decoded by the inspector, a child process."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.conf import settings
-
+from generations.decoders import DecoderFailed, run_decoder
 from platform_site.untrusted import clean_number
 
 TIMEOUT_SECONDS = 40  # a film of twelve seconds in 1080p takes two
@@ -41,33 +37,10 @@ def inspect_film(film: Path, *, poster: Path, last_frame: Path) -> FilmFacts:
     Raises `UnplayableFilm` for everything that keeps it from decoding, a crash or 40 seconds
     included.
     """
-    printed = run_decoder(
-        "generations.decoders.inspector", film, poster, last_frame, seconds=TIMEOUT_SECONDS
-    )
     try:
+        printed = run_decoder("inspector", film, poster, last_frame, seconds=TIMEOUT_SECONDS)
         return FilmFacts(**json.loads(printed))
+    except DecoderFailed as error:
+        raise UnplayableFilm(str(error)) from error
     except (ValueError, TypeError) as error:
         raise UnplayableFilm("The decoder said nothing sensible.") from error
-
-
-def run_decoder(module: str, *paths: Path, seconds: float) -> bytes:
-    """Run one of our modules that decode films in a child, and return what it printed.
-
-    Raises `UnplayableFilm` unless it ends well within `seconds`.
-    """
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", module, *map(str, paths)],
-            cwd=settings.BASE_DIR,
-            # No secrets: the child sees a path to its interpreter and nothing else.
-            env={"PATH": os.defpath},
-            capture_output=True,
-            timeout=seconds,
-            check=True,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise UnplayableFilm("It did not decode in time.") from error
-    except subprocess.CalledProcessError as error:
-        lines = error.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise UnplayableFilm(lines[-1][:200] if lines else "The decoder died.") from error
-    return done.stdout

@@ -13,10 +13,10 @@ import structlog
 from django.db.models import F
 from django.utils import timezone
 
-from generations.archive.inspect import UnplayableFilm, run_decoder
 from generations.archive.partial import scratch_folder
 from generations.archive.steps import make_previews_step
 from generations.archive.store import delete_previews, film_storage, preview_names
+from generations.decoders import DecoderFailed, run_decoder
 from generations.models import StoredFile
 from platform_site.backoff import Backoff
 from platform_site.clusters.shutdown import is_shutting_down
@@ -68,7 +68,7 @@ def _attempt(stored: StoredFile) -> None:
     try:
         with scratch_folder() as folder:
             _make(stored, folder)
-    except UnplayableFilm as error:
+    except DecoderFailed as error:
         # It was decoded before it was kept: the same bytes will not do better later.
         log.warning("previews_not_made", file=stored.pk, problem=str(error)[:300])
         StoredFile.objects.filter(pk=stored.pk).update(previews_due_at=None)
@@ -86,7 +86,7 @@ def _make(stored: StoredFile, folder: Path) -> None:
     names = preview_names(stored)
     paths = {column: folder / Path(name).name for column, name in names.items()}
     run_decoder(
-        "generations.decoders.previews",
+        "previews",
         *(film, paths["small_poster_name"], paths["large_poster_name"], paths["preview_name"]),
         seconds=ENCODE_SECONDS,
     )

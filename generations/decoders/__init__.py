@@ -2,3 +2,7 @@
 
 Importing a module imports its packages: so these stand beside no subject, which would bring Django.
 """
+
+from generations.decoders.run import DecoderFailed, DecoderTimedOut, run_decoder
+
+__all__ = ["DecoderFailed", "DecoderTimedOut", "run_decoder"]

@@ -16,7 +16,7 @@ from platform_site.errors import Unavailable
 # Of a team. A film takes two frames at most, and an upload lives for two days.
 MAX_LIVE_UPLOADS = 1_000
 MAX_LIVE_BYTES = 4 * 1024**3
-# A picture of 36 megapixels takes 150 MB while it is decoded, and there are eight threads.
+# A picture of 36 megapixels takes hundreds of MB while it is decoded, and there are eight threads.
 DECODED_AT_ONCE = 2
 _WAIT_SECONDS = 10.0
 

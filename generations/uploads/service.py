@@ -1,51 +1,27 @@
 """Take in images for first and last frames, serve them for a while, and clear them away."""
 
-import struct
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import IO, Any, cast
+from typing import cast
 
 import structlog
 from django.core.files import File
 from django.core.files.storage import storages
 from django.db import transaction
-from PIL import Image, UnidentifiedImageError
 
 from accounts.authority import By
 from accounts.models import Team
 from generations.models import Generation, Upload, VideoModel
 from generations.models.generation import new_token
 from generations.uploads.links import uploaded_token
-from generations.uploads.quota import decoding_slot, require_upload_room
+from generations.uploads.pictures import Picture, prepared, too_long
+from generations.uploads.quota import require_upload_room
 from generations.vendors import FrameLimits, common_frame_limits
 from platform_site.errors import InvalidRequest, Unavailable
 from platform_site.stores import Store
 
 LIFE = timedelta(hours=48)
 _FORM_BYTES = 64 * 1024  # what a multipart form adds around one file
-# What can be read here, by Pillow's names: media type, ending of the file, name for people.
-_KINDS = {
-    "JPEG": ("image/jpeg", "jpg", "JPEG"),
-    "PNG": ("image/png", "png", "PNG"),
-    "WEBP": ("image/webp", "webp", "WebP"),
-    "BMP": ("image/bmp", "bmp", "BMP"),
-    "TIFF": ("image/tiff", "tiff", "TIFF"),
-    "GIF": ("image/gif", "gif", "GIF"),
-}
-# What the decoders raise over broken files.
-_BROKEN = (
-    UnidentifiedImageError,
-    Image.DecompressionBombError,
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    EOFError,
-    struct.error,
-)
-
 
 log = structlog.get_logger(__name__)
 
@@ -69,32 +45,22 @@ def store_upload(file: File, *, by: By, now: datetime) -> Upload:  # type: ignor
     needs it.
 
     Raises `PermissionDenied`, `TooManyUploads`, `InvalidRequest` saying what is wrong with the
-    image, or `Unavailable` when the store does not take it.
+    image, or `Unavailable` when it cannot be read at the moment or the store does not take it.
     """
     membership = by.membership
     require_upload_room(by, now=now)
-    limits = frame_limits()
-    size = file.size or 0
-    if not 0 < size <= limits.max_bytes:
-        raise _wrong_length(limits)
-    kind, width, height = _measure(file.open(), limits)
-    content_type, ending, _ = _KINDS[kind]
     token = new_token()
-    file.seek(0)
-    try:
-        name = upload_storage().save(f"{token[:2]}/{token}.{ending}", file)
-    except OSError as error:
-        log.error("upload_not_stored", problem=str(error)[:200])  # noqa: TRY400
-        raise Unavailable("The image could not be stored. Try again in a moment.") from error
+    with prepared(file.open(), file.size or 0, frame_limits()) as picture:
+        name = _stored(picture, token)
     return Upload.objects.create(
         team=membership.team,
         user=membership.user,
         token=token,
         file_name=name,
-        content_type=content_type,
-        size=size,
-        width=width,
-        height=height,
+        content_type=picture.content_type,
+        size=picture.size,
+        width=picture.width,
+        height=picture.height,
         created_at=now,
         expires_at=now + LIFE,
     )
@@ -107,7 +73,7 @@ def refuse_long_body(content_length: int) -> None:
     """
     limits = frame_limits()
     if content_length > limits.max_bytes + _FORM_BYTES:
-        raise _wrong_length(limits)
+        raise too_long(limits, content_length)
 
 
 def keep_uploads_alive(generation: Generation, *, now: datetime) -> None:
@@ -156,42 +122,10 @@ def _delete(upload: Upload, *, now: datetime) -> bool:
     return True
 
 
-def _wrong_length(limits: FrameLimits) -> InvalidRequest:
-    megabytes = limits.max_bytes // 1024**2
-    return InvalidRequest(f"An image has at most {megabytes} MB and is not empty.", field="file")
-
-
-def _measure(file: IO[Any], limits: FrameLimits) -> tuple[str, int, int]:
-    """Return kind, width and height; the pixels are decoded once, so a broken file is refused."""
-    kinds = {
-        name: title for name, (media, _, title) in _KINDS.items() if media in limits.media_types
-    }
+def _stored(picture: Picture, token: str) -> str:
     try:
-        with Image.open(file, formats=list(kinds)) as image:
-            # Phones put a second picture behind a JPEG, which then calls itself MPO.
-            kind = "JPEG" if image.format == "MPO" else image.format or ""
-            width, height = image.size
-            # Before the pixels: a few bytes can claim more of them than fit the memory.
-            _check_size(width, height, limits)
-            with decoding_slot():
-                image.load()
-    except _BROKEN as error:
-        *others, last = kinds.values()
-        named = f"{', '.join(others)} or {last}" if others else last
-        raise InvalidRequest(f"The file is not a whole {named} image.", field="file") from error
-    return kind, width, height
-
-
-def _check_size(width: int, height: int, limits: FrameLimits) -> None:
-    low, high = limits.side
-    if not (low <= width <= high and low <= height <= high):
-        raise InvalidRequest(
-            f"The image is {width}×{height} pixels; each side must have {low} to {high}.",
-            field="file",
-        )
-    narrow, wide = limits.aspect
-    if not narrow <= width / height <= wide:
-        raise InvalidRequest(
-            f"The image is {width}×{height} pixels; width ÷ height must be {narrow} to {wide}.",
-            field="file",
-        )
+        with picture.path.open("rb") as content:
+            return upload_storage().save(f"{token[:2]}/{token}.{picture.ending}", File(content))
+    except OSError as error:
+        log.error("upload_not_stored", problem=str(error)[:200])  # noqa: TRY400
+        raise Unavailable("The image could not be stored. Try again in a moment.") from error

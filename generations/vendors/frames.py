@@ -17,9 +17,17 @@ class FrameLimits:
     side: tuple[int, int]
     aspect: tuple[float, float]
 
+    @property
+    def admit_any(self) -> bool:
+        """Return whether there is an image that is taken at all."""
+        ranges = (self.side, self.aspect)
+        return bool(self.media_types) and all(least <= most for least, most in ranges)
+
 
 def narrowest(limits: Iterable[FrameLimits]) -> FrameLimits:
-    """Return the limits of the images that all of these take; there is at least one."""
+    """Return the limits of the images that all of these vendors take, of which there is at least
+    one. They may have nothing in common: see `FrameLimits.admit_any`.
+    """
     every = list(limits)
     return FrameLimits(
         media_types=tuple(

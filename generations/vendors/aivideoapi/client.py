@@ -5,6 +5,12 @@ from urllib.parse import quote
 
 import httpx
 
+from generations.vendors.aivideoapi.envelope import (
+    Refusal,
+    named_task,
+    read_refusal,
+    unproven_refusal,
+)
 from generations.vendors.aivideoapi.facts import (
     CONNECT_SECONDS,
     CREATE_PATH,
@@ -14,12 +20,6 @@ from generations.vendors.aivideoapi.facts import (
     LOOK_SECONDS,
     TASK_PATH,
     TASK_UNKNOWN,
-)
-from generations.vendors.aivideoapi.envelope import (
-    Refusal,
-    named_task,
-    read_refusal,
-    unproven_refusal,
 )
 from generations.vendors.aivideoapi.refusals import kind_of_refusal
 from generations.vendors.aivideoapi.wire import holds_task, read_credits, read_task

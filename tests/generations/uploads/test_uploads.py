@@ -1,8 +1,5 @@
 """`POST /v1/uploads`, the links it gives, and `store_upload`'s rules for images."""
 
-import io
-import random
-import struct
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +8,6 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
-from PIL import Image
 from pytest_django import Settings
 
 from accounts.authority import By
@@ -204,11 +200,10 @@ class TestRules:
             ("PNG", "image/png", "png"),
             ("WEBP", "image/webp", "webp"),
             ("BMP", "image/bmp", "bmp"),
-            ("TIFF", "image/tiff", "tiff"),
             ("GIF", "image/gif", "gif"),
         ],
     )
-    def test_the_six_formats_are_known_by_their_content(
+    def test_the_formats_that_browsers_show_are_known_by_their_content(
         self, alice: Membership, kind: str, content_type: str, ending: str
     ) -> None:
         content = image_bytes(kind, (640, 360))
@@ -218,24 +213,9 @@ class TestRules:
         assert (upload.width, upload.height, upload.size) == (640, 360, len(content))
         assert upload_storage().open(upload.file_name).read() == content
 
-    def test_a_phones_jpeg_with_a_second_picture_is_a_jpeg(self, alice: Membership) -> None:
-        stream = io.BytesIO()
-        Image.new("RGB", (640, 360)).save(
-            stream, "MPO", save_all=True, append_images=[Image.new("RGB", (640, 360))]
-        )
-        upload = store_upload(file_of(stream.getvalue()), by=By.member(alice), now=timezone.now())
-        assert upload.content_type == "image/jpeg"
-
     @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
     def test_any_colour_mode(self, alice: Membership, mode: str) -> None:
         content = image_bytes("PNG", (300, 300), mode)
-        assert store_upload(file_of(content), by=By.member(alice), now=timezone.now()).pk
-
-    def test_an_animation_counts_as_an_image(self, alice: Membership) -> None:
-        stream = io.BytesIO()
-        frames = [Image.new("RGB", (300, 300), color) for color in ("red", "blue")]
-        frames[0].save(stream, "GIF", save_all=True, append_images=frames[1:])
-        content = stream.getvalue()
         assert store_upload(file_of(content), by=By.member(alice), now=timezone.now()).pk
 
     @pytest.mark.parametrize("size", [(300, 300), (6000, 2400), (2400, 6000), (300, 750)])
@@ -281,39 +261,9 @@ class TestRules:
     def test_formats_that_the_vendor_does_not_read(self, alice: Membership, kind: str) -> None:
         refused(alice, image_bytes(kind, (300, 300)))
 
-    @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
-    def test_half_an_image(self, alice: Membership, kind: str) -> None:
-        noise = Image.frombytes("RGB", (320, 320), random.Random(1).randbytes(320 * 320 * 3))
-        stream = io.BytesIO()
-        noise.save(stream, kind)
-        content = stream.getvalue()
-        refused(alice, content[: len(content) // 2])
-
-    def test_a_picture_that_would_fill_the_memory(self, alice: Membership) -> None:
-        """A PNG of a few bytes that claims 60,000 × 60,000 pixels."""
-        content = bytearray(image_bytes("PNG", (300, 300), "1"))
-        content[16:24] = struct.pack(">II", 60_000, 60_000)
-        refused(alice, bytes(content))
-
     def test_more_than_30_mb(self, alice: Membership) -> None:
         content = image_bytes("PNG") + b"\0" * (30 * 1024 * 1024)
         assert "30 MB" in refused(alice, content)
-
-    @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
-    @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
-    def test_whatever_is_broken_is_refused_and_never_an_error(
-        self, alice: Membership, kind: str
-    ) -> None:
-        chance = random.Random(kind)
-        whole = image_bytes(kind, (300, 300), "P" if kind == "GIF" else "RGB")
-        for _ in range(150):
-            broken = bytearray(whole)
-            for _ in range(chance.randint(1, 12)):
-                broken[chance.randrange(min(len(broken), 400))] = chance.randrange(256)
-            try:
-                store_upload(file_of(bytes(broken)), by=By.member(alice), now=timezone.now())
-            except InvalidRequest:
-                continue
 
 
 class TestClearingAway:

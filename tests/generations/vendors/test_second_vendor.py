@@ -17,7 +17,7 @@ from accounts.authority import By
 from accounts.models import Membership, Notice
 from generations.errors import NoProviderKey
 from generations.lifecycle import State
-from generations.models import ProviderKey, VideoModel
+from generations.models import ProviderKey, Upload, VideoModel
 from generations.portal.words import pause_of
 from generations.provider_keys.service import (
     add_provider_key,
@@ -146,7 +146,8 @@ def test_a_frame_must_fit_every_vendor_whose_models_take_one(
     model.save()
     assert upload(alice, "GIF", (300, 300)) == ""
     VideoModel.objects.filter(name="theirs").update(max_images=1)
-    assert upload(alice, "GIF", (300, 300)) == "The file is not a whole JPEG or PNG image."
+    assert upload(alice, "GIF", (300, 300)) == ""
+    assert Upload.objects.latest("pk").content_type == "image/png"
     assert "each side must have 300 to 600" in upload(alice, "PNG", (640, 300))
     assert upload(alice, "PNG", (600, 300)) == ""
 
