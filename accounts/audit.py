@@ -6,6 +6,7 @@ from django.db.models import Model
 
 from accounts.authority import By
 from accounts.models import AuditAction, AuditEvent, Team
+from platform_site.logs import redact
 from platform_site.subjects import subject_kind_of
 
 
@@ -42,6 +43,7 @@ def record(
         team=team,
         subject_kind=kind,
         subject_id=key,
-        reason=reason,
+        # People paste keys where they explain themselves, and vendors repeat them.
+        reason=redact(reason),
         data=data,
     )

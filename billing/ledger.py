@@ -22,6 +22,7 @@ from billing.subjects import Subject
 from billing.windows import window_start
 from platform_site.errors import InvalidRequest
 from platform_site.untrusted import clean_text
+from platform_site.visible import typed_reason
 
 MAX_CREDITS = 10**12
 _REASON_LENGTH = 500  # characters, as the column has them
@@ -39,7 +40,8 @@ def grant(
     by.require_everywhere()
     if isinstance(credits, bool) or not isinstance(credits, int) or not 0 < credits <= MAX_CREDITS:
         raise InvalidRequest("A grant is a whole number of credits above 0.", field="credits")
-    if not reason.strip():
+    reason = typed_reason(reason)
+    if not reason:
         raise InvalidRequest("A grant needs a reason.", field="reason")
     try:
         with transaction.atomic():
@@ -143,7 +145,8 @@ def adjust_hold(*, hold_id: UUID, spent: bool, by: By, reason: str, now: datetim
     `InvalidRequest` without a reason.
     """
     _require_transaction()
-    if not reason.strip():
+    reason = typed_reason(reason)
+    if not reason:
         raise InvalidRequest("A correction needs a reason.", field="reason")
     wrong = {"released__gt": 0} if spent else {"settled__gt": 0}
     change = F("released") if spent else -F("settled")

@@ -15,6 +15,7 @@ from accounts.people import by_of, note_email_change, notify_previous_email
 from platform_site.admin.base import ReadOnlyInline, SiteAdmin
 from platform_site.admin.shown import moment, related_lists
 from platform_site.admin.typed import display
+from platform_site.visible import visible_line
 
 _POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -25,6 +26,10 @@ class PersonCreationForm(UserCreationForm):  # type: ignore[misc]  # the theme i
     class Meta:
         model = User
         fields = ("email", "name")
+
+    def clean_name(self) -> str:
+        """Take a name of which nothing can be seen for none."""
+        return visible_line(str(self.cleaned_data["name"]))
 
     def clean_email(self) -> str:
         """Store addresses in lower case, as the manager does."""
@@ -38,6 +43,10 @@ class PersonChangeForm(UserChangeForm):  # type: ignore[misc]  # the theme is un
         model = User
         fields = "__all__"  # the fieldsets below choose
         field_classes: dict[str, Any] = {}
+
+    def clean_name(self) -> str:
+        """Take a name of which nothing can be seen for none."""
+        return visible_line(str(self.cleaned_data["name"]))
 
     def clean_email(self) -> str:
         """Store addresses in lower case, as the manager does."""

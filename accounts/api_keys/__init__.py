@@ -1,5 +1,6 @@
 """API keys: made, shown once, switched off, found by what a caller sends."""
 
+from accounts.api_keys.header import key_in_header
 from accounts.api_keys.service import (
     KEY_PATTERN,
     KEY_START,
@@ -15,5 +16,6 @@ __all__ = [
     "authenticate_api_key",
     "create_api_key",
     "delete_api_key",
+    "key_in_header",
     "set_enabled",
 ]

@@ -15,7 +15,8 @@ from accounts.errors import InvalidApiKey, IpNotAllowed, RateLimitExceeded
 from accounts.models import ApiKey, AuditAction, Membership, Team, User
 from accounts.roles import Permission
 from platform_site.errors import InvalidRequest
-from platform_site.logs import KEY_SIGNS
+from platform_site.logs import KEY_SIGNS, redact
+from platform_site.visible import visible_line
 
 KEY_START = "sk-"
 # A "task-…" is an id, and an alarm that names one must name it whole.
@@ -60,7 +61,7 @@ def create_api_key(
     key = ApiKey.objects.create(
         team=team,
         owner=owner,
-        label=label.strip()[:MAX_LABEL_CHARACTERS] or "API key",
+        label=redact(visible_line(label))[:MAX_LABEL_CHARACTERS] or "API key",
         prefix=prefix,
         digest=_digest(text),
         last4=text[-4:],

@@ -11,6 +11,7 @@ from accounts.authority import By
 from accounts.models import AuditAction, Project, Team
 from accounts.roles import Permission
 from platform_site.errors import Conflict, InvalidRequest
+from platform_site.visible import visible_line
 
 MAX_PROJECT_NAME = 80
 MAX_SLUG = 50  # leaves room for a number
@@ -69,7 +70,7 @@ def reopen_project(project: Project, *, by: By) -> None:
 
 def _name(team: Team, name: str, *, but: Project | None = None) -> str:
     """Return the name as it is stored: one line, and once among the team's open projects."""
-    name = " ".join(name.split())
+    name = visible_line(name)
     if not 1 <= len(name) <= MAX_PROJECT_NAME:
         raise InvalidRequest(
             f"A project's name has 1 to {MAX_PROJECT_NAME} characters.", field="name"

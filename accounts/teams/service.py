@@ -6,12 +6,21 @@ from accounts.audit import record
 from accounts.authority import By
 from accounts.models import AuditAction, Membership, Team, User
 from accounts.roles import Permission
+from platform_site.errors import InvalidRequest
+from platform_site.visible import visible_line
 
 
 @transaction.atomic
 def create_team(*, name: str, slug: str, by: By) -> Team:
-    """Create an empty team. Raises `PermissionDenied` for who belongs to teams only."""
+    """Create an empty team.
+
+    Raises `PermissionDenied` for who belongs to teams only, `InvalidRequest` for a name of which
+    nothing can be seen.
+    """
     by.require_everywhere()
+    name = visible_line(name)
+    if not name:
+        raise InvalidRequest("A team needs a name that can be seen.", field="name")
     team = Team.objects.create(name=name, slug=slug)
     record(by=by, action=AuditAction.TEAM_CREATED, team=team, subject=team)
     return team

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.request import Request
 
-from accounts.api_keys import authenticate_api_key
+from accounts.api_keys import authenticate_api_key, key_in_header
 from accounts.authority import By
 from accounts.errors import InvalidApiKey
 from accounts.models import ApiKey, Membership
@@ -27,12 +27,12 @@ def caller_of(request: Request | HttpRequest, *, is_counted: bool = True) -> Cal
 
     Raises `InvalidApiKey`, `IpNotAllowed` or `RateLimitExceeded`.
     """
-    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not text.strip():
+    text = key_in_header(request.headers.get("Authorization", ""))
+    if not text:
         raise InvalidApiKey
     now = timezone.now()
     key = authenticate_api_key(
-        text.strip(), client_ip=client_address(request), now=now, is_counted=is_counted
+        text, client_ip=client_address(request), now=now, is_counted=is_counted
     )
     membership = (
         Membership.objects.filter(team=key.team, user=key.owner)

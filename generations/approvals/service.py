@@ -20,6 +20,7 @@ from generations.provider_keys import wake_dispatch
 from generations.transitions import end_unsent, transition
 from platform_site.clusters.steps import ENQUEUE_AGAIN
 from platform_site.errors import Conflict, InvalidRequest
+from platform_site.visible import typed_reason
 
 APPROVAL_LIFE = timedelta(days=3)
 _ACTIONS = {
@@ -110,6 +111,7 @@ def approve(generation: Generation, *, by: By, now: datetime, reason: str = "") 
     Raises `PermissionDenied`, or `Conflict` when it does not wait (any more).
     """
     by.require(Permission.APPROVE, team_id=generation.team_id)
+    reason = typed_reason(reason)
     _decide(generation, Approval.Decision.APPROVED, by=by, now=now, reason=reason)
     _send(generation, reason, by, now)
 
@@ -118,6 +120,7 @@ def approve(generation: Generation, *, by: By, now: datetime, reason: str = "") 
 def deny(generation: Generation, *, by: By, now: datetime, reason: str = "") -> None:
     """Cancel a waiting generation and give its credits back. Raises as `approve` does."""
     by.require(Permission.APPROVE, team_id=generation.team_id)
+    reason = typed_reason(reason)
     _decide(generation, Approval.Decision.DENIED, by=by, now=now, reason=reason)
     message = reason or "A manager denied it."
     end_unsent(generation, Ending.APPROVAL_DENIED, by=by, now=now, message=message)
@@ -133,7 +136,6 @@ def decide_approval(
     asked = Approval.objects.filter(generation=generation).first()
     if asked is not None and asked.expires_at <= now:
         raise Conflict("The time to decide is over; its credits are given back.")
-    reason = " ".join(reason.replace("\0", "").split())[:500]
     decide = approve if decision == "approve" else deny
     decide(generation, by=by, now=now, reason=reason)
 

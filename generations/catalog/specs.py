@@ -6,6 +6,7 @@ from typing import Any
 
 from generations.catalog.parameters import Boolean, Choice, Parameter, Placement, WholeNumber
 from generations.vendors import METADATA_NAMES
+from platform_site.visible import is_blank
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 # Fields of a request that every model has.
@@ -172,7 +173,7 @@ def _problems_together(parameters: list[Parameter]) -> list[str]:
 
 def _text(spec: Mapping[str, Any], key: str, *, default: str | None = None) -> str:
     value = spec.get(key, default)
-    if not isinstance(value, str) or (default is None and not value.strip()):
+    if not isinstance(value, str) or (default is None and is_blank(value)):
         raise _Problem(f"its '{key}' is a text.")
     if len(value) > _LONGEST_TEXT:
         raise _Problem(f"its '{key}' has at most {_LONGEST_TEXT} characters.")

@@ -17,6 +17,7 @@ from generations.lifecycle import IN_FLIGHT, WAITING, Ending, EventKind, State
 from generations.models import Generation
 from generations.transitions import end_unsent, record_event
 from platform_site.errors import Conflict
+from platform_site.visible import typed_reason
 
 # A generation may move on between our look and our UPDATE; it does not do so for ever.
 _LOOKS = 20
@@ -45,6 +46,7 @@ def cancel_generation(generation: Generation, *, by: By, now: datetime, reason: 
         team_id=generation.team_id,
         refusal="Only who ordered it, and managers, may cancel a generation.",
     )
+    reason = typed_reason(reason)
     for _ in range(_LOOKS):
         state = State(generation.state)
         if generation.ending == Ending.CANCELLED:

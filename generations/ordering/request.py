@@ -31,6 +31,7 @@ from generations.models.generation import Mode
 from generations.ordering.images import read_image_urls
 from platform_site.errors import InvalidRequest
 from platform_site.http.addresses import literal_address_problem
+from platform_site.visible import is_blank
 
 log = structlog.get_logger(__name__)
 
@@ -200,7 +201,7 @@ def _prompt(inputs: Mapping[str, Any]) -> str:
         raise InvalidInput("prompt", "is required.")
     if not isinstance(prompt, str):
         raise InvalidInput("prompt", "must be a string.")
-    if not prompt.strip():
+    if is_blank(prompt):
         raise InvalidInput("prompt", "must not be empty.")
     if len(prompt) > MAX_PROMPT_CHARACTERS:
         raise InvalidInput(

@@ -31,7 +31,9 @@ from generations.vendors import (
 )
 from platform_site.backoff import Backoff
 from platform_site.errors import Conflict, ErrorCode, InvalidRequest
+from platform_site.logs import redact
 from platform_site.secrets.cipher import CipherError
+from platform_site.visible import bare_secret, typed_reason, visible_line
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +91,7 @@ def add_provider_key(
     `InvalidRequest` for a key that cannot be one, and `Conflict` when there is one already.
     """
     require_provider_key(by, ProviderKey(team=team, owner=owner))
-    secret = secret.strip()
+    secret = bare_secret(secret)
     problem = vendor_named(vendor).key_problem(secret)
     if problem:
         raise InvalidRequest(problem, field="secret")
@@ -98,7 +100,7 @@ def add_provider_key(
         team=team,
         owner=owner,
         vendor=vendor,
-        label=label.strip() or terms.label,
+        label=redact(visible_line(label)) or terms.label,
         endpoint=terms.endpoint,
         last4=secret[-4:],
         max_in_flight=terms.max_in_flight,
@@ -176,6 +178,7 @@ def pause_provider_key(provider_key: ProviderKey, *, reason: str, by: By) -> boo
     `PermissionDenied`.
     """
     require_provider_key(by, provider_key)
+    reason = typed_reason(reason) or "No reason was given."
     pause = {"pause_reason": PauseReason.BY_HAND, "pause_note": reason[:300]}
     return _pause(provider_key, pause, words=reason, by=by)
 
@@ -188,13 +191,13 @@ def pause_refused_key(provider_key: ProviderKey, refusal: ProviderRefused) -> bo
     pause = {
         "pause_reason": PauseReason.REFUSED,
         "pause_code": refusal.code[:60],
-        "pause_note": refusal.message[:300],
+        "pause_note": redact(refusal.message)[:300],
         "next_probe_at": timezone.now() + _PROBES.after(provider_key.probes + 1),
         # Not counted from this object: others may have paused the key since it was read.
         "probes": F("probes") + 1,
     }
     words = f"{refusal.code}: {refusal.message}"
-    return _pause(provider_key, pause, words=words, by=By.system("submit"))
+    return _pause(provider_key, pause, words=redact(words), by=By.system("submit"))
 
 
 def resume_provider_key(provider_key: ProviderKey, *, by: By, now: datetime) -> bool:

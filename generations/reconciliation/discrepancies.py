@@ -16,6 +16,7 @@ from generations.models.usage_sample import GROWING
 from generations.reconciliation.compare import Explanation
 from generations.selectors import require_provider_key
 from platform_site.errors import Conflict, InvalidRequest
+from platform_site.visible import typed_reason
 
 log = structlog.get_logger(__name__)
 SYSTEM = By.system("usage")
@@ -71,9 +72,10 @@ def accept_discrepancy(discrepancy: Discrepancy, *, by: By, reason: str, now: da
     `Conflict` when it is closed already.
     """
     require_provider_key(by, discrepancy.provider_key)
-    if not reason.strip():
+    reason = typed_reason(reason)
+    if not reason:
         raise InvalidRequest("Accepting a discrepancy needs a reason.", field="reason")
-    if not _close(discrepancy, reason.strip()[:500], by, now):
+    if not _close(discrepancy, reason, by, now):
         raise Conflict("This discrepancy is closed already.")
     record(
         by=by,

@@ -23,6 +23,7 @@ from generations.vendors import (
     usable_task_id,
 )
 from platform_site.errors import Conflict, InvalidRequest
+from platform_site.visible import bare_id, typed_reason
 
 # The vendor's clock may run some minutes beside ours, before or after.
 CLOCK_SLACK = timedelta(minutes=5)
@@ -48,11 +49,15 @@ def adopt_found_id(
     no id (any more).
     """
     by.require(Permission.APPROVE, team_id=generation.team_id)
-    upstream_id = upstream_id.strip()
-    if not reason.strip():
+    upstream_id = bare_id(upstream_id)
+    reason = typed_reason(reason)
+    if not reason:
         raise InvalidRequest("A decision needs a reason.", field="reason")
     if usable_task_id(upstream_id) is None:
-        raise InvalidRequest("That is no task id of the vendor's.", field="upstream_id")
+        raise InvalidRequest(
+            "That is no task id of the vendor's. Paste the id alone, as its console shows it.",
+            field="upstream_id",
+        )
     if not lacks_id(generation):
         raise Conflict("This generation does not look for the vendor's id.")
     report = _asked(generation, upstream_id)

@@ -17,6 +17,7 @@ from generations.models import Generation
 from generations.transitions import end_generation, record_event
 from generations.vendors import TaskReport, TaskStatus
 from platform_site.errors import Conflict, DailiesError, InvalidRequest
+from platform_site.visible import typed_reason
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +123,8 @@ def _end_reviewed(
     generation: Generation, money: Money, *, by: By, reason: str, now: datetime
 ) -> None:
     by.require(Permission.APPROVE, team_id=generation.team_id)
-    if not reason.strip():
+    reason = typed_reason(reason)
+    if not reason:
         raise InvalidRequest("A correction needs a reason.", field="reason")
     if generation.state != State.NEEDS_REVIEW:
         raise Conflict("This generation is not in review.")

@@ -9,6 +9,7 @@ from billing.selectors import site_zone
 from billing.windows import end_of_day
 from generations.provider_keys import MOST_IN_FLIGHT, MOST_PER_MINUTE
 from generations.vendors import has_several_vendors, key_examples, vendor_choices
+from platform_site.visible import require_visible
 
 _BIG = 10**12
 
@@ -19,6 +20,7 @@ class ApiKeyForm(forms.Form):
     label = forms.CharField(
         max_length=80,
         label="Name",
+        validators=[require_visible],
         widget=forms.TextInput(
             attrs={"placeholder": "Render farm", "autocomplete": "off", "dir": "auto"}
         ),
@@ -69,7 +71,7 @@ class ProviderKeyForm(forms.Form):
 
     vendor = forms.ChoiceField(choices=vendor_choices, label="Vendor")
     secret = forms.CharField(
-        max_length=400,
+        max_length=1000,
         label="Key",
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         help_text="Encrypted at once and never shown again.",

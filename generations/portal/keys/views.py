@@ -148,8 +148,7 @@ def resume(request: MemberRequest, key_id: int) -> HttpResponse:
 def pause(request: MemberRequest, key_id: int) -> HttpResponse:
     """Send nothing with a provider key until a person resumes it."""
     key = _provider_key(request.membership, key_id)
-    reason = " ".join(request.POST.get("reason", "").replace("\0", "").split())
-    pause_provider_key(key, reason=reason or "No reason was given.", by=acting_member(request))
+    pause_provider_key(key, reason=request.POST.get("reason", ""), by=acting_member(request))
     return redirect("keys")
 
 
@@ -182,7 +181,7 @@ def accept_difference(request: MemberRequest, discrepancy_id: int) -> HttpRespon
     """Close a discrepancy that the person has looked into, with their reason."""
     discrepancy = discrepancy_for(request.membership, discrepancy_id)
     try:
-        reason = request.POST.get("reason", "").replace("\0", "")
+        reason = request.POST.get("reason", "")
         accept_discrepancy(
             discrepancy, by=acting_member(request), reason=reason, now=timezone.now()
         )

@@ -30,6 +30,7 @@ from generations.portal.studio.controls import OFF, ON, Control, controls_of, te
 from generations.portal.studio.crops import Crop
 from generations.uploads import uploaded_token
 from platform_site.errors import DailiesError, InvalidRequest
+from platform_site.visible import is_blank
 
 FRAMES = ("first_frame", "last_frame")
 # Where an error of the API's field is shown on the form.
@@ -83,7 +84,7 @@ class StudioForm:
         inputs: dict[str, Any] = {"prompt": self.prompt}
         for parameter in self.parameters:
             text = self.typed.get(parameter.name)
-            if text is not None and (text.strip() or not parameter.is_optional):
+            if text is not None and (not is_blank(text) or not parameter.is_optional):
                 inputs[parameter.name] = _value_of(parameter, text)
         frames = [url for url in (self.first_frame, self.last_frame) if url]
         if frames:

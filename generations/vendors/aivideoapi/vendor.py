@@ -1,5 +1,6 @@
 """The vendor as the registry knows it: its facts behind the base class."""
 
+import unicodedata
 from collections.abc import Mapping
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -32,11 +33,20 @@ class AiVideoApi(Vendor):
 
     def key_problem(self, secret: str) -> str:
         """Return why a text is no `sk-…` of its."""
-        is_whole = facts.SHORTEST_KEY <= len(secret) <= facts.LONGEST_KEY and secret.isascii()
-        if not secret.startswith(facts.KEY_START) or not is_whole:
-            return f"A provider key starts with '{facts.KEY_START}'."
-        if not secret.isprintable() or " " in secret:
-            return "A provider key holds no spaces."
+        start = facts.KEY_START
+        if not secret:
+            return f"Paste the key: it starts with '{start}'."
+        if "\n" in secret:
+            return "There are two keys in this. Paste one of them."
+        odd = next((at for at, one in enumerate(secret) if not "!" <= one <= "~"), None)
+        if odd is not None:
+            sign = unicodedata.name(secret[odd], "a control character").lower()
+            return f"A provider key holds no {sign}, as character {odd + 1} is. Copy it anew."
+        if not secret.startswith(start):
+            return f"A provider key starts with '{start}'."
+        if not facts.SHORTEST_KEY <= len(secret) <= facts.LONGEST_KEY:
+            usual = f"{facts.SHORTEST_KEY} to {facts.LONGEST_KEY}"
+            return f"A provider key has {usual} characters; this has {len(secret)}. Copy it anew."
         return ""
 
     def key_terms(self, secret: str) -> KeyTerms:

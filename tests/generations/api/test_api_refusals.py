@@ -43,6 +43,25 @@ class TestInvalidApiKey:
         assert error["message"] == "API key is invalid, disabled, or deleted."
         assert "details" not in error
 
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "{}",
+            "Bearer  {} ",
+            'Bearer "{}"',
+            "Bearer Bearer {}",
+            "Bearer\t{}",
+            "Bearer \u200b{}\ufeff",
+            "Token {}",
+            "Bearer '{}'",
+        ],
+        ids=ascii,
+    )
+    def test_f08_what_surrounds_a_key_is_ignored(self, api: Api, header: str) -> None:
+        # Programs send UTF-8, which servers hand on as Latin-1.
+        sent = header.format(api.key).encode().decode("latin-1")
+        assert Client().get("/v1/credits", headers={"Authorization": sent}).status_code == 200
+
     def test_the_text_without_its_sk(self, api: Api) -> None:
         assert api.key
         reply = Api(api.key.removeprefix("sk-")).get("/v1/credits")

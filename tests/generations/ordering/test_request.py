@@ -164,9 +164,16 @@ class TestShape:
 
 
 class TestPrompt:
-    @pytest.mark.parametrize("prompt", [None, "", " ", "\n\t", 5, True, ["a"], {"text": "a"}])
+    @pytest.mark.parametrize("prompt", [None, "", " ", 5, True, ["a"], {"text": "a"}])
     def test_a_prompt_is_text_with_something_in_it(self, team: Team, prompt: object) -> None:
         assert refusal(team, generation_body(prompt)).field == "prompt"
+
+    @pytest.mark.parametrize(
+        "prompt", ["\n\t", "\u200b", "\ufeff\u200e", "\u3164", "\u2800 ", "\U000e0041", "\ufe0f"]
+    )
+    def test_f12_a_prompt_of_nothing_visible_is_empty(self, team: Team, prompt: str) -> None:
+        error = refusal(team, generation_body(prompt))
+        assert (error.message, error.field) == ("'input.prompt' must not be empty.", "prompt")
 
     def test_a_prompt_is_required(self, team: Team) -> None:
         error = refusal(team, {"model": MODEL, "input": {}})

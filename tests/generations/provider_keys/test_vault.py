@@ -114,7 +114,7 @@ def test_a_rotation_leaves_wiped_keys_alone(key: ProviderKey, settings: Settings
         "sk-with a space",
         "sk-é12345678",
         "sk-0123456789\nX-Evil: 1",
-        "sk-0123456789\0",
+        "sk-0123456789\nsk-abcdefghijk",
     ],
 )
 def test_what_cannot_be_a_key_is_refused_without_being_repeated(team: Team, secret: str) -> None:
@@ -123,6 +123,55 @@ def test_what_cannot_be_a_key_is_refused_without_being_repeated(team: Team, secr
     if len(secret) > 4:
         assert secret not in f"{caught.value} {caught.value.details}"
     assert not ProviderKey.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        f"\ufeff{SECRET}\u200b",
+        f"“{SECRET}”",
+        f"Bearer {SECRET}",
+        f'Authorization: Bearer "{SECRET}"\r\n',
+        f"AIVIDEO_API_KEY={SECRET}",
+        f"{SECRET[:9]}\n{SECRET[9:]}\0",
+    ],
+    ids=ascii,
+)
+def test_f08_a_key_is_taken_however_it_was_pasted(team: Team, pasted: str) -> None:
+    key = add_provider_key(team=team, owner=None, secret=pasted, label="", by=SYSTEM)
+    assert (reveal(key).reveal(), key.last4) == (SECRET, "1234")
+    assert key.label == "Sandbox key"
+
+
+@pytest.mark.parametrize(
+    ("pasted", "words"),
+    [
+        ("sk-0123 456789", "holds no space, as character 8 is"),
+        ("sk–0123456789", "holds no en dash, as character 3 is"),
+        ("ѕk-0123456789", "holds no cyrillic small letter dze, as character 1 is"),
+        ("sk-0123456789\nsk-abcdefghijk", "two keys"),
+        ("sk-012", "has 10 to 400 characters; this has 6"),
+        ("pk-0123456789", "starts with 'sk-'"),
+        ("\u200b", "Paste the key"),
+    ],
+    ids=ascii,
+)
+def test_f08_what_is_wrong_with_a_key_is_named(team: Team, pasted: str, words: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        add_provider_key(team=team, owner=None, secret=pasted, label="", by=SYSTEM)
+    assert words in caught.value.message
+    assert caught.value.field == "secret"
+
+
+def test_f12_a_label_of_nothing_visible_is_none_and_one_with_a_key_masks_it(
+    team: Team, alice: Membership
+) -> None:
+    first = add_provider_key(team=team, owner=None, secret=SECRET, label="\u200b\u3164", by=SYSTEM)
+    assert first.label == "Sandbox key"
+    own = add_provider_key(
+        team=team, owner=alice.user, secret=SECRET, label=f"mine {SECRET}", by=SYSTEM
+    )
+    assert own.label == "mine sk-…1234"
 
 
 def test_a_key_pins_the_endpoint_it_was_made_for(team: Team, settings: Settings) -> None:

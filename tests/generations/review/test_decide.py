@@ -67,7 +67,8 @@ def test_p30_a_found_id_is_asked_for_with_the_pinned_key(
         ("made-up", "knows no such task"),
         ("", "no task id"),
         ("x" * 121, "no task id"),
-        ("nul\0", "no task id"),
+        ("…", "knows no such task"),
+        ("\0.\0", "no task id"),
     ],
 )
 def test_p30_an_id_that_is_not_its_own_is_refused_in_words(
@@ -122,6 +123,20 @@ def test_f02_knowing_better_about_time_takes_no_task_of_anothers(
     make_generation(alice, State.PROCESSING, upstream_id=vendor.only_task)
     with pytest.raises(InvalidRequest, match="another generation"):
         adopt(lost, vendor.only_task, despite_time=True)
+
+
+@pytest.mark.parametrize(
+    "pasted", ["\u200b{}\n", '"taskId": "{}",', "https://api.vendor.example/v1/tasks/{}/?page=1"]
+)
+def test_f11_what_surrounds_a_found_id_is_ignored(lose: Lose, vendor: Vendor, pasted: str) -> None:
+    assert adopt(lose(), pasted.format(vendor.only_task)).upstream_id == vendor.only_task
+
+
+def test_f12_a_reason_of_nothing_visible_is_none(lose: Lose, vendor: Vendor) -> None:
+    lost = lose()
+    with pytest.raises(InvalidRequest, match="needs a reason"):
+        adopt(lost, vendor.only_task, reason="\u200b\ufeff")
+    assert fresh(lost).state == State.NEEDS_REVIEW
 
 
 def test_p30_an_id_of_another_generation_is_refused(

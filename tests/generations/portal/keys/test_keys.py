@@ -189,6 +189,35 @@ def test_a_stranger_is_asked_to_sign_in(client: Client) -> None:
         assert client.get(path)["Location"].startswith("/accounts/login/")
 
 
+@pytest.mark.parametrize("where", ["page", "audit"])
+def test_f15_a_key_pasted_into_a_reason_is_masked(
+    alice: Membership, sign_in: SignIn, provider_key: ProviderKey, where: str
+) -> None:
+    client = sign_in(alice)
+    pasted = "sk-0123456789pasted"
+    client.post(f"/keys/provider/{provider_key.pk}/pause/", {"reason": f"{pasted} is\0 spent"})
+    provider_key.refresh_from_db()
+    assert provider_key.pause_note == "sk-…sted is spent"
+    event = AuditEvent.objects.get(action="provider_key.paused")
+    shown = client.get("/keys/").content.decode() if where == "page" else event.reason
+    assert "sk-…sted is spent" in shown
+    assert pasted not in shown
+
+
+def test_f12_a_reason_of_nothing_visible_is_none(
+    alice: Membership, sign_in: SignIn, provider_key: ProviderKey
+) -> None:
+    sign_in(alice).post(f"/keys/provider/{provider_key.pk}/pause/", {"reason": "\u200b"})
+    provider_key.refresh_from_db()
+    assert provider_key.pause_note == "No reason was given."
+
+
+def test_f12_an_api_key_needs_a_name_that_can_be_seen(bob: Membership, sign_in: SignIn) -> None:
+    page = sign_in(bob).post("/keys/api/", {"label": "\u200b\u3164"}).content.decode()
+    assert "Nothing of this can be seen." in page
+    assert not ApiKey.objects.exists()
+
+
 def test_a_key_is_paused_by_hand_with_its_reason_and_resumed(
     alice: Membership, sign_in: SignIn, provider_key: ProviderKey
 ) -> None:
