@@ -99,7 +99,7 @@ def _prepared(content: bytes, kind: str, target: Path, limits: dict[str, Any]) -
 def _fits(size: tuple[int, int], limits: dict[str, Any]) -> bool:
     (low, high), (narrow, wide) = limits["side"], limits["aspect"]
     width, height = size
-    return low <= min(size) and max(size) <= high and narrow <= width / height <= wide
+    return bool(low <= min(size) and max(size) <= high and narrow <= width / height <= wide)
 
 
 def _size_refused(size: tuple[int, int]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def unwrapped(value: object, *, named: Sequence[str], beside: str = "") -> dict[
     return {}
 
 
-def read_number(value: object, *, least: float, most: float) -> int | float | None:
+def read_number(value: object, *, least: int, most: int) -> int | float | None:
     """Return a number as `clean_number` does, and of digits in quotes the number that they are."""
     if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
         value = float(value) if "." in value else int(value)
