@@ -51,6 +51,7 @@ def test_a_film_is_priced_ordered_watched_and_downloaded(
     page = desk("manager")
     page.goto("/")
     price, create = page.locator("#price"), page.locator("#create")
+    compose(page, "", resolution="720p", seconds=5)
     expect(price).to_contain_text("70 credits · 14/s × 5 s")
     prompt = f"A paper boat on a still lake {uuid4().hex[:6]}"
     compose(page, prompt)

@@ -201,7 +201,7 @@ def test_another_teams_upload_is_not_kept_by_a_draft(bob: Membership, charlie: M
 
 
 class TestSending:
-    def test_f03_a_draft_that_was_sent_gets_another_idempotency_key(self, bob: Membership) -> None:
+    def test_p41_a_draft_that_was_sent_gets_another_idempotency_key(self, bob: Membership) -> None:
         saved = save(bob, key="studio-first")
         assert saved.idempotency_key == "studio-first"
         sent = mark_sent(saved, now=timezone.now())

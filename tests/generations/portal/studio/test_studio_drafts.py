@@ -70,7 +70,7 @@ def test_f03_the_studio_is_asked_for_again_rather_than_taken_from_a_cache(client
     assert "no-store" in client.get("/")["Cache-Control"]
 
 
-def test_f03_a_page_that_was_sent_before_says_so_and_links_the_film(
+def test_p41_a_page_that_was_sent_before_says_so_and_links_the_film(
     bob: Membership, client: Client
 ) -> None:
     form = typed(bob, **opened(client))
@@ -106,7 +106,7 @@ def test_f03_back_to_a_sent_draft_has_the_next_idempotency_key(
     assert Generation.objects.count() == 2
 
 
-def test_a_crash_after_the_submission_does_not_send_it_again(
+def test_p41_a_crash_after_the_submission_does_not_send_it_again(
     bob: Membership, client: Client
 ) -> None:
     form = opened(client)
