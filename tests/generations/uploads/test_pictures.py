@@ -15,6 +15,7 @@ from PIL import Image
 
 from accounts.models import Membership
 from generations.models import Upload, VideoModel
+from generations.portal.access import TEAM_HEADER
 from generations.uploads.pictures import prepared
 from generations.uploads.quota import DECODED_AT_ONCE, decoding_slot
 from generations.vendors import FrameLimits, vendor_named
@@ -111,7 +112,7 @@ def test_f05_what_the_link_shows_is_what_browsers_can(
 def test_f05_an_iphones_photo_is_taken_in_the_studio(alice: Membership) -> None:
     pytest.importorskip("pi_heif")
     photo = Path(__file__).parents[1] / "decoders" / "turned.heic"
-    client = Client()
+    client = Client(headers={TEAM_HEADER: alice.team.slug})
     client.force_login(alice.user)
     page = client.post(FRAME, {"first_frame_file": ContentFile(photo.read_bytes(), "IMG_1.HEIC")})
     assert ".jpg" in page.content.decode()
@@ -150,7 +151,7 @@ def test_f15_two_vendors_without_a_frame_in_common_are_said_and_are_no_error(
     reply = Api(make_api_key(alice).text).upload(ContentFile(image_bytes("PNG"), name="a.png"))
     assert reply.status_code == 503
     assert "take none in common" in reply.json()["error"]["message"]
-    client = Client()
+    client = Client(headers={TEAM_HEADER: alice.team.slug})
     client.force_login(alice.user)
     page = client.post(FRAME, {"first_frame_file": ContentFile(image_bytes("PNG"), "a.png")})
     assert page.status_code == 200

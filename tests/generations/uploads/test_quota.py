@@ -16,6 +16,7 @@ from accounts.models import Membership, Team
 from accounts.roles import Role
 from generations.errors import TooManyUploads
 from generations.models import Upload
+from generations.portal.access import TEAM_HEADER
 from generations.uploads.quota import (
     DECODED_AT_ONCE,
     MAX_LIVE_BYTES,
@@ -87,7 +88,7 @@ class TestQuota:
         assert (reply.status_code, reply["x-should-retry"]) == (429, "false")
         assert 0 < int(reply["Retry-After"]) <= 3601
         assert reply.json()["error"]["code"] == "upload_limit_exceeded"
-        client = Client()
+        client = Client(headers={TEAM_HEADER: alice.team.slug})
         client.force_login(alice.user)
         page = client.post(FRAME, {"first_frame_file": picture()})
         assert "as many uploaded images as it may have" in page.content.decode()
@@ -201,7 +202,10 @@ class TestBeforeTheBodyComes:
         cookies = {"sessionid": client.cookies["sessionid"].value}
         with httpx.Client(base_url=web.url, cookies=cookies, trust_env=False, timeout=30) as http:
             http.get("/")
-            token = {"X-CSRFToken": http.cookies["csrftoken"]}
+            token = {
+                "X-CSRFToken": http.cookies["csrftoken"],
+                TEAM_HEADER: alice.team.slug,
+            }
             large = image_bytes("BMP", (1200, 800))
             page = http.post(FRAME, files={"first_frame_file": ("a.bmp", large)}, headers=token)
             assert page.status_code == 200, page.text
