@@ -38,8 +38,12 @@ class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[
     The library's own lenient mode opens the collected file all the same, and fails without it.
     """
 
-    # Scripts import each other by hashed names too.
-    support_js_module_import_aggregation = True
+    # Our scripts import each other by hashed names too. The library's own pattern would take for
+    # imports what other packages' scripts have in comments.
+    patterns = (
+        *CompressedManifestStaticFilesStorage.patterns,
+        ("dailies/js/*.js", ((r'(?P<matched>from "(?P<url>\./[^"]+)")', 'from "%(url)s"'),)),
+    )
 
     def stored_name(self, name: str) -> str:
         """Return the name that the page links to."""

@@ -47,7 +47,6 @@ def feed(request: MemberRequest) -> HttpResponse:
     else:
         response = HttpResponse(status=304)
     response["ETag"] = version.etag
-    response["Cache-Control"] = "private, no-cache"
     response["X-Dailies-Wait"] = str(wait_after(version, is_studio=shown.kind == Kind.STUDIO))
     response["X-Dailies-Team"] = request.membership.team.slug
     response["X-Dailies-Now"] = str(int(now.timestamp()))

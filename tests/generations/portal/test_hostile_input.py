@@ -229,7 +229,7 @@ def test_f17_nor_is_one_field_alone_among_good_ones(
 @pytest.mark.parametrize("value", NASTY, ids=lambda value: ascii(value)[:20])
 @pytest.mark.parametrize(
     "query",
-    ["/?first_frame={}", "/?remix={}", "/studio/films/?before={}", "/studio/active/?was={}"],
+    ["/?first_frame={}", "/?remix={}", "/studio/films/?before={}", "/feed/?was={}"],
 )
 def test_f17_what_the_studio_is_asked_is_shown_or_left(
     owner: Client, query: str, value: str
@@ -255,6 +255,6 @@ def test_f17_no_address_is_a_mistake_of_ours(owner: Client, value: str) -> None:
 @pytest.mark.parametrize("url", ["http://[", "\0", "x" * 3_000, "http://dailies.test/budgets/"])
 def test_f17_whatever_page_a_browser_says_it_shows_its_person_is_asked_to_sign_in(url: str) -> None:
     client = Client(raise_request_exception=False)
-    reply = client.get("/studio/active/", headers={"HX-Request": "true", "HX-Current-URL": url})
+    reply = client.get("/feed/", headers={"HX-Request": "true", "HX-Current-URL": url})
     assert reply.status_code == 204
     assert reply["HX-Redirect"].startswith("/accounts/login/?next=")

@@ -50,7 +50,7 @@ def test_f13_a_page_that_is_up_to_date_is_sent_nothing(
     again = look(client, path, first["ETag"])
     assert (again.status_code, again.content, again["ETag"]) == (304, b"", first["ETag"])
     assert again["X-Dailies-Team"] == bob.team.slug
-    assert "private" in again["Cache-Control"]
+    assert "no-store" in again["Cache-Control"]
     fund(bob.team, 5)
     assert look(client, path, first["ETag"]).status_code == 200
 
