@@ -11,6 +11,7 @@ class AuditAction(models.TextChoices):
     API_KEY_DISABLED = "api_key.disabled", "API key disabled"
     API_KEY_DELETED = "api_key.deleted", "API key deleted"
     APPROVAL_THRESHOLD_SET = "approval.threshold_set", "Approval threshold set"
+    APPROVAL_OWN_SET = "approval.own_set", "Approval of own orders allowed or not"
     APPROVAL_ASKED = "approval.asked", "Approval asked for"
     APPROVAL_APPROVED = "approval.approved", "Generation approved"
     APPROVAL_DENIED = "approval.denied", "Generation denied"

@@ -13,6 +13,10 @@ class Team(models.Model):
     name = models.CharField(max_length=80)
     slug = models.SlugField(max_length=60, unique=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    own_approval = models.BooleanField(
+        default=False,
+        help_text="Who may approve may approve what they ordered themselves, too.",
+    )
     # The signing secret of outgoing webhooks, encrypted; never shown in lists or logs.
     webhook_secret_token = models.TextField(editable=False, default="", blank=True)
     # After a rotation the secret before it signs as well, for a while.

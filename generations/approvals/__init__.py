@@ -1,5 +1,6 @@
 """Requests for approval, and the rules that ask for them."""
 
+from generations.approvals.duties import deciders_of, instead_of, set_own_approval
 from generations.approvals.links import read_approval_link
 from generations.approvals.service import (
     approve,
@@ -18,9 +19,12 @@ __all__ = [
     "ask_for_approval",
     "ask_step",
     "decide_approval",
+    "deciders_of",
     "deny",
     "expire_approvals",
+    "instead_of",
     "read_approval_link",
+    "set_own_approval",
     "set_threshold",
     "threshold_for",
     "withdraw_approval",

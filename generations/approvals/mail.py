@@ -9,8 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Membership
 from accounts.notices import mail_each
-from accounts.roles import Permission
-from accounts.selectors import members_who_may
+from generations.approvals.duties import deciders_of
 from generations.approvals.links import approval_link
 from generations.models import Approval
 
@@ -24,7 +23,7 @@ def ask_managers(generation_id: UUID) -> None:
 
 
 def _deciders(approval: Approval) -> Iterable[Membership]:
-    return members_who_may(approval.generation.team, Permission.APPROVE)
+    return deciders_of(approval.generation)
 
 
 def _mail(approval: Approval, member: Membership) -> None:

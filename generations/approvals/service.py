@@ -12,6 +12,7 @@ from accounts.people import name_of
 from accounts.roles import Permission
 from accounts.webhooks import ApprovalAsked, ApprovalDecided, publish_event
 from billing.ledger import MAX_CREDITS
+from generations.approvals.duties import require_other_than_orderer
 from generations.approvals.notices import notify_requester
 from generations.approvals.steps import ask_step
 from generations.lifecycle import Ending, State
@@ -108,12 +109,14 @@ def ask_for_approval(
 def approve(generation: Generation, *, by: By, now: datetime, reason: str = "") -> None:
     """Let a waiting generation be sent, at the price it was admitted under.
 
-    Raises `PermissionDenied`, or `Conflict` when it does not wait (any more).
+    Raises `PermissionDenied`, also for who ordered it where somebody else has to, or `Conflict`
+    when it does not wait (any more).
     """
     by.require(Permission.APPROVE, team_id=generation.team_id)
+    is_own = require_other_than_orderer(generation, by=by)
     reason = typed_reason(reason)
-    _decide(generation, Approval.Decision.APPROVED, by=by, now=now, reason=reason)
-    _send(generation, reason, by, now)
+    _decide(generation, Approval.Decision.APPROVED, by=by, now=now, reason=reason, is_own=is_own)
+    _send(generation, reason, by, now, is_own=is_own)
 
 
 @transaction.atomic
@@ -173,6 +176,7 @@ def _decide(
     by: By,
     now: datetime,
     reason: str = "",
+    is_own: bool = False,
 ) -> None:
     """Decide an open approval; the row count decides between two deciders."""
     open_approval = Approval.objects.filter(generation=generation, decision=Approval.Decision.OPEN)
@@ -190,6 +194,7 @@ def _decide(
         team=generation.team,
         subject=generation,
         reason=reason,
+        **({"own": True} if is_own else {}),
     )
     decided_event = ApprovalDecided(
         **_task(generation), decision=str(decision), decided_by=name_of(by.name), reason=reason
@@ -209,12 +214,13 @@ def _task(generation: Generation) -> dict[str, Any]:
     }
 
 
-def _send(generation: Generation, reason: str, by: By, now: datetime) -> None:
+def _send(generation: Generation, reason: str, by: By, now: datetime, *, is_own: bool) -> None:
+    words = "Approved by who ordered it" if is_own else "Approved"
     moved = transition(
         generation,
         State.QUEUED,
         by=by,
-        message="Approved." if not reason else f"Approved: {reason}",
+        message=f"{words}: {reason}" if reason else f"{words}.",
         next_submit_at=now,
     )
     if not moved:

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.actors import read_person
 from accounts.models import MailedModel, Project, Team
 from generations.models.generation import Generation, new_token
 
@@ -92,6 +93,13 @@ class Approval(MailedModel):
                 condition=Q(next_mail_at__isnull=False),
             ),
         ]
+
+    @property
+    def is_own(self) -> bool:
+        """Return whether who ordered it approved it themselves; of one that was approved."""
+        person = read_person(self.decided_by)
+        is_approved = self.decision == self.Decision.APPROVED
+        return is_approved and person is not None and person.user_id == self.generation.user_id
 
     def __str__(self) -> str:
         """Show the decision and what it is about."""

@@ -35,6 +35,7 @@ from billing.services.api_keys import issue_api_key
 from billing.services.limits import set_limit
 from billing.services.rates import schedule_rate, withdraw_rate
 from billing.subjects import LimitHolder
+from generations.approvals.duties import set_own_approval
 from generations.approvals.service import approve, decide_approval, deny, set_threshold
 from generations.archive.frames import last_frame_as_upload
 from generations.archive.keep import keep_again
@@ -108,6 +109,10 @@ SERVICES: dict[str, tuple[Permission, Call]] = {
     "cancel_generation": (
         MAY.APPROVE,
         lambda t, by: cancel_generation(t.queued, by=by, now=now()),
+    ),
+    "set_own_approval": (
+        MAY.MEMBERS,
+        lambda t, by: set_own_approval(t.owner.team, allowed=True, by=by),
     ),
     "set_threshold": (
         MAY.LIMITS,
@@ -274,6 +279,7 @@ STEPS = {
     "billing.ledger.settle_hold",
     "generations.selectors.require_provider_key",
     "generations.review.adopt.adopt_task",
+    "generations.approvals.duties.require_other_than_orderer",
     "generations.approvals.service.ask_for_approval",
     "generations.approvals.service.withdraw_approval",
     "generations.transitions.end_generation",

@@ -1,5 +1,6 @@
 """What waits for a manager's yes: the list, and the page behind the link of an e-mail."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import cast
 
@@ -14,7 +15,7 @@ from accounts.authority import By
 from accounts.models import Membership
 from accounts.people import names_of
 from accounts.roles import Permission, role_allows
-from generations.approvals import decide_approval, read_approval_link
+from generations.approvals import decide_approval, instead_of, read_approval_link
 from generations.models import Approval, Generation
 from generations.portal.access import (
     MemberRequest,
@@ -23,7 +24,7 @@ from generations.portal.access import (
     member_required,
 )
 from generations.portal.post_only import post_only
-from platform_site.errors import InvalidRequest, PermissionDenied
+from platform_site.errors import DailiesError, InvalidRequest, PermissionDenied
 from platform_site.web.requests import actor_request_id
 
 _EARLIER = 20
@@ -36,8 +37,10 @@ def index(request: MemberRequest) -> HttpResponse:
     asked = approvals_for(request.membership)
     decided = asked.exclude(decision=Approval.Decision.OPEN).order_by("-decided_at")
     earlier = list(decided[:_EARLIER])
+    waiting = list(asked.filter(decision=Approval.Decision.OPEN).order_by("asked_at"))
+    _name_others(waiting, request.membership)
     context = {
-        "waiting": asked.filter(decision=Approval.Decision.OPEN).order_by("asked_at"),
+        "waiting": waiting,
         "earlier": earlier,
         "names": names_of(one.decided_by for one in earlier),
         "now": timezone.now(),
@@ -71,7 +74,7 @@ def asked(request: HttpRequest, signed: str) -> HttpResponse:
     approval, member = _named(signed)
     if request.user.is_authenticated and request.user != member.user:
         return redirect("approvals")  # a forwarded link carries nobody's rights but one's own
-    problem = None
+    problem: DailiesError | None = None
     if request.method == "POST":
         try:
             decide_approval(
@@ -82,13 +85,16 @@ def asked(request: HttpRequest, signed: str) -> HttpResponse:
                 reason=request.POST.get("reason", ""),
             )
             return redirect(request.path)
-        except PermissionDenied:
-            raise Http404 from None
+        except PermissionDenied as error:
+            if approval.generation.user_id != member.user_id:
+                raise Http404 from None
+            problem = error
         except InvalidRequest as error:
             problem = error  # such as that somebody was quicker, and the page says who
             approval.refresh_from_db()
     if request.user.is_authenticated:
         cast("MemberRequest", request).membership = member
+    _name_others([approval], member)
     context = {
         "approval": approval,
         "member": member,
@@ -99,6 +105,15 @@ def asked(request: HttpRequest, signed: str) -> HttpResponse:
     return render(
         request, "approvals/asked.html", context, status=problem.status if problem else 200
     )
+
+
+def _name_others(approvals: Iterable[Approval], member: Membership) -> None:
+    """Hang on to one's own requests who has to approve them in the member's place."""
+    own = [one for one in approvals if one.generation.user_id == member.user_id]
+    # They are all of one team: who else may is asked once.
+    others = instead_of(own[0].generation, member.user_id) if own else ""
+    for one in own:
+        one.others = others  # type: ignore[attr-defined]  # for the template
 
 
 def approvals_for(membership: Membership) -> QuerySet[Approval]:

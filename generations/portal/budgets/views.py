@@ -12,6 +12,7 @@ from accounts.roles import Permission
 from billing.models import Account
 from billing.selectors import site_zone
 from billing.services.alerts import set_low_mark
+from generations.approvals import set_own_approval
 from generations.limits import ask_above, set_budget
 from generations.portal.access import MemberRequest, acting_member, member_required
 from generations.portal.budgets.forms import LimitForm, LowMarkForm, ProjectForm, ThresholdForm
@@ -87,6 +88,16 @@ def threshold(request: MemberRequest) -> HttpResponse:
         ask_above(target, above=above, by=acting_member(request))
         return redirect("/budgets/#approvals")
     return budgets_page(request, threshold_form=form)
+
+
+@post_only("budgets")
+@member_required(Permission.MEMBERS)
+def own_approval(request: MemberRequest) -> HttpResponse:
+    """Let managers approve what they ordered themselves, or require somebody else."""
+    set_own_approval(
+        request.membership.team, allowed="allow" in request.POST, by=acting_member(request)
+    )
+    return redirect("/budgets/#approvals")
 
 
 def budgets_page(request: MemberRequest, **forms: Any) -> HttpResponse:

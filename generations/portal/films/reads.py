@@ -6,6 +6,7 @@ from typing import Any
 from accounts.models import Membership
 from accounts.people import names_of
 from accounts.roles import Permission, role_allows
+from generations.approvals import instead_of
 from generations.catalog import ordered_inputs
 from generations.drafts import fresh_key
 from generations.models import Approval, Generation
@@ -45,6 +46,7 @@ def film_context(
         "approval": asked,
         "names": names_of([asked.decided_by] if asked else []),
         "decides": decides,
+        "others": instead_of(generation, membership.user_id) if decides else "",
         "priority_buttons": priority_buttons(membership, generation),
         "retries": generation.retries.order_by("created_at"),
         "fresh_key": fresh_key(),
