@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.authority import By
 from accounts.models import Membership, Team
-from generations.approvals.service import set_threshold
+from generations.approvals.service import deny, set_threshold
 from generations.lifecycle import State
 from generations.limits.alerts import raise_spend_alerts
 from generations.limits.service import cap
@@ -34,6 +34,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
 
 _TOKENS = [
     (re.compile(r"(/approvals/)\S+"), r"\1…"),
+    (re.compile(r"(/generations/)[0-9a-f-]{36}"), r"\1…"),
     (re.compile(r"(/accounts/confirm-email/)[^\s/]+"), r"\1…"),
     (re.compile(r"(/accounts/password/reset/key/)[^\s/]+"), r"\1…"),
 ]
@@ -54,6 +55,15 @@ def test_approval(team: Team, alice: Membership, bob: Membership) -> None:
     set_threshold(team=team, above=10, by=SYSTEM)
     make_generation(bob, prompt="A pier in the rain")
     compare("approval")
+
+
+def test_approval_decided(team: Team, alice: Membership, bob: Membership) -> None:
+    set_threshold(team=team, above=10, by=SYSTEM)
+    generation = make_generation(bob, prompt="A pier in the rain")
+    run_queue("mail", "ask")
+    mail.outbox.clear()
+    deny(generation, by=By.member(alice), now=timezone.now(), reason="Too dear for a test")
+    compare("approval_decided")
 
 
 def test_budget_threshold(team: Team, alice: Membership) -> None:

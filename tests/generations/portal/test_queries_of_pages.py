@@ -1,24 +1,20 @@
 """Each page of the portal asks a bounded number of queries, however much there is to show."""
 
-from itertools import chain
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
 
 from accounts.models import Notice, NoticeKind, WebhookDelivery
 from accounts.projects.service import create_project
 from accounts.webhooks.endpoints import add_endpoint
-from generations.approvals.links import approval_link
 from generations.lifecycle import State
-from generations.models import Approval
-from generations.portal.urls import urlpatterns
 from tests.factories import SYSTEM, make_api_key, make_generation, make_member
 from tests.support.belongings import Belongings, make_belongings
+from tests.support.portal_pages import portal_paths
 
 pytestmark = pytest.mark.django_db
 
@@ -64,31 +60,6 @@ def grow(theirs: Belongings) -> None:
         )
 
 
-def paths(theirs: Belongings) -> dict[str, str]:
-    """Return a path of each named route of the portal."""
-    approval = Approval.objects.get(generation=theirs.waiting)
-    signed = approval_link(approval, theirs.owner).rstrip("/").rpartition("/")[2]
-    values = {
-        "generation_id": str(theirs.kept.pk),
-        "slug": theirs.project.slug,
-        "delivery_id": theirs.delivery.pk,
-        "endpoint_id": theirs.endpoint.pk,
-        "key_id": theirs.api_key.pk,
-        "discrepancy_id": theirs.discrepancy.pk,
-        "name": "first",
-        "signed": signed,
-        "token": "unknown",
-    }
-    pages = [page.url_patterns for page in urlpatterns if isinstance(page, URLResolver)]
-    named = [one for one in chain(*pages) if isinstance(one, URLPattern) and one.name]
-    return {
-        str(one.name): reverse(
-            str(one.name), kwargs={name: values[name] for name in one.pattern.converters}
-        )
-        for one in named
-    }
-
-
 def asked(browser: Client, path: str) -> tuple[int, int]:
     """Return the status of a page and how many queries it took."""
     with CaptureQueriesContext(
@@ -99,9 +70,9 @@ def asked(browser: Client, path: str) -> tuple[int, int]:
 
 
 def test_each_page_asks_no_more_however_much_there_is(theirs: Belongings, browser: Client) -> None:
-    few = {name: asked(browser, path) for name, path in paths(theirs).items()}
+    few = {name: asked(browser, path) for name, path in portal_paths(theirs).items()}
     grow(theirs)
-    many = {name: asked(browser, path) for name, path in paths(theirs).items()}
+    many = {name: asked(browser, path) for name, path in portal_paths(theirs).items()}
     assert {name: status for name, (status, _) in many.items() if status >= 500} == {}
     shown = [name for name, (status, _) in many.items() if status == 200]
     assert len(shown) > 15, "the pages were not shown"
