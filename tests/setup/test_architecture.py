@@ -18,7 +18,16 @@ _PATH = re.compile(rf"`((?:{FOLDERS}|\.ci)/[\w./-]*)[`:]")
 _STEP = re.compile(rf"`((?:{FOLDERS})/[\w/]+)\.py:([\w.]+)`")
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)[^)]*\)")
 # Not drawn: what every Django project has, and the roof's own words.
-NOT_DRAWN = {"apps", "checks", "environment", "error_pages", "settings", "templatetags", "urls"}
+NOT_DRAWN = {
+    "apps",
+    "checks",
+    "environment",
+    "error_pages",
+    "exposure",
+    "settings",
+    "templatetags",
+    "urls",
+}
 NOT_DRAWN |= {"wsgi"}
 
 
@@ -42,7 +51,7 @@ def test_every_function_of_the_walks_can_be_imported(module: str, name: str) -> 
 
 def test_the_walks_are_numbered_and_each_step_names_a_function_or_a_file() -> None:
     walks = re.findall(r"^## (.+)\n\n((?:\d+\. .+\n(?: +.+\n)*)+)", ARCHITECTURE, re.MULTILINE)
-    assert len(walks) == 5
+    assert len(walks) == 6
     for title, steps in walks:
         items = re.split(r"^\d+\. ", steps, flags=re.MULTILINE)[1:]
         assert len(items) >= 5, title

@@ -8,6 +8,7 @@ from uuid import uuid4
 from django.apps import apps
 from django.utils import timezone
 
+from accounts.authority import By
 from accounts.models import (
     ApiKey,
     Membership,
@@ -19,8 +20,9 @@ from accounts.projects.service import create_project
 from accounts.roles import Role
 from accounts.webhooks.endpoints import add_endpoint
 from generations.approvals.service import set_threshold
+from generations.drafts import DraftContent, PageState, save_draft
 from generations.lifecycle import ReviewReason, State
-from generations.models import Discrepancy, Film, Generation, ProviderKey
+from generations.models import Discrepancy, Draft, Film, Generation, ProviderKey
 from generations.provider_keys.service import pause_provider_key
 from tests.factories import (
     SYSTEM,
@@ -52,6 +54,7 @@ class Belongings:
     queued: Generation
     lost: Generation
     kept: Generation
+    draft: Draft
 
 
 def make_belongings(name: str = "Next door", *, paused: bool = False) -> Belongings:
@@ -93,6 +96,13 @@ def make_belongings(name: str = "Next door", *, paused: bool = False) -> Belongi
     set_threshold(team=team, above=0, by=SYSTEM)
     waiting = make_generation(owner, State.QUEUED, **_CHEAP)
     set_threshold(team=team, above=None, by=SYSTEM)
+    draft = save_draft(
+        str(uuid4()),
+        DraftContent(prompt="Nobody has read this yet"),
+        state=PageState("a-page", sequence=1),
+        by=By.member(owner),
+        now=timezone.now(),
+    )
     for one in (doubtful, lost, kept):
         one.refresh_from_db()
     return Belongings(
@@ -108,6 +118,7 @@ def make_belongings(name: str = "Next door", *, paused: bool = False) -> Belongi
         queued=queued,
         lost=lost,
         kept=kept,
+        draft=draft,
     )
 
 

@@ -55,6 +55,11 @@ def hook(rest: str) -> Callable[[Belongings], str]:
     return lambda theirs: f"/webhooks/{theirs.endpoint.pk}/{rest}"
 
 
+def draft_token(theirs: Belongings) -> str:
+    """Return the token of the other team's draft."""
+    return str(theirs.draft.token)
+
+
 def at(path: str) -> Callable[[Belongings], str]:
     """Return a path that names no row."""
     return lambda _theirs: path
@@ -80,6 +85,7 @@ _ORDER = {
 # test_team_of_forms.py.
 ALONE = {
     "studio_price",
+    "studio_prompts",
     "studio_form",
     "studio_frame",
     "studio_cancel",
@@ -107,10 +113,19 @@ ALONE = {
     # The link names who decides: see test_approval_links.py.
     "approval_asked",
     "team_switch",
+    "own_approval_set",
 }
 
 ATTEMPTS: dict[str, list[Attempt]] = {
-    "studio": [Attempt(lambda theirs: f"/?remix={theirs.kept.pk}", sees=True)],
+    "studio": [
+        Attempt(lambda theirs: f"/?remix={theirs.kept.pk}", sees=True),
+        Attempt(lambda theirs: f"/?draft={theirs.draft.token}"),
+    ],
+    "studio_draft": [post(at("/studio/draft/"), draft=draft_token, page="another", **_ORDER)],
+    "studio_draft_newer": [
+        Attempt(lambda theirs: f"/studio/draft/newer/?draft={theirs.draft.token}")
+    ],
+    "studio_draft_discard": [post(at("/studio/draft/discard/"), draft=draft_token)],
     "studio_submit": [
         post(
             at("/studio/submit/"),
@@ -118,6 +133,7 @@ ATTEMPTS: dict[str, list[Attempt]] = {
             **_ORDER,
         ),
         post(at("/studio/submit/"), project=lambda theirs: theirs.project.slug, **_ORDER),
+        post(at("/studio/submit/"), draft=draft_token, project="none", **_ORDER),
     ],
     "feed": [
         Attempt(lambda theirs: f"/feed/?view=film&id={theirs.kept.pk}"),
@@ -265,7 +281,7 @@ def _what_came_of_it(
     person: Membership, theirs: Belongings, *, watches: bool
 ) -> dict[str, str | list[str]]:
     """Make every attempt; return what was wrongly changed, shown or kept from who may watch."""
-    client, before = entered(person), everything()
+    client, before = entered(person), _all_but_drafts_of(person)
     wrong: dict[str, str | list[str]] = {}
     for name, number, attempt, named in (
         (name, number, one, named)
@@ -285,7 +301,7 @@ def _what_came_of_it(
             client.post(attempt.path(theirs), form)
         if not (attempt.sees and watches) and _shows(theirs, shown):
             wrong[f"{name} {number}"] = "shown"
-        after = everything()
+        after = _all_but_drafts_of(person)
         changed = [model for model, rows in after.items() if rows != before[model]]
         if changed:
             wrong[f"{name} {number}"] = changed
@@ -294,7 +310,15 @@ def _what_came_of_it(
     return wrong
 
 
+def _all_but_drafts_of(person: Membership) -> dict[str, list[dict[str, Any]]]:
+    """Return every row but those that keep what the person types, wherever it leads."""
+    rows = everything()
+    rows["Draft"] = [row for row in rows["Draft"] if row["user_id"] != person.user_id]
+    return rows
+
+
 def _shows(theirs: Belongings, content: bytes) -> bool:
     text = content.decode()
     theirs_alone = [theirs.endpoint.url, theirs.owner.user.email, str(theirs.kept.pk)]
+    theirs_alone += [theirs.draft.prompt, theirs.draft.idempotency_key]
     return any(one in text for one in theirs_alone)

@@ -67,3 +67,14 @@ def test_a_file_comes_compressed_and_for_good(
 def test_a_folder_that_takes_nothing_stops_nobody(sources: Path, settings: Settings) -> None:
     settings.STATIC_ROOT = Path(os.devnull) / "static"
     assert not collect_static_files()
+
+
+def test_scripts_import_each_other_by_the_names_that_are_kept_for_good(sources: Path) -> None:
+    scripts = sources / "dailies" / "js"
+    scripts.mkdir(parents=True)
+    (scripts / "part.js").write_text("export const one = 1;\n")
+    (scripts / "whole.js").write_text('import { one } from "./part.js";\n')
+    (sources / "others.js").write_text('// import { x } from "./nowhere.js";\n')
+    collect_static_files()
+    body = Client().get(linked("dailies/js/whole.js")).getvalue().decode()
+    assert linked("dailies/js/part.js").rpartition("/")[2] in body

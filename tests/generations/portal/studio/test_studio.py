@@ -207,7 +207,7 @@ def test_a_bad_frame_is_refused_in_its_slot(bob: Membership, sign_in: SignIn) ->
     reply = sign_in(bob).post(
         "/studio/frames/last_frame/", _image("last_frame_file", b"no image"), headers=HTMX
     )
-    assert b"not a whole JPEG" in reply.content
+    assert b"save it as one of these" in reply.content
     assert Upload.objects.count() == 0
 
 
