@@ -25,7 +25,7 @@ class IpNotAllowed(DailiesError):
 
 
 class RateLimitExceeded(DailiesError):
-    """The key asked more often than its requests a minute (429)."""
+    """A key, a person or an address asked more often than it may in a minute (429)."""
 
     status = 429
     code = ErrorCode.RATE_LIMIT_EXCEEDED

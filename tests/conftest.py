@@ -13,6 +13,7 @@ from accounts.models import Membership, Team
 from accounts.roles import Role
 from billing.models import Rate
 from generations.models import ProviderKey, VideoModel
+from platform_site.rates import forget_rates
 from tests.environment import FIXED
 from tests.factories import fund, make_api_key, make_member, make_provider_key, make_team
 from tests.support.api import Api
@@ -72,6 +73,12 @@ def team(db: None) -> Team:
     team = make_team("Studio")
     fund(team, 1000)
     return team
+
+
+@pytest.fixture(autouse=True)
+def fresh_minutes() -> None:
+    """Count nobody's requests beyond a test: another one's person may have the same id."""
+    forget_rates()
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from accounts.authority import By
 from accounts.errors import InvalidApiKey, IpNotAllowed, RateLimitExceeded
 from accounts.models import ApiKey, AuditAction, Membership, Team, User
 from accounts.roles import Permission
-from platform_site.errors import InvalidRequest
+from platform_site.errors import Conflict, InvalidRequest
 from platform_site.logs import KEY_SIGNS, redact
+from platform_site.rates import Rate
 from platform_site.visible import visible_line
 
 KEY_START = "sk-"
@@ -24,6 +25,11 @@ KEY_PATTERN = rf"(?<!ta){KEY_START}{KEY_SIGNS}"
 MAX_NETWORKS = 10  # as the vendor's keys
 MAX_REQUESTS_PER_MINUTE = 1_000_000
 MAX_LABEL_CHARACTERS = 80
+MOST_KEYS = 50  # of a person in a team, deleted ones aside
+# A minute in each process, of a key that has no rate of its own.
+USUAL_RATE = Rate(3_000)
+# A minute in each process, of one address: programs with a key that has ended ask for ever.
+WRONG_KEYS = Rate(60)
 _PREFIX_LENGTH = 12
 _SECRET_BYTES = 32
 # Writing every use would make each call a write; a minute is exact enough for people.
@@ -44,13 +50,20 @@ def create_api_key(
     """Create a key and return it with its text, which is shown once and stored nowhere.
 
     Raises `PermissionDenied`, and `InvalidRequest` when the owner is not in the team, a network
-    does not parse, the requests a minute are no sensible number or the key would be expired.
+    does not parse, the requests a minute are no sensible number or the key would be expired;
+    `Conflict` for one key too many.
     """
     _require(by, owner.pk, team.pk)
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidRequest("The key would be expired from the start.", field="expires_on")
-    if not Membership.objects.filter(team=team, user=owner).exists():
+    # Locked: of two keys that are made at once, one may be one too many.
+    if not Membership.objects.select_for_update().filter(team=team, user=owner):
         raise InvalidRequest(f"{owner} is not a member of {team}.", field="owner")
+    if ApiKey.objects.filter(team=team, owner=owner, deleted_at=None).count() >= MOST_KEYS:
+        raise Conflict(
+            f"{owner.get_full_name()} has {MOST_KEYS} API keys, as many as one may have in a "
+            "team. Delete one that nothing uses."
+        )
     networks = normal_networks(allowed_networks or [])
     if not 0 <= (requests_per_minute or 0) <= MAX_REQUESTS_PER_MINUTE:
         raise InvalidRequest(
@@ -102,7 +115,8 @@ def authenticate_api_key(
 
     A use that is not counted is refused all the same when the minute has no room.
 
-    Raises `InvalidApiKey`, `IpNotAllowed` or `RateLimitExceeded`. The digest is compared in
+    Raises `InvalidApiKey`, `IpNotAllowed` or `RateLimitExceeded`, also for wrong keys of an address
+    that has sent many. The digest is compared in
     constant time; the prefix only finds the row.
     """
     prefix = text[len(KEY_START) : len(KEY_START) + _PREFIX_LENGTH]
@@ -110,9 +124,13 @@ def authenticate_api_key(
     if text.startswith(KEY_START) and prefix.isalnum():
         key = ApiKey.objects.select_related("owner", "team").filter(prefix=prefix).first()
     stored = key.digest if key else "0" * 64
-    if not secrets.compare_digest(stored, _digest(text)) or key is None:
-        raise InvalidApiKey
-    if not _is_live(key, now):
+    is_right = secrets.compare_digest(stored, _digest(text))
+    if key is None or not is_right or not _is_live(key, now):
+        if is_counted and not WRONG_KEYS.take(client_ip, now=now):
+            raise RateLimitExceeded(
+                "Too many requests with wrong keys, please slow down.",
+                details=WRONG_KEYS.details(now),
+            )
         raise InvalidApiKey
     _check_network(key, client_ip)
     if is_counted:
@@ -165,7 +183,10 @@ def _check_network(key: ApiKey, client_ip: str) -> None:
 
 def _count_request(key: ApiKey, now: datetime) -> None:
     """Count this request in the key's minute and note its use, each by one conditional UPDATE."""
-    if key.requests_per_minute is not None:
+    if key.requests_per_minute is None:
+        if not USUAL_RATE.take(key.pk, now=now):
+            raise _too_many(key, now)
+    else:
         minute = _minute_of(now)
         room = ~Q(minute=minute) | Q(minute_requests__lt=key.requests_per_minute)
         counted = (
@@ -186,14 +207,15 @@ def _count_request(key: ApiKey, now: datetime) -> None:
 
 def _has_room(key: ApiKey, now: datetime) -> bool:
     if key.requests_per_minute is None:
-        return True
+        return USUAL_RATE.has_room(key.pk, now=now)
     used = key.minute_requests if key.minute == _minute_of(now) else 0
     return used < key.requests_per_minute
 
 
 def _too_many(key: ApiKey, now: datetime) -> RateLimitExceeded:
-    resets_at = (_minute_of(now) + 1) * 60
-    details = {"limit": key.requests_per_minute, "window": "minute", "resets_at": resets_at}
+    details = USUAL_RATE.details(now)
+    if key.requests_per_minute is not None:
+        details["limit"] = key.requests_per_minute
     return RateLimitExceeded(details=details)
 
 

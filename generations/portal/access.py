@@ -15,20 +15,25 @@ from django.http import (
     HttpResponseRedirect,
 )
 from django.shortcuts import render, resolve_url
+from django.utils import timezone
 from django_htmx.middleware import HtmxDetails
 
 from accounts.authority import By
+from accounts.errors import RateLimitExceeded
 from accounts.models import Membership, User
 from accounts.roles import Permission
 from accounts.selectors import memberships_of, require, team_for
 from generations.models import Generation
 from generations.selectors import generation_for
 from platform_site.errors import DailiesError, InvalidRequest, NotFound
+from platform_site.rates import Rate
 from platform_site.web.envelope import headers_of
 from platform_site.web.requests import actor_request_id
 
 # What the scripts of a page send in place of a form's field `team`.
 TEAM_HEADER = "X-Dailies-Team"
+# A minute in each process, of one person: twenty times what a busy desk of tabs asks.
+PERSONS_RATE = Rate(1_200)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _TEAM_IN_SESSION = "team"
 _UNNAMED_TEAM = (
@@ -139,6 +144,9 @@ def _guarded(view: View) -> View:
         if not asked.user.is_authenticated:
             return _sign_in(request)
         try:
+            now = timezone.now()
+            if not PERSONS_RATE.take(request.user.pk, now=now):
+                raise RateLimitExceeded(details=PERSONS_RATE.details(now))
             named = _named_team(request)
             membership = team_for(request.user, named) if named else _chosen_membership(request)
             if membership is None:

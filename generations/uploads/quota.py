@@ -12,12 +12,14 @@ from accounts.roles import Permission
 from generations.errors import TooManyUploads
 from generations.models import Upload
 from platform_site.errors import Unavailable
+from platform_site.rates import Rate
 
 # Of a team. A film takes two frames at most, and an upload lives for two days.
 MAX_LIVE_UPLOADS = 1_000
 MAX_LIVE_BYTES = 4 * 1024**3
 # A picture of 36 megapixels takes hundreds of MB while it is decoded, and there are eight threads.
 DECODED_AT_ONCE = 2
+PERSONS_RATE = Rate(60)  # a minute in each process, of one person
 _WAIT_SECONDS = 10.0
 
 _decoding = threading.BoundedSemaphore(DECODED_AT_ONCE)

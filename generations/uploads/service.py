@@ -10,12 +10,13 @@ from django.core.files.storage import storages
 from django.db import transaction
 
 from accounts.authority import By
+from accounts.errors import RateLimitExceeded
 from accounts.models import Team
 from generations.models import Generation, Upload, VideoModel
 from generations.models.generation import new_token
 from generations.uploads.links import uploaded_token
 from generations.uploads.pictures import Picture, prepared, too_long
-from generations.uploads.quota import require_upload_room
+from generations.uploads.quota import PERSONS_RATE, require_upload_room
 from generations.vendors import FrameLimits, common_frame_limits
 from platform_site.errors import InvalidRequest, Unavailable
 from platform_site.stores import Store
@@ -44,11 +45,14 @@ def store_upload(file: File, *, by: By, now: datetime) -> Upload:  # type: ignor
     """Check and store an image of a member's; its link lives for 48 hours, or while a generation
     needs it.
 
-    Raises `PermissionDenied`, `TooManyUploads`, `InvalidRequest` saying what is wrong with the
-    image, or `Unavailable` when it cannot be read at the moment or the store does not take it.
+    Raises `PermissionDenied`, `TooManyUploads`, `RateLimitExceeded`, `InvalidRequest` saying what
+    is wrong with the image, or `Unavailable` when it cannot be read at the moment or the store does
+    not take it.
     """
     membership = by.membership
     require_upload_room(by, now=now)
+    if not PERSONS_RATE.take(membership.user_id, now=now):
+        raise RateLimitExceeded(details=PERSONS_RATE.details(now))
     token = new_token()
     with prepared(file.open(), file.size or 0, frame_limits()) as picture:
         name = _stored(picture, token)

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django_htmx.http import trigger_client_event
 
+from accounts.errors import RateLimitExceeded
 from accounts.models import Team
 from accounts.roles import Permission
 from generations.catalog import Choice, parameters_of
@@ -40,7 +41,7 @@ def frame(request: MemberRequest, name: str) -> HttpResponse:
     slot, ratio = FrameSlot(name), ""
     try:
         stored = _taken_in(request, f"{name}_file")
-    except (InvalidRequest, TooManyUploads, Unavailable) as error:
+    except (InvalidRequest, RateLimitExceeded, TooManyUploads, Unavailable) as error:
         slot = FrameSlot(name, error=error.message)
     else:
         if stored is not None:
