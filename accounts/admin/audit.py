@@ -5,13 +5,14 @@ from django.utils.safestring import SafeString
 
 from accounts.admin.actors import ActorNames, actor_column
 from accounts.models import AuditEvent
+from accounts.subject_columns import SubjectNames, subject_column
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.shown import clean, clean_json, link_to_subject, linked, moment, roomy
+from platform_site.admin.shown import clean, clean_json, linked, moment, roomy
 from platform_site.admin.typed import display
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(ActorNames, ReadOnlyAdmin):
+class AuditEventAdmin(ActorNames, SubjectNames, ReadOnlyAdmin):
     """Who did what to which thing, when and why."""
 
     list_display = (
@@ -47,10 +48,7 @@ class AuditEventAdmin(ActorNames, ReadOnlyAdmin):
 
     shown_actor = actor_column("actor")
 
-    @display(description="subject", ordering="subject_id")
-    def shown_subject(self, event: AuditEvent) -> str | SafeString:
-        """Return the subject as a link."""
-        return link_to_subject(event.subject_kind, event.subject_id)
+    shown_subject = subject_column(label="subject")
 
     @display(description="reason")
     def shown_reason(self, event: AuditEvent) -> SafeString:

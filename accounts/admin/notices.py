@@ -8,13 +8,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.models import Notice
+from accounts.subject_columns import SubjectNames, subject_column
 from platform_site.admin.base import ReadOnlyAdmin
-from platform_site.admin.shown import clean, link_to, link_to_subject, linked, moment, roomy
+from platform_site.admin.shown import clean, link_to, linked, moment, roomy
 from platform_site.admin.typed import display
 
 
 @admin.register(Notice)
-class NoticeAdmin(ReadOnlyAdmin):
+class NoticeAdmin(SubjectNames, ReadOnlyAdmin):
     """One message to one person of a team, or to all who may do something there."""
 
     list_display = (
@@ -63,10 +64,7 @@ class NoticeAdmin(ReadOnlyAdmin):
         """Return the text, cleaned."""
         return format_html('<div class="whitespace-pre-wrap">{}</div>', clean(notice.body))
 
-    @display(description="about", ordering="subject_id")
-    def shown_subject(self, notice: Notice) -> str | SafeString:
-        """Return what it is about, as a link."""
-        return link_to_subject(notice.subject_kind, notice.subject_id)
+    shown_subject = subject_column(label="about")
 
     @display(description="to")
     def shown_audience(self, notice: Notice) -> str | SafeString:

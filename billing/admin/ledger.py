@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.admin.actors import ActorNames, actor_column
+from accounts.subject_columns import SubjectNames, subject_column
 from billing.models import Account, Hold, HoldWindow, SpendAlert, SpendWindow, Transfer
 from billing.overview import wallets_below_mark
 from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
@@ -157,12 +158,14 @@ class HoldWindowInline(ReadOnlyInline):
 
     model = HoldWindow
     ordering = ("pk",)
-    fields = ("window",)
+    fields = ("window", "shown_for")
     verbose_name_plural = "counts in"
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Join the windows' limits: their names are made of them."""
         return super().get_queryset(request).select_related("window__limit", "hold")
+
+    shown_for = subject_column("window__limit", label="for")
 
 
 class IsOpenFilter(admin.SimpleListFilter):
@@ -242,26 +245,32 @@ class WindowHoldInline(ReadOnlyInline):
 
 
 @admin.register(SpendWindow)
-class SpendWindowAdmin(ReadOnlyAdmin):
+class SpendWindowAdmin(SubjectNames, ReadOnlyAdmin):
     """What one limit counted in one window."""
 
-    list_display = (moment("starts_at"), linked("limit"), "held", "spent")
+    subject_path = "limit"
+    list_display = (moment("starts_at"), linked("limit"), "shown_for", "held", "spent")
     list_filter = ("limit__window", "limit__subject_kind")
     list_select_related = ("limit",)
     search_fields = ("limit__subject_id",)
     date_hierarchy = "starts_at"
     inlines = (WindowHoldInline,)
-    fields = ("limit", "starts_at", "held", "spent")
+    fields = ("limit", "shown_for", "starts_at", "held", "spent")
+
+    shown_for = subject_column("limit", label="for")
 
 
 @admin.register(HoldWindow)
-class HoldWindowAdmin(ReadOnlyAdmin):
+class HoldWindowAdmin(SubjectNames, ReadOnlyAdmin):
     """Which hold counts in which window."""
 
-    list_display = ("id", linked("hold"), linked("window"))
+    subject_path = "window__limit"
+    list_display = ("id", linked("hold"), linked("window"), "shown_for")
     list_select_related = ("hold", "window__limit")
     search_fields = ("hold__subject_id", "hold__id__startswith")
-    fields = ("hold", "window")
+    fields = ("hold", "window", "shown_for")
+
+    shown_for = subject_column("window__limit", label="for")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[HoldWindow]:
         """Join what the names are made of."""
@@ -270,14 +279,17 @@ class HoldWindowAdmin(ReadOnlyAdmin):
 
 
 @admin.register(SpendAlert)
-class SpendAlertAdmin(ReadOnlyAdmin):
+class SpendAlertAdmin(SubjectNames, ReadOnlyAdmin):
     """Which threshold people were told of, once a window."""
 
-    list_display = (moment("created_at"), "shown_threshold", linked("window"))
+    subject_path = "window__limit"
+    list_display = (moment("created_at"), "shown_threshold", linked("window"), "shown_for")
     list_filter = ("threshold", "window__limit__window", "window__limit__subject_kind")
     search_fields = ("window__limit__subject_id",)
     date_hierarchy = "created_at"
-    fields = ("created_at", "shown_threshold", "window")
+    fields = ("created_at", "shown_threshold", "window", "shown_for")
+
+    shown_for = subject_column("window__limit", label="for")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SpendAlert]:
         """Join what the names are made of."""

@@ -39,7 +39,7 @@ class SpendLimit(models.Model):
     def __str__(self) -> str:
         """Show the limit as people say it."""
         per = "in total" if self.window == Window.TOTAL else f"per {self.window}"
-        return f"{self.credits} credits {per} for {self.subject_kind} {self.subject_id}"
+        return f"{self.credits} credits {per}"
 
 
 class SpendWindow(models.Model):

@@ -135,17 +135,17 @@ def badge_of(row: Model, field: str, colours: Mapping[Any, str]) -> SafeString:
     return badge(words, colours.get(getattr(row, field), "default"))
 
 
-def link_to_subject(kind: str, key: str) -> str | SafeString:
+def link_to_subject(kind: str, key: str, *, name: str = "") -> str | SafeString:
     """Return a link to the row of this kind and id, or just its words where there is no page.
 
-    The text has the first eight characters of the id: enough to tell rows apart.
+    Without a name the text has the first eight characters of the id: enough to tell rows apart.
     """
     model = model_of(kind) if key else None
     if model is None or not admin.site.is_registered(model):
-        return f"{kind.replace('_', ' ')} {key}".strip() or EMPTY
+        return f"{kind.replace('_', ' ')} {name or key}".strip() or EMPTY
     meta = options_of(model)
     url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[key])
-    return unbroken(format_html(_LINK, url, f"{meta.verbose_name} {key[:8]}"))
+    return unbroken(format_html(_LINK, url, f"{meta.verbose_name} {name or key[:8]}"))
 
 
 def related_lists(row: Model) -> SafeString | str:

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from accounts.models import WebhookAttempt, WebhookDelivery
 from accounts.people import by_of
+from accounts.subject_columns import SubjectNames, subject_column
 from accounts.webhooks.outbox import send_again
 from platform_site.admin.base import ReadOnlyAdmin, ReadOnlyInline
 from platform_site.admin.services import ConfirmForm, ServiceAdmin
@@ -18,7 +19,6 @@ from platform_site.admin.shown import (
     badge_of,
     clean,
     clean_json,
-    link_to_subject,
     linked,
     moment,
 )
@@ -99,7 +99,7 @@ class WebhookAttemptAdmin(_ShownAttempt, ReadOnlyAdmin):
 
 
 @admin.register(WebhookDelivery)
-class WebhookDeliveryAdmin(ServiceAdmin):
+class WebhookDeliveryAdmin(SubjectNames, ServiceAdmin):
     """One message to one URL."""
 
     list_display = (
@@ -147,10 +147,7 @@ class WebhookDeliveryAdmin(ServiceAdmin):
         """Return the state in colour."""
         return badge_of(delivery, "state", _STATE_LABELS)
 
-    @display(description="about", ordering="subject_id")
-    def shown_subject(self, delivery: WebhookDelivery) -> str | SafeString:
-        """Return what it was about, as a link."""
-        return link_to_subject(delivery.subject_kind, delivery.subject_id)
+    shown_subject = subject_column(label="about")
 
     @display(description="answer")
     def shown_note(self, delivery: WebhookDelivery) -> str:

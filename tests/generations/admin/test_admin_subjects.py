@@ -26,7 +26,7 @@ from accounts.models import (
 from accounts.webhooks.endpoints import add_endpoint
 from accounts.webhooks.events import chosen_names
 from accounts.webhooks.outbox import put_test
-from billing.models import Hold, Rate, SpendLimit, Transfer
+from billing.models import Hold, Rate, SpendLimit, SpendWindow, Transfer
 from generations.approvals.service import set_threshold
 from generations.lifecycle import State
 from generations.limits.alerts import raise_spend_alerts
@@ -189,7 +189,24 @@ def test_f15_a_limits_scope_without_a_page_is_words(
     assert (event.subject_kind, event.subject_id) == ("member", f"{team.pk}:{alice.user_id}")
     page = text_of(browser, path_of(AuditEvent, "changelist"), {"action": "spend_limit.set"})
     assert LINK.findall(cell(page, "shown_subject")) == []
-    assert f"member {team.pk}:{alice.user_id}" in page
+    assert f"member {alice.user.email}" in page
+
+
+def test_f13_subjects_are_called_by_their_names(
+    browser: Client, team: Team, alice: Membership, provider_key: ProviderKey
+) -> None:
+    key = make_api_key(alice, label="Night shift").key
+    for target in (team, key):
+        cap(target, window="day", credits=1_000, by=SYSTEM)
+    make_generation(alice, submission={"api_key": key})
+    windows = text_of(browser, path_of(SpendWindow, "changelist"))
+    assert f"team {team}" in windows
+    assert "API key Night shift (…" in windows
+    assert f"team {team.pk}<" not in windows
+    audit = text_of(browser, path_of(AuditEvent, "changelist"), {"action": "spend_limit.set"})
+    assert "API key Night shift (…" in audit
+    window = SpendWindow.objects.get(limit__subject_kind="api_key")
+    assert "Night shift" in text_of(browser, path_of(SpendWindow, "change", window.pk))
 
 
 def test_f15_a_hold_and_its_entries_link_to_the_generation(
