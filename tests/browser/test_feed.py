@@ -183,7 +183,7 @@ def test_f3_a_selection_focus_and_an_open_menu_survive_ten_updates_of_a_films_pa
 ) -> None:
     page = still("owner")
     page.goto(f"/generations/{in_flight[0]}/")
-    page.locator("h1.script").evaluate("node => getSelection().selectAllChildren(node)")
+    page.get_by_role("heading", level=1).evaluate("node => getSelection().selectAllChildren(node)")
     page.locator("#remix").focus()
     page.evaluate("document.getElementById('wallet-menu').showPopover()")
     before = page.locator("#wallet-sum b").inner_text()
@@ -205,7 +205,8 @@ def test_f4_films_are_no_more_than_a_screen_down(
     page = desk("owner", viewport={"width": width, "height": 800})
     page.goto("/")
     page.get_by_role("link", name=re.compile("Show all")).click()
-    expect(page.locator(".generation")).to_have_count(IN_FLIGHT)
+    expect(page.get_by_role("link", name="Show fewer")).to_be_visible()
+    assert page.locator(".generation").count() >= IN_FLIGHT
     list_top = "document.getElementById('active').getBoundingClientRect().top"
     films_top = "document.getElementById('films-title').getBoundingClientRect().top"
     assert page.evaluate(f"{films_top} - {list_top}") < 800
@@ -273,7 +274,7 @@ def test_f13_screen_readers_the_title_and_the_browser_tell_what_became_of_films(
 ) -> None:
     page = still("owner")
     page.goto("/")
-    title = page.title()
+    title = re.sub(r"^\(\d+\) ", "", page.title())
     button = page.get_by_role("button", name="Notify me when my films end")
     button.click()
     expect(button).to_have_attribute("aria-pressed", "true")
