@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 def fill(rate: Rate, who: object) -> None:
     """Fill this minute and, should it end meanwhile, leave the test to its second try."""
     now = timezone.now()
-    while rate.take(who, now=now):  # type: ignore[arg-type]
+    while rate.take(who, now=now):
         pass
 
 
