@@ -21,8 +21,8 @@ from billing.selectors import limits_over, site_zone
 from billing.subjects import Subject
 from billing.windows import window_start
 from platform_site.errors import InvalidRequest
-from platform_site.untrusted import clean_text
-from platform_site.visible import typed_reason
+from platform_site.text.untrusted import clean_text
+from platform_site.text.visible import typed_reason
 
 MAX_CREDITS = 10**12
 _REASON_LENGTH = 500  # characters, as the column has them

@@ -15,7 +15,7 @@ from accounts.people import by_of, note_email_change, notify_previous_email
 from platform_site.admin.base import ReadOnlyInline, SiteAdmin
 from platform_site.admin.shown import moment, related_lists
 from platform_site.admin.typed import display
-from platform_site.visible import visible_line
+from platform_site.text.visible import visible_line
 
 _POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 

@@ -1,7 +1,7 @@
 """Read the header by which a caller names their key."""
 
 from accounts.api_keys.service import KEY_START
-from platform_site.visible import bare_secret
+from platform_site.text.visible import bare_secret
 
 
 def key_in_header(authorization: str) -> str:

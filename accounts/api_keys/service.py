@@ -17,7 +17,7 @@ from accounts.roles import Permission
 from platform_site.errors import Conflict, InvalidRequest
 from platform_site.logs import KEY_SIGNS, redact
 from platform_site.rates import Rate
-from platform_site.visible import visible_line
+from platform_site.text.visible import visible_line
 
 KEY_START = "sk-"
 # A "task-…" is an id, and an alarm that names one must name it whole.

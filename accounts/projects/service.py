@@ -11,7 +11,7 @@ from accounts.authority import By
 from accounts.models import AuditAction, Project, Team
 from accounts.roles import Permission
 from platform_site.errors import Conflict, InvalidRequest
-from platform_site.visible import visible_line
+from platform_site.text.visible import visible_line
 
 MAX_PROJECT_NAME = 80
 MAX_SLUG = 50  # leaves room for a number

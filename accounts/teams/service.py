@@ -7,7 +7,7 @@ from accounts.authority import By
 from accounts.models import AuditAction, Membership, Team, User
 from accounts.roles import Permission
 from platform_site.errors import InvalidRequest
-from platform_site.visible import visible_line
+from platform_site.text.visible import visible_line
 
 
 @transaction.atomic

@@ -21,7 +21,7 @@ from generations.provider_keys import wake_dispatch
 from generations.transitions import end_unsent, transition
 from platform_site.clusters.steps import ENQUEUE_AGAIN
 from platform_site.errors import Conflict, InvalidRequest
-from platform_site.visible import typed_reason
+from platform_site.text.visible import typed_reason
 
 APPROVAL_LIFE = timedelta(days=3)
 _ACTIONS = {

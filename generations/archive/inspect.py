@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generations.decoders import DecoderFailed, run_decoder
-from platform_site.untrusted import clean_number
+from platform_site.text.untrusted import clean_number
 
 TIMEOUT_SECONDS = 40  # a film of twelve seconds in 1080p takes two
 _MOST_MS = 2**31 - 1

@@ -38,7 +38,7 @@ from platform_site.http import (
     Interrupted,
     TooLarge,
 )
-from platform_site.untrusted import clean_text
+from platform_site.text.untrusted import clean_text
 
 log = structlog.get_logger(__name__)
 SYSTEM = By.system("keep")

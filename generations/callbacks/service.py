@@ -30,7 +30,7 @@ from generations.vendors import (
 )
 from platform_site.backoff import Backoff
 from platform_site.errors import NotFound
-from platform_site.untrusted import clean_text
+from platform_site.text.untrusted import clean_text
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from generations.catalog.parameters import Boolean, Choice, Parameter, Placement, WholeNumber
 from generations.vendors import METADATA_NAMES
-from platform_site.visible import is_blank
+from platform_site.text.visible import is_blank
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 # Fields of a request that every model has.

@@ -17,7 +17,7 @@ from generations.lifecycle import IN_FLIGHT, WAITING, Ending, EventKind, State
 from generations.models import Generation
 from generations.transitions import end_unsent, record_event
 from platform_site.errors import Conflict
-from platform_site.visible import typed_reason
+from platform_site.text.visible import typed_reason
 
 # A generation may move on between our look and our UPDATE; it does not do so for ever.
 _LOOKS = 20

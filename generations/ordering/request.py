@@ -31,7 +31,7 @@ from generations.models.generation import Mode
 from generations.ordering.images import read_image_urls
 from platform_site.errors import InvalidRequest
 from platform_site.http.addresses import literal_address_problem
-from platform_site.visible import is_blank
+from platform_site.text.visible import is_blank
 
 log = structlog.get_logger(__name__)
 

@@ -33,7 +33,7 @@ from platform_site.backoff import Backoff
 from platform_site.errors import Conflict, ErrorCode, InvalidRequest
 from platform_site.logs import redact
 from platform_site.secrets.cipher import CipherError
-from platform_site.visible import bare_secret, typed_reason, visible_line
+from platform_site.text.visible import bare_secret, typed_reason, visible_line
 
 log = structlog.get_logger(__name__)
 

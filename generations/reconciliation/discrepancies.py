@@ -16,7 +16,7 @@ from generations.models.usage_sample import GROWING
 from generations.reconciliation.compare import Explanation
 from generations.selectors import require_provider_key
 from platform_site.errors import Conflict, InvalidRequest
-from platform_site.visible import typed_reason
+from platform_site.text.visible import typed_reason
 
 log = structlog.get_logger(__name__)
 SYSTEM = By.system("usage")

@@ -23,7 +23,7 @@ from generations.vendors import (
     usable_task_id,
 )
 from platform_site.errors import Conflict, InvalidRequest
-from platform_site.visible import bare_id, typed_reason
+from platform_site.text.visible import bare_id, typed_reason
 
 # The vendor's clock may run some minutes beside ours, before or after.
 CLOCK_SLACK = timedelta(minutes=5)

@@ -17,7 +17,7 @@ from generations.models import Generation
 from generations.transitions import end_generation, record_event
 from generations.vendors import TaskReport, TaskStatus
 from platform_site.errors import Conflict, DailiesError, InvalidRequest
-from platform_site.visible import typed_reason
+from platform_site.text.visible import typed_reason
 
 log = structlog.get_logger(__name__)
 

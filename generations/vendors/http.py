@@ -20,7 +20,7 @@ from generations.vendors.base import ProviderUnavailable, ProviderUnclear, Uncle
 from generations.vendors.reading import read_json
 from platform_site.http import provably_unsent
 from platform_site.secrets.cipher import Secret
-from platform_site.untrusted import clean_text, shown
+from platform_site.text.untrusted import clean_text, shown
 
 _MAX_REPLY_BYTES = 1024 * 1024
 _BODY_SECONDS = 10

@@ -8,7 +8,7 @@ from typing import Any
 
 from generations.vendors.base import ProviderUnclear
 from platform_site.http.addresses import UrlProblem, url_target
-from platform_site.untrusted import clean_number, clean_text, shown
+from platform_site.text.untrusted import clean_number, clean_text, shown
 
 MAX_TASK_ID = 120  # characters, as the columns have them
 MAX_CODE = 60

@@ -22,7 +22,7 @@ from platform_site.http.guard import (
     GuardedClient,
     total_deadline,
 )
-from platform_site.untrusted import clean_text
+from platform_site.text.untrusted import clean_text
 
 MAX_REDIRECTS = 3
 

@@ -9,7 +9,7 @@ from billing.selectors import site_zone
 from billing.windows import end_of_day
 from generations.provider_keys import MOST_IN_FLIGHT, MOST_PER_MINUTE
 from generations.vendors import has_several_vendors, key_examples, vendor_choices
-from platform_site.visible import require_visible
+from platform_site.text.visible import require_visible
 
 _BIG = 10**12
 

@@ -30,7 +30,7 @@ from generations.portal.studio.controls import OFF, ON, Control, controls_of, te
 from generations.portal.studio.crops import Crop
 from generations.uploads import uploaded_token
 from platform_site.errors import DailiesError, InvalidRequest
-from platform_site.visible import is_blank
+from platform_site.text.visible import is_blank
 
 FRAMES = ("first_frame", "last_frame")
 # Where an error of the API's field is shown on the form.

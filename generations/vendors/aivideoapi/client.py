@@ -34,7 +34,7 @@ from generations.vendors.http import VendorHttp, VendorReply
 from generations.vendors.reading import usable_task_id
 from generations.vendors.reports import CreditsReport, TaskReport
 from platform_site.secrets.cipher import Secret
-from platform_site.untrusted import shown
+from platform_site.text.untrusted import shown
 
 _CREATE_TIMEOUT = httpx.Timeout(CREATE_SECONDS, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
 _LOOK_TIMEOUT = httpx.Timeout(LOOK_SECONDS, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)

@@ -23,7 +23,7 @@ from generations.vendors.reading import (
     usable_task_id,
     words_of_error,
 )
-from platform_site.untrusted import clean_text
+from platform_site.text.untrusted import clean_text
 
 _SUCCESS = frozenset({0, 200})
 # What may stand beside `data` without saying that something was accepted.

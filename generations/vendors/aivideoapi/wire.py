@@ -32,7 +32,7 @@ from generations.vendors.reading import (
     words_of_error,
 )
 from generations.vendors.reports import METADATA_NAMES, CreditsReport, TaskReport, TaskStatus
-from platform_site.untrusted import clean_text
+from platform_site.text.untrusted import clean_text
 
 _LATEST = 253_402_300_799  # unix seconds: the last one that a datetime can hold
 _EARLIEST_MILLISECONDS = 10**11  # as seconds it lies in the year 5138

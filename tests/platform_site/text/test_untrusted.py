@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platform_site.untrusted import clean_number, clean_text, shown
+from platform_site.text.untrusted import clean_number, clean_text, shown
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from platform_site.visible import (
+from platform_site.text.visible import (
     bare_id,
     bare_secret,
     is_blank,

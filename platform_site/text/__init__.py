@@ -1,0 +1,1 @@
+"""Texts and numbers as they come from outside, and what of them is kept and seen."""
