@@ -130,7 +130,7 @@ class TestBusy:
         self, alice: Membership, provider_key: ProviderKey
     ) -> None:
         generation = make_generation(alice, State.PROCESSING)
-        client = Client(raise_request_exception=False)
+        client = Client(raise_request_exception=False, headers={"X-Dailies-Team": alice.team.slug})
         client.force_login(alice.user)
         doors = [
             ("/studio/submit/", {"prompt": "A lake", "team": alice.team.slug}),
