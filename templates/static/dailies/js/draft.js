@@ -8,6 +8,7 @@ let sequence = 0;
 let timer;
 let waitsSince = 0; // when the first change came that no save carries yet
 let lastSave = -SOON;
+let isTouched = false; // since the page was loaded
 let isUncertain = false; // a save is under way, or did not arrive
 
 const form = () => document.getElementById("composer");
@@ -22,7 +23,7 @@ function claimAddress() {
 function changed() {
   const now = performance.now();
   claimAddress();
-  document.getElementById("newer")?.remove();
+  isTouched = true;
   waitsSince ||= now;
   state().textContent = "Saving…";
   clearTimeout(timer);
@@ -78,6 +79,11 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   clearTimeout(timer);
   waitsSince = 0;
   isUncertain = false;
+});
+
+// What was saved after this page was read comes late: not over what is typed by then.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.requestConfig.elt.id === "newer" && isTouched) event.detail.shouldSwap = false;
 });
 
 document.addEventListener("htmx:afterRequest", (event) => {
