@@ -186,15 +186,15 @@ def test_f3_a_selection_focus_and_an_open_menu_survive_ten_updates_of_a_films_pa
     page.get_by_role("heading", level=1).evaluate("node => getSelection().selectAllChildren(node)")
     page.locator("#remix").focus()
     page.evaluate("document.getElementById('wallet-menu').showPopover()")
-    before = page.locator("#wallet-sum b").inner_text()
+    before = page.locator("#wallet-sum .sum-full").inner_text()
     for number in range(UPDATES):
         in_flight.append(order(installation, f"A later boat {number}"))
         assert update(page) == 200
         assert page.evaluate("String(getSelection()).trim()") == "A waiting boat, number 0"
         assert page.evaluate("document.activeElement.id") == "remix"
         assert page.evaluate("document.getElementById('wallet-menu').matches(':popover-open')")
-        expect(page.locator("#wallet-sum b")).not_to_have_text(before)
-        before = page.locator("#wallet-sum b").inner_text()
+        expect(page.locator("#wallet-sum .sum-full")).not_to_have_text(before)
+        before = page.locator("#wallet-sum .sum-full").inner_text()
     assert update(page) == 304
 
 

@@ -59,12 +59,12 @@ def test_a_film_is_priced_ordered_watched_and_downloaded(
     expect(create).to_contain_text("28")
     page.get_by_label("Audio").uncheck()
     expect(price).to_contain_text("12 credits · 3/s × 4 s")
-    before = int(page.locator("#wallet-sum b").inner_text().replace(",", ""))
+    before = int(page.locator("#wallet-sum .sum-full").inner_text().replace(",", ""))
     expect(price).to_contain_text(f"leaves {before - 12:,}")
     create.click()
 
     expect(page.locator(".generation", has_text=prompt)).to_be_visible()
-    expect(page.locator("#wallet-sum b")).to_have_text(f"{before - 12:,}")
+    expect(page.locator("#wallet-sum .sum-full")).to_have_text(f"{before - 12:,}")
     tile = page.locator(".tile", has_text=prompt)
     expect(tile).to_be_visible(timeout=RENDERED)  # the page brought it by itself
     tile.hover()
