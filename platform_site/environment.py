@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.conf import settings
 from environs import Env, EnvError
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 Value = TypeVar("Value")
+_OTHERS = 0o007  # the rights of whoever is neither owner nor in the group
 
 # Variables that could not be read, each with its reason; settings went on with the default, and
 # `checks.py` and `wsgi.py` refuse to start.
@@ -26,7 +28,11 @@ def read_environment() -> Env:
     """Return an `Env` that sees the process environment, `.env` and the generated secrets."""
     env = Env()
     env.read_env(str(BASE_DIR / ".env"), recurse=False)
-    secrets_file = data_dir() / "secrets.env"
+    folder = data_dir()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # What lies in it, films and the database among them, is nobody else's on this machine.
+    close_to_others(folder)
+    secrets_file = folder / "secrets.env"
     _write_missing_secrets(secrets_file)
     env.read_env(str(secrets_file), recurse=False)
     return env
@@ -63,11 +69,31 @@ def data_dir() -> Path:
     return path if path.is_absolute() else BASE_DIR / path
 
 
+def keep_private() -> None:
+    """Let nobody else on the machine read what this process and its children write from now on,
+    nor a database of before. Called by whatever runs for long.
+    """
+    os.umask(0o077)
+    database = settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        for suffix in ("", "-wal", "-shm"):
+            close_to_others(Path(f"{database['NAME']}{suffix}"))
+
+
+def close_to_others(path: Path) -> None:
+    """Take the rights of others from a file or folder of ours; a group keeps its own."""
+    try:
+        mode = path.stat().st_mode
+        if mode & _OTHERS:
+            path.chmod(mode & ~_OTHERS & 0o7777)
+    except OSError:
+        return  # it is not there, or somebody else's: then they say who reads it
+
+
 def _write_missing_secrets(path: Path) -> None:
     """Write fresh secrets to `path` once; the winner of two first starts is kept by both."""
     if path.exists():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     vault_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     content = f"SECRET_KEY={secrets.token_urlsafe(50)}\nVAULT_KEYS=k1:{vault_key}\n"
     draft = path.with_name(f".secrets.{os.getpid()}.{secrets.token_hex(4)}")

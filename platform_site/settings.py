@@ -280,7 +280,9 @@ REST_FRAMEWORK = {
 }
 
 # Mail
-_email = value_of(env.dj_email_url, "EMAIL_URL", dj_email_url.parse("console:"))
+FOLDER_MAIL = "platform_site.mail_folder.FolderMail"
+_folder_mail = dj_email_url.parse("console:") | {"EMAIL_BACKEND": FOLDER_MAIL}
+_email = value_of(env.dj_email_url, "EMAIL_URL", _folder_mail)
 EMAIL_BACKEND = _email["EMAIL_BACKEND"]
 EMAIL_HOST = _email["EMAIL_HOST"]
 EMAIL_PORT = _email["EMAIL_PORT"]

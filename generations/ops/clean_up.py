@@ -18,6 +18,7 @@ from generations.reconciliation import prune_samples
 from generations.uploads import delete_expired_uploads
 from platform_site.clusters.queues import QUEUES
 from platform_site.clusters.registry import forget_silent
+from platform_site.mail_folder import prune_written_mails
 
 log = structlog.get_logger(__name__)
 
@@ -75,6 +76,7 @@ CHORES: dict[str, Callable[[datetime], int]] = {
     "webhooks": lambda now: prune_deliveries(now=now),
     "webhook_secrets": lambda now: wipe_old_secrets(now=now),
     "partials": lambda now: clear_partials(now=now),
+    "mails": lambda now: prune_written_mails(now=now),
     "films": lambda now: remove_outlived_films(now=now),
     "files": lambda now: delete_unused_files(),
     "sessions": _sessions,

@@ -25,7 +25,7 @@ from generations.ordering.alternatives import variants_that_fit
 from generations.ordering.images import require_reachable
 from generations.ordering.priorities import require_priority
 from generations.ordering.request import GenerationRequest
-from generations.provider_keys import wake_dispatch
+from generations.provider_keys import opens, wake_dispatch
 from generations.selectors import provider_key_for
 from generations.transitions import record_event
 from generations.uploads import keep_uploads_alive
@@ -174,6 +174,12 @@ def _draft(submission: Submission, *, membership: Membership, now: datetime) -> 
     request = submission.request
     price = quote_request(request, now=now)
     provider_key = provider_key_for(membership.team, membership.user, model=request.model)
+    if not opens(provider_key):
+        log.error("provider_key_does_not_open", provider_key=provider_key.pk)
+        raise Unavailable(
+            "The provider key cannot be opened on this server, so nothing was held. Let an "
+            "administrator know: VAULT_KEYS is wrong."
+        )
     require_reachable(request.image_urls, endpoint=provider_key.endpoint)
     return Generation(
         team=membership.team,

@@ -18,6 +18,7 @@ from generations.provider_keys.service import (
     wipe_sealed_keys,
 )
 from generations.provider_keys.steps import probe_step
+from generations.provider_keys.vault import opens, sealed_keys
 from generations.provider_keys.wakeup import wake_dispatch
 
 __all__ = [
@@ -31,12 +32,14 @@ __all__ = [
     "in_flight",
     "next_send_at",
     "note_key_works",
+    "opens",
     "pause_provider_key",
     "pause_refused_key",
     "probe_step",
     "queued_with",
     "resume_provider_key",
     "rotate_vault",
+    "sealed_keys",
     "set_send_rate",
     "wake_dispatch",
     "wipe_sealed_keys",

@@ -4,8 +4,13 @@ Secrets are AES-256-GCM tokens bound to their row, so that a token copied into a
 open. They leave the vault only as `Secret`, which cannot be printed.
 """
 
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError
+
 from generations.models import ProviderKey
-from platform_site.secrets.cipher import Secret
+from platform_site.secrets.cipher import CipherError, InvalidKeyring, Secret
 from platform_site.secrets.keyring import site_keyring
 
 
@@ -17,6 +22,30 @@ def seal(provider_key: ProviderKey, secret: str) -> str:
 def reveal(provider_key: ProviderKey) -> Secret:
     """Open the row's secret. Raises `UnknownKey` or `Undecryptable`."""
     return site_keyring().decrypt(provider_key.secret_token, _bound_to(provider_key))
+
+
+def opens(provider_key: ProviderKey) -> bool:
+    """Return whether the row's secret opens with this installation's keys."""
+    try:
+        reveal(provider_key)
+    except CipherError:
+        return False
+    return True
+
+
+def sealed_keys() -> dict[int, bool]:
+    """Return whether each key that has a secret opens here, by its id; nothing while there is no
+    database, or where VAULT_KEYS cannot be read at all.
+    """
+    database = settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3") and not Path(database["NAME"]).exists():
+        return {}  # asking would make one
+    try:
+        site_keyring()
+        keys = list(ProviderKey.objects.exclude(secret_token="").order_by("pk"))
+    except (DatabaseError, InvalidKeyring):
+        return {}
+    return {key.pk: opens(key) for key in keys}
 
 
 def needs_rotation(provider_key: ProviderKey) -> bool:

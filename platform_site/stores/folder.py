@@ -21,10 +21,10 @@ class FolderStore(FileSystemStorage):
         is stored then, and what was there before still is.
         """
         target = Path(self.path(name))
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
         try:
-            with source.open("rb") as reader, draft.open("xb") as writer:
+            with source.open("rb") as reader, open(draft, "xb", opener=_private) as writer:
                 while chunk := reader.read(_COPY_BYTES):
                     in_time(ends)
                     writer.write(chunk)
@@ -35,6 +35,10 @@ class FolderStore(FileSystemStorage):
             _sync_folder(target.parent)
         finally:
             draft.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -51,7 +51,11 @@ def stored_in(name: str, *, folder: Path, s3: S3) -> dict[str, Any]:
     if not s3.bucket:
         return {
             "BACKEND": "platform_site.stores.folder.FolderStore",
-            "OPTIONS": {"location": str(folder)},
+            "OPTIONS": {
+                "location": str(folder),
+                "file_permissions_mode": 0o600,
+                "directory_permissions_mode": 0o700,
+            },
         }
     return {
         "BACKEND": "platform_site.stores.bucket.BucketStore",

@@ -9,6 +9,9 @@ from pytest_django import Settings
 from platform_site.environment import problems
 from platform_site.stores.settings import S3
 
+# One of them looks whether stored keys open.
+pytestmark = pytest.mark.django_db
+
 SOUND: dict[str, Any] = {
     "PUBLIC_URL": "https://dailies.example",
     "TRUSTED_PROXIES": ["10.0.0.5"],

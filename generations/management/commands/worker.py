@@ -15,6 +15,7 @@ from platform_site.checks import OURS
 from platform_site.clusters.process import run_cluster
 from platform_site.clusters.queues import MAIN_QUEUE, QUEUES
 from platform_site.clusters.registry import ForeignSecrets
+from platform_site.environment import keep_private
 
 
 class Command(BaseCommand):
@@ -38,6 +39,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, queue: str, cluster: UUID | None, **_options: Any) -> None:
         """Serve one queue until SIGTERM; raise CommandError where its hosts share no secrets."""
+        keep_private()
         if queue != Conf.CLUSTER_NAME:
             # django-q2 chooses its queue while it is imported, which has happened.
             environ = {**os.environ, "Q_CLUSTER_NAME": queue}

@@ -24,7 +24,7 @@ from platform_site.clusters.queues import (
     PATIENCE_SECONDS,
     patience_of,
 )
-from platform_site.environment import BASE_DIR
+from platform_site.environment import BASE_DIR, keep_private
 from platform_site.web.static_files import collect_static_files
 
 # In the order of stopping: no more requests, then no more work, and the vendor outlives both.
@@ -65,6 +65,7 @@ class Command(BaseCommand):
 
         Raises CommandError if a port is taken.
         """
+        keep_private()
         roles = options["only"] or [*ROLES[:3], *(ROLES[3:] if options["sandbox"] else ())]
         host, port = options["host"], options["port"]
         if "web" in roles:
