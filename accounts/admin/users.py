@@ -4,17 +4,22 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.audit import record
 from accounts.models import AuditAction, Membership, User
 from accounts.people import by_of, note_email_change, notify_previous_email
+from accounts.sign_in import password_link
 from platform_site.admin.base import ReadOnlyInline, SiteAdmin
+from platform_site.admin.services import ConfirmForm, show_outcome
 from platform_site.admin.shown import moment, related_lists
-from platform_site.admin.typed import display
+from platform_site.admin.typed import action, display
 from platform_site.text.visible import visible_line
 
 _POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -85,6 +90,7 @@ class UserAdmin(DjangoUserAdmin, SiteAdmin):  # type: ignore[type-arg,misc]  # o
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     search_fields = ("email", "name")
     ordering = ("email",)
+    actions_detail = ("password_link",)
     date_hierarchy = "created_at"
     readonly_fields = ("last_login", "created_at", "shown_related")
     fieldsets = (
@@ -105,6 +111,30 @@ class UserAdmin(DjangoUserAdmin, SiteAdmin):  # type: ignore[type-arg,misc]  # o
         """Count the teams in the same query."""
         people: QuerySet[User] = super().get_queryset(request)
         return people.annotate(team_count=Count("memberships"))
+
+    @action(
+        description="Link to choose a password",
+        icon="link",
+        permissions=["operate"],
+        dialog={
+            "title": "Make a link to choose a password?",
+            "description": "Whoever has it signs in as this person. It works once, for three days.",
+            "form_class": ConfirmForm,
+            "form_submit_text": "Show the link",
+        },
+    )
+    def password_link(
+        self, request: HttpRequest, _form: ConfirmForm, object_id: str
+    ) -> HttpResponse:
+        """Show a link to hand over where no mail is sent."""
+        user = get_object_or_404(User, pk=object_id)
+        if not self.has_change_permission(request, user):
+            raise PermissionDenied
+        show_outcome(request, lambda: password_link(user, by=by_of(request)))
+        url = reverse("admin:accounts_user_change", args=[user.pk])
+        if request.headers.get("HX-Request"):  # a dialog asks
+            return HttpResponse(headers={"HX-Redirect": url})
+        return HttpResponseRedirect(url)
 
     @display(description="teams", ordering="team_count")
     def teams(self, user: Any) -> int:

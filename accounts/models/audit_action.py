@@ -46,6 +46,7 @@ class AuditAction(models.TextChoices):
     USER_CREATED = "user.created", "Person created"
     USER_CHANGED = "user.changed", "Person changed"
     USER_PASSWORD_SET = "user.password_set", "Password set"
+    USER_PASSWORD_LINK_MADE = "user.password_link_made", "Link to choose a password made"
     USER_EMAIL_CHANGE_ASKED = "user.email_change_asked", "Change of email asked for"
     USER_EMAIL_CHANGED = "user.email_changed", "Email changed"
     WALLET_LOW_MARK_SET = "wallet.low_mark_set", "Low mark of the wallet set"

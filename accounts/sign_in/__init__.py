@@ -1,1 +1,5 @@
 """How allauth signs people in here."""
+
+from accounts.sign_in.links import password_link
+
+__all__ = ["password_link"]

@@ -125,7 +125,7 @@ class ServiceAdmin(SiteAdmin):
         Raises `Http404` when there is no such row, or none that fits the lookups `only`.
         """
         row = get_object_or_404(self.model, pk=object_id, **only)
-        _show_outcome(request, lambda: work(row))
+        show_outcome(request, lambda: work(row))
         url = self.page_of(object_id)
         if request.headers.get("HX-Request"):  # a dialog asks
             return HttpResponse(headers={"HX-Redirect": url})
@@ -136,7 +136,7 @@ class ConfirmForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untyped
     """A dialog without questions: it makes sure that an action is a POST."""
 
 
-def _show_outcome(request: HttpRequest, work: Callable[[], str]) -> None:
+def show_outcome(request: HttpRequest, work: Callable[[], str]) -> None:
     """Run `work` and show its sentence, or the refusal."""
     try:
         messages.success(request, work())
@@ -147,4 +147,4 @@ def _show_outcome(request: HttpRequest, work: Callable[[], str]) -> None:
 def show_outcomes(request: HttpRequest, rows: QuerySet[Any], work: Callable[[Any], str]) -> None:
     """Run `work` for each row, so that one refusal does not keep the others."""
     for row in rows:
-        _show_outcome(request, lambda row=row: work(row))  # type: ignore[misc]  # a default binds the row
+        show_outcome(request, lambda row=row: work(row))  # type: ignore[misc]  # a default binds the row
