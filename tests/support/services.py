@@ -19,6 +19,7 @@ from accounts.projects.service import (
     reopen_project,
 )
 from accounts.roles import Permission, Role
+from accounts.sign_in.links import password_link
 from accounts.teams.service import create_team, set_role
 from accounts.webhooks.endpoints import (
     add_endpoint,
@@ -42,6 +43,7 @@ from generations.archive.keep import keep_again
 from generations.archive.library import set_favourite
 from generations.archive.retention import clear_retention, set_retention
 from generations.dispatch.cancel import cancel_generation, cancel_waiting
+from generations.drafts.service import DraftContent, PageState, discard_draft, save_draft
 from generations.limits.budgets import ask_above, set_budget
 from generations.limits.service import cap, cap_own
 from generations.ordering.priorities import set_priority
@@ -57,6 +59,7 @@ from generations.reconciliation.discrepancies import accept_discrepancy
 from generations.review.adopt import adopt_found_id
 from generations.review.corrections import adjust, release_reviewed, settle_reviewed
 from generations.review.decide import decide_review, look_now
+from generations.uploads.quota import require_upload_room
 from generations.uploads.service import store_upload
 from tests.factories import image_bytes, make_request, team_subject
 from tests.support.belongings import Belongings
@@ -252,11 +255,18 @@ OF_ONES_OWN: dict[str, tuple[Permission, Callable[[By], object]]] = {
         MAY.SUBMIT,
         lambda by: cap_own(by.membership, window="day", credits=5_000, by=by),
     ),
+    "require_upload_room": (MAY.SUBMIT, lambda by: require_upload_room(by, now=now())),
+    "save_draft": (
+        MAY.SUBMIT,
+        lambda by: save_draft("", DraftContent(), state=PageState("page"), by=by, now=now()),
+    ),
+    "discard_draft": (MAY.SUBMIT, lambda by: discard_draft("", by=by)),
     "mark_read": (MAY.VIEW, lambda by: mark_read(up_to=1, by=by)),
 }
 
 # Nobody's but administrators', commands' and the site's, whatever the role.
 SITE: dict[str, Call] = {
+    "password_link": lambda t, by: password_link(t.owner.user, by=by),
     "create_team": lambda _t, by: create_team(name="New", slug="new-one", by=by),
     "grant": lambda t, by: grant(team=t.owner.team, credits=1_000, reason="Why not", by=by),
     "schedule_rate": lambda _t, by: schedule_rate(
@@ -280,6 +290,7 @@ STEPS = {
     "generations.selectors.require_provider_key",
     "generations.review.adopt.adopt_task",
     "generations.approvals.duties.require_other_than_orderer",
+    "generations.approvals.notices.notify_requester",
     "generations.approvals.service.ask_for_approval",
     "generations.approvals.service.withdraw_approval",
     "generations.transitions.end_generation",
