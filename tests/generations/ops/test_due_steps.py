@@ -150,7 +150,7 @@ def test_the_standing_orders_exist_once_and_start_a_sweep(vendor: Vendor) -> Non
     empty_queue()
     for _ in range(3):
         ensure_schedules()
-    orders = {s.func.rpartition(".")[2]: s for s in Schedule.objects.all()}
+    orders = {s.func.rpartition(".")[2].removesuffix("_step"): s for s in Schedule.objects.all()}
     assert set(orders) == {"sweep", "clean_up"}
     assert Schedule.objects.count() == 2
     assert {s.repeats for s in orders.values()} == {-1}
