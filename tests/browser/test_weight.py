@@ -89,8 +89,8 @@ def test_f13_quotes_are_latin_and_chinese_is_the_readers_own(desk: Desk, films: 
     page = studio(desk)
     assert re.search(r"Source Serif 4.*CJK", fonts_of(page, ".tile-prompt"))
     page.locator(".tile > a").first.click()
-    assert re.search(r"Source Serif 4.*CJK", fonts_of(page, "h1.script"))
-    assert fonts_of(page, ".header-team, .nav a, .film-actions a").startswith("Inter")
+    assert re.search(r"Source Serif 4.*CJK", fonts_of(page, ".script"))
+    assert fonts_of(page, ".nav .clip").startswith("Inter")
 
 
 def fonts_of(page: Page, selector: str) -> str:

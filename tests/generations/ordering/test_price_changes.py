@@ -19,7 +19,14 @@ from generations.catalog.price_preview import PricePreview, Share, preview_rate
 from generations.lifecycle import Ending, Money, State
 from generations.models import Generation, ProviderKey
 from generations.transitions import end_generation
-from tests.factories import SYSTEM, fund, make_generation, make_member, make_team
+from tests.factories import (
+    SYSTEM,
+    fund,
+    make_generation,
+    make_member,
+    make_provider_key,
+    make_team,
+)
 from tests.support.api import MODEL, Api
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -149,9 +156,7 @@ def test_a_preview_takes_three_queries_however_many_are_touched(
         team = provider_key.team if number == 0 else make_team(f"Team {number}", credits=1000)
         if number:
             fund(team, 1000)
-            ProviderKey.objects.create(
-                team=team, label="k", endpoint=vendor.url, last4=f"000{number}"
-            )
+            make_provider_key(team)
         member = make_member(team, Role.MEMBER)
         for _ in range(2):
             make_generation(member, State.COMPLETED)

@@ -73,7 +73,7 @@ def test_p28_an_unclear_answer_changes_only_when_to_look_next(
 def test_p28_an_unknown_status_changes_only_when_to_look_next(
     job: Generation, vendor: Vendor
 ) -> None:
-    unknown: list[Any] = ["exploded", "cancelled", "COMPLETED", "", None, 7, ["completed"], {}]
+    unknown: list[Any] = ["exploded", "cancelled", "half completed", "", None, 7, ["completed"], {}]
     for status in unknown:
         vendor.next(
             f"{TASKS}{job.upstream_id}", say(200, {"id": job.upstream_id, "status": status})
