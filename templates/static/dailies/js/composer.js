@@ -21,8 +21,6 @@ function wake() {
   form.querySelectorAll('input[type="range"]').forEach(showNumber);
   showCount(form.elements.prompt);
   if (form.hasAttribute("data-sent") || form.hasAttribute("data-stale")) {
-    // Its button had the focus, and lost it by being disabled while the form was on its way.
-    if (document.activeElement === document.body) form.querySelector("#create").focus({ preventScroll: true });
     // A double click must not submit twice: the fresh form can be sent a moment later.
     setTimeout(() => {
       form.removeAttribute("data-sent");

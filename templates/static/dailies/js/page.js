@@ -104,8 +104,8 @@ const focused = new WeakMap();
 document.addEventListener("htmx:beforeRequest", (event) => focused.set(event.detail.xhr, document.activeElement.id));
 document.addEventListener("htmx:afterSettle", (event) => {
   if (document.activeElement !== document.body) return;
-  const id = focused.get(event.detail.xhr);
-  if (id) document.getElementById(id)?.focus({ preventScroll: true });
+  const heir = document.getElementById(focused.get(event.detail.xhr));
+  if (heir && event.target.contains(heir)) heir.focus({ preventScroll: true });
 });
 
 // Only what a person asked for is worth a word: saving goes on by itself, and feed.js says what it misses.
