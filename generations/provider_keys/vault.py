@@ -38,7 +38,8 @@ def sealed_keys() -> dict[int, bool]:
     database, or where VAULT_KEYS cannot be read at all.
     """
     database = settings.DATABASES["default"]
-    if database["ENGINE"].endswith("sqlite3") and not Path(database["NAME"]).exists():
+    name = database.get("NAME")
+    if database["ENGINE"].endswith("sqlite3") and not (name and Path(name).exists()):
         return {}  # asking would make one
     try:
         site_keyring()

@@ -8,6 +8,9 @@ from pytest_django import Settings
 from platform_site.clusters.queues import FILM_QUEUE
 from tests.platform_site.test_checks import found
 
+# One of the checks looks whether stored keys open.
+pytestmark = pytest.mark.django_db
+
 
 def queue(settings: Settings, films: dict[str, Any] | None = None, **main: Any) -> dict[str, Any]:
     """Return `Q_CLUSTER` with changes to the main queue and to that of films."""
