@@ -33,7 +33,9 @@ def team_for(user: User, slug: str | None) -> Membership:
     Raises `NotFound` alike for a team that does not exist and for a stranger's.
     """
     mine = memberships_of(user)
-    membership = mine.filter(team__slug=slug).first() if slug else mine.first()
+    # PostgreSQL takes no NUL.
+    named = mine.filter(team__slug=slug) if slug and slug.isprintable() else mine.none()
+    membership = named.first() if slug else mine.first()
     if membership is None:
         raise NotFound("You are not a member of such a team.")
     return membership

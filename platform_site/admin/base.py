@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -46,6 +47,20 @@ class SiteAdmin(ModelAdmin):  # type: ignore[misc]  # the theme is untyped
         if not (SECRET_FIELDS | set(self.unsearchable)).isdisjoint(lookup.split("__")):
             return False
         return bool(super().lookup_allowed(lookup, value, request))
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Read the list's page; a filter by what no row can hold is answered as any wrong one."""
+        try:
+            return super().get_changelist_instance(request)
+        except (ValueError, OverflowError) as error:
+            raise IncorrectLookupParameters from error
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """Return the row, or None, also for an id that no row can have."""
+        try:
+            return super().get_object(request, object_id, from_field)
+        except OverflowError:
+            return None
 
     def has_operate_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
         """Return whether the person may run this model's actions: Django's `change` decides."""

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 
 import structlog
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
 from platform_site.web.requests import client_address
@@ -48,7 +48,9 @@ class RequestIdMiddleware:
 
 
 class CleanQueryMiddleware:
-    """Take NUL out of a query: it says nothing, and PostgreSQL answers it with an error."""
+    """Take NUL out of a query, and find nothing where it is in a path: it says nothing, and
+    PostgreSQL answers it with an error.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         """Wrap the next handler."""
@@ -56,6 +58,8 @@ class CleanQueryMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer the cleaned request."""
+        if "\0" in request.path_info:
+            raise Http404
         query = request.META.get("QUERY_STRING", "")
         request.META["QUERY_STRING"] = query.replace("%00", "").replace("\0", "")
         return self.get_response(request)

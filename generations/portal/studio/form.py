@@ -236,7 +236,7 @@ def typed_form(posted: Mapping[str, str]) -> StudioForm | None:
         priority=posted.get("priority", str(Priority.NORMAL)),
         # The page links to it: an id has no slash, and without one any text makes an address.
         remix_of=posted.get("remix_of", "").replace("/", ""),
-        idempotency_key=posted.get("idempotency_key", "")[:200] or fresh_key(),
+        idempotency_key=posted.get("idempotency_key", "").replace("\0", "")[:200] or fresh_key(),
         token=posted.get("draft", "")[:40] or str(uuid4()),
         state=PageState(
             page=posted.get("draft_page", "")[:40] or uuid4().hex,
