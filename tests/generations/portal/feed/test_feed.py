@@ -130,7 +130,7 @@ def test_own_films_come_first_and_each_says_whose_it_is(
     assert ids_in(reply)[:3] == [str(own.pk), str(others[6].pk), str(others[5].pk)]
     page = " ".join(reply.content.decode().split())
     assert "<span> You </span>" in page
-    assert f"<span> {alice.user.get_full_name()} </span>" in page
+    assert f"<span> <bdi>{alice.user.get_full_name()}</bdi> </span>" in page
     assert "1 of them yours" in page
 
 
