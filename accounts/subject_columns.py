@@ -53,15 +53,12 @@ class SubjectNames:
 
     subject_path = ""
 
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
+    def read_for_rows(self, request: HttpRequest, rows: list[Any]) -> None:
         """Look up the names for the page's rows."""
-        changelist = super().get_changelist_instance(request)  # type: ignore[misc]  # a mixin
-        rows = list(changelist.result_list)
+        super().read_for_rows(request, rows)  # type: ignore[misc]  # a mixin
         names = names_of_subjects(_subject_of(row, self.subject_path) for row in rows)
         for row in rows:
             row.subject_names = names
-        changelist.result_list = rows
-        return changelist
 
 
 def _subject_of(row: Any, path: str) -> Subject:

@@ -37,7 +37,7 @@ def vault_opens(**_kwargs: Any) -> list[CheckMessage]:
         return []
     hint = (
         "VAULT_KEYS must name every key that sealed something: look into secrets.env of the "
-        "DATA_DIR where it was sealed. A provider key that is lost is deleted and vaulted anew."
+        "DATA_DIR where it was sealed. A provider key that is lost is deleted and vaulted again."
     )
     if len(closed) == len(opened):
         words = f"VAULT_KEYS opens none of {len(closed)} provider keys."

@@ -31,15 +31,12 @@ class ActorNames:
 
     actor_field = "actor"
 
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
+    def read_for_rows(self, request: HttpRequest, rows: list[Any]) -> None:
         """Look up whom the page's rows name."""
-        changelist = super().get_changelist_instance(request)  # type: ignore[misc]  # a mixin
-        rows = list(changelist.result_list)
+        super().read_for_rows(request, rows)  # type: ignore[misc]  # a mixin
         names = names_of(getattr(row, self.actor_field) for row in rows)
         for row in rows:
             row.actor_names = names
-        changelist.result_list = rows
-        return changelist
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

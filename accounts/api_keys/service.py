@@ -28,7 +28,7 @@ MAX_LABEL_CHARACTERS = 80
 MOST_KEYS = 50  # of a person in a team, deleted ones aside
 # A minute in each process, of a key that has no rate of its own.
 USUAL_RATE = Rate(3_000)
-# A minute in each process, of one address: programs with a key that has ended ask for ever.
+# A minute in each process, of one address: programs with a key that has ended ask forever.
 WRONG_KEYS = Rate(60)
 _PREFIX_LENGTH = 12
 _SECRET_BYTES = 32

@@ -287,12 +287,11 @@ class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
             return columns
         return (columns[0], *INBOX_COLUMNS, linked("provider_key"), *columns[2:4])
 
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
+    def read_for_rows(self, request: HttpRequest, rows: list[Any]) -> None:
         """Read the evidence of an inbox's rows at once."""
-        changelist = super().get_changelist_instance(request)
+        super().read_for_rows(request, rows)
         if is_inbox(request):
-            read_reviews(changelist.result_list)
-        return changelist
+            read_reviews(rows)
 
     def get_fieldsets(self, request: HttpRequest, obj: Generation | None = None) -> Any:
         """Put the evidence of one in review first."""

@@ -51,9 +51,15 @@ class SiteAdmin(ModelAdmin):  # type: ignore[misc]  # the theme is untyped
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Read the list's page; a filter by what no row can hold is answered as any wrong one."""
         try:
-            return super().get_changelist_instance(request)
+            changelist = super().get_changelist_instance(request)
         except (ValueError, OverflowError) as error:
             raise IncorrectLookupParameters from error
+        changelist.result_list = list(changelist.result_list)
+        self.read_for_rows(request, changelist.result_list)
+        return changelist
+
+    def read_for_rows(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Be extended: look up at once what the columns of a list's page say of its rows."""
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
         """Return the row, or None, also for an id that no row can have."""
