@@ -16,6 +16,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
+from tests.support.api import GENERATIONS, generation_body
 from tests.support.ports import free_port
 from tests.support.programs import program
 
@@ -60,6 +61,10 @@ subject = Subject("member", f"{demo.pk}:{limited.pk}")
 set_limit(LimitHolder(demo, subject), window="day", credits=60, by=by)
 """
 PASSWORD = "correct horse battery staple"
+
+
+# What the shell runs to have nothing sent.
+PAUSE = "from generations.models import ProviderKey; ProviderKey.objects.update({})"
 
 
 @dataclass(frozen=True)
@@ -200,6 +205,26 @@ def desk(
     for context in desk.contexts:
         context.close()
     assert desk.problems == []
+
+
+@pytest.fixture
+def paused_key(installation: Installation) -> Iterator[None]:
+    """Nothing is sent while this test lasts."""
+    installation.manage(
+        "shell", "-v0", "-c", PAUSE.format("state='paused', pause_reason='by_hand'")
+    )
+    yield
+    installation.manage("shell", "-v0", "-c", PAUSE.format("state='active', pause_reason=''"))
+
+
+def order(installation: Installation, prompt: str) -> str:
+    """Submit the cheapest film through the API, as the demo's owner; return its id."""
+    body = generation_body(prompt, duration=4, resolution="480p", generate_audio=False)
+    key = {"Authorization": f"Bearer {installation.api_key}"}
+    reply = httpx.post(f"{installation.url}{GENERATIONS}", json=body, headers=key, trust_env=False)
+    assert reply.status_code == 200, reply.text
+    task_id: str = reply.json()["data"]["taskId"]
+    return task_id
 
 
 @contextmanager

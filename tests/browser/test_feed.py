@@ -14,8 +14,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Installation
-from tests.support.api import GENERATIONS, generation_body
+from tests.browser.conftest import Installation, order
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -23,7 +22,6 @@ Desk = Callable[..., Page]
 RENDERED_SECONDS = 120  # that a busy machine may need for a short film
 UPDATES = 10
 IN_FLIGHT = 40
-PAUSE = "from generations.models import ProviderKey; ProviderKey.objects.update({})"
 CHANGED = "document.dispatchEvent(new CustomEvent('dailies:changed'))"
 # What nobody else can do to a page: be looked away from, and be allowed to notify.
 STAND_IN = """
@@ -52,16 +50,6 @@ window.Notification = class {
   constructor(title, { body }) { window.notified.push(`${title}: ${body}`); }
 };
 """
-
-
-def order(installation: Installation, prompt: str) -> str:
-    """Submit the cheapest film through the API, as the demo's owner; return its id."""
-    body = generation_body(prompt, duration=4, resolution="480p", generate_audio=False)
-    key = {"Authorization": f"Bearer {installation.api_key}"}
-    reply = httpx.post(f"{installation.url}{GENERATIONS}", json=body, headers=key, trust_env=False)
-    assert reply.status_code == 200, reply.text
-    task_id: str = reply.json()["data"]["taskId"]
-    return task_id
 
 
 def cancel(installation: Installation, task: str) -> None:
@@ -94,16 +82,6 @@ def update(page: Page) -> int:
         page.evaluate(CHANGED)
     settle(page)
     return answer.value.status
-
-
-@pytest.fixture
-def paused_key(installation: Installation) -> Iterator[None]:
-    """Nothing is sent while this test lasts."""
-    installation.manage(
-        "shell", "-v0", "-c", PAUSE.format("state='paused', pause_reason='by_hand'")
-    )
-    yield
-    installation.manage("shell", "-v0", "-c", PAUSE.format("state='active', pause_reason=''"))
 
 
 @pytest.fixture

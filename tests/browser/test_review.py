@@ -1,43 +1,23 @@
 """Cancelling and reviewing as people do it, while the page goes on asking (P16, P30)."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Installation
-from tests.support.api import GENERATIONS, generation_body
+from tests.browser.conftest import Installation, order
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 Desk = Callable[..., Page]
 SOON = 30_000  # milliseconds
-PAUSE = "from generations.models import ProviderKey; ProviderKey.objects.update({})"
 FIND = "from generations.models import Generation; print(Generation.objects.get({}).{})"
-
-
-def order(installation: Installation, prompt: str) -> str:
-    """Submit the cheapest film through the API, as the demo's owner; return its id."""
-    body = generation_body(prompt, duration=4, resolution="480p", generate_audio=False)
-    key = {"Authorization": f"Bearer {installation.api_key}"}
-    reply = httpx.post(f"{installation.url}{GENERATIONS}", json=body, headers=key, trust_env=False)
-    assert reply.status_code == 200, reply.text
-    task_id: str = reply.json()["data"]["taskId"]
-    return task_id
 
 
 def shell(installation: Installation, code: str) -> str:
     return installation.manage("shell", "-v0", "-c", code).strip()
-
-
-@pytest.fixture
-def paused_key(installation: Installation) -> Iterator[None]:
-    """Nothing is sent while this test lasts."""
-    shell(installation, PAUSE.format("state='paused', pause_reason='by_hand'"))
-    yield
-    shell(installation, PAUSE.format("state='active', pause_reason=''"))
 
 
 @pytest.mark.usefixtures("paused_key")
