@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import cast
 from urllib.parse import urlencode, urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.http import (
@@ -132,9 +133,17 @@ def acting_member(request: MemberRequest) -> By:
     return By.member(request.membership, request_id=actor_request_id(request))
 
 
-def with_toast(response: HttpResponse, message: str, *, tone: str = "plain") -> HttpResponse:
-    """Let the page show a passing message once it has swapped this response in."""
-    response["HX-Trigger"] = json.dumps({"dailies:toast": {"message": message, "tone": tone}})
+def with_toast(
+    response: HttpResponse, message: str, *, tone: str = "plain", created: UUID | None = None
+) -> HttpResponse:
+    """Let the page show a passing message once it has swapped this response in.
+
+    `created` is the generation that the message is about, which is then not announced again.
+    """
+    detail = {"message": message, "tone": tone}
+    if created:
+        detail["created"] = str(created)
+    response["HX-Trigger"] = json.dumps({"dailies:toast": detail})
     return response
 
 

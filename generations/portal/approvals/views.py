@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.authority import By
 from accounts.models import Membership
@@ -30,7 +30,7 @@ from platform_site.web.requests import actor_request_id
 _EARLIER = 20
 
 
-@require_GET
+@require_safe
 @member_required(Permission.SUBMIT)
 def index(request: MemberRequest) -> HttpResponse:
     """Show what waits, to who decides; what they asked themselves, to others."""

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.people import name_of
 from accounts.roles import Permission
@@ -56,7 +56,7 @@ class RetentionForm(forms.Form):
     keep_favourites = forms.BooleanField(required=False, initial=True, label="Favourites stay")
 
 
-@require_GET
+@require_safe
 @member_required(Permission.VIEW)
 def index(request: MemberRequest) -> HttpResponse:
     """Show what is lost, what is late, and the rule; `before` names the loss to go on from."""

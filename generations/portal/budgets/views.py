@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.models import Project
 from accounts.roles import Permission
@@ -24,7 +24,7 @@ from platform_site.errors import InvalidRequest
 _USUAL_LOW_MARK = 1000  # of a team without accounts yet
 
 
-@require_GET
+@require_safe
 @member_required(Permission.VIEW)
 def index(request: MemberRequest) -> HttpResponse:
     """Show what may be spent, by whom, and what has been."""

@@ -18,10 +18,14 @@ from django.db import connection
 from django.db.models import UUIDField
 
 from accounts.models import Membership
-from generations.errors import TaskNotFound
+from accounts.roles import Permission
+from accounts.selectors import require
+from platform_site.errors import NotFound
 
 # What changed less long ago than this changes again soon: older ones may be stuck.
 FRESH = timedelta(minutes=15)
+# An attempt that is due so soon is awaited.
+SOON = timedelta(seconds=12)
 # Ended ones whose changes are seen: more than a page of them, which also passes over some.
 NEWEST_ENDED = 48
 
@@ -104,7 +108,18 @@ FROM generations_generation AS generation
 JOIN generations_providerkey AS pkey ON pkey.id = generation.provider_key_id
 LEFT JOIN generations_film AS film ON film.generation_id = generation.id
 LEFT JOIN generations_retentionrule AS rule ON rule.team_id = generation.team_id
-WHERE generation.id = %(generation)s AND generation.team_id = %(team)s
+WHERE generation.id = %(row)s AND generation.team_id = %(team)s
+"""  # noqa: S608
+
+_DELIVERY = f"""
+SELECT {_HEADER}, delivery.state, delivery.attempts, delivery.next_attempt_at,
+  CASE WHEN delivery.claimed_until > %(now)s THEN 1 ELSE 0 END AS is_claimed,
+  CASE WHEN delivery.claimed_until > %(now)s OR delivery.next_attempt_at <= %(soon)s
+    THEN 1 ELSE 0 END AS is_due,
+  endpoint.enabled, endpoint.removed_at
+FROM accounts_webhookdelivery AS delivery
+LEFT JOIN accounts_webhookendpoint AS endpoint ON endpoint.id = delivery.endpoint_id
+WHERE delivery.id = %(row)s AND delivery.team_id = %(team)s
 """  # noqa: S608
 
 
@@ -114,6 +129,7 @@ class Kind(StrEnum):
     HEADER = "header"  # nothing
     STUDIO = "studio"
     FILM = "film"
+    DELIVERY = "delivery"
 
 
 class Part(StrEnum):
@@ -123,32 +139,37 @@ class Part(StrEnum):
     ACTIVE = "active"
     SHEET = "sheet"
     FILM = "film"
+    DELIVERY = "delivery"
 
 
 _PARTS = {
     Kind.HEADER: (Part.HEADER,),
     Kind.STUDIO: (Part.HEADER, Part.ACTIVE, Part.SHEET),
     Kind.FILM: (Part.HEADER, Part.FILM),
+    Kind.DELIVERY: (Part.HEADER, Part.DELIVERY),
 }
 _STATEMENTS = {
     Kind.HEADER: f"SELECT {_HEADER}",
     Kind.STUDIO: _STUDIO,
     Kind.FILM: _FILM,
+    Kind.DELIVERY: _DELIVERY,
 }
 _UUIDS = UUIDField()
 _HEADER_FACTS = ("debits", "notices", "waiting", "reviews", "own_reviews")
 # How long to wait for the next look, which nobody sees.
-_FRESH_FACTS = ("fresh", "fresh_films", "is_fresh")
+_FRESH_FACTS = ("fresh", "fresh_films", "is_fresh", "is_due")
 _ENDED_FACTS = ("ended_events", "ended_event_ids", "ended_previews")
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a page shows: the studio with so many rows of what is in progress, or one film."""
+    """What a page shows: the studio with so many rows of what is in progress, or one film or
+    webhook delivery, by the id of its generation or its own.
+    """
 
     kind: Kind = Kind.HEADER
     rows: int = 0
-    generation_id: UUID | None = None
+    row_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +203,13 @@ class Version:
 def version_of(membership: Membership, shown: Shown, *, now: datetime) -> Version:
     """Return the version of what a member's page shows, by one query.
 
-    Of a film, only in the member's team: raises `TaskNotFound` alike for others' and unknown ones.
+    Only in the member's team: raises `NotFound` alike for others' rows and unknown ones. Deliveries
+    are for who manages the team's keys; raises `PermissionDenied`.
     """
+    if shown.kind == Kind.DELIVERY:
+        require(membership, Permission.TEAM_KEYS)
     facts = _facts_of(membership, shown, now=now)
+    row = (shown.row_id, *_of(facts, facts.keys() - {*_HEADER_FACTS, *_FRESH_FACTS}))
     by_part = {
         Part.HEADER: (membership.role, membership.notices_read_to, *_of(facts, _HEADER_FACTS)),
         Part.ACTIVE: (
@@ -192,10 +217,8 @@ def version_of(membership: Membership, shown: Shown, *, now: datetime) -> Versio
             *_of(facts, facts.keys() - {*_HEADER_FACTS, *_ENDED_FACTS, *_FRESH_FACTS}),
         ),
         Part.SHEET: _of(facts, _ENDED_FACTS),
-        Part.FILM: (
-            shown.generation_id,
-            *_of(facts, facts.keys() - {*_HEADER_FACTS, *_FRESH_FACTS}),
-        ),
+        Part.FILM: row,
+        Part.DELIVERY: row,
     }
     about = (membership.pk, membership.role)
     return Version(
@@ -212,18 +235,20 @@ def _facts_of(membership: Membership, shown: Shown, *, now: datetime) -> dict[st
         "user": membership.user_id,
         "read_to": membership.notices_read_to,
         "fresh": connection.ops.adapt_datetimefield_value(now - FRESH),
-        "generation": _UUIDS.get_db_prep_value(shown.generation_id, connection),
-        "subject": str(shown.generation_id),
+        "now": connection.ops.adapt_datetimefield_value(now),
+        "soon": connection.ops.adapt_datetimefield_value(now + SOON),
+        "row": _UUIDS.get_db_prep_value(shown.row_id, connection),
+        "subject": str(shown.row_id),
     }
     with connection.cursor() as cursor:
         cursor.execute(_STATEMENTS[shown.kind], asked)
         row = cursor.fetchone()
         names = [column[0] for column in cursor.description]
     if row is None:
-        raise TaskNotFound
+        raise NotFound
     facts = dict(zip(names, row, strict=True))
-    if facts.get("queued") or facts.get("state") == "queued":
-        # When a queued one starts is a forecast: it changes by itself.
+    if facts.get("queued") or facts.get("state") in ("queued", "pending"):
+        # When a queued one starts, or the next attempt is made, is said in minutes.
         facts["minute"] = int(now.timestamp()) // 60
     return facts
 

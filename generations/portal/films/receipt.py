@@ -2,7 +2,7 @@
 
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.roles import Permission
 from generations.models import Generation
@@ -11,7 +11,7 @@ from generations.portal.words import cost_of, status_of
 from generations.reports import receipt_of
 
 
-@require_GET
+@require_safe
 @generation_required(Permission.VIEW)
 def receipt(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Show the receipt as a page."""
@@ -24,7 +24,7 @@ def receipt(request: MemberRequest, generation: Generation) -> HttpResponse:
     return render(request, "receipts/receipt.html", context)
 
 
-@require_GET
+@require_safe
 @generation_required(Permission.VIEW)
 def receipt_json(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Send the receipt as the API does."""

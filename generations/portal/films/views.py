@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.roles import Permission
 from accounts.selectors import project_for
@@ -24,7 +24,7 @@ from generations.uploads import upload_url
 from platform_site.errors import DailiesError
 
 
-@require_GET
+@require_safe
 @generation_required(Permission.VIEW)
 def film(request: MemberRequest, generation: Generation) -> HttpResponse:
     """Show the film and how it came about."""
@@ -72,7 +72,7 @@ def extend(request: MemberRequest, generation: Generation) -> HttpResponse:
 
 def _context(request: MemberRequest, generation: Generation) -> dict[str, Any]:
     now, membership = timezone.now(), request.membership
-    shown = Shown(Kind.FILM, generation_id=generation.pk)
+    shown = Shown(Kind.FILM, row_id=generation.pk)
     # The version first: the feed then sends again what changes meanwhile.
     version = version_of(membership, shown, now=now)
     return film_context(membership, generation, now=now) | {"version": version}

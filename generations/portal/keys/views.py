@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.api_keys import delete_api_key, set_enabled
 from accounts.models import ApiKey, Membership
@@ -65,7 +65,7 @@ class ShownProviderKey:
     usage: KeyUsage | None
 
 
-@require_GET
+@require_safe
 @member_required(Permission.VIEW)
 def index(request: MemberRequest) -> HttpResponse:
     """Show the keys that the person may see."""

@@ -2,7 +2,7 @@
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.notices import mark_read
 from accounts.roles import Permission
@@ -13,7 +13,7 @@ from generations.portal.post_only import post_only
 PAGE = 30
 
 
-@require_GET
+@require_safe
 @member_required(Permission.VIEW)
 def index(request: MemberRequest) -> HttpResponse:
     """Show the newest notices, or those before the one named."""

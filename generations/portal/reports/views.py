@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.roles import Permission
 from generations.portal.access import MemberRequest, member_required
@@ -23,7 +23,7 @@ _TABLES = (
 )
 
 
-@require_GET
+@require_safe
 @member_required(Permission.SUBMIT)
 def index(request: MemberRequest) -> HttpResponse:
     """Show the report: the whole team's to who sets its limits, to others their own."""
@@ -35,7 +35,7 @@ def index(request: MemberRequest) -> HttpResponse:
     return render(request, "reports/index.html", context)
 
 
-@require_GET
+@require_safe
 @member_required(Permission.SUBMIT)
 def download(request: MemberRequest) -> HttpResponseBase:
     """Send the same report as CSV, a row a day and combination."""

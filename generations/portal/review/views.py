@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.roles import Permission
 from generations.errors import NoProviderAnswer
@@ -32,7 +32,7 @@ MOST = 50
 _EARLIER = 20
 
 
-@require_GET
+@require_safe
 @member_required(Permission.SUBMIT)
 def index(request: MemberRequest) -> HttpResponse:
     """Show what is in review: the team's to who decides, their own to others."""

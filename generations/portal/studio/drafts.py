@@ -7,7 +7,7 @@ from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 from django_htmx.http import trigger_client_event
 
 from accounts.roles import Permission
@@ -80,7 +80,7 @@ def discard(request: MemberRequest) -> HttpResponse:
 
 
 @never_cache
-@require_GET
+@require_safe
 @member_required(Permission.SUBMIT)
 def prompts(request: MemberRequest) -> HttpResponse:
     """Return the person's earlier prompts in the team, newest first, as JSON."""

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.models import Project
 from accounts.roles import Permission
@@ -51,7 +51,7 @@ from platform_site.errors import DailiesError
 
 
 @never_cache
-@require_GET
+@require_safe
 @member_required(Permission.VIEW)
 def index(request: MemberRequest) -> HttpResponse:
     """Show the studio with `?draft=TOKEN`, or an empty form.
@@ -74,7 +74,7 @@ def index(request: MemberRequest) -> HttpResponse:
 
 
 @never_cache
-@require_GET
+@require_safe
 @member_required(Permission.SUBMIT)
 def newer_draft(request: MemberRequest) -> HttpResponse:
     """Show the form again if its draft was saved since the page read it, and not sent.
@@ -118,7 +118,8 @@ def submit(request: MemberRequest) -> HttpResponse:
     form.belong_to(draft)
     if not request.htmx:
         return redirect("studio")
-    return with_toast(_composer(request, form, is_sent=True), created_words(generation))
+    composer = _composer(request, form, is_sent=True)
+    return with_toast(composer, created_words(generation), created=generation.pk)
 
 
 @post_only("studio")
@@ -144,7 +145,7 @@ def form(request: MemberRequest) -> HttpResponse:
     return _composer(request, typed.fit() if typed else None)
 
 
-@require_GET
+@require_safe
 @member_required(Permission.VIEW)
 def films(request: MemberRequest) -> HttpResponse:
     """Show the next page of films, from before the one named."""

@@ -1,28 +1,26 @@
 """What was posted to the team's systems: the log, and one message with all of its tries."""
 
-import json
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.models import WebhookDelivery
 from accounts.roles import Permission
 from accounts.selectors import webhook_deliveries_for
-from accounts.webhooks import ABOUT_TASKS, EVENTS, EndpointTest, TaskEvent, send_again
+from accounts.webhooks import EVENTS, TaskEvent, send_again
 from generations.portal.access import MemberRequest, acting_member, member_required
+from generations.portal.feed.versions import Kind, Shown, version_of
 from generations.portal.post_only import post_only
+from generations.portal.webhooks.reads import delivery_context, delivery_for
 from platform_site.errors import DailiesError
 
 PAGE = 30
-# A try that is due so soon is awaited by the page.
-_SOON = timedelta(seconds=12)
 
 
 class DeliveryFilter(forms.Form):
@@ -41,7 +39,7 @@ class DeliveryFilter(forms.Form):
     )
 
 
-@require_GET
+@require_safe
 @member_required(Permission.TEAM_KEYS)
 def index(request: MemberRequest) -> HttpResponse:
     """List everything that was posted, callbacks of tasks included."""
@@ -52,23 +50,23 @@ def index(request: MemberRequest) -> HttpResponse:
     return render(request, "webhooks/deliveries.html", context)
 
 
-@require_GET
+@require_safe
 @member_required(Permission.TEAM_KEYS)
 def show(request: MemberRequest, delivery_id: UUID) -> HttpResponse:
-    """Show one message; a fragment's request gets what changes while it is tried."""
-    template = "webhooks/_delivery.html" if request.htmx else "webhooks/delivery.html"
-    return render(request, template, _context(_delivery_of(request, delivery_id)))
+    """Show one message with all of its attempts."""
+    delivery = delivery_for(request.membership, delivery_id)
+    return render(request, "webhooks/delivery.html", _context(request, delivery))
 
 
 @post_only("webhook_delivery", "delivery_id")
 @member_required(Permission.TEAM_KEYS)
 def again(request: MemberRequest, delivery_id: UUID) -> HttpResponse:
     """Post a message again, and show what comes of it."""
-    delivery = _delivery_of(request, delivery_id)
+    delivery = delivery_for(request.membership, delivery_id)
     try:
         send_again(delivery, by=acting_member(request), now=timezone.now())
     except DailiesError as error:
-        context = _context(delivery) | {"error": error}
+        context = _context(request, delivery) | {"error": error}
         return render(request, "webhooks/delivery.html", context)
     return redirect("webhook_delivery", delivery.pk)
 
@@ -107,30 +105,8 @@ def _before(rows: QuerySet[WebhookDelivery], text: str) -> QuerySet[WebhookDeliv
     return older.exclude(created_at=last.created_at, id__gte=last.id)
 
 
-def _delivery_of(request: MemberRequest, delivery_id: UUID) -> WebhookDelivery:
-    return get_object_or_404(webhook_deliveries_for(request.membership), pk=delivery_id)
-
-
-def _context(delivery: WebhookDelivery) -> dict[str, Any]:
-    now, at = timezone.now(), delivery.next_attempt_at
-    under_way = delivery.claimed_until is not None and delivery.claimed_until > now
-    return {
-        "delivery": delivery,
-        "tries": delivery.attempt_log.order_by("-number"),
-        "body": _readable(delivery.body),
-        "about_task": delivery.subject_kind in ABOUT_TASKS,
-        "under_way": under_way,
-        "is_live": under_way or (at is not None and at <= now + _SOON),
-        "can_send": delivery.endpoint is None
-        or (
-            delivery.endpoint.removed_at is None
-            and (delivery.endpoint.enabled or delivery.event == EndpointTest.event_name)
-        ),
-    }
-
-
-def _readable(body: str) -> str:
-    try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    except ValueError:
-        return body
+def _context(request: MemberRequest, delivery: WebhookDelivery) -> dict[str, Any]:
+    now = timezone.now()
+    # The version first: the feed then sends again what changes meanwhile.
+    version = version_of(request.membership, Shown(Kind.DELIVERY, row_id=delivery.pk), now=now)
+    return delivery_context(delivery, now=now) | {"version": version}

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.models import WebhookEndpoint
 from accounts.roles import Permission
@@ -59,7 +59,7 @@ class EndpointForm(EventsForm):
     )
 
 
-@require_GET
+@require_safe
 @member_required(Permission.TEAM_KEYS)
 def index(request: MemberRequest) -> HttpResponse:
     """Show the endpoints, the secret and what became of the latest deliveries."""
@@ -81,7 +81,7 @@ def add(request: MemberRequest) -> HttpResponse:
     return _page(request, form=form)
 
 
-@require_GET
+@require_safe
 @member_required(Permission.TEAM_KEYS)
 def endpoint(request: MemberRequest, endpoint_id: int) -> HttpResponse:
     """Show an endpoint with what was posted to it."""

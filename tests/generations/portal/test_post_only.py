@@ -40,6 +40,19 @@ def test_f03_every_address_can_be_opened(client: Client, pattern: URLPattern) ->
     assert client.put(reverse(str(pattern.name), kwargs=arguments)).status_code == 405
 
 
+@pytest.mark.parametrize("pattern", _patterns(), ids=lambda one: one.name)
+def test_f11_whoever_asks_for_the_head_alone_is_answered_as_who_asks_for_the_page(
+    alice: Membership, sign_in: SignIn, pattern: URLPattern
+) -> None:
+    client = sign_in(alice)
+    path = reverse(
+        str(pattern.name), kwargs={name: _ANY[name] for name in pattern.pattern.converters}
+    )
+    head, page = client.head(path), client.get(path)
+    assert (head.status_code, head.getvalue()) == (page.status_code, b"")
+    assert page.status_code in {200, 302, 404}
+
+
 def test_f03_a_refused_retry_is_reloaded_as_the_films_page(
     bob: Membership, sign_in: SignIn
 ) -> None:

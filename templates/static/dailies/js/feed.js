@@ -3,6 +3,7 @@
 
 import { setClock, tick } from "./clock.js";
 import { noteNews } from "./news.js";
+import { sayWhetherSignedOut } from "./page.js";
 import { merge, patch, remove } from "./patch.js";
 
 const HIDDEN_SECONDS = 35; // at the least: no more than two requests a minute
@@ -10,7 +11,6 @@ const FIRST_SECONDS = 3;
 const MOST_SECONDS = 60;
 const FAILURES_TO_SAY = 2;
 const AWAY = "Dailies cannot be reached. Everything you typed is still here.";
-const SIGNED_OUT = "You are signed out. Everything you typed is still here; sign in again in another tab.";
 
 const shown = document.querySelector("[data-feed]")?.dataset ?? { feed: "header" };
 
@@ -37,7 +37,7 @@ function schedule() {
   timer = setTimeout(look, Math.max(0, left));
 }
 
-// Ask at once, or once more when the answer under way may be too old.
+// Ask at once, or once more when the answer that is awaited may be too old.
 function look() {
   if (isAsking) isAskedAgain = true;
   else ask([]);
@@ -54,7 +54,8 @@ async function ask(ended) {
     const answer = await fetch(address(ended), { headers, redirect: "manual", cache: "no-store" });
     missed = await take(answer);
   } catch {
-    failed(AWAY);
+    failed();
+    if (failures >= FAILURES_TO_SAY) say(AWAY);
   }
   isAsking = false;
   if (missed.length && !ended.length) ask(missed);
@@ -65,13 +66,15 @@ async function ask(ended) {
 // Returns the ids of those that have gone from what is in progress and were not sent as tiles.
 async function take(answer) {
   if (answer.type === "opaqueredirect") {
-    failed(SIGNED_OUT);
+    failed();
+    sayWhetherSignedOut(true);
     return [];
   }
   if (answer.status !== 200 && answer.status !== 304) throw new Error(`status ${answer.status}`);
   const html = answer.status === 200 ? await answer.text() : "";
   failures = 0;
   say("");
+  sayWhetherSignedOut(false);
   // Another team was entered in another tab: its figures are none of this page's.
   if (answer.headers.get("X-Dailies-Team") !== document.body.dataset.team) return [];
   wait = Number(answer.headers.get("X-Dailies-Wait"));
@@ -104,10 +107,9 @@ const tileOf = (id) => document.getElementById(`tile-${id}`);
 const rowIds = () =>
   [...document.querySelectorAll("#active [data-generation]:not([data-leaving])")].map((row) => row.dataset.generation);
 
-function failed(words) {
+function failed() {
   failures += 1;
   wait = Math.min(MOST_SECONDS, FIRST_SECONDS * 2 ** failures) * (1 + Math.random() / 4);
-  if (failures >= FAILURES_TO_SAY || words === SIGNED_OUT) say(words);
 }
 
 function say(words) {

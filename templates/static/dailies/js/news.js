@@ -1,5 +1,7 @@
 // Say what has become of a person's films: to screen readers, in the tab's title and, if they want it, by the browser.
 
+import { toast } from "./page.js";
+
 const ENDED = new Set(["Ready", "Failed", "Film lost", "Cancelled"]);
 const NOTIFYING = "dailies.notify";
 const MOST_WORDS = 60;
@@ -71,19 +73,19 @@ function showButton() {
 async function switchNotifying() {
   if (isNotifying()) {
     sessionStorage.removeItem(NOTIFYING);
-    voice.textContent = "You are not notified any more.";
+    toast("You are not notified any more.");
   } else if ((await Notification.requestPermission()) === "granted") {
     sessionStorage.setItem(NOTIFYING, "");
-    voice.textContent = "You are notified in this tab until you close it.";
+    toast("You are notified in this tab until you close it.");
   } else {
-    voice.textContent = "The browser does not allow notifications from this page.";
+    toast("The browser does not allow notifications from this page.");
   }
-  const message = voice.textContent;
-  document.dispatchEvent(new CustomEvent("dailies:toast", { detail: { message } }));
   showButton();
 }
 
 button?.addEventListener("click", switchNotifying);
+// What is created on this page is said by its toast.
+document.addEventListener("dailies:toast", ({ detail }) => detail.created && words.set(detail.created, "Created"));
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) endedUnseen = 0;
   showTitle();

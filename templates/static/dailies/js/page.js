@@ -2,7 +2,7 @@
 
 const toasts = () => document.getElementById("toasts");
 
-function toast(message, tone = "plain") {
+export function toast(message, tone = "plain") {
   const note = document.createElement("p");
   note.className = `toast toast-${tone}`;
   note.dir = "auto";
@@ -85,16 +85,19 @@ document.addEventListener("htmx:configRequest", (event) => {
 });
 
 // The session is over: what was typed here stays, and the sign-in page opens beside it.
+export function sayWhetherSignedOut(isSignedOut) {
+  const note = document.getElementById("signed-out");
+  if (note) note.hidden = !isSignedOut;
+}
+
 document.addEventListener("htmx:beforeOnLoad", (event) => {
   const { xhr } = event.detail;
-  const note = document.getElementById("signed-out");
-  const login = xhr.getResponseHeader("HX-Redirect");
-  if (login?.startsWith(note.dataset.login)) {
+  const { login } = document.getElementById("signed-out").dataset;
+  if (xhr.getResponseHeader("HX-Redirect")?.startsWith(login)) {
     event.preventDefault();
-    note.querySelector("a").href = login;
-    note.hidden = false;
+    sayWhetherSignedOut(true);
   } else if (xhr.status < 400) {
-    note.hidden = true;
+    sayWhetherSignedOut(false);
   }
 });
 

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import Membership
+from accounts.models import Membership, WebhookDelivery
 from generations.dispatch.cancel import cancel_generation
 from generations.lifecycle import State
 from generations.models import Approval, Generation
@@ -44,16 +44,24 @@ def version_on(client: Client, path: str) -> str:
     return found[1].replace("&quot;", '"')
 
 
+def row_for(view: str, bob: Membership) -> Generation | WebhookDelivery:
+    """Return the row that a page of this kind is about; the others are about none."""
+    if view == "delivery":
+        url = "https://hooks.example/"
+        return WebhookDelivery.objects.create(team=bob.team, url=url, event="webhook.test")
+    return make_generation(bob)
+
+
 def ids_in(reply: Any) -> list[str]:
     return re.findall(r'id="active-([0-9a-f-]{36})"', reply.content.decode())
 
 
-@pytest.mark.parametrize("view", ["studio", "film", "header"])
+@pytest.mark.parametrize("view", ["studio", "film", "header", "delivery"])
 def test_f13_a_page_that_is_up_to_date_is_sent_nothing(
-    bob: Membership, sign_in: SignIn, view: str
+    bob: Membership, manager: Membership, sign_in: SignIn, view: str
 ) -> None:
-    client, generation = sign_in(bob), make_generation(bob)
-    path = f"/feed/?view={view}&id={generation.pk}"
+    client = sign_in(manager)
+    path = f"/feed/?view={view}&id={row_for(view, bob).pk}"
     first = look(client, path)
     assert (first.status_code, bool(first.content)) == (200, True)
     again = look(client, path, first["ETag"])
@@ -71,14 +79,14 @@ def test_f13_a_page_says_which_version_it_shows(bob: Membership, sign_in: SignIn
         assert look(client, path, version_on(client, page)).status_code == 304
 
 
-@pytest.mark.parametrize("view", ["studio", "film", "header"])
+@pytest.mark.parametrize("view", ["studio", "film", "header", "delivery"])
 def test_f13_a_poll_without_news_costs_one_query_beside_who_asks(
-    bob: Membership, sign_in: SignIn, view: str
+    bob: Membership, manager: Membership, sign_in: SignIn, view: str
 ) -> None:
-    client, generation = sign_in(bob), make_generation(bob)
+    client = sign_in(manager)
     for _ in range(5):
         make_generation(bob, State.PROCESSING, **CHEAP)
-    path = f"/feed/?view={view}&id={generation.pk}"
+    path = f"/feed/?view={view}&id={row_for(view, bob).pk}"
     version = look(client, path)["ETag"]
     with CaptureQueriesContext(connection) as queries:
         assert look(client, path, version).status_code == 304
@@ -209,8 +217,18 @@ def test_p32_the_feed_shows_strangers_nothing(
     assert str(theirs.pk) not in page
     assert str(running.pk) not in page
     paths = [f"/feed/?view=film&id={one}" for one in (theirs.pk, running.pk, "nonsense", "")]
+    delivery = row_for("delivery", charlie)
+    paths += [f"/feed/?view=delivery&id={one}" for one in ("nonsense", "")]
     assert {look(client, path).status_code for path in paths} == {404}
+    assert look(sign_in(bob), f"/feed/?view=delivery&id={delivery.pk}").status_code == 403
     assert look(Client()).status_code == 302
+
+
+def test_p32_another_teams_delivery_is_not_found(
+    manager: Membership, charlie: Membership, sign_in: SignIn
+) -> None:
+    delivery = row_for("delivery", charlie)
+    assert look(sign_in(manager), f"/feed/?view=delivery&id={delivery.pk}").status_code == 404
 
 
 def test_a_viewer_is_sent_no_buttons(bob: Membership, viewer: Membership, sign_in: SignIn) -> None:

@@ -16,7 +16,6 @@ from generations.approvals.service import decide_approval, set_threshold
 from generations.archive.keep import keep_again
 from generations.archive.library import set_favourite
 from generations.dispatch.cancel import cancel_generation
-from generations.errors import TaskNotFound
 from generations.lifecycle import EventKind, ReviewCause, ReviewReason, State
 from generations.models import Film, Generation, Priority, ProviderKey, RetentionRule
 from generations.ordering.priorities import set_priority
@@ -24,6 +23,7 @@ from generations.portal.feed.versions import FRESH, Kind, Part, Shown, Version, 
 from generations.provider_keys.service import pause_provider_key, set_send_rate
 from generations.review.corrections import adjust
 from generations.transitions import record_event, transition
+from platform_site.errors import NotFound
 from tests.factories import SYSTEM, fund, make_generation
 from tests.support.desk import NOON
 
@@ -244,7 +244,7 @@ def test_f13_what_changes_in_the_studio_changes_the_parts_that_show_it(
 @pytest.mark.parametrize("what", FILM)
 def test_f13_what_changes_about_a_film_changes_its_version(theirs: Team, what: str) -> None:
     name, change = FILM[what]
-    shown = Shown(Kind.FILM, generation_id=getattr(theirs, name).pk)
+    shown = Shown(Kind.FILM, row_id=getattr(theirs, name).pk)
     before = version_of(theirs.owner, shown, now=NOON)
     assert version_of(theirs.owner, shown, now=NOON).etag == before.etag
     change(theirs)
@@ -268,7 +268,10 @@ def test_more_rows_are_another_version_of_what_is_in_progress_alone(theirs: Team
 
 def test_people_of_one_team_have_versions_of_their_own(theirs: Team, bob: Membership) -> None:
     shown = Shown(Kind.STUDIO, rows=6)
-    assert changed(studio(theirs), version_of(bob, shown, now=NOON)) == set(Part) - {Part.FILM}
+    assert changed(studio(theirs), version_of(bob, shown, now=NOON)) == set(Part) - {
+        Part.FILM,
+        Part.DELIVERY,
+    }
 
 
 def test_what_happens_in_another_team_changes_nothing(theirs: Team, charlie: Membership) -> None:
@@ -278,17 +281,49 @@ def test_what_happens_in_another_team_changes_nothing(theirs: Team, charlie: Mem
 
 
 def test_p32_another_teams_film_has_no_version(theirs: Team, charlie: Membership) -> None:
-    with pytest.raises(TaskNotFound):
-        version_of(charlie, Shown(Kind.FILM, generation_id=theirs.kept.pk), now=NOON)
+    with pytest.raises(NotFound):
+        version_of(charlie, Shown(Kind.FILM, row_id=theirs.kept.pk), now=NOON)
 
 
 @pytest.mark.parametrize("kind", Kind)
 def test_f13_a_version_costs_one_query(
     theirs: Team, kind: Kind, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    shown = Shown(kind, rows=6, generation_id=theirs.kept.pk)
+    row = posted(theirs) if kind == Kind.DELIVERY else theirs.kept
+    shown = Shown(kind, rows=6, row_id=row.pk)
     with django_assert_num_queries(1):
         version_of(theirs.owner, shown, now=NOON)
+
+
+def posted(team: Team) -> WebhookDelivery:
+    """Return a delivery whose next attempt is a minute away."""
+    return WebhookDelivery.objects.create(
+        team=team.owner.team,
+        url="https://hooks.example/",
+        event="webhook.test",
+        next_attempt_at=NOON + timedelta(minutes=1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "is_live"),
+    [
+        ({"next_attempt_at": NOON + timedelta(seconds=5)}, True),
+        ({"claimed_until": NOON + timedelta(seconds=30), "attempts": 1}, True),
+        ({"state": "delivered", "attempts": 1, "next_attempt_at": None}, False),
+        ({"state": "given_up", "next_attempt_at": None}, False),
+    ],
+)
+def test_f13_what_changes_about_a_delivery_changes_its_version(
+    theirs: Team, change: dict[str, Any], *, is_live: bool
+) -> None:
+    delivery = posted(theirs)
+    shown = Shown(Kind.DELIVERY, row_id=delivery.pk)
+    before = version_of(theirs.owner, shown, now=NOON)
+    assert not before.is_live
+    WebhookDelivery.objects.filter(pk=delivery.pk).update(**change)
+    after = version_of(theirs.owner, shown, now=NOON)
+    assert (changed(before, after), after.is_live) == ({Part.DELIVERY}, is_live)
 
 
 def test_f13_only_what_is_stuck_is_open_and_not_live(theirs: Team) -> None:

@@ -1,5 +1,6 @@
 """Webhooks in the portal: endpoints, deliveries with their tries, tests, and the secret."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ from accounts.webhooks.endpoints import add_endpoint, set_endpoint_enabled
 from accounts.webhooks.events import WalletLow, chosen_names
 from accounts.webhooks.secrets import webhook_secret
 from generations.lifecycle import State
+from generations.portal.feed.waits import LIVE
 from generations.portal.webhooks.deliveries import PAGE
 from tests.factories import SYSTEM, make_generation
 from tests.generations.portal.conftest import SignIn
@@ -62,12 +64,17 @@ def test_a_test_is_sent_and_its_answer_is_shown_when_it_comes(
     reply = client.post(f"/webhooks/{endpoint.pk}/test/")
     assert reply.status_code == 302
     path = reply["Location"]
-    assert 'hx-trigger="every 1s"' in page(client, path)
+    feed = f"/feed/?view=delivery&id={path.rstrip('/').rpartition('/')[2]}"
+    [version] = re.findall('data-version="(.*?)"', page(client, path))
+    asked = {"If-None-Match": version.replace("&quot;", '"')}
+    waiting = client.get(feed, headers=asked)
+    assert (waiting.status_code, waiting["X-Dailies-Wait"]) == (304, str(LIVE))
     assert queued() == [("deliver", ())]
     run_queue("deliver")
-    shown = client.get(path, headers={"HX-Request": "true"}).content.decode()
-    assert "<html" not in shown
-    assert "hx-trigger" not in shown, "there is nothing more to come"
+    answered = client.get(feed, headers=asked)
+    assert answered["X-Dailies-Wait"] != str(LIVE), "there is nothing more to come"
+    shown = answered.content.decode()
+    assert shown.strip().startswith('<div class="delivery"'), "the header has not changed"
     assert "418" in shown
     assert "I am &lt;b&gt;a teapot&lt;/b&gt;" in shown
     assert "webhook-signature" in shown
