@@ -87,7 +87,9 @@ document.addEventListener("htmx:configRequest", (event) => {
 // The session is over: what was typed here stays, and the sign-in page opens beside it.
 export function sayWhetherSignedOut(isSignedOut) {
   const note = document.getElementById("signed-out");
-  if (note) note.hidden = !isSignedOut;
+  if (!note) return;
+  note.querySelector("a").search = new URLSearchParams({ next: location.pathname + location.search });
+  note.hidden = !isSignedOut;
 }
 
 document.addEventListener("htmx:beforeOnLoad", (event) => {
