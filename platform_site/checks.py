@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
 from platform_site.environment import problems
-from platform_site.http.addresses import UrlProblem, allowed_targets, parse_networks, url_target
+from platform_site.http.addresses import UrlProblem, allowed_targets, parse_networks, url_origin
 from platform_site.secrets.cipher import CipherError, Keyring
 from platform_site.stores.settings import ADDRESSINGS, S3, VARIABLES
 
@@ -46,7 +46,7 @@ def urls_parse(**_kwargs: Any) -> list[CheckMessage]:
 
 def _origin_problem(url: str, *, path: bool) -> str | None:
     try:
-        url_target(url)
+        url_origin(url)
     except UrlProblem as problem:
         return str(problem)
     parts = urlsplit(url)

@@ -150,7 +150,7 @@ class ApprovalAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
         return self._answer(request, form, object_id, Approval.Decision.DENIED)
 
 
-class ThresholdForm(forms.ModelForm):  # type: ignore[type-arg]
+class ThresholdAdminForm(forms.ModelForm):  # type: ignore[type-arg]
     """Whose generations ask, and above what."""
 
     team = one_of(Team.objects, ApiKey, "team")
@@ -183,7 +183,7 @@ class ThresholdForm(forms.ModelForm):  # type: ignore[type-arg]
 class ApprovalThresholdAdmin(ServiceAdmin):
     """Above so many credits a generation asks first. The strictest rule over it counts."""
 
-    form = ThresholdForm
+    form = ThresholdAdminForm
     list_display = ("shown_scope", linked("team"), "above", moment("created_at"))
     list_filter = ("team",)
     list_select_related = ("team", "user", "project")

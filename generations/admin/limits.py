@@ -24,8 +24,8 @@ from generations.limits import (
     SHOWN_SCOPES,
     AdminField,
     Capped,
+    LimitTarget,
     Scope,
-    Target,
     cap,
     cap_own,
     capped_by,
@@ -43,7 +43,7 @@ _FIELDS = {field.name: field for scope in SHOWN_SCOPES for field in scope.admin_
 _USUAL = ", ".join(map(str, usual_thresholds()))
 
 
-class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
+class LimitAdminForm(forms.ModelForm):  # type: ignore[type-arg]
     """Whose spending, in which window, how much."""
 
     kind = forms.ChoiceField(
@@ -89,7 +89,7 @@ class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
             typed["target"] = self._target(typed)
         return typed
 
-    def _target(self, typed: dict[str, Any]) -> tuple[Scope[Any], Target] | None:
+    def _target(self, typed: dict[str, Any]) -> tuple[Scope[Any], LimitTarget] | None:
         scope = scope_called(typed.get("kind") or "")
         if scope is None:
             self.add_error("kind", "Choose one.")
@@ -112,7 +112,7 @@ def _form_field(field: AdminField) -> forms.Field:
     return forms.ChoiceField(choices=field.choices, widget=UnfoldAdminSelectWidget, required=False)
 
 
-LimitForm.declared_fields |= {name: _form_field(field) for name, field in _FIELDS.items()}
+LimitAdminForm.declared_fields |= {name: _form_field(field) for name, field in _FIELDS.items()}
 
 
 class LimitList(ChangeList):  # type: ignore[misc]  # the theme is untyped
@@ -149,7 +149,7 @@ class WindowInline(ReadOnlyInline):
 class SpendLimitAdmin(ServiceAdmin):
     """Caps on spending. Whose a stored one is does not change; how much does."""
 
-    form = LimitForm
+    form = LimitAdminForm
     list_display = (
         "shown_cap",
         "shown_subject",
@@ -246,7 +246,7 @@ class SpendLimitAdmin(ServiceAdmin):
 
 
 def _cap(
-    scope: Scope[Any], target: Target, *, window: str, credits: int | None, by: By
+    scope: Scope[Any], target: LimitTarget, *, window: str, credits: int | None, by: By
 ) -> SpendLimit | None:
     if scope.is_own and isinstance(target, Membership):
         return cap_own(target, window=window, credits=credits, by=by)
@@ -261,7 +261,7 @@ def _capped(limit: Any) -> Capped | None:
     return known
 
 
-def _target_of(limit: SpendLimit) -> tuple[Scope[Any], Target]:
+def _target_of(limit: SpendLimit) -> tuple[Scope[Any], LimitTarget]:
     """Return what is capped, and in which scope."""
     capped = _capped(limit)
     if capped is None or capped.target is None:

@@ -14,7 +14,14 @@ from generations.catalog.entries import (
     readable_parameters_of,
     resolutions_of,
 )
-from generations.catalog.parameters import Boolean, Choice, Parameter, Placement, Value, WholeNumber
+from generations.catalog.parameters import (
+    Boolean,
+    Choice,
+    Parameter,
+    ParameterValue,
+    Placement,
+    WholeNumber,
+)
 from generations.catalog.price_preview import PricePreview, Share, preview_rate
 from generations.catalog.reserved_names import RESERVED_NAMES
 from generations.catalog.specs import BadParameters, read_parameters
@@ -25,10 +32,10 @@ __all__ = [
     "Boolean",
     "Choice",
     "Parameter",
+    "ParameterValue",
     "Placement",
     "PricePreview",
     "Share",
-    "Value",
     "WholeNumber",
     "differs_from_request",
     "durations_of",

@@ -7,7 +7,7 @@ from typing import Any
 
 from generations.errors import InvalidInput
 
-Value = bool | int | str
+ParameterValue = bool | int | str
 
 
 class Placement(StrEnum):
@@ -27,7 +27,7 @@ class Parameter:
 
     name: str
     label: str
-    default: Value | None
+    default: ParameterValue | None
     aliases: tuple[str, ...] = ()
     help: str = ""
     title: str = ""
@@ -45,7 +45,7 @@ class Parameter:
         """Return whether a request may be sent without it."""
         return self.default is None
 
-    def value_in(self, inputs: Mapping[str, Any]) -> Value | None:
+    def value_in(self, inputs: Mapping[str, Any]) -> ParameterValue | None:
         """Return its value in a request's inputs, the default where it is left out.
 
         Raises `InvalidInput`, whose `field` is the parameter's name whatever alias was used.
@@ -67,11 +67,11 @@ class Parameter:
         """Return what a value must be, as a sentence goes on after "must be"."""
         raise NotImplementedError
 
-    def accepted(self, value: object) -> Value | None:
+    def accepted(self, value: object) -> ParameterValue | None:
         """Return a JSON value if the parameter can have it, else None."""
         raise NotImplementedError
 
-    def differs(self, ordered: Value, reported: object) -> bool:
+    def differs(self, ordered: ParameterValue, reported: object) -> bool:
         """Return whether the vendor says that it made something else than was ordered."""
         return ordered != reported
 
@@ -87,7 +87,7 @@ class Boolean(Parameter):
         """Return what a value must be."""
         return "true or false"
 
-    def accepted(self, value: object) -> Value | None:
+    def accepted(self, value: object) -> ParameterValue | None:
         """Return a truth value, and nothing that only counts as one."""
         return value if isinstance(value, bool) else None
 
@@ -104,11 +104,11 @@ class Choice(Parameter):
         """Return what a value must be."""
         return f"one of {', '.join(self.choices)}"
 
-    def accepted(self, value: object) -> Value | None:
+    def accepted(self, value: object) -> ParameterValue | None:
         """Return one of the choices."""
         return value if isinstance(value, str) and value in self.choices else None
 
-    def differs(self, ordered: Value, reported: object) -> bool:
+    def differs(self, ordered: ParameterValue, reported: object) -> bool:
         """Return whether something else was reported than the one choice that was ordered."""
         return ordered not in self.left_to_vendor and ordered != reported
 
@@ -129,7 +129,7 @@ class WholeNumber(Parameter):
             return f"a whole number of {self.unit} from {self.low} to {self.high}"
         return f"an integer in [{self.low}, {self.high}]"
 
-    def accepted(self, value: object) -> Value | None:
+    def accepted(self, value: object) -> ParameterValue | None:
         """Return a whole number within the range; true and 5.0 are none."""
         if isinstance(value, bool) or not isinstance(value, int):
             return None

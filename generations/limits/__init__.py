@@ -3,7 +3,7 @@
 from generations.limits.alerts import raise_spend_alerts
 from generations.limits.budgets import ask_above, set_budget
 from generations.limits.scopes.api_key import API_KEY
-from generations.limits.scopes.base import AdminField, Capped, LimitChoice, Scope, Target
+from generations.limits.scopes.base import AdminField, Capped, LimitChoice, LimitTarget, Scope
 from generations.limits.scopes.member import MEMBER
 from generations.limits.scopes.project import PROJECT
 from generations.limits.scopes.registry import (
@@ -28,8 +28,8 @@ __all__ = [
     "AdminField",
     "Capped",
     "LimitChoice",
+    "LimitTarget",
     "Scope",
-    "Target",
     "ask_above",
     "cap",
     "cap_own",

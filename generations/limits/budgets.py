@@ -8,7 +8,7 @@ from accounts.roles import Permission
 from billing.models import SpendLimit
 from billing.services.alerts import set_alerts
 from generations.approvals import set_threshold
-from generations.limits.scopes.base import Target
+from generations.limits.scopes.base import LimitTarget
 from generations.limits.scopes.own import OWN
 from generations.limits.scopes.registry import scope_for
 from generations.limits.service import cap, cap_own
@@ -16,7 +16,7 @@ from platform_site.errors import InvalidRequest, NotFound
 
 
 def set_budget(
-    target: Target | None,
+    target: LimitTarget | None,
     *,
     window: str,
     credits: int | None,
@@ -42,7 +42,7 @@ def set_budget(
     return limit
 
 
-def ask_above(target: Target | None, *, above: int | None, by: By) -> None:
+def ask_above(target: LimitTarget | None, *, above: int | None, by: By) -> None:
     """Have films of the team, a member or a project ask first above so many credits; None: never.
 
     Raises `PermissionDenied`, `InvalidRequest`, and `NotFound` for anything else.

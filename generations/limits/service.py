@@ -4,13 +4,13 @@ from accounts.authority import By
 from accounts.models import Membership
 from billing.models import SpendLimit
 from billing.services.limits import set_limit
-from generations.limits.scopes.base import Target, team_of
+from generations.limits.scopes.base import LimitTarget, team_of
 from generations.limits.scopes.own import OWN
 from generations.limits.scopes.registry import scope_for
 from platform_site.errors import NotFound
 
 
-def cap(target: Target, *, window: str, credits: int | None, by: By) -> SpendLimit | None:
+def cap(target: LimitTarget, *, window: str, credits: int | None, by: By) -> SpendLimit | None:
     """Cap `target` as managers do, in credits a window, or lift the cap with None.
 
     What the target held and spent earlier in the current window counts. Raises `NotFound` for

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from accounts.models import Team
-from generations.limits import SHOWN_SCOPES, Scope, Target
+from generations.limits import SHOWN_SCOPES, LimitTarget, Scope
 
 
 def add_scope_arguments(parser: CommandParser, scopes: Iterable[Scope[Any]]) -> None:
@@ -26,12 +26,12 @@ def find_team(slug: str) -> Team:
     return team
 
 
-def find_target(team: Team, options: dict[str, Any]) -> Target:
+def find_target(team: Team, options: dict[str, Any]) -> LimitTarget:
     """Return the one scope that the options name, or the team; ambiguous names end the command."""
     for scope in SHOWN_SCOPES:
         name = options.get(scope.slug) if scope.argument else None
         if name is not None:
-            targets: list[Target] = list(islice(scope.named(team, name), 2))
+            targets: list[LimitTarget] = list(islice(scope.named(team, name), 2))
             if len(targets) != 1:
                 many = "more than one" if targets else "no"
                 what = scope.slug.replace("_", " ")

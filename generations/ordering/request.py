@@ -20,7 +20,7 @@ from accounts.models import Team
 from generations.catalog import (
     BadParameters,
     Parameter,
-    Value,
+    ParameterValue,
     names_refused_by,
     parameters_of,
     readable_parameters_of,
@@ -52,8 +52,8 @@ class GenerationRequest:
     model: str
     prompt: str
     image_urls: tuple[str, ...]
-    parameters: Mapping[str, Value]
-    options: Mapping[str, Value]
+    parameters: Mapping[str, ParameterValue]
+    options: Mapping[str, ParameterValue]
     callback_url: str = ""
 
     @property

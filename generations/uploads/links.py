@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from generations.models import Upload
-from platform_site.http.addresses import UrlProblem, url_target
+from platform_site.http.addresses import UrlProblem, url_origin
 
 UPLOAD_PATH = "/uploads/"
 
@@ -20,8 +20,8 @@ def uploaded_token(url: str) -> str | None:
     """Return the upload token in a URL of ours, "" for any other URL of ours, else None."""
     try:
         # However it is written: upper case and default ports name the same origin.
-        theirs = url_target(url, max_length=len(url))
-        ours = url_target(settings.PUBLIC_URL)
+        theirs = url_origin(url, max_length=len(url))
+        ours = url_origin(settings.PUBLIC_URL)
     except UrlProblem:
         return None
     if theirs[:3] != ours[:3]:

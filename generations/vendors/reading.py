@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from generations.vendors.base import ProviderUnclear
-from platform_site.http.addresses import UrlProblem, url_target
+from platform_site.http.addresses import UrlProblem, url_origin
 from platform_site.text.untrusted import clean_number, clean_text, shown
 
 MAX_TASK_ID = 120  # characters, as the columns have them
@@ -163,5 +163,5 @@ def _read_link(text: str) -> str:
     White space around it is left out, and spaces within it are encoded, as browsers do.
     """
     link = text.strip().replace(" ", "%20")
-    url_target(link, max_length=MAX_LINK)
+    url_origin(link, max_length=MAX_LINK)
     return link

@@ -95,7 +95,7 @@ class UrlProblem(ValueError):
     """Say, in one sentence, why a URL is not acceptable."""
 
 
-class Target(NamedTuple):
+class Origin(NamedTuple):
     """Name what a URL points at: host in lower-case ASCII, without brackets or trailing dot."""
 
     scheme: str
@@ -252,9 +252,9 @@ def literal_address_problem(
         A sentence for a person naming the reason, or None. It never repeats path or query.
     """
     try:
-        target = url_target(url, max_length=max_length)
-        if (target.host, target.port) not in allowed_targets(allow):
-            _check_host(target)
+        origin = url_origin(url, max_length=max_length)
+        if (origin.host, origin.port) not in allowed_targets(allow):
+            _check_host(origin)
     except UrlProblem as problem:
         return str(problem)
     return None
@@ -267,7 +267,7 @@ def is_within_reach(url: str, *, of: str) -> bool:
     return literal_address_problem(url) is None or literal_address_problem(of) is not None
 
 
-def url_target(url: str, *, max_length: int = MAX_URL_LENGTH) -> Target:
+def url_origin(url: str, *, max_length: int = MAX_URL_LENGTH) -> Origin:
     """Read scheme, host and port out of a URL, strictly.
 
     Raises:
@@ -291,9 +291,9 @@ def url_target(url: str, *, max_length: int = MAX_URL_LENGTH) -> Target:
         raise UrlProblem("The URL has no valid host.")
     port = _port(match["port"], DEFAULT_PORTS[parts.scheme])
     if match["v6"] is not None:
-        return Target(parts.scheme, _ipv6_host(match["v6"]), port, plain=True)
+        return Origin(parts.scheme, _ipv6_host(match["v6"]), port, plain=True)
     host = _ascii_host(match["name"])
-    return Target(parts.scheme, host, port, plain=host == match["name"].lower())
+    return Origin(parts.scheme, host, port, plain=host == match["name"].lower())
 
 
 def _port(text: str | None, default: int) -> int:
@@ -329,13 +329,13 @@ def _ascii_host(name: str) -> str:
     return host
 
 
-def _check_host(target: Target) -> None:
+def _check_host(origin: Origin) -> None:
     """Raise UrlProblem unless the host is a public address or may be a public name."""
-    host = target.host
+    host = origin.host
     if ":" in host:
         _check_address(IPv6Address(host))
     elif _NUMBER.fullmatch(host.rpartition(".")[2]):
-        _check_numeric_host(host, plain=target.plain)
+        _check_numeric_host(host, plain=origin.plain)
     elif any(host == name or host.endswith(f".{name}") for name in _LOCAL_NAMES):
         raise UrlProblem(f"The URL's host {host} names this machine or a private network.")
     elif "." not in host:

@@ -15,7 +15,7 @@ from typing import IO
 
 import httpx
 
-from platform_site.http.addresses import UrlProblem, url_target
+from platform_site.http.addresses import UrlProblem, url_origin
 from platform_site.http.guard import (
     MAX_SENT_URL_LENGTH,
     AddressRefused,
@@ -289,7 +289,7 @@ def _asked(
     client: GuardedClient, url: str, headers: Mapping[str, str], allowed_hosts: AllowedHosts | None
 ) -> httpx.Response:
     try:
-        url_target(url, max_length=MAX_SENT_URL_LENGTH)
+        url_origin(url, max_length=MAX_SENT_URL_LENGTH)
         request = client.build_request("GET", url, headers=headers)
     except (UrlProblem, httpx.InvalidURL, UnicodeError) as problem:
         raise FetchRefused(str(problem)) from problem

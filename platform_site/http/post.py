@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from platform_site.http.addresses import UrlProblem, url_target
+from platform_site.http.addresses import UrlProblem, url_origin
 from platform_site.http.guard import (
     MAX_SENT_URL_LENGTH,
     AddressRefused,
@@ -111,7 +111,7 @@ def _request(
     sent_headers = httpx.Headers({"content-type": "application/json"})
     sent_headers.update(headers)
     try:
-        url_target(url, max_length=MAX_SENT_URL_LENGTH)
+        url_origin(url, max_length=MAX_SENT_URL_LENGTH)
         return client.build_request("POST", url, content=body, headers=sent_headers)
     except (UrlProblem, httpx.InvalidURL, UnicodeError) as problem:
         raise PostRefused(str(problem), unsent=True) from problem

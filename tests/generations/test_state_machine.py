@@ -32,7 +32,7 @@ from billing.selectors import Books, books_of, use_of
 from billing.windows import Window
 from generations.approvals.service import expire_approvals, set_threshold
 from generations.lifecycle import TERMINAL, State
-from generations.limits.scopes.base import Target
+from generations.limits.scopes.base import LimitTarget
 from generations.limits.service import cap, cap_own
 from generations.models import Generation, GenerationEvent
 from generations.ordering.submit import Submission, submit_batch
@@ -127,7 +127,7 @@ class Story(Moves, RuleBasedStateMachine):
     )
     def set_limit(self, scope: str, pick: int, window: str, credits: int | None) -> None:
         person = self.people[pick]
-        choices: dict[str, tuple[Target, int]] = {
+        choices: dict[str, tuple[LimitTarget, int]] = {
             "api_key": (person.api_key, person.api_key.pk),
             "provider_key": (self.provider_keys[person.provider_key], person.provider_key),
             "project": (self.projects[pick], pick),

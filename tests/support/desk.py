@@ -9,7 +9,7 @@ from accounts.authority import By
 from accounts.models import ApiKey, Membership, Project, Team
 from billing.models import SpendLimit
 from generations.dispatch.send import record_acceptance
-from generations.limits.scopes.base import Target
+from generations.limits.scopes.base import LimitTarget
 from generations.limits.service import cap, cap_own
 from generations.models import Generation, ProviderKey
 from generations.ordering.submit import Submission, submit_generation
@@ -47,9 +47,9 @@ class Desk:
         """Return an order for a batch, through every scope."""
         return Submission(make_request(self.team, **inputs), self.api_key, self.project, key)
 
-    def target(self, scope: str) -> Target:
+    def target(self, scope: str) -> LimitTarget:
         """Return what a limit of this scope is set for; `own` shares the member's."""
-        targets: dict[str, Target] = {
+        targets: dict[str, LimitTarget] = {
             "team": self.team,
             "member": self.membership,
             "own": self.membership,

@@ -23,11 +23,11 @@ class OfTeam(Protocol):
         """Return the team."""
 
 
-Target = Team | OfTeam
+LimitTarget = Team | OfTeam
 T = TypeVar("T")
 
 
-def team_of(target: Target) -> Team:
+def team_of(target: LimitTarget) -> Team:
     """Return the team that `target` is, or belongs to."""
     return target if isinstance(target, Team) else target.team
 
@@ -43,7 +43,7 @@ class Capped:
     subject: Subject
     team: Team
     name: str
-    target: Target | None
+    target: LimitTarget | None
     owner: User | None = None
 
 

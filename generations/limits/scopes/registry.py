@@ -7,7 +7,7 @@ from accounts.models import Membership
 from billing.models import SpendLimit
 from billing.subjects import Subject
 from generations.limits.scopes.api_key import API_KEY
-from generations.limits.scopes.base import Capped, Scope, Target
+from generations.limits.scopes.base import Capped, LimitTarget, Scope
 from generations.limits.scopes.member import MEMBER
 from generations.limits.scopes.own import OWN
 from generations.limits.scopes.precedence import SCOPES
@@ -41,7 +41,7 @@ def scope_called(slug: str) -> Scope[Any] | None:
     return _BY_SLUG.get(slug)
 
 
-def scope_for(target: Target) -> Scope[Any]:
+def scope_for(target: LimitTarget) -> Scope[Any]:
     """Return the scope in which managers cap `target`."""
     return next(
         scope for scope in SCOPES if not scope.is_own and isinstance(target, scope.target_type)
@@ -70,7 +70,7 @@ def capped_by_each(subjects: Iterable[Subject]) -> dict[Subject, Capped]:
     return {subject: found[subject] for subject in wanted if subject in found}
 
 
-def chosen_target(asker: Membership, value: str) -> tuple[Scope[Any], Target]:
+def chosen_target(asker: Membership, value: str) -> tuple[Scope[Any], LimitTarget]:
     """Return what a form of the asker's team names, and in which scope.
 
     Raises `NotFound` alike for unknown things and strangers'.

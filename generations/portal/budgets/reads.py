@@ -18,8 +18,8 @@ from generations.limits import (
     SHOWN_SCOPES,
     TEAM,
     LimitChoice,
+    LimitTarget,
     Scope,
-    Target,
     chosen_target,
     subject_of,
 )
@@ -77,7 +77,7 @@ def choices_of(choices: list[LimitChoice]) -> list[tuple[str, list[tuple[str, st
     return list(found.items())
 
 
-def target_named(membership: Membership, value: str) -> Target | None:
+def target_named(membership: Membership, value: str) -> LimitTarget | None:
     """Return what a form names within the team; None stands for oneself.
 
     Raises `NotFound` alike for unknown things and strangers'.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from generations.catalog import Boolean, Choice, Parameter, Placement, Value, WholeNumber
+from generations.catalog import Boolean, Choice, Parameter, ParameterValue, Placement, WholeNumber
 
 ON, OFF = "on", "off"
 _MOST_STEPS = 60  # of a slider; a longer range is typed
@@ -57,7 +57,7 @@ def controls_of(
     ]
 
 
-def text_of(value: Value | None) -> str:
+def text_of(value: ParameterValue | None) -> str:
     """Return a value as a form has it; "" for none."""
     if value is None:
         return ""

@@ -13,7 +13,7 @@ from billing.errors import SpendLimitExceeded
 from billing.models import SpendLimit
 from billing.services.alerts import set_alerts
 from billing.services.limits import set_limit
-from generations.limits.scopes.base import Scope, Target
+from generations.limits.scopes.base import LimitTarget, Scope
 from generations.limits.scopes.precedence import SCOPES
 from generations.limits.service import cap, cap_own
 from platform_site.errors import NotFound, PermissionDenied
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("balanced")]
 TARGETS = ["team", "member", "api_key", "provider_key", "project"]
 
 
-def try_cap(asker: Membership, target: Target, credits: int | None = 100) -> SpendLimit | None:
+def try_cap(asker: Membership, target: LimitTarget, credits: int | None = 100) -> SpendLimit | None:
     return cap(target, window="day", credits=credits, by=By.member(asker))
 
 
@@ -70,7 +70,7 @@ def test_a_member_caps_not_even_their_own_api_key(desk: Desk) -> None:
 def test_p32_a_target_of_another_team_does_not_exist(
     desk: Desk, charlie: Membership, role: str
 ) -> None:
-    theirs: list[Target] = [
+    theirs: list[LimitTarget] = [
         charlie.team,
         charlie,
         make_api_key(charlie).key,
