@@ -68,7 +68,7 @@ class By:
     def membership(self) -> Membership:
         """Return whose team and person it is about. Raises `PermissionDenied` for no member."""
         if self._membership is None:
-            raise PermissionDenied("Only a member of a team may do this.")
+            raise PermissionDenied("Only a team member can do this.")
         return self._membership
 
     def require(self, permission: Permission, *, team_id: int, refusal: str = "") -> None:
@@ -81,7 +81,7 @@ class By:
             return
         member = self._membership if self.is_in(team_id) else None
         if member is None or not member.user.is_active or not role_allows(member.role, permission):
-            raise PermissionDenied(refusal or f"Your role may not {permission}.")
+            raise PermissionDenied(refusal or f"Your role cannot {permission}.")
 
     def require_over(
         self,

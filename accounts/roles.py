@@ -18,12 +18,12 @@ class Permission(StrEnum):
     """Something a role may do in its team."""
 
     VIEW = "view films and the team's balance"
-    SUBMIT = "submit generations"
-    OWN_KEYS = "keep API keys and provider keys of one's own"
-    TEAM_KEYS = "manage everybody's API keys and the team's provider keys"
+    SUBMIT = "create films"
+    OWN_KEYS = "use your own keys"
+    TEAM_KEYS = "manage everyone's API keys and the team's provider keys"
     LIMITS = "set spend limits"
-    APPROVE = "approve and deny generations"
-    FILMS = "decide how long films are kept"
+    APPROVE = "approve and deny films"
+    FILMS = "set how long films are kept"
     MEMBERS = "invite people and change roles"
 
 

@@ -37,7 +37,7 @@ def team_for(user: User, slug: str | None) -> Membership:
     named = mine.filter(team__slug=slug) if slug and slug.isprintable() else mine.none()
     membership = named.first() if slug else mine.first()
     if membership is None:
-        raise NotFound("You are not a member of such a team.")
+        raise NotFound("There is no such team, or you are not in it.")
     return membership
 
 
@@ -54,7 +54,7 @@ def project_for(team: Team, slug: str | None) -> Project | None:
 def require(membership: Membership | None, permission: Permission) -> None:
     """Raise `PermissionDenied` unless the membership's role carries `permission`."""
     if membership is None or not role_allows(membership.role, permission):
-        raise PermissionDenied(f"Your role may not {permission}.")
+        raise PermissionDenied(f"Your role cannot {permission}.")
 
 
 def people_who_may(team: Team, permission: Permission) -> list[str]:

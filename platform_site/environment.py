@@ -58,7 +58,7 @@ def zone_of(name: str, default: str) -> str:
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        problems[name] = f"{zone!r} is no zone of the tz database, such as Europe/Zurich."
+        problems[name] = f"{zone!r} is not a tz database zone, such as Europe/Zurich."
         return default
     return zone
 

@@ -119,4 +119,4 @@ class Unavailable(DailiesError):
     status = 503
     code = ErrorCode.UNAVAILABLE
     retry_seconds = 5
-    message = "This does not work at the moment. Try again later."
+    message = "This is not available right now. Try again later."

@@ -30,7 +30,7 @@ def public_url_is_public(**_kwargs: Any) -> list[CheckMessage]:
     if problem is None:
         return []
     hint = "Set PUBLIC_URL to the address at which the internet reaches this site."
-    words = f"The vendor cannot reach PUBLIC_URL: it is sent no uploads and no callback. {problem}"
+    words = f"The vendor cannot reach PUBLIC_URL, so uploads and callbacks do not work. {problem}"
     return [Warning(words, hint=hint, id="dailies.W003")]
 
 
@@ -41,7 +41,7 @@ def proxies_are_named(**_kwargs: Any) -> list[CheckMessage]:
         hint = (
             "Set TRUSTED_PROXIES to the addresses of the proxy, such as 10.0.0.5 or 172.18.0.0/16."
         )
-        words = "No proxy is trusted, so limits and allow-lists see all clients as one."
+        words = "No proxy is trusted, so limits and allow-lists see every client as one."
         return [Warning(words, hint=hint, id="dailies.W002")]
     return []
 
@@ -55,8 +55,8 @@ def proxies_are_few(**_kwargs: Any) -> list[CheckMessage]:
         return []  # E003
     return [
         Warning(
-            f"TRUSTED_PROXIES trusts {network}: strangers may say what address they call from.",
-            hint="Name the proxy's own addresses alone.",
+            f"TRUSTED_PROXIES trusts {network}: strangers can claim any client address.",
+            hint="List only the proxy's own addresses.",
             id="dailies.W004",
         )
         for network in networks
@@ -71,7 +71,7 @@ def hosts_are_ours(**_kwargs: Any) -> list[CheckMessage]:
     if not wide:
         return []
     hint = "Leave ALLOWED_HOSTS empty for the host of PUBLIC_URL, or name each host."
-    return [Warning("ALLOWED_HOSTS takes every host.", hint=hint, id="dailies.W005")]
+    return [Warning("ALLOWED_HOSTS accepts every host.", hint=hint, id="dailies.W005")]
 
 
 @register(Tags.security, deploy=True)
@@ -84,7 +84,7 @@ def keys_go_out_over_tls(**_kwargs: Any) -> list[CheckMessage]:
     }
     return [
         Warning(
-            f"{name} is http: keys and films cross an open network in the clear.",
+            f"{name} is http: keys and films cross an open network unencrypted.",
             hint=f"Set {name} to an https:// address.",
             id="dailies.W006",
         )
@@ -98,7 +98,7 @@ def films_come_from_known_hosts(**_kwargs: Any) -> list[CheckMessage]:
     """W007: a film is fetched from wherever its link leads, if the list takes everything."""
     return [
         Warning(
-            f"RESULT_HOSTS takes films from {host or 'everywhere'}.",
+            f"RESULT_HOSTS accepts films from {host or 'everywhere'}.",
             hint="Name the hosts that serve the vendor's films, or leave RESULT_HOSTS empty.",
             id="dailies.W007",
         )

@@ -55,19 +55,20 @@ def create_api_key(
     """
     _require(by, owner.pk, team.pk)
     if expires_at is not None and expires_at <= timezone.now():
-        raise InvalidRequest("The key would be expired from the start.", field="expires_on")
+        raise InvalidRequest("Choose a day that is not over yet.", field="expires_on")
     # Locked: of two keys that are made at once, one may be one too many.
     if not Membership.objects.select_for_update().filter(team=team, user=owner):
         raise InvalidRequest(f"{owner} is not a member of {team}.", field="owner")
     if ApiKey.objects.filter(team=team, owner=owner, deleted_at=None).count() >= MOST_KEYS:
         raise Conflict(
-            f"{owner.get_full_name()} has {MOST_KEYS} API keys, as many as one may have in a "
-            "team. Delete one that nothing uses."
+            f"{owner.get_full_name()} has {MOST_KEYS} API keys, the most one person can have in "
+            "a team. Delete an unused one first."
         )
     networks = normal_networks(allowed_networks or [])
     if not 0 <= (requests_per_minute or 0) <= MAX_REQUESTS_PER_MINUTE:
         raise InvalidRequest(
-            f"Requests a minute are 0 to {MAX_REQUESTS_PER_MINUTE:,}.", field="requests_per_minute"
+            f"Enter 0 to {MAX_REQUESTS_PER_MINUTE:,} requests per minute.",
+            field="requests_per_minute",
         )
     prefix = secrets.token_hex(_PREFIX_LENGTH // 2)
     text = f"{KEY_START}{prefix}{secrets.token_urlsafe(_SECRET_BYTES)}"
@@ -97,7 +98,7 @@ def set_enabled(*, api_key: ApiKey, enabled: bool, by: By) -> None:
 
 @transaction.atomic
 def delete_api_key(*, api_key: ApiKey, by: By) -> None:
-    """Take a key away for good; its row stays, because generations name it.
+    """Delete a key, which cannot be undone; its row stays, because generations name it.
 
     Raises `PermissionDenied`.
     """
@@ -143,7 +144,9 @@ def authenticate_api_key(
 def normal_networks(entries: list[str]) -> list[str]:
     """Return the entries as normal CIDRs. Raises `InvalidRequest` naming the bad one."""
     if len(entries) > MAX_NETWORKS:
-        raise InvalidRequest(f"At most {MAX_NETWORKS} IPs or CIDRs.", field="allowed_networks")
+        raise InvalidRequest(
+            f"Enter at most {MAX_NETWORKS} IPs or CIDRs.", field="allowed_networks"
+        )
     networks = []
     for entry in entries:
         try:

@@ -6,7 +6,7 @@ from django.db import models
 class MailedModel(models.Model):
     """Base of models whose rows are mailed; `accounts.notices.mailing` writes these columns."""
 
-    # Set until everybody has their e-mail; the sweep finds what the queue lost.
+    # Set until everybody has their email; the sweep finds what the queue lost.
     next_mail_at = models.DateTimeField(null=True, blank=True)
     claimed_until = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="while a worker mails it"

@@ -1,4 +1,4 @@
-"""Notices: what the site tells people of a team, in the portal and by e-mail."""
+"""Notices: what the site tells people of a team, in the portal and by email."""
 
 from django.conf import settings
 from django.db import models
@@ -12,7 +12,7 @@ from platform_site.subjects import SubjectModel
 
 
 class NoticeKind(models.TextChoices):
-    """What people are told of."""
+    """What people are notified of."""
 
     FILM_LATE = "film.late", "Film not kept yet"
     FILM_LOST = "film.lost", "Film lost"

@@ -1,4 +1,4 @@
-"""People. They sign in with an e-mail address."""
+"""People. They sign in with an email address."""
 
 from typing import Any, ClassVar
 
@@ -9,10 +9,10 @@ from django.utils import timezone
 
 
 class UserManager(BaseUserManager["User"]):
-    """Creates users by e-mail address."""
+    """Creates users by email address."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Create a person; without a password they can only set one by e-mail."""
+        """Create a person; without a password they can only set one by email."""
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)

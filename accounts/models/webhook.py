@@ -58,7 +58,7 @@ class WebhookEndpoint(models.Model):
 
 
 class WebhookDelivery(SubjectModel):
-    """One message to one URL, tried until it is answered with a 2xx or given up."""
+    """One message to one URL, attempted until it is answered with a 2xx or given up."""
 
     class State(models.TextChoices):
         """Where a delivery stands."""
@@ -86,7 +86,7 @@ class WebhookDelivery(SubjectModel):
     body = models.TextField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     attempts = models.PositiveIntegerField(default=0)
-    # A series of tries ends after a day; `send_again` starts another under the same id.
+    # A series of attempts ends after a day; `send_again` starts another under the same id.
     series_attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     series_since = models.DateTimeField(null=True, blank=True, editable=False)
     next_attempt_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
@@ -134,9 +134,9 @@ class WebhookDelivery(SubjectModel):
 
 
 class WebhookAttempt(models.Model):
-    """One try of a delivery: written before the POST, completed by its answer.
+    """One attempt of a delivery: written before the POST, completed by its answer.
 
-    Without `duration_ms` it is under way, or its worker died: then nobody knows what arrived.
+    Without `duration_ms` it is in progress, or its worker died: then nobody knows what arrived.
     """
 
     delivery = models.ForeignKey(
@@ -159,8 +159,8 @@ class WebhookAttempt(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show which try it was and what was answered."""
-        return f"try {self.number}: {self.status or self.problem or 'no answer'}"
+        """Show which attempt it was and what was answered."""
+        return f"attempt {self.number}: {self.status or self.problem or 'no answer'}"
 
 
 class HostBackoff(models.Model):

@@ -12,7 +12,7 @@ from accounts.selectors import audience_of
 
 
 def mail_notice(notice_id: int) -> None:
-    """Write a notice to everybody it is for and who has no e-mail of it yet."""
+    """Write a notice to everybody it is for and who has no email of it yet."""
     notice = Notice.objects.filter(pk=notice_id).select_related("team", "user")
     mail_each(notice, to=audience_of, write=_mail, now=timezone.now())
 

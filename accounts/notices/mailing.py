@@ -27,10 +27,10 @@ def mail_each(
     write: Callable[[Row, Membership], None],
     now: datetime,
 ) -> None:
-    """Have `write` mail the one row of a query to everybody of `to` who has no e-mail of it yet.
+    """Have `write` mail the one row of a query to everybody of `to` who has no email of it yet.
 
     Does nothing when everybody has theirs or another worker is at it. Who could not be written to
-    is tried again later, ever more rarely, and in the end given up.
+    is written to again later, with longer waits, and in the end given up.
     """
     claimed = _claimed(row.filter(next_mail_at__isnull=False), now)
     if claimed is None:
@@ -42,7 +42,7 @@ def mail_each(
         try:
             write(claimed, member)
         except (SMTPException, OSError) as error:
-            # One address that the server refuses must not cost the others their e-mail.
+            # One address that the server refuses must not cost the others their email.
             log.warning("mail_not_sent", about=repr(claimed.pk), problem=type(error).__name__)
             missed += 1
         else:

@@ -40,7 +40,7 @@ def notify(
             "kind": kind,
             "subject_kind": subject_kind_of(subject) if subject else "",
             "subject_id": str(subject.pk) if subject else "",
-            # One line: it becomes the subject of an e-mail, and names in it are people's own.
+            # One line: it becomes the subject of an email, and names in it are people's own.
             "title": " ".join(title.split())[:200],
             "body": body.strip(),
             "path": path,

@@ -37,10 +37,10 @@ def ask_for_email(user: User, *, email: str, password: str, by: By) -> str:
     cannot be sent.
     """
     if not user.check_password(password):
-        raise InvalidRequest("This is not your password.", field="password")
+        raise InvalidRequest("This password is wrong.", field="password")
     email = _normal(email)
     if email == user.email.lower():
-        raise InvalidRequest("This is your email already.", field="email")
+        raise InvalidRequest("This is already your email.", field="email")
     action = AuditAction.USER_EMAIL_CHANGE_ASKED
     record(by=by, action=action, subject=user, to=_masked(email))
     if User.objects.filter(email__iexact=email).exists():
@@ -76,7 +76,7 @@ def confirm_email(user: User, token: str, *, by: By) -> str:
         return user.email
     email = email_named(user, token)
     if email is None:
-        raise InvalidRequest("This link has been used or has expired, or is somebody else's.")
+        raise InvalidRequest("This link has been used, has expired, or belongs to someone else.")
     before = user.email
     try:
         with transaction.atomic():
@@ -117,7 +117,9 @@ def _normal(email: str) -> str:
     except ValidationError:
         raise InvalidRequest("Enter an email address.", field="email") from None
     if len(email) > MAX_CHARACTERS or not email.isascii():
-        raise InvalidRequest("Write the email in plain letters, up to 254.", field="email")
+        raise InvalidRequest(
+            f"Use plain letters, at most {MAX_CHARACTERS} characters.", field="email"
+        )
     return email
 
 
@@ -152,4 +154,4 @@ def _mail(name: str, email: str, words: dict[str, Any]) -> None:
         get_adapter().send_mail(f"account/email/{name}", email, words)
     except (OSError, SMTPException) as error:
         log.warning("mail_not_sent", mail=name, problem=type(error).__name__)
-        raise Unavailable("The mail could not be sent. Try again in a while.") from error
+        raise Unavailable("The email could not be sent. Try again later.") from error

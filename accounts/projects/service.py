@@ -1,4 +1,4 @@
-"""Open, rename, archive and reopen a team's projects."""
+"""Create, rename, archive and restore a team's projects."""
 
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ _TRIES = 100
 
 
 def create_project(*, team: Team, name: str, by: By) -> Project:
-    """Open a project in the team; its slug follows from the name and never changes.
+    """Create a project in the team; its slug follows from the name and never changes.
 
     Raises `PermissionDenied`, `InvalidRequest` for a bad name, `Conflict` for one in use.
     """
@@ -37,7 +37,7 @@ def create_project(*, team: Team, name: str, by: By) -> Project:
         except IntegrityError:
             continue  # another one took the slug at the same moment
         return project
-    raise Conflict("There are too many projects with such a name.", field="name")
+    raise Conflict("Too many projects have this name. Choose another.", field="name")
 
 
 @transaction.atomic
@@ -72,12 +72,10 @@ def _name(team: Team, name: str, *, but: Project | None = None) -> str:
     """Return the name as it is stored: one line, and once among the team's open projects."""
     name = visible_line(name)
     if not 1 <= len(name) <= MAX_PROJECT_NAME:
-        raise InvalidRequest(
-            f"A project's name has 1 to {MAX_PROJECT_NAME} characters.", field="name"
-        )
+        raise InvalidRequest(f"Enter a name of 1 to {MAX_PROJECT_NAME} characters.", field="name")
     same = Project.objects.filter(team=team, name__iexact=name, archived_at=None)
     if any(one != but for one in same):
-        raise Conflict("There is an open project of this name already.", field="name")
+        raise Conflict("This project name is taken.", field="name")
     return name
 
 

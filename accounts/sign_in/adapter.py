@@ -23,7 +23,7 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the 
         return client_address(request) or "unknown"
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Count a try: few by one client at one account, more by all clients together."""
+        """Count an attempt: few by one client at one account, more by all clients together."""
         super().pre_authenticate(request, **credentials)
         account = super()._get_login_attempts_cache_key(request, **credentials)
         self._account_usage = ratelimit.consume(
@@ -33,12 +33,12 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the 
             raise self.validation_error("too_many_login_attempts")
 
     def _rollback_login_failed_rl_usage(self) -> None:
-        # The library calls it for a right password: that was no try.
+        # The library calls it for a right password, which does not count.
         super()._rollback_login_failed_rl_usage()
         if self._account_usage:
             self._account_usage.rollback()
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        # By the address typed alone, a stranger's five wrong tries would lock its owner out.
+        # By the address typed alone, a stranger's five wrong attempts would lock its owner out.
         key: str = super()._get_login_attempts_cache_key(request, **credentials)
         return f"{key}:{ratelimit.get_ip(request)}"

@@ -20,7 +20,7 @@ def create_team(*, name: str, slug: str, by: By) -> Team:
     by.require_everywhere()
     name = visible_line(name)
     if not name:
-        raise InvalidRequest("A team needs a name that can be seen.", field="name")
+        raise InvalidRequest("Enter a name with visible characters.", field="name")
     team = Team.objects.create(name=name, slug=slug)
     record(by=by, action=AuditAction.TEAM_CREATED, team=team, subject=team)
     return team

@@ -56,7 +56,7 @@ class PostResult:
 
 
 def claim_attempt(delivery: WebhookDelivery, *, now: datetime) -> Mapping[str, str] | None:
-    """Claim the next try and return the headers to send; None when it is not ours to post.
+    """Claim the next attempt and return the headers to send; None when it is not ours to post.
 
     Of two that claim at once one gets it. Raises `CipherError`, having claimed nothing.
     """
@@ -128,7 +128,7 @@ def post(url: str, body: str, headers: Mapping[str, str]) -> PostResult:
 def record_attempt(
     delivery: WebhookDelivery, answer: PostResult, *, now: datetime, jitter: float
 ) -> None:
-    """Write down what came of a claimed try, and when there is another.
+    """Record what came of a claimed attempt, and when there is another.
 
     `jitter`, from 0 up to 1, spreads the retries. Any 2xx is the end, whatever was decided
     meanwhile.

@@ -1,4 +1,4 @@
-"""Add, change, switch and remove a team's webhook endpoints."""
+"""Add, change, enable, disable and remove a team's webhook endpoints."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -37,7 +37,7 @@ def add_endpoint(*, team: Team, url: str, events: Iterable[str], by: By) -> Webh
             endpoint = WebhookEndpoint.objects.create(team=team, url=url, events=chosen)
             _record(endpoint, AuditAction.WEBHOOK_ENDPOINT_ADDED, by, events=chosen)
     except IntegrityError:
-        raise Conflict("There is an endpoint with this URL already.", field="url") from None
+        raise Conflict("The team already has an endpoint with this URL.", field="url") from None
     return endpoint
 
 
@@ -55,7 +55,7 @@ def choose_events(endpoint: WebhookEndpoint, *, events: Iterable[str], by: By) -
 
 @transaction.atomic
 def set_endpoint_enabled(endpoint: WebhookEndpoint, *, enabled: bool, by: By) -> None:
-    """Switch an endpoint on or off; what waits for one that goes off is given up.
+    """Enable or disable an endpoint; what waits for one that is disabled is given up.
 
     Raises `PermissionDenied`, alike for another team's endpoint, and `Conflict` for one that was
     removed.
@@ -66,7 +66,7 @@ def set_endpoint_enabled(endpoint: WebhookEndpoint, *, enabled: bool, by: By) ->
         raise Conflict("The endpoint was removed.")
     endpoint.enabled, endpoint.disabled_reason, endpoint.failing_since = enabled, "", None
     if not enabled:
-        give_up_waiting(endpoint, note="The endpoint was switched off.")
+        give_up_waiting(endpoint, note="The endpoint was disabled.")
     on, off = AuditAction.WEBHOOK_ENDPOINT_ENABLED, AuditAction.WEBHOOK_ENDPOINT_DISABLED
     _record(endpoint, on if enabled else off, by)
 
@@ -88,7 +88,7 @@ def remove_endpoint(endpoint: WebhookEndpoint, *, by: By, now: datetime) -> None
 def _known_events(events: Iterable[str]) -> list[str]:
     chosen, known = sorted(set(events)), chosen_names()
     if not chosen or not set(chosen) <= set(known):
-        raise InvalidRequest(f"The events are some of {', '.join(known)}.", field="events")
+        raise InvalidRequest(f"Choose at least one of {', '.join(known)}.", field="events")
     return chosen
 
 

@@ -1,8 +1,8 @@
-"""The events that webhooks tell of: a class an event, with its payload, its words and its subject.
+"""The events that webhooks announce: a class an event, with its payload, its words and its subject.
 
 One more event is a class here, and a call of `outbox.publish_event` where it happens. The fields of
 a class are its payload on the wire, in their order. docs/api.md has a table of all of them, which
-`python -m accounts.webhooks.events_table` writes anew.
+`python -m accounts.webhooks.events_table` writes.
 """
 
 from dataclasses import asdict, dataclass
@@ -80,13 +80,13 @@ class GenerationCompleted(_GenerationEnded):
     """The vendor finished and was paid."""
 
     event_name = "generation.completed"
-    words = "The vendor finished a film; it is being kept"
+    words = "The vendor finished a film; we are saving it"
     detail = "`object.status` is still `processing`: our link works with the next event"
 
 
 @dataclass(frozen=True)
 class KeptFilm:
-    """A film whose file is ours; `differs` says in words how it differs from the order."""
+    """A film whose file is ours; `differs` says in words how it differs from the request."""
 
     url: str
     size: Annotated[int, "bytes"]
@@ -100,10 +100,10 @@ class KeptFilm:
 
 @dataclass(frozen=True)
 class GenerationKept(_GenerationEnded):
-    """The film is ours; also one that was lost and could be saved after all."""
+    """The film is ours; also one that was lost and saved later."""
 
     event_name = "generation.kept"
-    words = "A film is kept; its link works"
+    words = "A film was saved; its link works"
 
     film: KeptFilm
 
@@ -113,8 +113,8 @@ class GenerationLost(_GenerationEnded):
     """The vendor finished, and its film is not ours."""
 
     event_name = "generation.lost"
-    words = "A finished film could not be kept"
-    detail = "Keeping was given up, or the vendor gave no link"
+    words = "A finished film could not be saved"
+    detail = "Its link expired first, or the vendor gave none"
 
     problem: str
 
@@ -132,7 +132,7 @@ class GenerationFailed(_GenerationEnded):
     """It ended without a film."""
 
     event_name = "generation.failed"
-    words = "A generation failed or was cancelled"
+    words = "A film failed or was cancelled"
     detail = "`state` says which"
 
     error: TaskError
@@ -140,12 +140,12 @@ class GenerationFailed(_GenerationEnded):
 
 @dataclass(frozen=True)
 class GenerationInReview(WebhookEvent):
-    """What became of a generation has been in doubt for a while."""
+    """Nobody has known for a while what became of a generation."""
 
     event_name = "generation.in_review"
-    words = "A generation has needed review for a while"
+    words = "A film has needed review for 15 minutes"
     about = About.GENERATION
-    detail = "Once for a task that nothing resolved within 15 minutes"
+    detail = "Once per task"
 
     task: str
     by: Email
@@ -160,9 +160,9 @@ class BudgetThreshold(WebhookEvent):
     """So many percent of a limit are held and spent."""
 
     event_name = "budget.threshold"
-    words = "A spend limit is used to one of its thresholds"
+    words = "A spend limit reached an alert"
     about = About.SPEND_LIMIT
-    detail = "Once a threshold a window; several at once are one event about the highest"
+    detail = "Once per threshold and window; several at once are one event about the highest"
 
     scope: str
     name: str
@@ -180,12 +180,12 @@ class BudgetThreshold(WebhookEvent):
 
 @dataclass(frozen=True)
 class WalletLow(WebhookEvent):
-    """Fewer credits are available than the wallet's mark."""
+    """Fewer credits are available than the wallet's alert."""
 
     event_name = "wallet.low"
     words = "The wallet runs low"
     about = About.WALLET
-    detail = "Once until the wallet is above its mark again"
+    detail = "Once per drop below its alert"
 
     available: Credits
     held: Credits
@@ -199,14 +199,14 @@ class ProviderKeyPaused(WebhookEvent):
     """Nothing is sent with a key for now."""
 
     event_name = "provider_key.paused"
-    words = "The vendor turned a provider key away"
+    words = "A provider key was paused"
     about = About.PROVIDER_KEY
 
     provider_key: int
     name: str
     owner: Annotated[str | None, "an email; null: the team's"]
     reason: str
-    queued: Annotated[int, "tasks that wait for it"]
+    queued: Annotated[int, "tasks queued for it"]
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ class ApprovalAsked(_ApprovalEvent):
     """A generation is above a threshold."""
 
     event_name = "approval.asked"
-    words = "A generation waits for approval"
+    words = "A film needs approval"
 
     above: Credits
     expires_at: UnixSeconds
@@ -232,10 +232,10 @@ class ApprovalAsked(_ApprovalEvent):
 
 @dataclass(frozen=True)
 class ApprovalDecided(_ApprovalEvent):
-    """The question is answered, by a person or by time."""
+    """The request is decided, by a person or by time."""
 
     event_name = "approval.decided"
-    words = "A generation was approved, denied or not answered"
+    words = "An approval request was approved, denied or withdrawn, or it expired"
 
     decision: Annotated[str, "`approved`, `denied`, `expired` or `withdrawn`"]
     decided_by: str
@@ -247,7 +247,7 @@ class EndpointTest(WebhookEvent):
     """Somebody pressed the button; no endpoint chooses it, and it is tried once."""
 
     event_name = "webhook.test"
-    words = "A test from the page of an endpoint"
+    words = "A test sent from an endpoint's page"
     about = About.ENDPOINT
 
     endpoint: int

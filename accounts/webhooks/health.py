@@ -14,7 +14,7 @@ from accounts.webhooks.events import EndpointTest
 
 # Without one 2xx for so long an endpoint is disabled, as Standard Webhooks advises.
 FAILING_LIFE = timedelta(days=5)
-GONE = "The receiver answered 410: it is gone for good."
+GONE = "The receiver answered 410: it no longer exists."
 
 _SYSTEM = By.system("webhooks")
 
@@ -31,12 +31,12 @@ def note_undelivered(delivery: WebhookDelivery, *, now: datetime) -> None:
 
 
 def note_given_up(delivery: WebhookDelivery, *, now: datetime) -> None:
-    """Disable the endpoint when a whole day of tries was in vain and so was all for days."""
+    """Disable the endpoint when a whole day of attempts failed and so was all for days."""
     for_days = _endpoint_of(delivery).filter(enabled=True, failing_since__lte=now - FAILING_LIFE)
     endpoint = for_days.select_related("team").first()
     if endpoint is not None and delivery.event != EndpointTest.event_name:
         days = FAILING_LIFE.days
-        _disable(endpoint, f"Nothing that was posted to it for {days} days was accepted.", now)
+        _disable(endpoint, f"It accepted no delivery for {days} days.", now)
 
 
 @transaction.atomic
@@ -94,9 +94,9 @@ def _disable(endpoint: WebhookEndpoint, reason: str, now: datetime) -> None:
         team=endpoint.team,
         audience=Permission.TEAM_KEYS,
         kind=NoticeKind.WEBHOOK_ENDPOINT_DISABLED,
-        title=f"Webhook endpoint {endpoint} is disabled",
-        body=f"{reason}\n\nNothing more is posted to it. Enable it once the receiver works again; "
-        "what was given up can be sent again from its page.",
+        title="Webhook endpoint disabled",
+        body=f"{endpoint}\n{reason}\n\nWe post nothing more to it. Enable it once the receiver "
+        "works again; you can send failed deliveries again from their pages.",
         key=f"webhook_endpoint:{endpoint.pk}:disabled:{now.isoformat()}",
         path=f"/webhooks/{endpoint.pk}/",
         subject=endpoint,

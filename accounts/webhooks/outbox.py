@@ -28,7 +28,7 @@ from platform_site.errors import Conflict
 
 KEPT_FOR = timedelta(days=30)
 TESTS_A_MINUTE = 6  # of one team
-AGAIN_AFTER = timedelta(seconds=10)  # since the last try
+AGAIN_AFTER = timedelta(seconds=10)  # since the last attempt
 
 _PRUNED_AT_ONCE = 2000
 
@@ -107,13 +107,13 @@ def put_test(endpoint: WebhookEndpoint, *, by: By, now: datetime) -> WebhookDeli
     by.require(Permission.TEAM_KEYS, team_id=endpoint.team_id)
     if endpoint.removed_at is not None:
         raise Conflict("The endpoint was removed.")
-    lately = WebhookDelivery.objects.filter(
+    recent = WebhookDelivery.objects.filter(
         team_id=endpoint.team_id,
         event=EndpointTest.event_name,
         created_at__gt=now - timedelta(minutes=1),
     )
-    if lately.count() >= TESTS_A_MINUTE:
-        raise RateLimitExceeded(f"At most {TESTS_A_MINUTE} tests a minute. Wait a moment.")
+    if recent.count() >= TESTS_A_MINUTE:
+        raise RateLimitExceeded(f"At most {TESTS_A_MINUTE} tests per minute. Wait a moment.")
     event = EndpointTest(endpoint=endpoint.pk, asked_by=name_of(by.name))
     delivery = WebhookDelivery.objects.create(
         team=endpoint.team,
@@ -135,10 +135,10 @@ def put_test(endpoint: WebhookEndpoint, *, by: By, now: datetime) -> WebhookDeli
 
 @transaction.atomic
 def send_again(delivery: WebhookDelivery, *, by: By, now: datetime) -> None:
-    """Post a message again at once, under the same id, and begin another day of tries.
+    """Post a message again at once, under the same id, and begin another day of attempts.
 
     Raises `PermissionDenied`, alike for another team's delivery, `Conflict` when it is being posted
-    or its endpoint is off, and `RateLimitExceeded` right after a try.
+    or its endpoint is off, and `RateLimitExceeded` right after an attempt.
     """
     by.require(Permission.TEAM_KEYS, team_id=delivery.team_id)
     endpoint = delivery.endpoint
@@ -147,8 +147,8 @@ def send_again(delivery: WebhookDelivery, *, by: By, now: datetime) -> None:
     if endpoint is not None and not endpoint.enabled and delivery.event != EndpointTest.event_name:
         raise Conflict("The endpoint is disabled. Enable it first.")
     if delivery.attempt_log.filter(at__gt=now - AGAIN_AFTER).exists():
-        raise RateLimitExceeded("It was tried a moment ago. Wait a little.")
-    # The attempts tell this press from another one, and from a try that began meanwhile.
+        raise RateLimitExceeded("The last attempt was a moment ago. Try again in 10 seconds.")
+    # The attempts tell this press from another one, and from an attempt that began meanwhile.
     rested = WebhookDelivery.objects.filter(
         pk=delivery.pk, attempts=delivery.attempts, state=delivery.state
     ).exclude(claimed_until__gt=now)
@@ -159,7 +159,7 @@ def send_again(delivery: WebhookDelivery, *, by: By, now: datetime) -> None:
         series_attempts=0,
         series_since=None,
     ):
-        raise Conflict("It is being posted at the moment.")
+        raise Conflict("It is being sent right now.")
     _wake(delivery, now)
     deliver_step.enqueue()
     _record(delivery, AuditAction.WEBHOOK_SENT_AGAIN, by)

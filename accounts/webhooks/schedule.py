@@ -5,10 +5,10 @@ from email.utils import parsedate_to_datetime
 
 from platform_site.backoff import Backoff, jittered
 
-# Seconds to the next try. The vendor tries at once, after 3 minutes and after 10 (docs/vendor.md);
-# ours goes on for a day.
+# Seconds to the next attempt. The vendor's are at once, after 3 minutes and after 10
+# (docs/vendor.md); ours go on for a day.
 RETRIES = (10, 180, 600, 1800, 7200, 21_600, 43_200)
-# From the first try to the last: below a day, so that a worker that is late stays within it.
+# From the first attempt to the last: below a day, so that a worker that is late stays within it.
 SERIES = timedelta(hours=23, minutes=55)
 
 # How long a host is left alone whose receivers time out.

@@ -64,7 +64,7 @@ def rotate_secret(*, team: Team, by: By, now: datetime) -> str:
     team.refresh_from_db(fields=[*_COLUMNS, "webhook_old_secret_until"])
     until = team.webhook_old_secret_until
     if team.webhook_old_secret_token and until is not None and until > now:
-        raise Conflict("The secret before this one still signs. End it first, or wait until then.")
+        raise Conflict("The previous secret still signs. End it first, or wait until it expires.")
     fresh = _fresh()
     # Two people who rotate at once: the second would retire a secret that nobody has seen.
     rotated = Team.objects.filter(
@@ -75,7 +75,7 @@ def rotate_secret(*, team: Team, by: By, now: datetime) -> str:
         webhook_old_secret_until=now + OLD_SECRET_LIFE,
     )
     if not rotated:
-        raise Conflict("Somebody else has just rotated the secret.")
+        raise Conflict("Someone else has just rotated the secret.")
     record(by=by, action=AuditAction.WEBHOOK_SECRET_ROTATED, team=team, subject=team)
     team.refresh_from_db(fields=[*_COLUMNS, "webhook_old_secret_until"])
     return fresh
@@ -87,7 +87,7 @@ def end_old_secret(*, team: Team, by: By) -> None:
     by.require(Permission.TEAM_KEYS, team_id=team.pk)
     with_one = Team.objects.filter(pk=team.pk).exclude(webhook_old_secret_token="")
     if not with_one.update(webhook_old_secret_token="", webhook_old_secret_until=None):
-        raise Conflict("No earlier secret signs any more.")
+        raise Conflict("No previous secret signs any more.")
     record(by=by, action=AuditAction.WEBHOOK_SECRET_OLD_ENDED, team=team, subject=team)
     team.refresh_from_db(fields=["webhook_old_secret_token", "webhook_old_secret_until"])
 
@@ -99,7 +99,7 @@ def wipe_old_secrets(*, now: datetime) -> int:
 
 
 def rotate_webhook_seals() -> int:
-    """Seal every signing secret anew with the current vault key; return how many."""
+    """Reseal every signing secret with the current vault key; return how many."""
     ring, count = site_keyring(), 0
     for team in Team.objects.all():
         for column in _COLUMNS:

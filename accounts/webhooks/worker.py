@@ -67,31 +67,31 @@ def deliver_due(*, run_seconds: float = RUN_SECONDS) -> bool:
 
 
 class _Worker:
-    """The posts under way."""
+    """The posts in progress."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self._pool = pool
-        self._under_way: dict[Future[PostResult], WebhookDelivery] = {}
+        self._in_progress: dict[Future[PostResult], WebhookDelivery] = {}
 
     def work_for(self, seconds: float, *, until: float) -> bool:
         """Start and record posts for some seconds; False once there is nothing (more) to do."""
         ends = min(until, time.monotonic() + seconds)
         while time.monotonic() < ends:
             self._start_due(timezone.now())
-            if not self._under_way:
+            if not self._in_progress:
                 return False
-            self._record_done(wait(self._under_way, PAUSE_SECONDS, FIRST_COMPLETED).done)
+            self._record_done(wait(self._in_progress, PAUSE_SECONDS, FIRST_COMPLETED).done)
         return True
 
     def await_answers(self) -> None:
-        """Record what is still under way."""
-        while self._under_way:
-            self._record_done(wait(self._under_way, return_when=FIRST_COMPLETED).done)
+        """Record what is still in progress."""
+        while self._in_progress:
+            self._record_done(wait(self._in_progress, return_when=FIRST_COMPLETED).done)
 
     def _start_due(self, now: datetime) -> None:
         _rest(now)
         # Each look takes at most the shares of the receivers it finds; the next one sees others.
-        while room := THREADS - len(self._under_way):
+        while room := THREADS - len(self._in_progress):
             started = [one for one in _next_due(now, room) if self._start(one, now)]
             if not started:
                 return
@@ -112,27 +112,27 @@ class _Worker:
         if headers is None:
             return False
         future = self._pool.submit(post, delivery.url, delivery.body, headers)
-        self._under_way[future] = delivery
+        self._in_progress[future] = delivery
         return True
 
     def _record_done(self, done: set[Future[PostResult]]) -> None:
         for future in done:
-            delivery = self._under_way.pop(future)
+            delivery = self._in_progress.pop(future)
             try:
                 answer = future.result()
             except Exception as error:
                 # A receiver that finds a bug of ours must not stop everybody's webhooks.
                 log.exception("webhook_post_failed", delivery=str(delivery.pk))
-                answer = PostResult(None, "", f"Our mistake: {type(error).__name__}.", 0)
-            # Spreading tries needs no secrecy.
+                answer = PostResult(None, "", f"An error in Dailies: {type(error).__name__}.", 0)
+            # Spreading attempts needs no secrecy.
             jitter = random.random()  # noqa: S311
             record_attempt(delivery, answer, now=timezone.now(), jitter=jitter)
 
 
 def _next_due(now: datetime, room: int) -> Iterator[WebhookDelivery]:
     """Yield what is due, oldest first, within the shares of each team and each receiver."""
-    under_way = WebhookDelivery.objects.filter(claimed_until__gt=now)
-    posts: Counter[Receiver] = Counter(under_way.values_list("team_id", "host"))
+    in_progress = WebhookDelivery.objects.filter(claimed_until__gt=now)
+    posts: Counter[Receiver] = Counter(in_progress.values_list("team_id", "host"))
     teams: Counter[int] = Counter()
     for (team_id, _), count in posts.items():
         teams[team_id] += count
@@ -154,11 +154,11 @@ def _next_due(now: datetime, room: int) -> Iterator[WebhookDelivery]:
 
 
 def _rest(now: datetime) -> None:
-    """Put off what is due at hosts that are left alone; a day of that is a series of tries."""
+    """Put off what is due at hosts that are left alone; a day of that is a series of attempts."""
     for slow in HostBackoff.objects.filter(ends_at__gt=now):
         waiting = due_deliveries(now).filter(team_id=slow.team_id, host=slow.host)
         for delivery in waiting.filter(series_since__lte=now - SERIES)[:THREADS]:
-            if _give_up(delivery, "Its host let everything hang for a day."):
+            if _give_up(delivery, "Its host timed out for a day."):
                 note_given_up(delivery, now=now)
         waiting.update(
             next_attempt_at=slow.ends_at, series_since=Coalesce("series_since", Value(now))

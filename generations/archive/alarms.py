@@ -21,7 +21,7 @@ _ONE_NOTICE = timedelta(hours=1)
 
 
 def raise_alarms(*, now: datetime) -> int:
-    """Shout at 25, 50 and 75 % of the life of each link whose film is not kept; return how many.
+    """Raise alarms at 25%, 50% and 75% of the life of unkept films’ links; return how many.
 
     Each goes to the log; the team's managers hear of the first in an hour, with how many there are.
     """
@@ -38,7 +38,7 @@ def raise_alarms(*, now: datetime) -> int:
 
 
 def notify_lost(generation: Generation, *, attempt: int, problem: str, now: datetime) -> None:
-    """Tell the managers and whoever ordered it that a film is lost, in the losing transaction."""
+    """Tell the managers and whoever submitted it that a film is lost, in the losing transaction."""
     owner = membership_of(generation.user, generation.team)
     audiences = {"managers": Permission.FILMS, f"user:{generation.user_id}": generation.user}
     if owner is None or role_allows(owner.role, Permission.FILMS):
@@ -49,11 +49,11 @@ def notify_lost(generation: Generation, *, attempt: int, problem: str, now: date
             team=generation.team,
             audience=audience,  # type: ignore[arg-type]  # of two kinds
             kind=NoticeKind.FILM_LOST,
-            title=f"A film was lost: {generation}",
+            title=f"Film lost: {generation.credits:,} credits spent",
             body=(
-                f"“{generation}” could not be kept before the vendor's link died.\n\n{problem}\n\n"
-                "The vendor charged for it, so its credits stay spent. On its page it can be "
-                "tried again: the vendor is then asked for a fresh link."
+                f"“{generation}” could not be saved before the vendor’s link expired.\n\n"
+                f"{problem}\n\nThe vendor charged for it, so the credits are spent. You can save "
+                "it again from its page: we then ask the vendor for a new link, at no cost."
             ),
             key=f"film.lost:{generation.pk}:{attempt}:{whom}",
             path=f"/generations/{generation.pk}/",
@@ -80,19 +80,19 @@ def _raise(film: Film, passed: int, *, now: datetime) -> bool:
 def _notify_late(team: Team, film: Film, share: float, *, now: datetime) -> None:
     waiting = Film.objects.filter(generation__team=team, state=Film.State.PENDING)
     count = waiting.filter(created_at__lte=film.created_at).count()
-    films = "A film is" if count == 1 else f"{count} films are"
+    films = "1 film" if count == 1 else f"{count:,} films"
     period = int(now.timestamp() // _ONE_NOTICE.total_seconds())
     notify(
         team=team,
         audience=Permission.FILMS,
         kind=NoticeKind.FILM_LATE,
-        title=f"{films} not kept yet, and {share:.0%} of the links' life is over",
+        title=f"{films} not saved yet, {share:.0%} of the link time used",
         body=(
-            f"“{film.generation}” is still at the vendor only, whose link dies at "
-            f"{film.link_expires_at:%d %B %Y, %H:%M %Z}.\n\n"
-            f"{film.problem or 'Nobody has tried to fetch it yet.'}\n\n"
-            "It is tried again until then. An administrator should look at the background work "
-            "and at the store."
+            f"“{film.generation}” is only at the vendor, whose link expires on "
+            f"{film.link_expires_at.day} {film.link_expires_at:%B %Y, %H:%M %Z}.\n\n"
+            f"{film.problem or 'We have not tried to save it yet.'}\n\n"
+            "We retry until then. An administrator should check the background work and the "
+            "storage."
         ),
         key=f"film.late:{team.pk}:{share}:{period}",
         path=ARCHIVE_PATH,

@@ -76,7 +76,7 @@ def fresh_link(film: Film) -> tuple[str, str]:
 
 
 def differences(generation: Generation, facts: FilmFacts) -> str:
-    """Say how a film differs from its order, or nothing."""
+    """Say how a film differs from what was requested, or nothing."""
     model = VideoModel.objects.filter(name=generation.model).first()
     sizes = model.sizes.get(generation.resolution, {}) if model else {}
     size = sizes.get(generation.aspect_ratio)
@@ -97,7 +97,7 @@ def differences(generation: Generation, facts: FilmFacts) -> str:
 
 def _fetch_once(film: Film, partial: Partial, *, seconds: float) -> Fetched:
     if seconds <= 0:
-        raise FetchFailed("The time of one attempt is over.")
+        raise FetchFailed("The time for one attempt is over.")
     key = film.generation.provider_key
     vendor = vendor_named(key.vendor)
     reachable = _reachable(vendor, key.endpoint)

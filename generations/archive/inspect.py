@@ -43,4 +43,4 @@ def inspect_film(film: Path, *, poster: Path, last_frame: Path) -> FilmFacts:
     except DecoderFailed as error:
         raise UnplayableFilm(str(error)) from error
     except (ValueError, TypeError) as error:
-        raise UnplayableFilm("The decoder said nothing sensible.") from error
+        raise UnplayableFilm("The decoder gave no usable answer.") from error

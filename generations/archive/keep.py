@@ -1,4 +1,4 @@
-"""Keep films: fetch, check, store, before the vendor's link dies (P39).
+"""Keep films: fetch, check, store, before the vendor's link expires (P39).
 
 Nothing here touches money (P17): when keeping fails the generation stays completed and paid, the
 film stays visible as pending or lost, and alarms are raised along the link's life.
@@ -50,7 +50,7 @@ _STORE_BEFORE_SECONDS = 95
 CLAIM = timedelta(seconds=180)
 # Storage answers "gone" for a moment after a completion; this many times in a row it is.
 GONE_TIMES = 5
-# Fresh links let us go on, but not for ever.
+# Fresh links let us go on, but not forever.
 _MOST_LIVES = 3
 _BACKOFF = Backoff(first=timedelta(seconds=1), last=timedelta(minutes=10))
 _PROBLEM_LENGTH = 300  # characters, as the column has them
@@ -70,11 +70,11 @@ def keep_film(generation_id: UUID) -> None:
             _attempt(film, partial, started=started)
     except OSError as error:
         # Our own disk: no room, or no right to write.
-        _try_again(film, f"There is no place to fetch it to: {error.strerror or error}")
+        _try_again(film, f"Our disk did not take it: {error.strerror or error}.")
     except Exception as error:
         # What nobody foresaw counts too, or it would be tried forever.
         log.exception("keeping_broke", generation_id=str(film.pk))
-        _try_again(film, f"Something broke while it was kept: {type(error).__name__}.")
+        _try_again(film, f"Something went wrong while it was saved: {type(error).__name__}.")
 
 
 def keep_again(film: Film, *, by: By, now: datetime) -> None:
@@ -86,7 +86,7 @@ def keep_again(film: Film, *, by: By, now: datetime) -> None:
     """
     by.require(Permission.SUBMIT, team_id=film.generation.team_id)
     if film.state == Film.State.GIVEN_UP and not may_be_tried_again(film):
-        raise Conflict("Its provider key was deleted, so nobody can ask the vendor for it.")
+        raise Conflict("Its provider key was deleted, so we cannot ask the vendor for it.")
     with transaction.atomic():
         revived = Film.objects.filter(pk=film.pk, state=Film.State.GIVEN_UP).update(
             state=Film.State.PENDING,
@@ -134,18 +134,18 @@ def _attempt(film: Film, partial: Partial, *, started: float) -> None:
     except Interrupted:
         _hand_back(film)
     except (FetchRefused, TooLarge) as error:
-        _give_up(film, f"Its link is not one that we fetch: {error}")
+        _give_up(film, f"We cannot fetch from its link: {error}")
     except FetchGone:
         _handle_gone(film)
     except FetchError as error:
         _try_again(film, str(error), brought=_brought(partial))
     except UnplayableFilm as error:
-        # The bytes may be damaged: the next attempt fetches all of them anew.
+        # The bytes may be damaged: the next attempt fetches all of them again.
         partial.discard()
-        _try_again(film, f"What came does not play: {error}")
+        _try_again(film, f"The file does not play: {error}")
     else:
         if time.monotonic() - started > _STORE_BEFORE_SECONDS:
-            _try_again(film, "Fetched and checked; it is stored next.", brought=fetched.size)
+            _try_again(film, "Fetched and checked; storing it is next.", brought=fetched.size)
         else:
             _store(film, partial, fetched, facts, ends=started + ATTEMPT_SECONDS)
 
@@ -194,7 +194,7 @@ def _store(
     except OSError as error:
         # What was fetched stays here; only storing is tried again.
         log.error("film_not_stored", generation_id=str(film.pk), problem=str(error)[:300])  # noqa: TRY400
-        _try_again(film, f"It is fetched, but could not be stored: {error}")
+        _try_again(film, f"Fetched, but it could not be stored: {error}")
     else:
         forget_partial(film.pk)
 
@@ -205,11 +205,11 @@ def _handle_gone(film: Film) -> None:
     film.failures = film.failures if film.link_died else 0
     link, problem = fresh_link(film)
     if _takes(film, link):
-        _try_again(film, "The link had died; the vendor gave another.")
+        _try_again(film, "The link had expired; the vendor gave a new one.")
     elif film.failures + 1 >= GONE_TIMES:
-        _give_up(film, problem or "The vendor's link was dead before the film was kept.")
+        _give_up(film, problem or "The vendor's link expired before the film was saved.")
     else:
-        _try_again(film, "The vendor's link is dead.", link_died=True)
+        _try_again(film, "The vendor's link has expired.", link_died=True)
 
 
 def _renew_link(film: Film) -> bool:
@@ -237,7 +237,7 @@ def _takes(film: Film, link: str) -> bool:
 
 
 def _try_again(film: Film, problem: str, *, brought: int = 0, link_died: bool = False) -> None:
-    """Have the film tried later: soon after an attempt that brought bytes, else ever more rarely.
+    """Have the film tried later: soon after an attempt that brought bytes, else with longer waits.
 
     When the life of its link has ended, a fresh one is asked for, else the film is lost.
     """
@@ -245,7 +245,7 @@ def _try_again(film: Film, problem: str, *, brought: int = 0, link_died: bool = 
     is_over = film.link_expires_at is not None and now >= film.link_expires_at
     longest = _MOST_LIVES * link_life_of(film.generation)
     if is_over and (now >= film.created_at + longest or not _has_fresh_link(film)):
-        _give_up(film, f"The link's life ended. Last: {problem}")
+        _give_up(film, f"The link expired. Last problem: {problem}")
         return
     failures = 0 if brought >= _WORTH_BYTES else film.failures + 1
     wait = _BACKOFF.after(failures)

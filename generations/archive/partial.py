@@ -2,7 +2,7 @@
 
 A folder a film in `PARTIAL_DIR`: the bytes, a note of what they are, and a lock. A killed worker
 leaves it behind, and the next attempt on the same machine goes on from it; on another machine the
-film starts anew, so no attempt is tied to a host.
+film starts over, so no attempt is tied to a host.
 """
 
 import fcntl

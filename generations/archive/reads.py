@@ -13,7 +13,7 @@ _FAILURES_THAT_WORRY = 3
 
 
 def retention_of(team: Team) -> RetentionRule | None:
-    """Return the team's rule; None keeps films for ever."""
+    """Return the team's rule; None keeps films forever."""
     return RetentionRule.objects.filter(team=team).first()
 
 
@@ -30,7 +30,7 @@ def outliving_films(rule: RetentionRule, *, by: datetime) -> QuerySet[Film]:
     """Return the kept films whose time under the rule is over at `by`, the oldest first."""
     latest = by - timedelta(days=rule.days)
     films = Film.objects.filter(
-        # A film is kept after it was ordered: this half finds the team's by its index.
+        # A film is kept after it was submitted: this half finds the team's by its index.
         generation__team_id=rule.team_id,
         generation__created_at__lte=latest,
         kept_at__lte=latest,

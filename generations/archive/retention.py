@@ -42,7 +42,7 @@ def set_retention(
     by.require(Permission.FILMS, team_id=team.pk)
     if not 1 <= days <= MAX_RETENTION_DAYS:
         raise InvalidRequest(
-            f"A whole number of days from 1 to {MAX_RETENTION_DAYS:,}.", field="days"
+            f"Enter a whole number of days from 1 to {MAX_RETENTION_DAYS:,}.", field="days"
         )
     earlier = RetentionRule.objects.filter(team=team).first()
     rule = RetentionRule(
@@ -98,7 +98,7 @@ def _remove(film: Film, rule: RetentionRule, *, now: datetime) -> bool:
     generations = Generation.objects.filter(pk=film.pk)
     if rule.keep_favourites and not generations.filter(favourite=False).update(favourite=False):
         return False
-    words = f"Removed on {now:%d %B %Y}, by the team's rule: kept for {_days(rule.days)}."
+    words = f"Removed on {now.day} {now:%B %Y} by the team's retention of {_days(rule.days)}."
     removed = Film.objects.filter(pk=film.pk, state=Film.State.KEPT).update(
         state=Film.State.REMOVED,
         removed_at=now,
@@ -121,18 +121,18 @@ def _warn(rule: RetentionRule, *, now: datetime) -> None:
     if not count:
         return
     year, week, _ = now.isocalendar()
-    films = "1 film is" if count == 1 else f"{count:,} films are"
+    films = "1 film" if count == 1 else f"{count:,} films"
     notify(
         team=rule.team,
         audience=Permission.SUBMIT,
         kind=NoticeKind.FILM_REMOVAL,
-        title=f"{films} removed in the coming seven days",
+        title=f"{films} will be removed in the next {REMOVAL_NOTICE.days} days",
         body=(
             f"{rule.team} keeps films for {_days(rule.days)}. Download what you need, or "
             + (
                 "mark it as a favourite: favourites stay."
                 if rule.keep_favourites
-                else "ask a manager for another rule."
+                else "ask a manager to change the retention."
             )
         ),
         key=f"film.removal:{rule.team_id}:{year}-{week}",
@@ -143,16 +143,16 @@ def _warn(rule: RetentionRule, *, now: datetime) -> None:
 
 def _notify_of_rule(rule: RetentionRule, *, by: By, now: datetime) -> None:
     kept = _days(rule.days)
-    but = " Favourites stay." if rule.keep_favourites else " Favourites too."
-    setter = name_of(by.name)
+    but = " Favourites stay." if rule.keep_favourites else " Favourites are removed too."
+    setter, first = name_of(by.name), now + FILM_GRACE
     notify(
         team=rule.team,
         audience=Permission.SUBMIT,
         kind=NoticeKind.FILM_RETENTION,
         title=f"Films are kept for {kept}",
         body=(
-            f"{setter} has set it. A film's files are removed {kept} after it was kept, and "
-            f"none before {now + FILM_GRACE:%d %B %Y}.{but}"
+            f"{setter} set this. A film’s files are removed {kept} after it is saved, and "
+            f"none before {first.day} {first:%B %Y}.{but}"
         ),
         key=f"film.retention:{rule.team_id}:{now.isoformat()}",
         path=ARCHIVE_PATH,

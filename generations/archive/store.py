@@ -2,7 +2,7 @@
 
 Two films with the same bytes share one set of files, over teams too. Whether files are in use is
 a count on their row, moved by conditional UPDATE in the transaction that keeps or removes a film;
-names are never used again, so whoever deletes what is at 0 cannot meet the same bytes coming anew.
+names are never used again, so whoever deletes what is at 0 cannot meet the same bytes coming again.
 """
 
 from collections.abc import Callable

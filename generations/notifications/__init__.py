@@ -1,4 +1,4 @@
-"""Who is told that a generation ended: its team's endpoints, its callback, its people."""
+"""Who is notified that a generation ended: its team's endpoints, its callback, its people."""
 
 from generations.notifications.generation_events import notify_ended
 

@@ -28,7 +28,7 @@ _TASK_EVENTS = {ApiStatus.COMPLETED: TaskEvent.COMPLETED, ApiStatus.FAILED: Task
 
 
 def notify_ended(generation: Generation, *, now: datetime) -> None:
-    """Put into the outbox what can be told of a generation that ended, each thing once.
+    """Put into the outbox what can be announced of a generation that ended, each thing once.
 
     Called inside the transaction that ended it, and inside the one in which its film was kept or
     lost: until then clients hear `processing`, and no `task.completed`.

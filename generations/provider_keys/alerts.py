@@ -13,7 +13,7 @@ from generations.models import Generation, ProviderKey
 from platform_site.logs import redact
 
 KEYS_PATH = "/keys/"
-# A key that fails, recovers at the probe and fails again is one story, told once a day.
+# A key that fails, recovers at the probe and fails again is one story, notified once a day.
 _SAME_STORY = timedelta(days=1)
 
 
@@ -26,13 +26,13 @@ def notify_key_paused(
     (the key's `probes` count on) says nothing new for a day.
     """
     team = provider_key.team
-    lately = Notice.objects.filter(
+    recent = Notice.objects.filter(
         team=team,
         kind=NoticeKind.PROVIDER_KEY_PAUSED,
         subject_id=str(provider_key.pk),
         created_at__gt=now - _SAME_STORY,
     )
-    if provider_key.probes > 1 and lately.exists():
+    if provider_key.probes > 1 and recent.exists():
         return
     once = f"provider_key.paused:{provider_key.pk}:{pause}"
     reason = redact(reason)
@@ -42,7 +42,7 @@ def notify_key_paused(
         team=team,
         audience=provider_key.owner or Permission.TEAM_KEYS,
         kind=NoticeKind.PROVIDER_KEY_PAUSED,
-        title=f"Provider key {provider_key} is paused",
+        title=f"Provider key paused: {queued:,} film{'' if queued == 1 else 's'} queued",
         body=render_to_string("generations/mail/provider_key_paused.txt", words),
         key=once,
         path=KEYS_PATH,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from platform_site.backoff import Backoff
 
 MINUTE = timedelta(minutes=1)
-# Sends that were due lately may follow at once, so that a look every half second loses none. The
+# Sends that were due recently may follow at once, so that a look every half second loses none. The
 # distance between two is as much longer as keeps every minute within the rate.
 SLACK = timedelta(seconds=1)
 # One send at a time finds out whether the vendor takes generations again.

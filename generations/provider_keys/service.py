@@ -119,17 +119,17 @@ def add_provider_key(
             )
     except IntegrityError:
         raise Conflict(
-            "There is a provider key already; delete it first.", field="secret"
+            "There is already a provider key here. Delete it first.", field="secret"
         ) from None
     return key
 
 
 @transaction.atomic
 def delete_provider_key(provider_key: ProviderKey, *, by: By) -> None:
-    """Seal a key: nothing is ordered with it any more, and it is wiped after its last generation.
+    """Seal a key: nothing new is submitted with it, and it is wiped after its last generation.
 
-    What was ordered before is pinned to it, by its price and its limits, and still goes out with
-    it (P25). What the vendor turns away then ends and is refunded: nobody will mend the key.
+    What was submitted before is pinned to it, by its price and its limits, and is still sent with
+    it (P25). What the vendor turns away then ends and is released: nobody will mend the key.
     Raises `PermissionDenied`.
     """
     require_provider_key(by, provider_key)
@@ -149,8 +149,8 @@ def delete_provider_key(provider_key: ProviderKey, *, by: By) -> None:
 def wipe_sealed_keys() -> int:
     """Forget the secrets of sealed keys that no generation needs any more; return how many.
 
-    A film that is not kept yet needs it too: a dead link is asked for anew with its key. So does
-    a generation that a person ended, while the vendor's own word, or its id, is looked for.
+    A film that is not kept yet needs it too: a new link is asked for with its key. So does a
+    generation that a person ended, while the vendor's own answer, or its id, is looked for.
     """
     seeks_id = Q(
         ending=Ending.DECIDED_IN_REVIEW,
@@ -178,7 +178,7 @@ def pause_provider_key(provider_key: ProviderKey, *, reason: str, by: By) -> boo
     `PermissionDenied`.
     """
     require_provider_key(by, provider_key)
-    reason = typed_reason(reason) or "No reason was given."
+    reason = typed_reason(reason) or "No reason given."
     pause = {"pause_reason": PauseReason.BY_HAND, "pause_note": reason[:300]}
     return _pause(provider_key, pause, words=reason, by=by)
 
@@ -186,7 +186,7 @@ def pause_provider_key(provider_key: ProviderKey, *, reason: str, by: By) -> boo
 def pause_refused_key(provider_key: ProviderKey, refusal: ProviderRefused) -> bool:
     """Stop sending with a key that the vendor turned away; its generations stay queued (P36).
 
-    A probe looks again after two seconds, then ever more rarely. False when it was paused already.
+    A probe tests it after two seconds, then with longer waits. False when it was paused already.
     """
     pause = {
         "pause_reason": PauseReason.REFUSED,
@@ -211,7 +211,7 @@ def resume_provider_key(provider_key: ProviderKey, *, by: By, now: datetime) -> 
 
 
 def probe_provider_key(provider_key_id: int) -> None:
-    """Ask the vendor whether a key that it refused works again, by its meter, which costs nothing.
+    """Ask the vendor whether a key that it refused works again, by its usage, which costs nothing.
 
     Why the key is paused stays as it is; a person's pause is left alone.
     """
@@ -278,13 +278,13 @@ def set_send_rate(
     require_provider_key(by, provider_key)
     if type(max_in_flight) is not int or not 1 <= max_in_flight <= MOST_IN_FLIGHT:
         raise InvalidRequest(
-            f"Films at once are a whole number from 1 to {MOST_IN_FLIGHT:,}.", field="max_in_flight"
+            f"Enter a whole number from 1 to {MOST_IN_FLIGHT:,}.", field="max_in_flight"
         )
     if per_minute is not None and (
         type(per_minute) is not int or not 1 <= per_minute <= MOST_PER_MINUTE
     ):
         raise InvalidRequest(
-            f"Films a minute are a whole number from 1 to {MOST_PER_MINUTE:,}, or empty.",
+            f"Enter a whole number from 1 to {MOST_PER_MINUTE:,}, or leave it empty.",
             field="per_minute",
         )
     kept = ProviderKey.objects.filter(pk=provider_key.pk).exclude(state=ProviderKey.State.SEALED)
@@ -306,7 +306,7 @@ def set_send_rate(
 
 
 def rotate_vault() -> int:
-    """Seal every secret anew with the current vault key; return how many. May run twice."""
+    """Reseal every secret with the current vault key; return how many. May run twice."""
     count = 0
     for key in ProviderKey.objects.exclude(secret_token=""):
         if needs_rotation(key):

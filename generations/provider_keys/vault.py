@@ -55,7 +55,7 @@ def needs_rotation(provider_key: ProviderKey) -> bool:
 
 
 def rotated(provider_key: ProviderKey) -> str:
-    """Return the row's token sealed anew with the current key."""
+    """Return the row's token resealed with the current key."""
     return site_keyring().rotate(provider_key.secret_token, _bound_to(provider_key))
 
 

@@ -147,7 +147,7 @@ def _serve(
     except OSError as error:
         log.warning("store_not_readable", problem=type(error).__name__)
         return HttpResponse(
-            "The store does not answer. Try again in a moment.\n",
+            "The storage does not answer. Try again in a moment.\n",
             status=503,
             content_type="text/plain; charset=utf-8",
             headers={"Retry-After": RETRY_SECONDS, "Cache-Control": "no-store"},

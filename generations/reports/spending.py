@@ -63,19 +63,18 @@ class Filters:
     def __post_init__(self) -> None:
         """Refuse days that cannot be reported on."""
         if self.until < self.since:
-            raise InvalidRequest("The last day is before the first.", field="until")
+            raise InvalidRequest("The last day is before the first day.", field="until")
         if (self.until - self.since).days >= MAX_DAYS:
             raise InvalidRequest(f"A report covers at most {MAX_DAYS} days.", field="since")
         if self.since.year < _FIRST_YEAR or self.until.year > _LAST_YEAR:
-            raise InvalidRequest("There is nothing to report on such days.", field="since")
+            raise InvalidRequest("There are no reports for these days.", field="since")
 
 
 @dataclass(slots=True)
 class Figures:
-    """Sums over some generations; credits are whole, and negative where corrections gave back more.
-
-    `spent`: settled, and corrected since. `refunded`: held for generations that failed, and given
-    back. `lost`: the part of `spent` that left no film. `keepers`: kept films that somebody
+    """Sums over some generations; credits are whole, and negative where corrections released more.
+    `spent`: settled, and corrected since. `refunded`: held for generations that failed, and
+    released. `lost`: the part of `spent` that left no film. `keepers`: kept films that somebody
     downloaded or marked as a favourite. Generations are those whose hold closed in the time.
     """
 
@@ -126,7 +125,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole, every day from first to last, and every dimension, dearest line first."""
+    """The whole, every day from first to last, and every dimension, the highest spending first."""
 
     filters: Filters
     total: Figures
@@ -335,9 +334,7 @@ def _spent(among: Q | None = None) -> Coalesce:
 
 
 def _refunded() -> Coalesce:
-    """Sum what went back to the wallet for failed generations, less what was taken from it after
-    all.
-    """
+    """Sum what was released for failed generations, less what was corrected to spent."""
     failed = Q(state=State.FAILED)
     released = Q(**{f"{_ENTRY}kind": Transfer.Kind.RELEASE})
     taken = Q(**{f"{_ENTRY}kind": Transfer.Kind.ADJUST}) & _TO_SPENT

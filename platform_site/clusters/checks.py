@@ -30,7 +30,7 @@ def queues_retry_late_enough(**_kwargs: Any) -> list[CheckMessage]:
         ahead = queue["queue_limit"] + queue["workers"] + queue["bulk"]
         least = queue["timeout"] * math.ceil(ahead / queue["workers"]) + 3
         if queue["retry"] <= least:
-            message = f"The queue {name} would run copies of a task."
+            message = f"The queue {name} would run background jobs twice."
             hint = f"Set its 'retry' in Q_CLUSTER above {least}, or give it more workers."
             found.append(Error(message, hint=hint, id="dailies.E005"))
     return found
@@ -44,7 +44,13 @@ def queues_are_served_by_name(**_kwargs: Any) -> list[CheckMessage]:
     expected = {name for name in QUEUES if name != MAIN_QUEUE}
     if main["name"] != MAIN_QUEUE or set(alternatives) != expected:
         hint = f"Q_CLUSTER's name is {MAIN_QUEUE!r}; ALT_CLUSTERS has {sorted(expected)}."
-        return [Error("The queues are not those in queues.py.", hint=hint, id="dailies.E030")]
+        return [
+            Error(
+                "The queues in Q_CLUSTER differ from those in queues.py.",
+                hint=hint,
+                id="dailies.E030",
+            )
+        ]
     return []
 
 
@@ -54,7 +60,7 @@ def queue_is_in_the_main_database(**_kwargs: Any) -> list[CheckMessage]:
     queue = settings.Q_CLUSTER
     if queue.get("orm") != "default" or queue.get("broker_class") != BROKER:
         hint = f"Set Q_CLUSTER's 'orm' to 'default' and its 'broker_class' to {BROKER!r}."
-        return [Error("The queue is no outbox.", hint=hint, id="dailies.E031")]
+        return [Error("The queue is not in the main database.", hint=hint, id="dailies.E031")]
     return []
 
 
@@ -66,20 +72,20 @@ def tasks_end(**_kwargs: Any) -> list[CheckMessage]:
         queue = settings_of(name)
         if not isinstance(queue["timeout"], int) or queue["timeout"] <= 0:
             hint = "Set its 'timeout' to whole seconds."
-            message = f"A task of the queue {name} may hang for ever."
+            message = f"A background job of the queue {name} may hang forever."
             found.append(Error(message, hint=hint, id="dailies.E032"))
         if not queue.get("ack_failures") or queue.get("max_attempts", 0) <= 0:
             hint = (
                 "Set 'ack_failures' and a positive 'max_attempts': the sweep repeats what is due."
             )
-            message = f"A failing task of the queue {name} is repeated for ever."
+            message = f"A failing background job of the queue {name} is repeated forever."
             found.append(Error(message, hint=hint, id="dailies.E033"))
     return found
 
 
 @register(OURS)
 def queues_are_quick(**_kwargs: Any) -> list[CheckMessage]:
-    """E034, E035, W034: what makes each task several times dearer, or holds up others."""
+    """E034, E035, W034: what makes each task cost several times as much, or holds up others."""
     found: list[CheckMessage] = []
     for name in QUEUES:
         found += _slow(name, settings_of(name))
@@ -89,15 +95,15 @@ def queues_are_quick(**_kwargs: Any) -> list[CheckMessage]:
 def _slow(name: str, queue: dict[str, Any]) -> Iterator[CheckMessage]:
     if queue["bulk"] != 1:
         hint = "Set 'bulk' to 1."
-        message = f"One unreadable task of the queue {name} holds up those taken with it."
+        message = f"One unreadable background job of the queue {name} holds up those taken with it."
         yield Error(message, hint=hint, id="dailies.E034")
     if queue["save_limit"] != -1:
-        hint = "Set 'save_limit' to -1; what failed is kept anyway."
-        message = f"The queue {name} stores each success, and reads them all after each task."
+        hint = "Set 'save_limit' to -1; failed jobs are kept anyway."
+        message = f"The queue {name} stores each success, and reads all of them after each job."
         yield Error(message, hint=hint, id="dailies.E035")
     if not 0.02 <= queue["poll"] <= 1.0:
-        hint = "Set 'poll' to seconds from 0.02 to 1; 0.1 is a good measure."
-        message = f"The queue {name} is looked at too often, or too seldom."
+        hint = "Set 'poll' to 0.02 to 1 seconds; 0.1 works well."
+        message = f"The queue {name} is polled too often or too rarely."
         yield Warning(message, hint=hint, id="dailies.W034")
 
 
@@ -106,7 +112,7 @@ def main_queue_has_room_beside_the_sweep(**_kwargs: Any) -> list[CheckMessage]:
     """W035: the sweep takes one worker for itself."""
     if settings_of(MAIN_QUEUE)["workers"] < 2:
         hint = "Set WORKERS to 2 or more."
-        message = "One worker sweeps all the time, and there is no other to send."
+        message = "The sweep takes the only worker, so nothing is sent."
         return [Warning(message, hint=hint, id="dailies.W035")]
     return []
 
@@ -117,7 +123,7 @@ def connections_last(**_kwargs: Any) -> list[CheckMessage]:
     age = settings.DATABASES["default"].get("CONN_MAX_AGE", 0)
     if age is not None and age < 60:
         hint = "Set CONN_MAX_AGE of the default database to 600."
-        message = "Each look at the queue opens a connection of its own."
+        message = "Each poll of the queue opens a new database connection."
         return [Error(message, hint=hint, id="dailies.E036")]
     return []
 
@@ -131,6 +137,6 @@ def sqlite_waits_for_locks(**_kwargs: Any) -> list[CheckMessage]:
         return []
     if options.get("transaction_mode") != "IMMEDIATE" or options.get("timeout", 5) < 20:
         hint = "Set OPTIONS of the default database: transaction_mode IMMEDIATE, timeout 20."
-        message = "SQLite's writers do not wait for their turn."
+        message = "SQLite's writers do not wait for locks."
         return [Error(message, hint=hint, id="dailies.E037")]
     return []

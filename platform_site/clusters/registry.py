@@ -20,7 +20,7 @@ from platform_site.errors import Conflict
 from platform_site.models import Cluster
 
 HEARTBEAT_SECONDS = 10.0
-# A cluster that beat so lately counts as running beside one that starts.
+# A cluster that beat so recently counts as running beside one that starts.
 _RUNNING = timedelta(seconds=60)
 _KEEP_SILENT = timedelta(days=1)
 
@@ -78,7 +78,7 @@ def live_clusters(queue: str, *, now: datetime) -> QuerySet[Cluster]:
 
 
 def deregister(cluster: UUID) -> None:
-    """Strike out a cluster that has stopped in order."""
+    """Remove a cluster that has stopped in order."""
     Cluster.objects.filter(pk=cluster).delete()
 
 

@@ -8,7 +8,7 @@ claim to run out.
 import mmap
 
 # One byte that every process forked from here shares. No lock: a process that is killed while it
-# holds one would leave the others waiting for ever.
+# holds one would leave the others waiting forever.
 _flag = mmap.mmap(-1, 1)
 
 
@@ -23,5 +23,5 @@ def clear_shutdown() -> None:
 
 
 def is_shutting_down() -> bool:
-    """Say whether to stop soon: begin nothing, finish or hand back what is under way."""
+    """Say whether to stop soon: begin nothing, finish or hand back what is in progress."""
     return _flag[0] == 1

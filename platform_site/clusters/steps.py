@@ -20,7 +20,7 @@ from django_q.tasks import async_task
 from platform_site.clusters.shutdown import is_shutting_down
 
 # The queue delivers at once. In case it lost a step, the sweep enqueues it again after this long;
-# until then the row's due time says that it is under way.
+# until then the row's due time says that it is in progress.
 ENQUEUE_AGAIN = timedelta(seconds=60)
 BATCH = 100
 

@@ -306,7 +306,7 @@ def _port(text: str | None, default: int) -> int:
 
 def _ipv6_host(text: str) -> str:
     if "%" in text:
-        raise UrlProblem("The URL's address carries a zone id, which only means this machine.")
+        raise UrlProblem("The URL's address carries a zone id, which only this machine knows.")
     try:
         return str(IPv6Address(text))
     except ValueError:
@@ -345,7 +345,7 @@ def _check_host(origin: Origin) -> None:
 def _check_address(ip: Address) -> None:
     kind = address_kind(ip)
     if kind is not None:
-        raise UrlProblem(f"The URL's host {ip} is {kind} address; only public ones are reached.")
+        raise UrlProblem(f"The URL's host {ip} is {kind} address; we connect only to public ones.")
 
 
 def _check_numeric_host(host: str, *, plain: bool) -> None:

@@ -186,7 +186,7 @@ class _Download:
         """
         status, ranged = response.status_code, self._size > 0
         if status in _GONE:
-            raise FetchGone(f"The link is dead (HTTP {status}).", status=status)
+            raise FetchGone(f"The link no longer works (HTTP {status}).", status=status)
         if status == 200:
             self._start_over(_validator_of(response.headers))
             self._expected = _content_length(response.headers)
@@ -209,7 +209,7 @@ class _Download:
             for chunk in response.iter_raw():
                 self._append(chunk)
                 if stop is not None and stop():
-                    raise Interrupted(f"Ended by ourselves after {self._size:,} bytes.")
+                    raise Interrupted(f"We stopped after {self._size:,} bytes.")
         except (httpx.ReadError, httpx.RemoteProtocolError) as error:
             raise self._truncated() from error
         except httpx.HTTPError as error:
@@ -244,7 +244,7 @@ class _Download:
 
     def _check_body(self, response: httpx.Response) -> None:
         if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
-            raise FetchFailed("The server compressed the file although that was not asked for.")
+            raise FetchFailed("The server compressed the file, which we did not ask for.")
         if self._expected is not None and self._expected > self._max_bytes:
             raise self._too_large()
 
@@ -306,7 +306,7 @@ def _asked(
 def _next_hop(current: httpx.URL, location: str) -> str:
     following = current.join(location)
     if current.scheme == "https" and following.scheme != "https":
-        raise FetchRefused("The link redirects from https to something less safe.")
+        raise FetchRefused("The link redirects from https to http.")
     return str(following)
 
 

@@ -75,7 +75,7 @@ def total_deadline(seconds: float) -> Iterator[None]:
     """Bound everything a `GuardedClient` does inside the block, in seconds of monotonic time.
 
     httpx's timeouts bound single reads, so a peer that sends one byte at a time holds a thread
-    for ever. The guard's streams shorten every wait to what is left and then raise httpx's own
+    forever. The guard's streams shorten every wait to what is left and then raise httpx's own
     ConnectTimeout, WriteTimeout or ReadTimeout. An outer deadline stays in force. Resolving a
     name is bounded by the system's resolver only.
     """
@@ -152,7 +152,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         """Refuse: a socket file is never a place outside."""
-        raise AddressRefused("Connections to socket files are not made.")
+        raise AddressRefused("We do not connect to socket files.")
 
     def _checked_addresses(self, host: str, port: int) -> Sequence[str]:
         try:

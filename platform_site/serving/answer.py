@@ -186,7 +186,7 @@ class Answer:
         return False
 
     def _break_off(self) -> None:
-        """Say that something is wrong: with a 500, or by closing an answer that is under way."""
+        """Say that something is wrong: with a 500, or by closing an answer that is in progress."""
         if self._response is None or not self._response.headers_sent:
             with suppress(ClientGone, OSError):
                 self._outbox.sendall(failed().answer(self._incoming.path))

@@ -260,7 +260,7 @@ class Incoming:
             self._framed += len(data)
             if self._framed > _FRAMING_BYTES + _FRAMING_SHARE * self.size:
                 # Taking apart a byte a chunk costs the loop, and so everybody, far too much.
-                raise Refused(HTTPStatus.BAD_REQUEST, "The body comes in too small chunks.")
+                raise Refused(HTTPStatus.BAD_REQUEST, "The body's chunks are too small.")
             try:
                 self._chunks.feed(data)
             except ParseError as error:
@@ -293,7 +293,7 @@ class _TooLong(io.RawIOBase):
         return True
 
     def read(self, _size: int | None = -1, /) -> NoReturn:
-        raise RequestDataTooBig("The body is longer than this address takes.")
+        raise RequestDataTooBig("The body is larger than this address accepts.")
 
     readline = readinto = read  # type: ignore[assignment]
 

@@ -71,7 +71,8 @@ def came_too_slowly() -> Refused:
 def no_room() -> Refused:
     """Return the refusal of a body that cannot be kept."""
     return Refused(
-        HTTPStatus.SERVICE_UNAVAILABLE, "The server has no room for this now. Try again soon."
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The server has no room for this request right now. Try again soon.",
     )
 
 

@@ -48,7 +48,7 @@ class BucketStore(S3Storage):  # type: ignore[misc]  # the library is untyped
             )
             stored = self._head(name)["ContentLength"]
         if stored != source.stat().st_size:
-            raise OSError(f"The store holds {stored} bytes of {source.stat().st_size}.")
+            raise OSError(f"The storage holds {stored} bytes of {source.stat().st_size}.")
 
     def exists(self, name: str) -> bool:
         """Return whether there is such an object. Raises `OSError` when the store does not say."""
@@ -151,7 +151,7 @@ class _Object(io.RawIOBase):
         with _as_os_errors("an object"):
             chunk = self._body.read(min(len(buffer), self._body_ends - self._at))
         if not chunk:
-            raise OSError("The store sent less than it promised.")
+            raise OSError("The storage sent less than it announced.")
         buffer[: len(chunk)] = chunk
         self._at += len(chunk)
         return len(chunk)
@@ -189,6 +189,6 @@ def _as_os_errors(name: str) -> Iterator[None]:
         code = str(error.response.get("Error", {}).get("Code", ""))
         if code in _GONE:
             raise FileNotFoundError(name) from error
-        raise OSError(f"The store refused ({code or 'without a word'}).") from error
+        raise OSError(f"The storage refused ({code or 'no reason given'}).") from error
     except (BotoCoreError, Boto3Error, HTTPError) as error:
-        raise OSError(f"The store could not be used ({type(error).__name__}).") from error
+        raise OSError(f"The storage could not be used ({type(error).__name__}).") from error

@@ -6,4 +6,4 @@ import time
 def in_time(ends: float) -> None:
     """Raise `OSError` once the moment `ends`, in seconds of monotonic time, is over."""
     if time.monotonic() > ends:
-        raise OSError("Storing took longer than one attempt may.")
+        raise OSError("Storing took too long for one attempt.")

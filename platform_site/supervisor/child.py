@@ -36,7 +36,7 @@ class Timings:
     settled_after: float = 60.0
     """A child that lived so long starts again at the first delay."""
     reaper_margin: float = 15.0
-    """On top of the grace, for a reaper that does not end by itself."""
+    """On top of the grace, for a reaper that does not end on its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,7 @@ class Child:
         return self._reaper is not None
 
     def is_well(self) -> bool:
-        """Say whether it runs and, if it can give signs of life, has given one lately."""
+        """Say whether it runs and, if it can give signs of life, has given one recently."""
         if self._reaper is None or self._stop_limit is not None:
             return False
         return self.spec.silence is None or (self._has_shown_life and not self._is_silent)

@@ -10,7 +10,7 @@ does not wait. Signals go to the master alone, because gunicorn and django-q2 st
 so; after GRACE_SECONDS everything that is left is killed. The reaper is a subreaper: orphans of
 its command become its children, wherever they hid, and none escapes it.
 
-It imports nothing of ours and little else: one runs beside every child, and memory is dear.
+It imports nothing of ours and little else: one runs beside every child, and memory is scarce.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36  # Source: linux/prctl.h
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
-KILL_SECONDS = 10.0  # A process in an uninterruptible sleep must not hold us for ever.
+KILL_SECONDS = 10.0  # A process in an uninterruptible sleep must not hold us forever.
 STDIN = 0
 
 

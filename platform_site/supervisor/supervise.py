@@ -41,7 +41,7 @@ class Supervisor:
         """Keep the children alive until SIGTERM, SIGINT or SIGHUP, then end them in order.
 
         A second signal ends them at once. When this process is killed instead, the reapers see
-        their standard input close and end the children by themselves.
+        their standard input close and end the children on their own.
         """
         try:
             told_to_stop = False

@@ -38,7 +38,7 @@ def is_blank(text: str) -> bool:
 def require_visible(text: str) -> None:
     """Be a form field's validator: raise `ValidationError` for text of which nothing is seen."""
     if is_blank(text):
-        raise ValidationError("Nothing of this can be seen. Type some text.")
+        raise ValidationError("Enter some visible text.")
 
 
 def visible_line(text: str) -> str:

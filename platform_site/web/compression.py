@@ -10,7 +10,7 @@ class CompressPagesMiddleware(GZipMiddleware):
 
     Films, their ranges and CSV reports are streamed as they are; static files are compressed once
     and for all. What a page's length may give away is blurred: Django pads each answer at random,
-    and the token against forgery is masked anew in each (BREACH).
+    and the token against forgery is masked differently in each (BREACH).
     """
 
     def process_response(

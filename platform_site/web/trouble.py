@@ -44,11 +44,11 @@ def _words(error: BaseException) -> str:
     if isinstance(error, OperationalError | InterfaceError):
         return _database_words(error)
     if isinstance(error, ConnectionError | TimeoutError):
-        return "Something that the site needs does not answer."
+        return "A service that Dailies needs does not answer."
     if isinstance(error, OSError) and error.errno in _FULL:
-        return "There is no room left on the disk."
+        return "The disk is full."
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SCARCE):
-        return "The machine has no room for this at the moment."
+        return "The server has no memory or files left for this."
     return ""
 
 
@@ -60,5 +60,5 @@ def _database_words(error: BaseException) -> str:
         if code not in _SQLITE_TROUBLE:
             return ""
         if code == sqlite3.SQLITE_FULL:
-            return "There is no room left on the disk."
+            return "The disk is full."
     return "The database is busy or does not answer."

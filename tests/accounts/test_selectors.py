@@ -47,7 +47,7 @@ def test_somebody_without_a_team_has_none(team: Team) -> None:
 
 
 def test_a_refusal_says_what_the_role_may_not(bob: Membership) -> None:
-    with pytest.raises(PermissionDenied, match="Your role may not set spend limits"):
+    with pytest.raises(PermissionDenied, match="Your role cannot set spend limits"):
         require(bob, Permission.LIMITS)
     require(bob, Permission.SUBMIT)
 

@@ -55,5 +55,5 @@ def test_f12_the_admin_says_so_beside_the_name(db: None) -> None:
     browser.force_login(User.objects.create_superuser(email="root@site.example", password="x"))
     form = {"name": "\u200b", "slug": "none"}
     page = browser.post("/admin/accounts/team/add/", form)
-    assert "A team needs a name that can be seen." in page.content.decode()
+    assert "Enter a name with visible characters." in page.content.decode()
     assert not Team.objects.exists()

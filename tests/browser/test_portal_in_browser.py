@@ -231,7 +231,7 @@ def test_a_viewer_watches_and_cannot_order(desk: Desk, installation: Installatio
     expect(page.get_by_role("heading", level=1)).to_have_text("A quiet corner of the garden")
     expect(page.get_by_role("link", name="Remix")).to_have_count(0)
     page.goto("/keys/")
-    expect(page.get_by_text("Keys are for people who make films")).to_be_visible()
+    expect(page.get_by_text("Keys are for members")).to_be_visible()
     expect(page.locator("main form")).to_have_count(0)
 
 
@@ -268,12 +268,12 @@ def test_an_api_key_is_shown_once(desk: Desk) -> None:
     page.goto("/keys/")
     page.get_by_text("New API key").click()
     page.get_by_label("Name").last.fill("Night shift")
-    page.get_by_label("A day").fill("100")
+    page.get_by_label("Per day").fill("100")
     page.get_by_label("Allowed addresses").fill("not an address")
-    page.get_by_role("button", name="Make the key").click()
+    page.get_by_role("button", name="Create key").click()
     expect(page.locator("#api-keys .error")).to_contain_text("neither an IP address nor a CIDR")
     page.get_by_label("Allowed addresses").fill("127.0.0.1\n10.0.0.0/8")
-    page.get_by_role("button", name="Make the key").click()
+    page.get_by_role("button", name="Create key").click()
     text = page.locator("#issued-key").inner_text()
     assert text.startswith("sk-")
     page.locator(".issued").get_by_role("button", name="Copy").click()
@@ -282,8 +282,8 @@ def test_an_api_key_is_shown_once(desk: Desk) -> None:
     expect(page.locator(".api-key", has_text="Night shift")).to_contain_text("0 / 100")
     assert text not in page.content()
     key = page.locator(".api-key", has_text="Night shift")
-    key.get_by_role("button", name="Delete…").click()
-    key.get_by_role("button", name="Delete the key").click()
+    key.get_by_role("button", name="Delete key…").click()
+    key.get_by_role("button", name="Delete key", exact=True).click()
     expect(page.locator(".api-key", has_text="Night shift")).to_have_count(0)
 
 

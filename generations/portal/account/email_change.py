@@ -50,7 +50,7 @@ def change(request: HttpRequest) -> HttpResponse:
         user = cast(User, request.user)
         try:
             if not consume(request, action="manage_email", user=user):
-                raise RateLimitExceeded("Too many tries. Wait a minute, then try again.")
+                raise RateLimitExceeded("Too many attempts. Wait a minute, then try again.")
             context["sent_to"] = ask_for_email(
                 user,
                 email=form.cleaned_data["email"],
@@ -81,7 +81,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
             context["problem"] = error.message
             status = error.status
         else:
-            messages.success(request, "Your email is changed. Your password is the same.")
+            messages.success(request, "Your email has been changed. Your password is unchanged.")
             return redirect("account_email")
     return render(request, "account/new_email_confirm.html", context, status=status)
 

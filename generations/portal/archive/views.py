@@ -1,4 +1,4 @@
-"""The archive: films that were lost or are late, and how long the others are kept."""
+"""The page Storage: films that were lost or are late, and how long the others are kept."""
 
 from typing import Any
 
@@ -51,9 +51,9 @@ class RetentionForm(forms.Form):
         initial=_USUAL_DAYS,
         label="Days",
         widget=forms.NumberInput(attrs={"autocomplete": "off"}),
-        help_text="From the day a film was kept.",
+        help_text="Counted from the day a film is saved.",
     )
-    keep_favourites = forms.BooleanField(required=False, initial=True, label="Favourites stay")
+    keep_favourites = forms.BooleanField(required=False, initial=True, label="Keep favourites")
 
 
 @require_safe
@@ -66,7 +66,7 @@ def index(request: MemberRequest) -> HttpResponse:
 @post_only("archive")
 @member_required(Permission.FILMS)
 def retention(request: MemberRequest) -> HttpResponse:
-    """Set the team's rule or, with `remove`, keep films for ever again."""
+    """Set the team's rule or, with `remove`, keep films forever again."""
     team, by = request.membership.team, acting_member(request)
     if "remove" in request.POST:
         clear_retention(team=team, by=by)
@@ -84,10 +84,10 @@ def retention(request: MemberRequest) -> HttpResponse:
 @post_only("film", "generation_id")
 @generation_required(Permission.SUBMIT)
 def again(request: MemberRequest, generation: Generation) -> HttpResponse:
-    """Try to save a lost film with a fresh link of the vendor's."""
+    """Try to save a lost film with a new link from the vendor."""
     film = film_of(generation)
     if film is None:
-        raise Conflict("There is no film yet that could be lost.")
+        raise Conflict("There is no film to save yet.")
     keep_again(film, by=acting_member(request), now=timezone.now())
     return redirect("film", generation.id)
 

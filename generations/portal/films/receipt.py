@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 from accounts.roles import Permission
 from generations.models import Generation
 from generations.portal.access import MemberRequest, generation_required
-from generations.portal.words import cost_of, status_of
+from generations.portal.words import cost_of
 from generations.reports import receipt_of
 
 
@@ -18,7 +18,6 @@ def receipt(request: MemberRequest, generation: Generation) -> HttpResponse:
     context = {
         "generation": generation,
         "receipt": receipt_of(generation),
-        "status": status_of(generation),
         "cost": cost_of(generation),
     }
     return render(request, "receipts/receipt.html", context)

@@ -27,15 +27,15 @@ class ApiKeyForm(forms.Form):
     )
     expires_on = forms.DateField(
         required=False,
-        label="Last day",
+        label="Expires",
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="Works to the end of that day. Empty: until it is deleted.",
+        help_text="Works until the end of that day. Leave empty for no expiry.",
     )
-    hourly = forms.IntegerField(required=False, min_value=0, max_value=_BIG, label="An hour")
-    daily = forms.IntegerField(required=False, min_value=0, max_value=_BIG, label="A day")
+    hourly = forms.IntegerField(required=False, min_value=0, max_value=_BIG, label="Per hour")
+    daily = forms.IntegerField(required=False, min_value=0, max_value=_BIG, label="Per day")
     total = forms.IntegerField(required=False, min_value=0, max_value=_BIG, label="In total")
     requests_per_minute = forms.IntegerField(
-        required=False, min_value=1, max_value=100_000, label="Requests a minute"
+        required=False, min_value=1, max_value=100_000, label="Requests per minute"
     )
     allowed_networks = forms.CharField(
         required=False,
@@ -44,7 +44,7 @@ class ApiKeyForm(forms.Form):
         widget=forms.Textarea(
             attrs={"rows": 2, "placeholder": "203.0.113.7\n10.20.0.0/16", "spellcheck": "false"}
         ),
-        help_text="IPs or CIDRs, at most ten, one a line. Empty: from anywhere.",
+        help_text="Up to 10 IPs or CIDRs, one per line. Leave empty to allow any.",
     )
 
     def options(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class ProviderKeyForm(forms.Form):
         max_length=1000,
         label="Key",
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text="Encrypted at once and never shown again.",
+        help_text="Encrypted when you add it, and never shown again.",
     )
     label = forms.CharField(
         required=False,
@@ -99,13 +99,13 @@ class SendRateForm(forms.Form):
     max_in_flight = forms.IntegerField(
         min_value=1,
         max_value=MOST_IN_FLIGHT,
-        label="At the vendor at once",
-        help_text="More than its account allows only gets turned away.",
+        label="Concurrent films",
+        help_text="The vendor rejects more than your account allows.",
     )
     per_minute = forms.IntegerField(
         required=False,
         min_value=1,
         max_value=MOST_PER_MINUTE,
-        label="Sent a minute",
-        help_text="Empty: as quickly as the vendor takes them.",
+        label="Films per minute",
+        help_text="Leave empty for no limit.",
     )

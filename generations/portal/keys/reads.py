@@ -1,4 +1,4 @@
-"""Reads for the keys' page: where a key's usage and our books came apart, and the films meant."""
+"""Reads for the keys' page: discrepancies between a key's usage and our books, and their films."""
 
 from dataclasses import dataclass
 from uuid import UUID

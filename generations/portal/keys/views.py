@@ -107,7 +107,7 @@ def switch(request: MemberRequest, key_id: int) -> HttpResponse:
 @post_only("keys")
 @member_required(Permission.OWN_KEYS)
 def delete(request: MemberRequest, key_id: int) -> HttpResponse:
-    """Take an API key away for ever."""
+    """Delete an API key, which cannot be undone."""
     key = get_object_or_404(api_keys_for(request.membership), pk=key_id)
     delete_api_key(api_key=key, by=acting_member(request))
     return redirect("keys")

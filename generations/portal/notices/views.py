@@ -1,4 +1,4 @@
-"""What the site tells a person in their team, and what they have read of it."""
+"""A person's notifications in their team, and which of them they have read."""
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render

@@ -43,7 +43,7 @@ class Chart:
 
 
 def chart_of(days: Sequence[tuple[date, Figures]]) -> Chart:
-    """Return the chart of a report's days. What a day gave back on balance has no bar."""
+    """Return the chart of a report's days. A day whose balance was released has no bar."""
     spans = _spans(days)
     highest = max((spent for _, _, spent, _ in spans), default=0)
     top = _round_top(max(highest, 1))

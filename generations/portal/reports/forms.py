@@ -30,10 +30,10 @@ class ReportForm(forms.Form):
         Project.objects.none(), required=False, empty_label="All projects"
     )
     member = forms.ModelChoiceField(
-        User.objects.none(), required=False, label="Person", empty_label="Everybody"
+        User.objects.none(), required=False, label="Person", empty_label="Everyone"
     )
     api_key = forms.ModelChoiceField(
-        ApiKey.objects.none(), required=False, label="API key", empty_label="Studio and keys"
+        ApiKey.objects.none(), required=False, label="API key", empty_label="Studio and API keys"
     )
     model = forms.ChoiceField(required=False, label="Model")
 

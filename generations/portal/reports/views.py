@@ -15,11 +15,11 @@ from generations.reports import Filters, csv_lines, forecast_of, report_of
 
 _TABLES = (
     ("member", "Person", "person", ""),
-    ("project", "Project", "project", "Without a project"),
-    ("api_key", "API key", "API key", "In the studio"),
+    ("project", "Project", "project", "No project"),
+    ("api_key", "API key", "API key", "Studio"),
     ("model", "Model", "model", ""),
     ("resolution", "Resolution", "resolution", ""),
-    ("mode", "Starts from", "what it starts from", ""),
+    ("mode", "Input", "input", ""),
 )
 
 

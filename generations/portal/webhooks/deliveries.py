@@ -1,4 +1,4 @@
-"""What was posted to the team's systems: the log, and one message with all of its tries."""
+"""What was posted to the team's systems: the log, and one message with all of its attempts."""
 
 from typing import Any
 from uuid import UUID
@@ -21,13 +21,18 @@ from generations.portal.webhooks.reads import delivery_context, delivery_for
 from platform_site.errors import DailiesError
 
 PAGE = 30
+_STATES = {
+    WebhookDelivery.State.PENDING: "Waiting or retrying",
+    WebhookDelivery.State.DELIVERED: "Delivered",
+    WebhookDelivery.State.GIVEN_UP: "Failed",
+}
 
 
 class DeliveryFilter(forms.Form):
     """Which deliveries are listed."""
 
     state = forms.ChoiceField(
-        required=False, choices=[("", "All"), *WebhookDelivery.State.choices], label="State"
+        required=False, choices=[("", "All"), *_STATES.items()], label="State"
     )
     event = forms.ChoiceField(
         required=False,

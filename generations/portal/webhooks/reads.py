@@ -31,7 +31,7 @@ def delivery_context(delivery: WebhookDelivery, *, now: datetime) -> dict[str, A
         "tries": delivery.attempt_log.order_by("-number"),
         "body": _readable(delivery.body),
         "about_task": delivery.subject_kind in ABOUT_TASKS,
-        "under_way": delivery.claimed_until is not None and delivery.claimed_until > now,
+        "in_progress": delivery.claimed_until is not None and delivery.claimed_until > now,
         "can_send": endpoint is None
         or (endpoint.removed_at is None and (endpoint.enabled or is_test)),
     }

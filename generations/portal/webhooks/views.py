@@ -1,4 +1,4 @@
-"""Where the team's systems hear of events: endpoints, and the secret that signs."""
+"""Where the team's systems receive events: endpoints, and the secret that signs."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ _LATEST = 10
 
 
 class EventsForm(forms.Form):
-    """The events that an endpoint hears of."""
+    """The events that an endpoint receives."""
 
     events = forms.MultipleChoiceField(
         choices=[(event.event_name, event.words) for event in chosen_events()],
@@ -55,14 +55,14 @@ class EndpointForm(EventsForm):
         widget=forms.URLInput(
             attrs={"placeholder": "https://example.com/dailies", "autocomplete": "off"}
         ),
-        help_text="Public, and answering with a 2xx within ten seconds.",
+        help_text="A public URL that answers 2xx within 10 s.",
     )
 
 
 @require_safe
 @member_required(Permission.TEAM_KEYS)
 def index(request: MemberRequest) -> HttpResponse:
-    """Show the endpoints, the secret and what became of the latest deliveries."""
+    """Show the endpoints, the secret and the latest deliveries."""
     return _page(request)
 
 
@@ -91,7 +91,7 @@ def endpoint(request: MemberRequest, endpoint_id: int) -> HttpResponse:
 @post_only("webhook_endpoint", "endpoint_id")
 @member_required(Permission.TEAM_KEYS)
 def events(request: MemberRequest, endpoint_id: int) -> HttpResponse:
-    """Choose what an endpoint hears of."""
+    """Choose the events that an endpoint receives."""
     chosen = _endpoint_of(request, endpoint_id)
     form = EventsForm(request.POST)
     if not form.is_valid():
@@ -143,7 +143,7 @@ def secret(request: MemberRequest) -> HttpResponse:
 @post_only("webhooks")
 @member_required(Permission.TEAM_KEYS)
 def rotate(request: MemberRequest) -> HttpResponse:
-    """Replace the signing secret and show the fresh one."""
+    """Replace the signing secret and show the new one."""
     team, by = request.membership.team, acting_member(request)
     try:
         fresh = rotate_secret(team=team, by=by, now=timezone.now())
@@ -155,7 +155,7 @@ def rotate(request: MemberRequest) -> HttpResponse:
 @post_only("webhooks")
 @member_required(Permission.TEAM_KEYS)
 def end_old(request: MemberRequest) -> HttpResponse:
-    """Let the secret before the present one sign no more."""
+    """End the previous secret's signatures at once."""
     try:
         end_old_secret(team=request.membership.team, by=acting_member(request))
     except DailiesError as error:

@@ -36,18 +36,18 @@ QUEUE_OF = {"worker": MAIN_QUEUE, "films": FILM_QUEUE}
 class Command(BaseCommand):
     """Migrates, then runs web and workers (and the sandbox) until it is told to stop."""
 
-    help = "Run web and workers in the foreground; Ctrl-C ends all of it."
+    help = "Run web and workers in the foreground; Ctrl-C stops everything."
     requires_system_checks = (OURS,)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Define the options."""
-        parser.add_argument("--sandbox", action="store_true", help="run the stand-in vendor too")
+        parser.add_argument("--sandbox", action="store_true", help="also run the sandbox vendor")
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
         parser.add_argument("--port", type=int, default=settings.PORT)
         parser.add_argument(
-            "--only", action="append", choices=ROLES, metavar="ROLE", help="run just these"
+            "--only", action="append", choices=ROLES, metavar="ROLE", help="run only these"
         )
-        parser.add_argument("--no-migrate", action="store_true", help="leave the database alone")
+        parser.add_argument("--no-migrate", action="store_true", help="do not migrate the database")
         parser.add_argument("--web-workers", type=int, default=1, help="web processes")
         parser.add_argument("--web-threads", type=int, default=8, help="threads in each of them")
         parser.add_argument(
@@ -101,7 +101,7 @@ def _child(role: str, options: dict[str, Any]) -> dict[str, Any]:
         )
         # The name that ALLOWED_HOSTS knows.
         name = urlsplit(settings.PUBLIC_URL).netloc
-        ready = f"Dailies is ready at {os.environ['PUBLIC_URL']} (Ctrl-C ends it)"
+        ready = f"Dailies is ready at {os.environ['PUBLIC_URL']} (Ctrl-C stops it)"
         probe = {"host": host, "port": port, "name": name}
         return child | {"command": command, "probe": probe, "ready": ready}
     if role in QUEUE_OF:

@@ -53,7 +53,7 @@ def test_f13_of_a_denial_and_that_its_credits_are_released(
 def test_f13_of_an_expiry(waiting: Generation) -> None:
     assert expire_approvals(now=now() + APPROVAL_LIFE) == 1
     assert told().title == "Expired: 70 credits for your film"
-    assert "Nobody decided about your film in time." in told().body
+    assert "No manager decided on your film in time." in told().body
 
 
 def test_f13_of_a_cancellation_by_somebody_else(waiting: Generation, alice: Membership) -> None:

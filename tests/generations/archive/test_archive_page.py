@@ -42,7 +42,7 @@ def test_strangers_and_viewers_save_nothing(lost: Film, charlie: Membership) -> 
     viewer = make_member(lost.generation.team, Role.VIEWER)
     for who, status in ((charlie, 404), (viewer, 403)):
         assert signed_in(who).post(f"/generations/{lost.pk}/keep/").status_code == status
-    assert "Try again" not in signed_in(viewer).get("/archive/").content.decode()
+    assert "Save again" not in signed_in(viewer).get("/archive/").content.decode()
     assert str(lost.pk) not in signed_in(charlie).get("/archive/").content.decode()
     assert signed_in(charlie).get(f"/archive/?before={lost.pk}").status_code == 404
     lost.refresh_from_db()

@@ -116,7 +116,7 @@ def test_f17_whatever_breaks_while_a_film_is_kept_counts_and_ends_with_its_link(
     with Trap("generations_film", "UPDATE", "NEW.state = 'kept'"):
         kept(film)
         assert (film.state, film.failures, film.claimed_until) == (Film.State.PENDING, 1, None)
-        assert film.problem.startswith("Something broke while it was kept")
+        assert film.problem.startswith("Something went wrong while it was saved")
         Film.objects.update(
             link_expires_at=timezone.now(), created_at=timezone.now() - timedelta(days=4)
         )

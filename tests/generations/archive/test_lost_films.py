@@ -55,7 +55,7 @@ def test_p39_late_films_are_one_message_a_team_an_hour_and_level(
     notices = Notice.objects.filter(kind="film.late")
     assert notices.count() == 2
     ours = notices.get(team=alice.team)
-    assert ours.title.startswith("3 films are not kept yet, and 25%")
+    assert ours.title.startswith("3 films not saved yet, 25%")
     assert ours.path == "/archive/"
     assert set(late_films(alice.team)) == set(films[:3])
     assert raise_alarms(now=moment + timedelta(hours=12)) == 4

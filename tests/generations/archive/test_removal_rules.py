@@ -108,7 +108,7 @@ def test_a_team_is_warned_once_a_week_of_what_goes(film: Film, alice: Membership
     for _ in range(3):
         assert remove_outlived_films(now=now) == 0
     notice = Notice.objects.get(kind="film.removal")
-    assert notice.title == "1 film is removed in the coming seven days"
+    assert notice.title == "1 film will be removed in the next 7 days"
     assert notice.path == "/archive/"
 
 

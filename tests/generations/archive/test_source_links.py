@@ -24,7 +24,7 @@ def test_f15_only_dead_links_count_as_such_whatever_the_film_is_said_to_lack(
 ) -> None:
     vendor.always(path_of(film), html(500))
     kept(film, times=GONE_TIMES)
-    Film.objects.filter(pk=film.pk).update(problem="The vendor's link is dead.")
+    Film.objects.filter(pk=film.pk).update(problem="The vendor's link has expired.")
     vendor.always(path_of(film), html(404))
     for _ in range(GONE_TIMES - 1):
         kept(film)

@@ -63,7 +63,7 @@ class TestLimits:
         assert alert() == 1
         (notice,) = notices_for(alice)
         assert "100 %" in notice.title
-        assert "Nothing more can be submitted under it." in notice.body
+        assert "No more films can be created under it." in notice.body
         assert list(SpendAlert.objects.values_list("threshold", flat=True)) == [50, 80, 100]
 
     def test_given_back_and_held_again_is_not_told_twice(
@@ -175,7 +175,7 @@ class TestWallet:
         assert [alert(), alert()] == [1, 0]
         (notice,) = notices_for(alice)
         assert notice.title == "930 credits are left in the wallet"
-        assert f"{team} can still spend 930 credits, less than the 1,000" in notice.body
+        assert f"{team} has 930 credits left, below its alert at 1,000." in notice.body
         assert "alice" in notice.body
         end_generation(job, Ending.CANCELLED, money=Money.RELEASE, by=SYSTEM, now=timezone.now())
         assert alert() == 0

@@ -105,12 +105,12 @@ def test_f17_the_books_name_the_person_whatever_their_address_is(
 @pytest.mark.parametrize(
     ("address", "password", "words"),
     [
-        (NEW, "wrong", "This is not your password."),
+        (NEW, "wrong", "This password is wrong."),
         ("", PASSWORD, "This field is required."),
         ("no address", PASSWORD, "Enter an email address."),
         ("a\0b@new.example", PASSWORD, "Null characters are not allowed."),
-        ("vera@studio.example", PASSWORD, "This is your email already."),
-        (" VERA@Studio.Example ", PASSWORD, "This is your email already."),
+        ("vera@studio.example", PASSWORD, "This is already your email."),
+        (" VERA@Studio.Example ", PASSWORD, "This is already your email."),
         ("vera@stüdio.example", PASSWORD, "Write the email in plain letters"),
         ("a" * 250 + "@new.example", PASSWORD, "at most 254 characters"),
     ],

@@ -169,4 +169,4 @@ def test_what_has_no_film_cannot_be_continued(alice: Membership, sign_in: SignIn
     generation = make_generation(alice, State.FAILED)
     reply = sign_in(alice).post(f"/generations/{generation.id}/extend/")
     assert reply.status_code == 409
-    assert b"no last frame to go on from" in reply.content
+    assert b"no last frame to continue from" in reply.content

@@ -143,7 +143,7 @@ def test_only_managers_touch_the_teams_provider_key(
     sign_in(manager).post(f"/keys/provider/{provider_key.pk}/delete/")
     assert ProviderKey.objects.get(pk=provider_key.pk).state == "sealed"
     form = {"secret": SECRET, "scope": "team"}
-    assert b"Your role may not" in sign_in(bob).post("/keys/provider/", form).content
+    assert b"Your role cannot" in sign_in(bob).post("/keys/provider/", form).content
     sign_in(manager).post("/keys/provider/", form)
     assert ProviderKey.objects.filter(team=bob.team, owner=None, state="active").count() == 1
 
@@ -177,7 +177,7 @@ def test_p32_a_strangers_provider_key_is_not_found(
 def test_a_viewer_finds_an_explanation_and_no_form(viewer: Membership, sign_in: SignIn) -> None:
     client = sign_in(viewer)
     page = client.get("/keys/").content.decode()
-    assert "Keys are for people who make films" in page
+    assert "Keys are for members" in page
     assert "<form" not in page.partition("<main")[2].partition("</main>")[0]
     for path in ("/keys/api/", "/keys/provider/"):
         assert client.post(path, {"label": "x", "secret": SECRET}).status_code == 403
@@ -209,7 +209,7 @@ def test_f12_a_reason_of_nothing_visible_is_none(
 ) -> None:
     sign_in(alice).post(f"/keys/provider/{provider_key.pk}/pause/", {"reason": "\u200b"})
     provider_key.refresh_from_db()
-    assert provider_key.pause_note == "No reason was given."
+    assert provider_key.pause_note == "No reason given."
 
 
 def test_f12_an_api_key_needs_a_name_that_can_be_seen(bob: Membership, sign_in: SignIn) -> None:

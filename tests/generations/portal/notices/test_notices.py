@@ -194,7 +194,7 @@ def test_a_key_that_agrees_with_the_meter_says_so(
     client = sign_in(bob)
     assert "was not read yet" in client.get("/keys/").content.decode()
     sample_of(provider_key, "agrees")
-    assert "Agrees with the vendor’s usage" in client.get("/keys/").content.decode()
+    assert "Matches the vendor’s usage" in client.get("/keys/").content.decode()
 
 
 def test_a_discrepancy_is_told_with_its_films_and_accepted_with_a_reason(
@@ -225,7 +225,7 @@ def test_a_deleted_keys_discrepancy_stays_until_it_is_explained(
     discrepancy_of(provider_key, -30)
     ProviderKey.objects.filter(pk=provider_key.pk).update(state="sealed")
     page = " ".join(sign_in(manager).get("/keys/").content.decode().split())
-    assert "Deleted, and not yet explained." in page
+    assert "Deleted, with an open discrepancy." in page
     assert "reports 30 credits less than our books" in page
 
 

@@ -127,7 +127,7 @@ def test_nothing_spent_is_said_and_the_forecast_promises_nothing(
     alice: Membership, sign_in: SignIn
 ) -> None:
     page = page_of(sign_in(alice))
-    assert "Nothing was spent in these days." in page
+    assert "No credits were spent in these days." in page
     assert "0 credits so far" in page
 
 

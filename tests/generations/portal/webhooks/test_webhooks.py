@@ -98,7 +98,7 @@ def test_a_message_is_sent_again_under_its_id(
     hour_ago = timezone.now() - timedelta(hours=1)
     assert claim_attempt(delivery, now=hour_ago)
     record_attempt(delivery, PostResult(500, "busy", "", 12), now=hour_ago, jitter=0)
-    assert "Try at once" in page(client, path)
+    assert "Send now" in page(client, path)
     assert client.post(f"{path}again/").status_code == 302
     run_queue("deliver")
     [call] = vendor.calls_to("/hook")
@@ -141,7 +141,7 @@ def test_deliveries_are_filtered_and_come_page_by_page(
         assert seen == sorted(seen, key=lambda one: (one.created_at, one.pk), reverse=True)
         given_up = client.get(f"{start}?state=given_up").context["deliveries"]
         assert {one.event for one in given_up} == {"approval.asked"}
-        assert "Nothing fits" in page(client, f"{start}?state=delivered")
+        assert "No matching deliveries" in page(client, f"{start}?state=delivered")
         odd = client.get(f"{start}?state=x&event=%00&before=nonsense")
         assert (odd.status_code, len(odd.context["deliveries"])) == (200, PAGE)
 
