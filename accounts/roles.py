@@ -17,10 +17,10 @@ class Role(models.TextChoices):
 class Permission(StrEnum):
     """Something a role may do in its team."""
 
-    VIEW = "view films and the team's balance"
+    VIEW = "view films and the balance"
     SUBMIT = "create films"
     OWN_KEYS = "use your own keys"
-    TEAM_KEYS = "manage everyone's API keys and the team's provider keys"
+    TEAM_KEYS = "manage all API keys and the team key"
     LIMITS = "set spend limits"
     APPROVE = "approve and deny films"
     FILMS = "set how long films are kept"

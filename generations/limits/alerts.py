@@ -62,7 +62,7 @@ def _notify_crossing(crossing: Crossing, *, now: datetime) -> bool:
         log.warning("spend_alert_without_scope", limit=limit.pk, scope=limit.subject_kind)
         return False
     once = f"budget.threshold:{crossing.window.pk}:{threshold}"
-    title = f"{capped.name}: {threshold} % of the {_PERIODS[limit.window]} limit is used"
+    title = f"{capped.name}: {threshold}% of the {_PERIODS[limit.window]} limit used"
     event = _event(crossing, threshold, capped)
     words = {
         **event.payload(),
@@ -122,7 +122,7 @@ def _notify_low_wallet(wallet: Account, *, now: datetime) -> bool:
         team=team,
         audience=Permission.LIMITS,
         kind=NoticeKind.WALLET_LOW,
-        title=f"{books.available:,} credits are left in the wallet",
+        title=f"Wallet low: {books.available:,} credits left",
         body=render_to_string("generations/mail/wallet_low.txt", {**event.payload(), "team": team}),
         key=once,
         path=WALLET_PATH,

@@ -42,7 +42,7 @@ def notify_key_paused(
         team=team,
         audience=provider_key.owner or Permission.TEAM_KEYS,
         kind=NoticeKind.PROVIDER_KEY_PAUSED,
-        title=f"Provider key paused: {queued:,} film{'' if queued == 1 else 's'} queued",
+        title=f"Provider key …{provider_key.last4} is paused",
         body=render_to_string("generations/mail/provider_key_paused.txt", words),
         key=once,
         path=KEYS_PATH,

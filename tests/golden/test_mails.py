@@ -10,12 +10,16 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.authority import By
-from accounts.models import Membership, Team
+from accounts.models import Membership, Team, WebhookDelivery, WebhookEndpoint
+from accounts.webhooks import chosen_names
+from accounts.webhooks.health import retire
 from generations.approvals.service import deny, set_threshold
+from generations.archive import raise_alarms, remove_outlived_films, set_retention
+from generations.archive.alarms import notify_lost
 from generations.lifecycle import State
 from generations.limits.alerts import raise_spend_alerts
 from generations.limits.service import cap
-from generations.models import ProviderKey
+from generations.models import Film, ProviderKey
 from generations.provider_keys.service import pause_provider_key, pause_refused_key
 from generations.review.decide import PATIENCE, notify_long_reviews
 from tests.factories import (
@@ -35,6 +39,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
 _TOKENS = [
     (re.compile(r"(/approvals/)\S+"), r"\1…"),
     (re.compile(r"(/generations/)[0-9a-f-]{36}"), r"\1…"),
+    (re.compile(r"(/webhooks/)\d+"), r"\1…"),
     (re.compile(r"(/accounts/confirm-email/)[^\s/]+"), r"\1…"),
     (re.compile(r"(/accounts/password/reset/key/)[^\s/]+"), r"\1…"),
 ]
@@ -44,6 +49,7 @@ def compare(name: str) -> None:
     """Compare the one mail that was sent with its golden file."""
     run_queue("mail", "ask")
     [message] = mail.outbox
+    assert len(message.subject) < 60
     text = f"To: {', '.join(message.to)}\nSubject: {message.subject}\n\n{message.body}"
     for pattern, word in _TOKENS:
         text = pattern.sub(word, text)
@@ -62,7 +68,7 @@ def test_approval_decided(team: Team, alice: Membership, bob: Membership) -> Non
     generation = make_generation(bob, prompt="A pier in the rain")
     run_queue("mail", "ask")
     mail.outbox.clear()
-    deny(generation, by=By.member(alice), now=timezone.now(), reason="Too dear for a test")
+    deny(generation, by=By.member(alice), now=timezone.now(), reason="Too much for a test")
     compare("approval_decided")
 
 
@@ -109,6 +115,40 @@ def test_review_waiting(alice: Membership, bob: Membership, noon: time_machine.T
     make_generation(bob, State.NEEDS_REVIEW, prompt="A lake")
     notify_long_reviews(now=timezone.now() + PATIENCE * 2)
     compare("review_waiting")
+
+
+def test_film_lost(alice: Membership) -> None:
+    generation = make_generation(alice, State.COMPLETED, prompt="A pier in the rain")
+    problem = "The vendor's link has expired."
+    notify_lost(generation, attempt=1, problem=problem, now=timezone.now())
+    compare("film_lost")
+
+
+def test_film_late(alice: Membership) -> None:
+    generation = make_generation(alice, State.COMPLETED, film=False, prompt="A pier in the rain")
+    now = timezone.now()
+    Film.objects.filter(generation=generation).update(
+        state=Film.State.PENDING, created_at=now, link_expires_at=now + timedelta(hours=24)
+    )
+    raise_alarms(now=now + timedelta(hours=12))
+    compare("film_late")
+
+
+def test_film_retention_and_removal(team: Team, alice: Membership) -> None:
+    make_generation(alice, State.COMPLETED)
+    now = timezone.now()
+    set_retention(team=team, days=30, keep_favourites=False, by=By.member(alice), now=now)
+    compare("film_retention")
+    remove_outlived_films(now=now + timedelta(days=25))
+    compare("film_removal")
+
+
+def test_webhook_endpoint_disabled(team: Team, alice: Membership) -> None:
+    endpoint = WebhookEndpoint.objects.create(
+        team=team, url="https://hooks.example/dailies", events=chosen_names()
+    )
+    retire(WebhookDelivery(team=team, endpoint=endpoint), now=timezone.now())
+    compare("webhook_endpoint_disabled")
 
 
 def test_new_email(alice: Membership, bob: Membership) -> None:

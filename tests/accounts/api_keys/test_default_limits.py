@@ -84,7 +84,7 @@ def test_f17_a_person_has_so_many_keys_in_a_team_and_no_more(
         ApiKey(team=bob.team, owner=bob.user, label="k", prefix=f"{n:012}", digest="d", last4="x")
         for n in range(MOST_KEYS - 1)
     )
-    with pytest.raises(Conflict, match="as many as one may have"):
+    with pytest.raises(Conflict, match="the most one person can have"):
         create_api_key(team=bob.team, owner=bob.user, label="", by=By.member(bob))
     assert create_api_key(team=alice.team, owner=alice.user, label="", by=SYSTEM)
     delete_api_key(api_key=first, by=SYSTEM)

@@ -129,7 +129,7 @@ class TestSharing:
         old.refresh_from_db()
         young.refresh_from_db()
         assert (old.state, young.state) == (GIVEN_UP, PENDING)
-        assert "hang" in old.response_note
+        assert "timed out" in old.response_note
         assert vendor.calls_to(HOOK) == []
 
 

@@ -1,4 +1,4 @@
-"""The portal's page about the archive: what is lost, tried again, and the team's rule."""
+"""The portal's page Storage: what is lost, tried again, and the team's rule."""
 
 from datetime import timedelta
 
@@ -90,7 +90,7 @@ def test_a_removed_films_page_says_so(film: Film, alice: Membership) -> None:
     kept(film)
     remove(film)
     page = signed_in(alice).get(f"/generations/{film.pk}/").content.decode()
-    assert "by the team&#x27;s rule: kept for 7 days" in page
+    assert "by the team&#x27;s retention of 7 days" in page
     assert "<video" not in page
     assert "Remix" in page
     assert signed_in(alice).get(f"/generations/{film.pk}/receipt/").status_code == 200

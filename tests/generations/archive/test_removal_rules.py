@@ -44,7 +44,7 @@ def test_a_film_past_its_teams_rule_loses_its_files_and_nothing_else(film: Film)
     generation = Generation.objects.get(pk=film.pk)
     task = task_object(generation)
     assert (task["status"], task["output"]["urls"]) == ("completed", [])
-    assert "rule" in task["output"]["film_removed"]
+    assert "retention" in task["output"]["film_removed"]
     assert "film_lost" not in task["output"]
     assert generation.events.filter(kind="film_removed").count() == 1
     assert list(Transfer.objects.order_by("pk").values()) == before

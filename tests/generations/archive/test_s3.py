@@ -181,7 +181,7 @@ def test_a_film_that_breaks_off_midway_breaks_the_line(film: Film, bucket: Bucke
 
     bucket.front.always(bucket.path(film.file_name), cut)
     reply = Client().get(f"/films/{film.token}.mp4")
-    with pytest.raises(OSError, match="store"):
+    with pytest.raises(OSError, match="storage"):
         b"".join(reply)
 
 

@@ -44,11 +44,9 @@ class TestMail:
         assert run_queue("mail") == 1
         assert [sent.to for sent in mail.outbox] == [["alice@studio.example"], [manager.user.email]]
         sent = mail.outbox[0]
-        assert (
-            sent.subject == f"[{alice.team}] The team {alice.team}: 50 % of the daily limit is used"
-        )
+        assert sent.subject == f"[{alice.team}] The team {alice.team}: 50% of the daily limit used"
         assert f"{settings.PUBLIC_URL}/budgets/#limits" in sent.body
-        assert f"you may set spend limits in {alice.team}" in sent.body
+        assert f"you can set spend limits in {alice.team}" in sent.body
         assert sent.from_email == settings.DEFAULT_FROM_EMAIL
         assert sent.extra_headers["Auto-Submitted"] == "auto-generated"
 

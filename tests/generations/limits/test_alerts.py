@@ -41,12 +41,12 @@ class TestLimits:
         make_generation(bob)
         assert alert() == 1
         (notice,) = notices_for(alice)
-        assert notice.title == f"The team {alice.team}: 50 % of the daily limit is used"
+        assert notice.title == f"The team {alice.team}: 50% of the daily limit used"
         assert "70 of 140 credits" in notice.body
         assert "0 spent, 70 held" in notice.body
         assert "70 are left." in notice.body
         assert "00:00 UTC" in notice.body
-        assert "raised by alice" in notice.body
+        assert "To raise it, ask alice" in notice.body
         assert unread_notices(alice) == 1
         assert titles(bob) == []
 
@@ -62,7 +62,7 @@ class TestLimits:
         make_generation(alice)
         assert alert() == 1
         (notice,) = notices_for(alice)
-        assert "100 %" in notice.title
+        assert "100%" in notice.title
         assert "No more films can be created under it." in notice.body
         assert list(SpendAlert.objects.values_list("threshold", flat=True)) == [50, 80, 100]
 
@@ -90,7 +90,7 @@ class TestLimits:
         alert()
         cap(alice.team, window="day", credits=75, by=SYSTEM)
         assert alert() == 1
-        assert "80 %" in notices_for(alice)[0].title
+        assert "80%" in notices_for(alice)[0].title
 
     def test_a_members_limit_is_told_to_them_and_to_who_can_raise_it(
         self, rich: Team, alice: Membership, bob: Membership, provider_key: ProviderKey
@@ -98,7 +98,7 @@ class TestLimits:
         cap(bob, window="month", credits=70, by=SYSTEM)
         make_generation(bob)
         alert()
-        expected = ["bob: 100 % of the monthly limit is used"]
+        expected = ["bob: 100% of the monthly limit used"]
         assert (titles(alice), titles(bob)) == (expected, expected)
 
     def test_a_managers_own_one_is_one_notice(
@@ -117,8 +117,8 @@ class TestLimits:
         alert()
         assert titles(alice) == []
         (notice,) = notices_for(bob)
-        assert notice.title == "bob (own limit): 100 % of the daily limit is used"
-        assert "raised by bob." in notice.body
+        assert notice.title == "bob (own limit): 100% of the daily limit used"
+        assert "To raise it, ask bob." in notice.body
 
     def test_keys_and_projects_are_named(
         self, rich: Team, alice: Membership, provider_key: ProviderKey
@@ -128,8 +128,8 @@ class TestLimits:
         make_generation(alice, submission={"api_key": issued.key})
         assert alert() == 2
         assert sorted(titles(alice)) == [
-            f"API key Nightly (…{issued.key.last4}): 50 % of the total limit is used",
-            f"Provider key Sandbox key (…{provider_key.last4}): 50 % of the weekly limit is used",
+            f"API key Nightly (…{issued.key.last4}): 50% of the total limit used",
+            f"Provider key Sandbox key (…{provider_key.last4}): 50% of the weekly limit used",
         ]
         assert issued.text not in str([notice.body for notice in Notice.objects.all()])
 
@@ -174,7 +174,7 @@ class TestWallet:
         job = make_generation(alice)
         assert [alert(), alert()] == [1, 0]
         (notice,) = notices_for(alice)
-        assert notice.title == "930 credits are left in the wallet"
+        assert notice.title == "Wallet low: 930 credits left"
         assert f"{team} has 930 credits left, below its alert at 1,000." in notice.body
         assert "alice" in notice.body
         end_generation(job, Ending.CANCELLED, money=Money.RELEASE, by=SYSTEM, now=timezone.now())

@@ -37,7 +37,7 @@ def test_the_owner_of_a_key_is_told(
     make_generation(bob)
     assert pause(key)
     (notice,) = notices_for(bob)
-    assert notice.title == "Provider key paused: 1 film queued"
+    assert notice.title == f"Provider key …{key.last4} is paused"
     assert "insufficient_credits: Empty." in notice.body
     assert "(1 now)" in notice.body
     assert titles(alice) == []
@@ -107,4 +107,4 @@ def test_a_refused_job_pauses_its_key_and_the_owner_hears_of_it(
     vendor.always("/v1/videos/generations", refuse(402, "insufficient_credits", "Top up."))
     make_generation(alice)
     run_queue("send")
-    assert titles(alice) == ["Provider key paused: 1 film queued"]
+    assert titles(alice) == [f"Provider key …{provider_key.last4} is paused"]

@@ -213,7 +213,9 @@ def test_p31_an_exemption_does_not_excuse_the_urls_form() -> None:
 def test_p31_a_refusal_repeats_neither_path_nor_query() -> None:
     problem = literal_address_problem("https://10.0.0.1/private?signature=abc")
 
-    assert problem == "The URL's host 10.0.0.1 is a private address; we connect only to public ones."
+    assert (
+        problem == "The URL's host 10.0.0.1 is a private address; we connect only to public ones."
+    )
 
 
 @pytest.mark.parametrize("entry", ["hooks", "hooks:", "http://hooks:80", "hooks:http", ":80", ""])

@@ -214,7 +214,7 @@ def test_f12_a_reason_of_nothing_visible_is_none(
 
 def test_f12_an_api_key_needs_a_name_that_can_be_seen(bob: Membership, sign_in: SignIn) -> None:
     page = sign_in(bob).post("/keys/api/", {"label": "\u200b\u3164"}).content.decode()
-    assert "Nothing of this can be seen." in page
+    assert "Enter some visible text." in page
     assert not ApiKey.objects.exists()
 
 

@@ -192,7 +192,7 @@ def test_a_key_that_agrees_with_the_meter_says_so(
     bob: Membership, provider_key: ProviderKey, sign_in: SignIn
 ) -> None:
     client = sign_in(bob)
-    assert "was not read yet" in client.get("/keys/").content.decode()
+    assert "has not been read yet" in client.get("/keys/").content.decode()
     sample_of(provider_key, "agrees")
     assert "Matches the vendor’s usage" in client.get("/keys/").content.decode()
 
@@ -226,7 +226,7 @@ def test_a_deleted_keys_discrepancy_stays_until_it_is_explained(
     ProviderKey.objects.filter(pk=provider_key.pk).update(state="sealed")
     page = " ".join(sign_in(manager).get("/keys/").content.decode().split())
     assert "Deleted, with an open discrepancy." in page
-    assert "reports 30 credits less than our books" in page
+    assert "reports 30 credits fewer than our books" in page
 
 
 def test_p32_nobody_sees_or_accepts_a_colleagues_or_a_strangers_discrepancy(

@@ -7,10 +7,11 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Membership, Project
-from generations.models import Generation
+from generations.models import Film, Generation
 from generations.portal.reports.charts import HEIGHT, WIDTH, chart_of
 from generations.reports.spending import Figures
-from tests.factories import make_api_key, make_generation
+from generations.review.corrections import adjust
+from tests.factories import SYSTEM, make_api_key, make_generation
 from tests.generations.portal.conftest import SignIn
 
 pytestmark = pytest.mark.django_db
@@ -160,12 +161,12 @@ def test_bars_stay_in_the_plane_whatever_the_days_hold() -> None:
 def test_a_receipt_traces_every_credit(alice: Membership, sign_in: SignIn) -> None:
     client = sign_in(alice)
     generation = make_generation(alice, "completed", prompt="A <i>quiet</i> lake")
-    page = " ".join(client.get(f"/generations/{generation.id}/receipt/").content.decode().split())
+    page = receipt_page(client, generation)
     assert "A &lt;i&gt;quiet&lt;/i&gt; lake" in page
     assert "5 s × 14 =" in page
     assert "wallet → held" in page
     assert "held → spent" in page
-    assert "Held 70, settled 70, given back 0" in page
+    assert "Held 70, spent 70, released 0" in page
     assert str(generation.upstream_id) in page
     data = client.get(f"/generations/{generation.id}/receipt.json").json()
     assert (data["id"], data["spent"]) == (str(generation.id), 70)
@@ -173,11 +174,49 @@ def test_a_receipt_traces_every_credit(alice: Membership, sign_in: SignIn) -> No
     assert f"/generations/{generation.id}/receipt/" in film
 
 
-@pytest.mark.parametrize("state", ["queued", "processing", "needs_review", "failed", "cancelled"])
-def test_every_state_has_a_receipt(alice: Membership, sign_in: SignIn, state: str) -> None:
-    client = sign_in(alice)
+@pytest.mark.parametrize(
+    ("state", "word"),
+    [
+        ("queued", "Queued"),
+        ("processing", "Rendering"),
+        ("needs_review", "Needs review"),
+        ("completed", "Ready"),
+        ("failed", "Failed"),
+        ("cancelled", "Cancelled"),
+    ],
+)
+def test_every_state_has_a_receipt_that_names_it(
+    alice: Membership, sign_in: SignIn, state: str, word: str
+) -> None:
     generation = make_generation(alice, state)
-    assert client.get(f"/generations/{generation.id}/receipt/").status_code == 200
+    assert f'<p class="soft">{word}. ' in receipt_page(sign_in(alice), generation)
+
+
+@pytest.mark.parametrize(
+    ("state", "word"), [("pending", "Saving"), ("given_up", "Film lost"), ("removed", "Removed")]
+)
+def test_a_receipt_names_the_state_of_the_film(
+    alice: Membership, sign_in: SignIn, state: str, word: str
+) -> None:
+    generation = make_generation(alice, "completed")
+    Film.objects.filter(generation=generation).update(state=state)
+    assert f'<p class="soft">{word}. ' in receipt_page(sign_in(alice), generation)
+
+
+def test_a_receipt_tells_steps_and_entries_in_words(alice: Membership, sign_in: SignIn) -> None:
+    generation = make_generation(alice, "completed")
+    adjust(generation, spent=False, by=SYSTEM, reason="A test film.", now=timezone.now())
+    page = receipt_page(sign_in(alice), generation)
+    for word in ("Sending → Rendering", "Rendering → Saving", "Corrected to released"):
+        assert word in page
+    for word in ("submitting", "processing", "> Settle", "> Adjust"):
+        assert word not in page
+
+
+def receipt_page(client: Client, generation: Generation) -> str:
+    """Return the receipt's page in one line."""
+    reply = client.get(f"/generations/{generation.id}/receipt/")
+    return " ".join(reply.content.decode().split())
 
 
 def test_p32_a_strangers_receipt_is_404_like_a_random_one(

@@ -87,7 +87,7 @@ def test_too_many_tests_are_refused_in_words(
     client = sign_in(manager)
     replies = [client.post(f"/webhooks/{endpoint.pk}/test/") for _ in range(7)]
     assert [reply.status_code for reply in replies] == [302] * 6 + [200]
-    assert "tests a minute" in replies[-1].content.decode()
+    assert "tests per minute" in replies[-1].content.decode()
 
 
 def test_a_message_is_sent_again_under_its_id(
@@ -107,7 +107,7 @@ def test_a_message_is_sent_again_under_its_id(
     assert "Delivered" in shown
     assert "Send again" in shown
     refused = client.post(f"{path}again/")
-    assert "tried a moment ago" in refused.content.decode()
+    assert "last attempt was a moment ago" in refused.content.decode()
     assert len(vendor.calls_to("/hook")) == 1
 
 
@@ -160,7 +160,7 @@ def test_events_are_chosen_anew(
     assert endpoint.events == ["generation.kept"]
 
 
-def test_one_that_was_disabled_by_itself_says_why(
+def test_one_that_was_disabled_automatically_says_why(
     manager: Membership, endpoint: WebhookEndpoint, vendor: Vendor, sign_in: SignIn
 ) -> None:
     put(endpoint)
@@ -169,10 +169,12 @@ def test_one_that_was_disabled_by_itself_says_why(
     client.post(f"/webhooks/{endpoint.pk}/test/")
     run_queue("deliver")
     for path in ("/webhooks/", f"/webhooks/{endpoint.pk}/"):
-        assert "it is gone for good" in page(client, path)
+        assert "it no longer exists" in page(client, path)
     assert f'href="/webhooks/{endpoint.pk}/"' in page(client, "/notices/")
     assert client.post(f"/webhooks/{endpoint.pk}/switch/", {"enable": "1"}).status_code == 302
-    assert "gone for good" not in page(client, f"/webhooks/{endpoint.pk}/").split("table", 1)[0]
+    assert (
+        "it no longer exists" not in page(client, f"/webhooks/{endpoint.pk}/").split("table", 1)[0]
+    )
 
 
 def test_p33_a_fresh_secret_is_shown_once_and_the_old_one_can_be_ended(
@@ -187,12 +189,12 @@ def test_p33_a_fresh_secret_is_shown_once_and_the_old_one_can_be_ended(
     assert fresh in reply.content.decode()
     shown = page(client, "/webhooks/")
     assert fresh not in shown
-    assert "signs beside it until" in shown
+    assert "also signs until" in shown
     assert "Rotate…" not in shown
     assert "still signs" in client.post("/webhooks/secret/rotate/").content.decode()
     assert client.post("/webhooks/secret/end-old/").status_code == 302
-    assert "signs beside it" not in page(client, "/webhooks/")
-    assert "No earlier secret" in client.post("/webhooks/secret/end-old/").content.decode()
+    assert "also signs until" not in page(client, "/webhooks/")
+    assert "No previous secret" in client.post("/webhooks/secret/end-old/").content.decode()
 
 
 def test_a_films_page_lists_its_webhooks_to_who_manages_them(
