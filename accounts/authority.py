@@ -81,7 +81,7 @@ class By:
             return
         member = self._membership if self.is_in(team_id) else None
         if member is None or not member.user.is_active or not role_allows(member.role, permission):
-            raise PermissionDenied(refusal or f"Your role cannot {permission}.")
+            raise PermissionDenied(refusal or f"Your role cannot {permission.label}.")
 
     def require_over(
         self,

@@ -1,7 +1,5 @@
 """Who may do what: the one table that portal, API and admin ask."""
 
-from enum import StrEnum
-
 from django.db import models
 
 
@@ -14,17 +12,17 @@ class Role(models.TextChoices):
     VIEWER = "viewer", "Viewer"
 
 
-class Permission(StrEnum):
-    """Something a role may do in its team."""
+class Permission(models.TextChoices):
+    """Something a role may do in its team; people read the label after “you can”."""
 
-    VIEW = "view films and the balance"
-    SUBMIT = "create films"
-    OWN_KEYS = "use your own keys"
-    TEAM_KEYS = "manage all API keys and the team key"
-    LIMITS = "set spend limits"
-    APPROVE = "approve and deny films"
-    FILMS = "set how long films are kept"
-    MEMBERS = "invite people and change roles"
+    VIEW = "VIEW", "view films and the balance"
+    SUBMIT = "SUBMIT", "create films"
+    OWN_KEYS = "OWN_KEYS", "use your own keys"
+    TEAM_KEYS = "TEAM_KEYS", "manage all API keys and the team key"
+    LIMITS = "LIMITS", "set spend limits"
+    APPROVE = "APPROVE", "approve and deny films"
+    FILMS = "FILMS", "set how long films are kept"
+    MEMBERS = "MEMBERS", "invite people and change roles"
 
 
 _VIEWER = frozenset({Permission.VIEW})

@@ -54,7 +54,7 @@ def project_for(team: Team, slug: str | None) -> Project | None:
 def require(membership: Membership | None, permission: Permission) -> None:
     """Raise `PermissionDenied` unless the membership's role carries `permission`."""
     if membership is None or not role_allows(membership.role, permission):
-        raise PermissionDenied(f"Your role cannot {permission}.")
+        raise PermissionDenied(f"Your role cannot {permission.label}.")
 
 
 def people_who_may(team: Team, permission: Permission) -> list[str]:

@@ -127,7 +127,7 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_FORMS = {"reset_password": "accounts.sign_in.backend.PasswordResetForm"}
-# Tries at one account by all clients together; those of one client are the library's to limit.
+# Attempts at one account by all clients together; those of one client are the library's to limit.
 ACCOUNT_RATE_LIMITS = {"login_account": "50/300s/key"}
 ACCOUNT_LOGOUT_ON_GET = False
 LOGIN_URL = "account_login"

@@ -36,7 +36,7 @@ class Notice(SubjectModel, MailedModel):
     permission = models.CharField(
         max_length=20,
         blank=True,
-        choices=[(one.name, str(one)) for one in Permission],
+        choices=Permission.choices,
         help_text="All who may do this; empty: one person.",
     )
     user = models.ForeignKey(

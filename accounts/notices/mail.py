@@ -22,7 +22,7 @@ def _mail(notice: Notice, member: Membership) -> None:
         "notice": notice,
         "member": member,
         "link": f"{settings.PUBLIC_URL}{notice.path}" if notice.path else "",
-        "why": Permission[notice.permission] if notice.permission else "",
+        "why": Permission(notice.permission).label if notice.permission else "",
     }
     EmailMessage(
         subject=" ".join(f"[{notice.team}] {notice.title}".split()),

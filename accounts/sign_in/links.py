@@ -16,7 +16,7 @@ def password_link(user: User, *, by: By) -> str:
     who made it. It works once, and for as long as Django's links do.
 
     An invitation that no mail server carries. Raises `PermissionDenied` for who belongs to teams
-    only, `InvalidRequest` for somebody who is disabled.
+    only, `InvalidRequest` for someone who is disabled.
     """
     by.require_everywhere()
     if not user.is_active:

@@ -44,7 +44,7 @@ def retire(delivery: WebhookDelivery, *, now: datetime) -> None:
     """End what a receiver that answered 410 still waits for.
 
     An endpoint is disabled. Of a URL that came with a task everything that waits for it is given
-    up; a later task that names it again is a fresh wish, and is tried.
+    up; a later task that names it again is a new request, and is posted to.
     """
     if delivery.endpoint is not None:
         _disable(delivery.endpoint, GONE, now)

@@ -89,7 +89,7 @@ def _notify_late(team: Team, film: Film, share: float, *, now: datetime) -> None
         title=f"{films} not saved yet, {share:.0%} of the link time used",
         body=(
             f"“{film.generation}” is only at the vendor, whose link expires on "
-            f"{film.link_expires_at.day} {film.link_expires_at:%B %Y, %H:%M %Z}.\n\n"
+            f"{film.link_expires_at:%-d %B %Y, %H:%M %Z}.\n\n"
             f"{film.problem or 'We have not tried to save it yet.'}\n\n"
             "We retry until then. An administrator should check the background work and the "
             "storage."

@@ -98,7 +98,7 @@ def _remove(film: Film, rule: RetentionRule, *, now: datetime) -> bool:
     generations = Generation.objects.filter(pk=film.pk)
     if rule.keep_favourites and not generations.filter(favourite=False).update(favourite=False):
         return False
-    words = f"Removed on {now.day} {now:%B %Y} by the team's retention of {_days(rule.days)}."
+    words = f"Removed on {now:%-d %B %Y} by the team's retention of {_days(rule.days)}."
     removed = Film.objects.filter(pk=film.pk, state=Film.State.KEPT).update(
         state=Film.State.REMOVED,
         removed_at=now,
@@ -144,7 +144,7 @@ def _warn(rule: RetentionRule, *, now: datetime) -> None:
 def _notify_of_rule(rule: RetentionRule, *, by: By, now: datetime) -> None:
     kept = _days(rule.days)
     but = " Favourites stay." if rule.keep_favourites else " Favourites are removed too."
-    setter, first = name_of(by.name), now + FILM_GRACE
+    setter = name_of(by.name)
     notify(
         team=rule.team,
         audience=Permission.SUBMIT,
@@ -152,7 +152,7 @@ def _notify_of_rule(rule: RetentionRule, *, by: By, now: datetime) -> None:
         title=f"Films are kept for {kept}",
         body=(
             f"{setter} set this. A film’s files are removed {kept} after it is saved, and "
-            f"none before {first.day} {first:%B %Y}.{but}"
+            f"none before {now + FILM_GRACE:%-d %B %Y}.{but}"
         ),
         key=f"film.retention:{rule.team_id}:{now.isoformat()}",
         path=ARCHIVE_PATH,

@@ -1,6 +1,6 @@
 """How fast a provider key may send, and how long it waits after a send that came to nothing. Pure.
 
-A key sends at even distances, not in bursts, and never more a minute than its rate.
+A key sends at even distances, not in bursts, and never more per minute than its rate.
 """
 
 from datetime import datetime, timedelta

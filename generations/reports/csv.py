@@ -35,7 +35,7 @@ def safe_cell(text: str) -> str:
 
 
 class _Echo:
-    """A file that gives back what is written to it, for the CSV writer to return."""
+    """A file that returns what is written to it, for the CSV writer to return."""
 
     def write(self, line: str) -> bytes:
         """Return the line as UTF-8."""

@@ -1,4 +1,4 @@
-"""Text and numbers that somebody outside gave, made fit for rows, headers, log lines and pages."""
+"""Text and numbers that someone outside gave, made fit for rows, headers, log lines and pages."""
 
 import re
 import reprlib
