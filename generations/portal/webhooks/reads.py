@@ -28,7 +28,7 @@ def delivery_context(delivery: WebhookDelivery, *, now: datetime) -> dict[str, A
     is_test = delivery.event == EndpointTest.event_name
     return {
         "delivery": delivery,
-        "tries": delivery.attempt_log.order_by("-number"),
+        "attempts": delivery.attempt_log.order_by("-number"),
         "body": _readable(delivery.body),
         "about_task": delivery.subject_kind in ABOUT_TASKS,
         "in_progress": delivery.claimed_until is not None and delivery.claimed_until > now,
