@@ -9,13 +9,13 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Window(models.TextChoices):
-    """How long a limit counts before it starts afresh."""
+    """How long a limit counts before it renews."""
 
-    HOUR = "hour", "hour"
-    DAY = "day", "day"
-    WEEK = "week", "week"
-    MONTH = "month", "month"
-    TOTAL = "total", "total"
+    HOUR = "hour", "Hour"
+    DAY = "day", "Day"
+    WEEK = "week", "Week"
+    MONTH = "month", "Month"
+    TOTAL = "total", "Never (one total)"
 
 
 def window_start(window: str, now: datetime, zone: ZoneInfo) -> datetime:

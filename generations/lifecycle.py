@@ -11,8 +11,8 @@ class State(models.TextChoices):
 
     AWAITING_APPROVAL = "awaiting_approval", "Awaiting approval"
     QUEUED = "queued", "Queued"
-    SUBMITTING = "submitting", "Submitting"
-    PROCESSING = "processing", "Processing"
+    SUBMITTING = "submitting", "Sending"
+    PROCESSING = "processing", "Rendering"
     NEEDS_REVIEW = "needs_review", "Needs review"
     COMPLETED = "completed", "Completed"
     FAILED = "failed", "Failed"
@@ -24,21 +24,21 @@ class ReviewReason(models.TextChoices):
 
     SUBMIT_UNKNOWN = "submit_unknown", "The vendor may have accepted it without telling us"
     SILENT = "silent", "The vendor has not finished it by its deadline"
-    UNRECORDED = "unrecorded", "The vendor's answer could not be recorded"
+    UNRECORDED = "unrecorded", "The vendor’s answer could not be recorded"
 
 
 class ReviewCause(models.TextChoices):
     """What exactly brought a generation into review."""
 
-    BROKEN_OFF = "broken_off", "The connection broke before the whole answer came"
-    NO_ENVELOPE = "no_envelope", "Something answered in the vendor's place"
+    BROKEN_OFF = "broken_off", "The connection broke before the answer was complete"
+    NO_ENVELOPE = "no_envelope", "Something other than the vendor answered"
     TOO_LARGE = "too_large", "The answer was too large"
     ENDLESS = "endless", "The answer did not end"
-    UNUSABLE_ID = "unusable_id", "The vendor accepted it under an id that cannot be stored"
+    UNUSABLE_ID = "unusable_id", "The vendor accepted it under an ID that cannot be stored"
     UNCLEAR_ANSWER = "unclear_answer", "The answer was unclear"
-    WORKER_STOPPED = "worker_stopped", "The worker stopped while submitting"
+    WORKER_STOPPED = "worker_stopped", "The worker stopped while sending"
     DEADLINE_PASSED = "deadline_passed", "The deadline passed"
-    NOT_RECORDED = "not_recorded", "The vendor's answer could not be recorded"
+    NOT_RECORDED = "not_recorded", "The vendor’s answer could not be recorded"
 
 
 class Ending(models.TextChoices):
@@ -49,36 +49,36 @@ class Ending(models.TextChoices):
     COMPLETED = "completed", "Completed by the vendor"
     FAILED = "failed", "Failed by the vendor"
     REFUSED = "refused", "Refused by the vendor"
-    MODERATED = "moderated", "Refused by the vendor's moderation"
-    DECIDED_IN_REVIEW = "decided_in_review", "Decided by a person in review"
+    MODERATED = "moderated", "Refused by the vendor’s moderation"
+    DECIDED_IN_REVIEW = "decided_in_review", "Decided in review"
     CANCELLED = "cancelled", "Cancelled by a person"
     APPROVAL_DENIED = "approval_denied", "Denied by a manager"
     APPROVAL_EXPIRED = "approval_expired", "Not decided in time"
 
 
-# How long the vendor's own word is looked for after a person ended one in review.
+# How long we keep asking the vendor after a person ended one in review.
 LATE_WATCH = timedelta(hours=24)
 
 
 class EventKind(models.TextChoices):
     """What an event of a generation is about."""
 
-    MOVED = "moved", "Moved"
-    ADMITTED = "admitted", "Admitted"
-    KEPT = "kept", "Kept"
+    MOVED = "moved", "State changed"
+    ADMITTED = "admitted", "Submitted"
+    KEPT = "kept", "Film saved"
     FILM_LOST = "film_lost", "Film lost"
-    FILM_TRIED_AGAIN = "film_tried_again", "Film tried again"
+    FILM_TRIED_AGAIN = "film_tried_again", "Saving again"
     FILM_REMOVED = "film_removed", "Film removed"
-    PRIORITY_SET = "priority_set", "Priority set"
+    PRIORITY_SET = "priority_set", "Priority changed"
     CALLBACK = "callback", "Callback"
-    CANCEL_ASKED = "cancel_asked", "Cancel asked"
-    LOOKED = "looked", "Looked"
-    UNRECORDED = "unrecorded", "Unrecorded"
-    ID_ADOPTED = "id_adopted", "Id adopted"
-    REVIEW_TOLD = "review_told", "Review told"
-    ADJUSTED = "adjusted", "Adjusted"
-    USAGE_MOVED = "usage_moved", "Usage moved"
-    USAGE_STILL = "usage_still", "Usage still"
+    CANCEL_ASKED = "cancel_asked", "Cancel requested"
+    LOOKED = "looked", "Check requested"
+    UNRECORDED = "unrecorded", "Answer not recorded"
+    ID_ADOPTED = "id_adopted", "Vendor task linked"
+    REVIEW_TOLD = "review_told", "Managers notified"
+    ADJUSTED = "adjusted", "Corrected"
+    USAGE_MOVED = "usage_moved", "Vendor usage changed"
+    USAGE_STILL = "usage_still", "Vendor usage unchanged"
 
 
 class Money(StrEnum):
@@ -93,7 +93,7 @@ WAITING = frozenset({State.AWAITING_APPROVAL, State.QUEUED})
 LIVE = frozenset({State.AWAITING_APPROVAL, State.QUEUED, State.SUBMITTING, State.PROCESSING})
 TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
 IN_FLIGHT = frozenset({State.SUBMITTING, State.PROCESSING, State.NEEDS_REVIEW})
-# What counts against a provider key's cap: one in review may be stuck for ever, and must not.
+# What counts against a provider key's limit: one in review may be stuck forever, and must not.
 COUNTS_IN_FLIGHT = frozenset({State.SUBMITTING, State.PROCESSING})
 
 TRANSITIONS: dict[State, frozenset[State]] = {

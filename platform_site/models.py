@@ -1,4 +1,4 @@
-"""What the site itself remembers: its clusters, and beats and leases of background loops."""
+"""What the site itself remembers: its clusters, and heartbeats and leases of background loops."""
 
 from datetime import datetime
 

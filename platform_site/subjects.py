@@ -1,4 +1,4 @@
-"""What a row is about, kept as a kind and an id: history outlives what it tells of."""
+"""What a row is about, kept as a kind and an id: history outlives what it is about."""
 
 import re
 
@@ -14,7 +14,7 @@ class SubjectModel(models.Model):
     subject_kind = models.CharField(
         max_length=40,
         blank=True,
-        help_text="its model, or the scope of a spend limit",
+        help_text="A model, or what a spend limit applies to.",
     )
     subject_id = models.CharField(max_length=100, blank=True)
 

@@ -1,4 +1,4 @@
-"""The admin's pages about people: users, memberships, projects, notices and the audit trail."""
+"""The admin's pages about people, their teams, projects and notifications, and the audit trail."""
 
 from accounts.admin import audit, memberships, notices, projects, users
 from accounts.webhooks import admin as webhooks

@@ -48,7 +48,7 @@ class MembersInline(ReadOnlyInline):
 
 
 class NewMembersInline(TabularInline):  # type: ignore[misc]  # the theme is untyped
-    """People to be put into the team; whoever is in it already gets the role."""
+    """People to add to the team; an existing member gets the new role."""
 
     model = Membership
     fields = ("user", "role")
@@ -65,7 +65,7 @@ class NewMembersInline(TabularInline):  # type: ignore[misc]  # the theme is unt
 
 @admin.register(Membership)
 class MembershipAdmin(ServiceAdmin):
-    """Every membership; the person and the team stay, the role changes."""
+    """Every membership; the person and the team are fixed, the role can change."""
 
     list_display = ("user", linked("team"), "shown_role", moment("created_at"))
     list_filter = ("role", "team")
@@ -84,7 +84,7 @@ class MembershipAdmin(ServiceAdmin):
         return ("team", "user") if obj else ()
 
     def has_delete_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
-        """Refuse: no service takes a person out of a team yet."""
+        """Refuse: no service removes a person from a team yet."""
         return False
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:

@@ -1,4 +1,4 @@
-"""What people were told, to be read."""
+"""The notifications that people received, read-only."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from platform_site.admin.typed import display
 
 @admin.register(Notice)
 class NoticeAdmin(SubjectNames, ReadOnlyAdmin):
-    """One message to one person of a team, or to all who may do something there."""
+    """One message to one person of a team, or to everyone who has a permission there."""
 
     list_display = (
         moment("created_at"),
@@ -25,7 +25,7 @@ class NoticeAdmin(SubjectNames, ReadOnlyAdmin):
         "shown_audience",
         "kind",
         "mailed",
-        moment("next_mail_at", label="next e-mail"),
+        moment("next_mail_at", label="next email"),
     )
     list_filter = ("kind", ("next_mail_at", admin.EmptyFieldListFilter), "team")
     list_select_related = ("team", "user")
@@ -68,12 +68,12 @@ class NoticeAdmin(SubjectNames, ReadOnlyAdmin):
 
     @display(description="to")
     def shown_audience(self, notice: Notice) -> str | SafeString:
-        """Return who is told."""
+        """Return who is notified."""
         if notice.user is not None:
             return link_to(notice.user)
-        return f"All who may {notice.get_permission_display()}"
+        return f"Everyone who can {notice.get_permission_display()}"
 
-    @display(description="e-mails sent")
+    @display(description="emails sent")
     def mailed(self, notice: Notice) -> int:
-        """Return how many people were written to."""
+        """Return how many people got an email."""
         return len(notice.mailed_to)

@@ -1,4 +1,4 @@
-"""Projects: their team's managers open and name them in the portal; archived here as well."""
+"""Projects: managers create and rename them in the portal; archived and restored here too."""
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
@@ -16,7 +16,7 @@ from platform_site.admin.typed import ActionVariant, action, display
 
 @admin.register(Project)
 class ProjectAdmin(ReadOnlyAdmin, ServiceAdmin):
-    """What a team files and caps its work under."""
+    """What a team groups its generations under, with limits of their own."""
 
     list_display = ("name", linked("team"), "slug", moment("created_at"), moment("archived_at"))
     list_filter = (("archived_at", admin.EmptyFieldListFilter), "team")
@@ -26,7 +26,7 @@ class ProjectAdmin(ReadOnlyAdmin, ServiceAdmin):
     actions_detail = ("archive", "reopen")
     fields = ("team", "name", "slug", "created_at", "archived_at", "shown_related")
 
-    @display(description="lists")
+    @display(description="related lists")
     def shown_related(self, project: Project) -> str | SafeString:
         """Return links to what was made for it."""
         return related_lists(project)
@@ -37,19 +37,19 @@ class ProjectAdmin(ReadOnlyAdmin, ServiceAdmin):
         return frozenset({"archive" if project and project.archived_at is None else "reopen"})
 
     @action(
-        description="Archive",
+        description="Archive project",
         icon="archive",
         variant=ActionVariant.WARNING,
         permissions=["operate"],
         dialog={
             "title": "Archive this project?",
-            "description": "It takes no new generations; what it has stays.",
+            "description": "It takes no new generations. Its films, generations and limits stay.",
             "form_class": ConfirmForm,
-            "form_submit_text": "Archive",
+            "form_submit_text": "Archive project",
         },
     )
     def archive(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
-        """Take nothing new for it."""
+        """Accept nothing new for it."""
 
         def work(project: Project) -> str:
             archive_project(project, by=by_of(request), now=timezone.now())
@@ -58,21 +58,21 @@ class ProjectAdmin(ReadOnlyAdmin, ServiceAdmin):
         return self.run_on(request, object_id, work)
 
     @action(
-        description="Reopen",
+        description="Restore project",
         icon="unarchive",
         permissions=["operate"],
         dialog={
-            "title": "Reopen this project?",
+            "title": "Restore this project?",
             "description": "It takes new generations again.",
             "form_class": ConfirmForm,
-            "form_submit_text": "Reopen",
+            "form_submit_text": "Restore project",
         },
     )
     def reopen(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
-        """Take work for it again."""
+        """Accept generations for it again."""
 
         def work(project: Project) -> str:
             reopen_project(project, by=by_of(request))
-            return f"{project} is open."
+            return f"{project} is restored."
 
         return self.run_on(request, object_id, work)

@@ -72,7 +72,7 @@ class TeamsInline(ReadOnlyInline):
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, SiteAdmin):  # type: ignore[type-arg,misc]  # ours takes less
-    """People sign in with an address; who leaves is switched off, because history names them."""
+    """People sign in with an email; who leaves is deactivated, because history names them."""
 
     form = PersonChangeForm
     add_form = PersonCreationForm
@@ -113,14 +113,14 @@ class UserAdmin(DjangoUserAdmin, SiteAdmin):  # type: ignore[type-arg,misc]  # o
         return people.annotate(team_count=Count("memberships"))
 
     @action(
-        description="Link to choose a password",
+        description="Create password link",
         icon="link",
         permissions=["operate"],
         dialog={
-            "title": "Make a link to choose a password?",
-            "description": "Whoever has it signs in as this person. It works once, for three days.",
+            "title": "Create a password link?",
+            "description": "Whoever has it can sign in as this person. It works once, for 3 days.",
             "form_class": ConfirmForm,
-            "form_submit_text": "Show the link",
+            "form_submit_text": "Create link",
         },
     )
     def password_link(
@@ -141,13 +141,13 @@ class UserAdmin(DjangoUserAdmin, SiteAdmin):  # type: ignore[type-arg,misc]  # o
         """Return how many teams the person is in."""
         return int(user.team_count)
 
-    @display(description="lists")
+    @display(description="related lists")
     def shown_related(self, user: User) -> SafeString | str:
         """Return links to everything that is the person's."""
         return related_lists(user)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Let only a superuser hand out powers."""
+        """Let only a superuser grant administration rights."""
         return self.readonly_fields if _is_super(request) else (*self.readonly_fields, *_POWERS)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
@@ -157,7 +157,7 @@ class UserAdmin(DjangoUserAdmin, SiteAdmin):  # type: ignore[type-arg,misc]  # o
         return bool(super().has_change_permission(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Refuse: history names people; switch them off instead."""
+        """Refuse: history names people; deactivate them instead."""
         return False
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:

@@ -22,10 +22,12 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
     allowed_networks = models.JSONField(
-        default=list, blank=True, help_text="Up to 10 IPs or CIDRs; empty means any."
+        default=list,
+        blank=True,
+        help_text="Up to 10 IP addresses or CIDR ranges. Leave empty for any.",
     )
     requests_per_minute = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Empty means no limit."
+        null=True, blank=True, help_text="Leave empty for no limit."
     )
     minute = models.BigIntegerField(default=0, editable=False)
     minute_requests = models.PositiveIntegerField(default=0, editable=False)

@@ -1,19 +1,19 @@
-"""What a row remembers whose news is mailed to several people."""
+"""What a row remembers that is emailed to several people."""
 
 from django.db import models
 
 
 class MailedModel(models.Model):
-    """Base of models whose rows are mailed; `accounts.notices.mailing` writes these columns."""
+    """Base of models whose rows are emailed; `accounts.notices.mailing` writes these columns."""
 
     # Set until everybody has their email; the sweep finds what the queue lost.
-    next_mail_at = models.DateTimeField(null=True, blank=True)
+    next_mail_at = models.DateTimeField("next email at", null=True, blank=True)
     claimed_until = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="while a worker mails it"
+        null=True, blank=True, editable=False, help_text="Set while a worker emails it."
     )
-    mail_attempts = models.PositiveSmallIntegerField(default=0)
+    mail_attempts = models.PositiveSmallIntegerField("email attempts", default=0)
     mailed_to = models.JSONField(
-        default=list, blank=True, help_text="ids of who was written to, so that nobody is twice"
+        default=list, blank=True, help_text="IDs of the people emailed so far."
     )
 
     class Meta:

@@ -7,7 +7,7 @@ from accounts.models.team import Team
 
 
 class Project(models.Model):
-    """A name that a team's generations can be filed and capped under."""
+    """A name that a team's generations can be grouped and limited under."""
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="projects")
     name = models.CharField(max_length=80)

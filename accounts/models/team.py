@@ -15,7 +15,7 @@ class Team(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     own_approval = models.BooleanField(
         default=False,
-        help_text="Who may approve may approve what they ordered themselves, too.",
+        help_text="Managers and owners can also approve films they created themselves.",
     )
     # The signing secret of outgoing webhooks, encrypted; never shown in lists or logs.
     webhook_secret_token = models.TextField(editable=False, default="", blank=True)
@@ -41,7 +41,7 @@ class Membership(models.Model):
     role = models.CharField(max_length=10, choices=Role.choices)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     notices_read_to = models.BigIntegerField(
-        default=0, editable=False, help_text="id of the last notice that the person has seen"
+        default=0, editable=False, help_text="ID of the last notification that the person has seen."
     )
 
     class Meta:

@@ -30,10 +30,12 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     """One person; what they may do is decided by their membership in a team."""
 
-    email = models.EmailField("e-mail", max_length=254, unique=True)
+    email = models.EmailField("email", max_length=254, unique=True)
     name = models.CharField(max_length=120, blank=True)
     is_active = models.BooleanField(
-        "active", default=True, help_text="Off: cannot sign in, and none of their API keys work."
+        "active",
+        default=True,
+        help_text="When off, they cannot sign in and their API keys do not work.",
     )
     is_staff = models.BooleanField("administrator", default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -47,6 +49,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique")]
         ordering = ["email"]
+        verbose_name = "person"
+        verbose_name_plural = "people"
 
     def __str__(self) -> str:
         """Show the address."""

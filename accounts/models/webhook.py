@@ -28,13 +28,13 @@ class WebhookEndpoint(models.Model):
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="webhook_endpoints")
     url = models.URLField(max_length=2048)
     enabled = models.BooleanField(default=True)
-    events = models.JSONField(help_text="names of events, as `accounts.webhooks.events` has them")
+    events = models.JSONField(help_text="Names of the events it receives.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     failing_since = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="the first failure since the last 2xx"
+        null=True, blank=True, editable=False, help_text="The first failure since the last 2xx."
     )
     disabled_reason = models.CharField(
-        max_length=200, blank=True, editable=False, help_text="Empty: a person did it."
+        max_length=200, blank=True, editable=False, help_text="Empty if a person disabled it."
     )
     removed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -58,30 +58,30 @@ class WebhookEndpoint(models.Model):
 
 
 class WebhookDelivery(SubjectModel):
-    """One message to one URL, attempted until it is answered with a 2xx or given up."""
+    """One event to one URL, attempted until it is answered with a 2xx or has failed."""
 
     class State(models.TextChoices):
         """Where a delivery stands."""
 
-        PENDING = "pending", "Pending"
+        PENDING = "pending", "Waiting"
         DELIVERED = "delivered", "Delivered"
-        GIVEN_UP = "given_up", "Given up"
+        GIVEN_UP = "given_up", "Failed"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="webhook_deliveries")
     url = models.URLField(max_length=2048)
-    host = models.CharField(max_length=270, editable=False, help_text="host:port of the URL")
+    host = models.CharField(max_length=270, editable=False, help_text="host:port of the URL.")
     endpoint = models.ForeignKey(
         WebhookEndpoint,
         null=True,
         blank=True,
         on_delete=models.SET_NULL,
         related_name="deliveries",
-        help_text="Empty: the URL came with a task.",
+        help_text="Empty if the URL came with a task.",
     )
     event = models.CharField(max_length=60)
     reference = models.CharField(
-        max_length=120, help_text="What happened; with the event it is said once a URL. Opaque."
+        max_length=120, help_text="What happened. Each URL receives an event about it once."
     )
     body = models.TextField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
@@ -91,7 +91,7 @@ class WebhookDelivery(SubjectModel):
     series_since = models.DateTimeField(null=True, blank=True, editable=False)
     next_attempt_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
     claimed_until = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="while a worker posts it"
+        null=True, blank=True, editable=False, help_text="Set while a worker sends it."
     )
     response_status = models.PositiveIntegerField(null=True, blank=True)
     response_note = models.CharField(max_length=300, blank=True)
@@ -112,7 +112,7 @@ class WebhookDelivery(SubjectModel):
             ),
             models.Index(
                 fields=["claimed_until"],
-                name="webhook_under_way",
+                name="webhook_in_progress",
                 condition=Q(claimed_until__isnull=False),
             ),
             models.Index(fields=["-created_at", "-id"], name="webhook_newest"),
@@ -128,7 +128,7 @@ class WebhookDelivery(SubjectModel):
         return f"{self.event} of {self.subject_kind.replace('_', ' ')} {self.subject_id}"
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Note the host, by which posts are shared out."""
+        """Note the host, by which deliveries are shared out."""
         self.host = self.host or host_of(self.url)
         super().save(*args, **options)
 
@@ -144,15 +144,16 @@ class WebhookAttempt(models.Model):
     )
     number = models.PositiveIntegerField()
     at = models.DateTimeField()
-    headers = models.JSONField(default=dict, help_text="as sent")
+    headers = models.JSONField(default=dict, help_text="As sent.")
     status = models.PositiveIntegerField(null=True, blank=True)
     duration_ms = models.PositiveIntegerField(null=True, blank=True)
     snippet = models.CharField(
-        max_length=1024, blank=True, help_text="the start of the answer, cleaned"
+        max_length=1024, blank=True, help_text="The start of the answer, without secrets."
     )
     problem = models.CharField(max_length=300, blank=True)
 
     class Meta:
+        verbose_name = "delivery attempt"
         ordering = ["delivery", "number"]
         constraints = [
             models.UniqueConstraint(fields=["delivery", "number"], name="webhook_attempt_numbered")
@@ -160,23 +161,24 @@ class WebhookAttempt(models.Model):
 
     def __str__(self) -> str:
         """Show which attempt it was and what was answered."""
-        return f"attempt {self.number}: {self.status or self.problem or 'no answer'}"
+        return f"Attempt {self.number}: {self.status or self.problem or 'no answer'}"
 
 
 class HostBackoff(models.Model):
-    """A host that let a team's posts hang: it is asked one at a time, and seldom, until it answers.
+    """A host that let a team's deliveries time out: it gets few and single ones until it answers.
 
-    A row a team, so that nobody's receiver can hold up another team's posts to the same host.
+    A row a team, so that no endpoint can hold up another team's deliveries to the same host.
     """
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     host = models.CharField(max_length=270)
-    timeouts = models.PositiveIntegerField(default=1, help_text="in a row")
+    timeouts = models.PositiveIntegerField(default=1, help_text="In a row.")
     ends_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = "slow host"
         constraints = [
-            models.UniqueConstraint(fields=["team", "host"], name="slow_receiver_once_a_team")
+            models.UniqueConstraint(fields=["team", "host"], name="slow_host_once_a_team")
         ]
 
     def __str__(self) -> str:

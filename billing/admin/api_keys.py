@@ -1,4 +1,4 @@
-"""API keys: issued here once, never shown again, switched off and on, and taken away."""
+"""API keys: created here, shown once, disabled, enabled and deleted."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def _cap(words: str) -> forms.IntegerField:
         min_value=0,
         required=False,
         widget=UnfoldAdminIntegerFieldWidget,
-        help_text="Empty: no limit.",
+        help_text="Leave empty for no limit.",
     )
 
 
@@ -53,10 +53,10 @@ class IssueForm(forms.ModelForm):  # type: ignore[type-arg]
     allowed_networks = forms.CharField(
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-        help_text="Up to 10 IPs or CIDRs, one a line; empty means any.",
+        help_text="Up to 10 IP addresses or CIDR ranges, one per line. Leave empty for any.",
     )
-    hourly = _cap("Credits an hour")
-    daily = _cap("Credits a day")
+    hourly = _cap("Credits per hour")
+    daily = _cap("Credits per day")
     total = _cap("Credits in total")
 
     class Meta:
@@ -70,13 +70,13 @@ class IssueForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class StandingFilter(admin.SimpleListFilter):
-    """Whether a key opens anything."""
+    """Whether a key works."""
 
-    title = "standing"
+    title = "status"
     parameter_name = "standing"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer each standing."""
+        """Offer each status."""
         return [(name, name) for name in _STANDING_LABELS]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -133,12 +133,12 @@ class ApiKeyAdmin(ServiceAdmin):
 
     @display(description="key")
     def shown_end(self, key: ApiKey) -> SafeString:
-        """Return the last four characters, by which people tell their keys apart."""
+        """Return the last four characters, which tell keys apart."""
         return unbroken(f"…{key.last4}")
 
-    @display(description="standing")
+    @display(description="status")
     def shown_standing(self, key: ApiKey) -> SafeString:
-        """Return whether it opens anything."""
+        """Return whether it works."""
         is_over = key.expires_at is not None and key.expires_at <= timezone.now()
         if key.deleted_at is not None:
             standing = "deleted"
@@ -151,34 +151,34 @@ class ApiKeyAdmin(ServiceAdmin):
     @display(description="allowed networks")
     def shown_networks(self, key: ApiKey) -> str:
         """Return the networks in a line."""
-        return ", ".join(key.allowed_networks) or "any"
+        return ", ".join(key.allowed_networks) or "Any"
 
     @display(description="spend limits")
     def shown_limits(self, key: ApiKey) -> str | SafeString:
-        """Return the caps on this key and their use now."""
+        """Return this key's limits and their use now."""
         rows = [
             (link_to(use.limit), f"{use.spent:,}", f"{use.held:,}", f"{use.left:,}")
             for use in limits_of("api_key", key.pk)
         ]
         return table(("Limit", "Spent", "Held", "Left"), rows)
 
-    @display(description="lists")
+    @display(description="related lists")
     def shown_related(self, key: ApiKey) -> str | SafeString:
         """Return links to what was done with it."""
         return related_lists(key) or EMPTY
 
     def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
-        """Refuse: what a key may do is decided when it is issued."""
+        """Refuse: what a key may do is decided when it is created."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
-        """Let a key be taken away once."""
+        """Let a key be deleted once."""
         if isinstance(obj, ApiKey) and obj.deleted_at is not None:
             return False
         return bool(super().has_delete_permission(request, obj))
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
-        """Issue the key and show its text this once."""
+        """Create the key and show its text once."""
         typed = form.cleaned_data
         key, text = issue_api_key(
             team=typed["team"],
@@ -193,11 +193,11 @@ class ApiKeyAdmin(ServiceAdmin):
             requests_per_minute=typed["requests_per_minute"],
         )
         obj.pk, obj.last4 = key.pk, key.last4
-        words = "Copy the key now, it is shown this once: {}"
+        words = "Copy this key now. It is not shown again: {}"
         messages.warning(request, format_html(words, format_html("<code>{}</code>", text)))
 
     def delete_model(self, request: HttpRequest, obj: ApiKey) -> None:
-        """Take the key away; its row stays."""
+        """Delete the key; its row stays."""
         delete_api_key(api_key=obj, by=by_of(request))
 
     def buttons_for(self, object_id: str) -> frozenset[str]:
@@ -211,28 +211,28 @@ class ApiKeyAdmin(ServiceAdmin):
         set_enabled(api_key=key, enabled=enabled, by=by_of(request))
         return f"{key} is {'enabled' if enabled else 'disabled'}."
 
-    @admin.action(description="Disable the selected keys", permissions=["operate"])
+    @admin.action(description="Disable selected keys", permissions=["operate"])
     def disable_selected(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         """Switch keys off."""
         kept = queryset.filter(deleted_at=None)
         show_outcomes(request, kept, lambda key: self._switch(request, key, enabled=False))
 
-    @admin.action(description="Enable the selected keys", permissions=["operate"])
+    @admin.action(description="Enable selected keys", permissions=["operate"])
     def enable_selected(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         """Switch keys on."""
         kept = queryset.filter(deleted_at=None)
         show_outcomes(request, kept, lambda key: self._switch(request, key, enabled=True))
 
     @action(
-        description="Disable",
+        description="Disable key",
         icon="key_off",
         variant=ActionVariant.WARNING,
         permissions=["operate"],
         dialog={
             "title": "Disable this key?",
-            "description": "Calls with it are refused until it is enabled again.",
+            "description": "Requests with it are refused until it is enabled again.",
             "form_class": ConfirmForm,
-            "form_submit_text": "Disable",
+            "form_submit_text": "Disable key",
         },
     )
     def disable(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
@@ -245,14 +245,14 @@ class ApiKeyAdmin(ServiceAdmin):
         )
 
     @action(
-        description="Enable",
+        description="Enable key",
         icon="key",
         permissions=["operate"],
         dialog={
             "title": "Enable this key?",
-            "description": "Calls with it are answered again.",
+            "description": "Requests with it are accepted again.",
             "form_class": ConfirmForm,
-            "form_submit_text": "Enable",
+            "form_submit_text": "Enable key",
         },
     )
     def enable(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""The books, to be read: accounts, transfers, holds, and what counts under which limit."""
+"""The books, read-only: accounts, transfers, holds, and what counts under which limit."""
 
 from typing import Any
 
@@ -35,14 +35,14 @@ KIND_LABELS = {
 
 
 class IsLowFilter(admin.SimpleListFilter):
-    """Wallets below their mark."""
+    """Wallets below their alert threshold."""
 
-    title = "low"
+    title = "balance"
     parameter_name = "low"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Offer one choice: who asks wants to see what runs low."""
-        return [("yes", "below its mark")]
+        return [("yes", "below its alert threshold")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep what was asked for."""
@@ -75,7 +75,7 @@ class AccountAdmin(ReadOnlyAdmin):
         """Return the credits in it."""
         return account.balance
 
-    @display(description="lists")
+    @display(description="related lists")
     def shown_related(self, account: Account) -> SafeString | str:
         """Return links to its transfers, both ways."""
         return related_lists(account)
@@ -154,12 +154,12 @@ class TransferInline(ReadOnlyInline):
 
 
 class HoldWindowInline(ReadOnlyInline):
-    """The windows a hold counts in."""
+    """The limits that a hold counts under, each with its window."""
 
     model = HoldWindow
     ordering = ("pk",)
     fields = ("window", "shown_for")
-    verbose_name_plural = "counts in"
+    verbose_name_plural = "counts under"
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Join the windows' limits: their names are made of them."""
@@ -171,12 +171,12 @@ class HoldWindowInline(ReadOnlyInline):
 class IsOpenFilter(admin.SimpleListFilter):
     """Open or closed holds."""
 
-    title = "standing"
+    title = "status"
     parameter_name = "open"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Offer both."""
-        return [("yes", "open"), ("no", "closed")]
+        return [("yes", "held"), ("no", "spent or released")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep what was asked for."""
@@ -187,7 +187,7 @@ class IsOpenFilter(admin.SimpleListFilter):
 
 @admin.register(Hold)
 class HoldAdmin(ReadOnlyAdmin):
-    """Credits set aside until the vendor's word."""
+    """Credits held until they are spent or released."""
 
     list_display = (
         moment("created_at"),
@@ -218,12 +218,12 @@ class HoldAdmin(ReadOnlyAdmin):
         "closed_at",
     )
 
-    @display(description="standing")
+    @display(description="status")
     def shown_standing(self, hold: Hold) -> SafeString:
-        """Tell how it closed, if it did."""
+        """Return how it closed, if it did."""
         if hold.is_open:
-            return badge("open", "info")
-        return badge("spent", "primary") if hold.spent else badge("given back", "default")
+            return badge("held", "info")
+        return badge("spent", "primary") if hold.spent else badge("released", "default")
 
     @display(description="for", ordering="subject_id")
     def shown_subject(self, hold: Hold) -> str | SafeString:
@@ -280,7 +280,7 @@ class HoldWindowAdmin(SubjectNames, ReadOnlyAdmin):
 
 @admin.register(SpendAlert)
 class SpendAlertAdmin(SubjectNames, ReadOnlyAdmin):
-    """Which threshold people were told of, once a window."""
+    """Which threshold people were notified of, once per window."""
 
     subject_path = "window__limit"
     list_display = (moment("created_at"), "shown_threshold", linked("window"), "shown_for")
@@ -299,4 +299,4 @@ class SpendAlertAdmin(SubjectNames, ReadOnlyAdmin):
     @display(description="threshold", ordering="threshold")
     def shown_threshold(self, alert: SpendAlert) -> str:
         """Return how much of the limit was used."""
-        return f"{alert.threshold} %"
+        return f"{alert.threshold}%"

@@ -29,12 +29,12 @@ class GrantForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untyped
         min_value=1,
         max_value=MAX_CREDITS,
         widget=UnfoldAdminIntegerFieldWidget,
-        help_text="Whole credits, added to the team's wallet at once.",
+        help_text="Credits to add to the team’s wallet.",
     )
     reason = forms.CharField(
         max_length=500,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Stands in the ledger for good.",
+        help_text="Recorded permanently in the ledger.",
     )
 
 
@@ -83,7 +83,7 @@ class TeamAdmin(ServiceAdmin):
 
     @display(description="spent", ordering="spent")
     def shown_spent(self, team: Any) -> int:
-        """Return what is gone."""
+        """Return what was spent."""
         return int(team.spent)
 
     @display(description="books")
@@ -95,14 +95,14 @@ class TeamAdmin(ServiceAdmin):
 
     @display(description="spend limits")
     def shown_limits(self, team: Team) -> str | SafeString:
-        """Return the caps on the whole team and their use now."""
+        """Return the team's limits and their use now."""
         rows = [
             (link_to(use.limit), f"{use.spent:,}", f"{use.held:,}", f"{use.left:,}")
             for use in limits_of("team", team.pk)
         ]
         return table(("Limit", "Spent", "Held", "Left"), rows)
 
-    @display(description="lists")
+    @display(description="related lists")
     def shown_related(self, team: Team) -> str | SafeString:
         """Return links to everything that is the team's."""
         return related_lists(team)
@@ -144,9 +144,9 @@ class TeamAdmin(ServiceAdmin):
         permissions=["grant"],
         dialog={
             "title": "Grant credits",
-            "description": "Adds credits to the team's wallet. The entry cannot be taken back.",
+            "description": "They are added to the team’s wallet now. This cannot be undone.",
             "form_class": GrantForm,
-            "form_submit_text": "Grant",
+            "form_submit_text": "Grant credits",
         },
     )
     def grant_credits(self, request: HttpRequest, form: GrantForm, object_id: str) -> HttpResponse:

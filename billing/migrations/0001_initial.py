@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('debits', models.BigIntegerField(default=0)),
                 ('credits', models.BigIntegerField(default=0)),
                 ('limits_version', models.BigIntegerField(default=0)),
-                ('low_at', models.PositiveBigIntegerField(default=1000, help_text='credits; about 14 films of the usual kind. 0: never told')),
+                ('low_at', models.PositiveBigIntegerField(default=1000, help_text='Credits, once per drop. 0 turns this off.', verbose_name='alert when below')),
                 ('low_since', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='accounts.team')),
             ],
@@ -36,13 +36,13 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Hold',
             fields=[
-                ('subject_kind', models.CharField(blank=True, help_text='its model, or the scope of a spend limit', max_length=40)),
+                ('subject_kind', models.CharField(blank=True, help_text='A model, or what a spend limit applies to.', max_length=40)),
                 ('subject_id', models.CharField(blank=True, max_length=100)),
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('amount', models.PositiveBigIntegerField()),
-                ('settled', models.PositiveBigIntegerField(default=0)),
+                ('settled', models.PositiveBigIntegerField(default=0, verbose_name='spent')),
                 ('released', models.PositiveBigIntegerField(default=0)),
-                ('adjusted', models.BigIntegerField(default=0, help_text='what a later correction added to what was spent, or took off')),
+                ('adjusted', models.BigIntegerField(default=0, help_text='Credits that a later correction added to what was spent (+) or released (-).', verbose_name='corrected')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
                 ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='holds', to='accounts.team')),
@@ -63,6 +63,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
             options={
+                'verbose_name': 'price',
                 'ordering': ['model', 'resolution', 'audio', '-effective_from'],
                 'constraints': [models.UniqueConstraint(fields=('model', 'resolution', 'audio', 'effective_from'), name='rate_once_a_moment'), models.CheckConstraint(condition=models.Q(('credits_per_second__gt', 0)), name='rate_positive')],
             },
@@ -73,9 +74,9 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('subject_kind', models.CharField(max_length=20)),
                 ('subject_id', models.CharField(max_length=60)),
-                ('window', models.CharField(choices=[('hour', 'hour'), ('day', 'day'), ('week', 'week'), ('month', 'month'), ('total', 'total')], max_length=10)),
+                ('window', models.CharField(choices=[('hour', 'Hour'), ('day', 'Day'), ('week', 'Week'), ('month', 'Month'), ('total', 'Never (one total)')], max_length=10, verbose_name='renews every')),
                 ('credits', models.PositiveBigIntegerField()),
-                ('alert_at', models.JSONField(blank=True, default=billing.models.spend_limit.usual_thresholds, help_text='Whole percents, lowest first; people are told when so much is used.')),
+                ('alert_at', models.JSONField(blank=True, default=billing.models.spend_limit.usual_thresholds, help_text='Whole percents of the limit, held plus spent, lowest first.', verbose_name='notify at')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
             options={
@@ -93,6 +94,8 @@ class Migration(migrations.Migration):
                 ('limit', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='windows', to='billing.spendlimit')),
             ],
             options={
+                'verbose_name': 'use of a limit',
+                'verbose_name_plural': 'use of limits',
                 'ordering': ['-starts_at'],
             },
         ),
@@ -100,7 +103,7 @@ class Migration(migrations.Migration):
             name='SpendAlert',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('threshold', models.PositiveSmallIntegerField(help_text='percent of the limit')),
+                ('threshold', models.PositiveSmallIntegerField(help_text='Percent of the limit.')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('window', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='alerts', to='billing.spendwindow')),
             ],
@@ -115,12 +118,16 @@ class Migration(migrations.Migration):
                 ('hold', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='windows', to='billing.hold')),
                 ('window', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='holds', to='billing.spendwindow')),
             ],
+            options={
+                'verbose_name': 'hold under a limit',
+                'verbose_name_plural': 'holds per limit',
+            },
         ),
         migrations.CreateModel(
             name='Transfer',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('grant', 'Grant'), ('hold', 'Hold'), ('settle', 'Settle'), ('release', 'Release'), ('adjust', 'Adjust')], max_length=10)),
+                ('kind', models.CharField(choices=[('grant', 'Granted'), ('hold', 'Held'), ('settle', 'Spent'), ('release', 'Released'), ('adjust', 'Corrected')], max_length=10)),
                 ('amount', models.BigIntegerField()),
                 ('idempotency_key', models.CharField(blank=True, max_length=120, null=True, unique=True)),
                 ('actor', models.CharField(max_length=200)),
@@ -133,6 +140,8 @@ class Migration(migrations.Migration):
                 ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='accounts.team')),
             ],
             options={
+                'verbose_name': 'ledger entry',
+                'verbose_name_plural': 'ledger entries',
                 'ordering': ['-created_at', '-id'],
             },
         ),

@@ -26,9 +26,9 @@ class Account(models.Model):
     # On the wallet: grows with every change of the team's spend limits, so that an admission that
     # read them before notices (see `ledger.place_hold`).
     limits_version = models.BigIntegerField(default=0)
-    # On the wallet: below so many available credits people are told, once until it is above again.
+    # On the wallet: below it people are notified, once until it is above again.
     low_at = models.PositiveBigIntegerField(
-        default=1000, help_text="credits; about 14 films of the usual kind. 0: never told"
+        "alert when below", default=1000, help_text="Credits, once per drop. 0 turns this off."
     )
     low_since = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -46,7 +46,7 @@ class Account(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show whose and what."""
+        """Show whose it is and what is in it."""
         return f"{self.team} {self.get_kind_display().lower()}"
 
     @property

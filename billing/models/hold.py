@@ -1,4 +1,4 @@
-"""Credits set aside at admission, until the vendor's word closes them."""
+"""Credits held at admission, until they are spent or released."""
 
 import uuid
 
@@ -12,15 +12,17 @@ from platform_site.subjects import SubjectModel
 
 
 class Hold(SubjectModel):
-    """The credits of one subject, in exactly one of three states: open, settled or released."""
+    """The credits of one subject, in exactly one of three states: open, spent or released."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="holds")
     amount = models.PositiveBigIntegerField()
-    settled = models.PositiveBigIntegerField(default=0)
+    settled = models.PositiveBigIntegerField("spent", default=0)
     released = models.PositiveBigIntegerField(default=0)
     adjusted = models.BigIntegerField(
-        default=0, help_text="what a later correction added to what was spent, or took off"
+        "corrected",
+        default=0,
+        help_text="Credits that a later correction added to what was spent (+) or released (-).",
     )
     created_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -61,7 +63,7 @@ class Hold(SubjectModel):
 
     @property
     def is_open(self) -> bool:
-        """Return whether the credits are still set aside."""
+        """Return whether the credits are still held."""
         return self.closed_at is None
 
 
@@ -72,6 +74,8 @@ class HoldWindow(models.Model):
     window = models.ForeignKey(SpendWindow, on_delete=models.CASCADE, related_name="holds")
 
     class Meta:
+        verbose_name = "hold under a limit"
+        verbose_name_plural = "holds per limit"
         constraints = [
             models.UniqueConstraint(fields=["hold", "window"], name="hold_once_a_window")
         ]

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 
 class Rate(models.Model):
-    """Credits a second for one model, resolution and audio choice from a moment on.
+    """Credits per second for one model, resolution and audio choice, from a certain time.
 
     A price change is a new row; an old row stays, because generations were admitted under it.
     """
@@ -18,6 +18,7 @@ class Rate(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
+        verbose_name = "price"
         ordering = ["model", "resolution", "audio", "-effective_from"]
         constraints = [
             models.UniqueConstraint(

@@ -1,4 +1,4 @@
-"""What people were told about how far a limit is used."""
+"""What people were notified of about the use of a limit."""
 
 from django.db import models
 from django.db.models import Q
@@ -8,10 +8,10 @@ from billing.models.spend_limit import SpendWindow
 
 
 class SpendAlert(models.Model):
-    """A threshold that one window has reached; the row is what makes it once a window."""
+    """A threshold that one window has reached; the row keeps the alert to once per window."""
 
     window = models.ForeignKey(SpendWindow, on_delete=models.CASCADE, related_name="alerts")
-    threshold = models.PositiveSmallIntegerField(help_text="percent of the limit")
+    threshold = models.PositiveSmallIntegerField(help_text="Percent of the limit.")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -25,4 +25,4 @@ class SpendAlert(models.Model):
 
     def __str__(self) -> str:
         """Show the threshold and its window."""
-        return f"{self.threshold} % of {self.window}"
+        return f"{self.threshold}% of {self.window}"

@@ -1,4 +1,4 @@
-"""Caps on spending, and what was held and spent under them."""
+"""Limits on spending, and what was held and spent under them."""
 
 from django.db import models
 from django.utils import timezone
@@ -7,24 +7,25 @@ from billing.windows import Window
 
 
 def usual_thresholds() -> list[int]:
-    """Return the percents of a limit at which people are told, unless they chose others."""
+    """Return the percents of a limit at which people are notified, unless they chose others."""
     return [50, 80, 100]
 
 
 class SpendLimit(models.Model):
-    """A cap in credits for one subject in one kind of window.
+    """A limit in credits for one subject in one kind of window.
 
     The subject is an opaque (kind, id): billing does not know what an API key is.
     """
 
     subject_kind = models.CharField(max_length=20)
     subject_id = models.CharField(max_length=60)
-    window = models.CharField(max_length=10, choices=Window.choices)
+    window = models.CharField("renews every", max_length=10, choices=Window.choices)
     credits = models.PositiveBigIntegerField()
     alert_at = models.JSONField(
+        "notify at",
         default=usual_thresholds,
         blank=True,
-        help_text="Whole percents, lowest first; people are told when so much is used.",
+        help_text="Whole percents of the limit, held plus spent, lowest first.",
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -51,6 +52,8 @@ class SpendWindow(models.Model):
     spent = models.PositiveBigIntegerField(default=0)
 
     class Meta:
+        verbose_name = "use of a limit"
+        verbose_name_plural = "use of limits"
         ordering = ["-starts_at"]
         constraints = [
             models.UniqueConstraint(fields=["limit", "starts_at"], name="spend_window_once"),

@@ -16,11 +16,11 @@ class Transfer(AppendOnlyModel):
     class Kind(models.TextChoices):
         """Why credits moved."""
 
-        GRANT = "grant", "Grant"
-        HOLD = "hold", "Hold"
-        SETTLE = "settle", "Settle"
-        RELEASE = "release", "Release"
-        ADJUST = "adjust", "Adjust"
+        GRANT = "grant", "Granted"
+        HOLD = "hold", "Held"
+        SETTLE = "settle", "Spent"
+        RELEASE = "release", "Released"
+        ADJUST = "adjust", "Corrected"
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="transfers")
     kind = models.CharField(max_length=10, choices=Kind.choices)
@@ -37,6 +37,8 @@ class Transfer(AppendOnlyModel):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        verbose_name = "ledger entry"
+        verbose_name_plural = "ledger entries"
         ordering = ["-created_at", "-id"]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="transfer_positive"),

@@ -1,4 +1,4 @@
-"""Questions to managers, which administrators may answer too, and the rules that raise them."""
+"""Approval requests, which administrators may decide too, and the rules that cause them."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ _DECISION_LABELS = {
 
 @admin.register(Approval)
 class ApprovalAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
-    """One request and its decision. The token of the e-mailed links stays in the database."""
+    """One request and its decision. The token of the emailed links stays in the database."""
 
     list_display = (
         moment("asked_at"),
@@ -89,7 +89,7 @@ class ApprovalAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
 
     @display(description="decision", ordering="decision")
     def shown_decision(self, approval: Approval) -> SafeString:
-        """Return the answer in colour."""
+        """Return the decision in colour."""
         return badge_of(approval, "decision", _DECISION_LABELS)
 
     @display(description="reason")
@@ -98,7 +98,7 @@ class ApprovalAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
         return roomy(clean(approval.reason))
 
     def buttons_for(self, object_id: str) -> frozenset[str]:
-        """Offer answers while it waits for one."""
+        """Offer both decisions while it waits for one."""
         waits = Approval.objects.filter(
             generation_id=object_id, decision=Approval.Decision.OPEN
         ).exists()
@@ -118,15 +118,15 @@ class ApprovalAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
         return self.run_on(request, object_id, work)
 
     @action(
-        description="Approve",
+        description="Approve generation",
         icon="check",
         variant=ActionVariant.PRIMARY,
         permissions=["operate"],
         dialog={
             "title": "Approve this generation?",
-            "description": "It is sent at once, at the price that it was admitted under.",
+            "description": "It is queued now, at the price it was submitted with.",
             "form_class": ReasonForm,
-            "form_submit_text": "Approve",
+            "form_submit_text": "Approve generation",
         },
     )
     def approve(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
@@ -134,15 +134,15 @@ class ApprovalAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
         return self._answer(request, form, object_id, Approval.Decision.APPROVED)
 
     @action(
-        description="Deny",
+        description="Deny generation",
         icon="block",
         variant=ActionVariant.DANGER,
         permissions=["operate"],
         dialog={
             "title": "Deny this generation?",
-            "description": "It is cancelled, and its credits go back to the wallet.",
+            "description": "It is cancelled and its credits are released. This cannot be undone.",
             "form_class": ReasonForm,
-            "form_submit_text": "Deny",
+            "form_submit_text": "Deny generation",
         },
     )
     def deny(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
@@ -151,7 +151,7 @@ class ApprovalAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
 
 
 class ThresholdAdminForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Whose generations ask, and above what."""
+    """Whose generations need approval, and above how many credits."""
 
     team = one_of(Team.objects, ApiKey, "team")
     person = one_of(User.objects, ApiKey, "owner")
@@ -168,10 +168,10 @@ class ThresholdAdminForm(forms.ModelForm):  # type: ignore[type-arg]
             return typed
         team, person, project = (typed.get(name) for name in ("team", "person", "project"))
         if team is None:
-            self.add_error("team", "Choose one.")
+            self.add_error("team", "Choose a team.")
             return typed
         if person is not None and project is not None:
-            self.add_error("project", "A rule is for a person or for a project, not for both.")
+            self.add_error("project", "Choose a person or a project, not both.")
         if person is not None and membership_of(person, team) is None:
             self.add_error("person", f"{person} is not a member of {team}.")
         if project is not None and project.team_id != team.pk:
@@ -181,7 +181,7 @@ class ThresholdAdminForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(ApprovalThreshold)
 class ApprovalThresholdAdmin(ServiceAdmin):
-    """Above so many credits a generation asks first. The strictest rule over it counts."""
+    """Above so many credits a generation needs approval. The strictest rule applies."""
 
     form = ThresholdAdminForm
     list_display = ("shown_scope", linked("team"), "above", moment("created_at"))
@@ -194,11 +194,11 @@ class ApprovalThresholdAdmin(ServiceAdmin):
         ("Rule", {"fields": ("above",)}),
     )
 
-    @display(description="for")
+    @display(description="applies to")
     def shown_scope(self, threshold: ApprovalThreshold) -> str | SafeString:
-        """Return whose generations ask."""
+        """Return whose generations need approval."""
         row = threshold.project or threshold.user
-        return link_to(row) if row else "the whole team"
+        return link_to(row) if row else "The whole team"
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: ApprovalThreshold | None = None
@@ -209,7 +209,7 @@ class ApprovalThresholdAdmin(ServiceAdmin):
     def save_model(
         self, request: HttpRequest, obj: ApprovalThreshold, form: Any, change: bool
     ) -> None:
-        """Set the rule; a second one for the same scope takes the first one's place."""
+        """Set the rule; a second one for the same scope replaces the first."""
         typed = form.cleaned_data
         team, user, project = (
             (obj.team, obj.user, obj.project)
@@ -223,7 +223,7 @@ class ApprovalThresholdAdmin(ServiceAdmin):
             obj.pk, obj.team, obj.user, obj.project = threshold.pk, team, user, project
 
     def delete_model(self, request: HttpRequest, obj: ApprovalThreshold) -> None:
-        """Ask no more."""
+        """Remove the rule."""
         set_threshold(
             team=obj.team, user=obj.user, project=obj.project, above=None, by=by_of(request)
         )

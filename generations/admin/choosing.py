@@ -1,4 +1,4 @@
-"""Fields and forms that several pages ask with."""
+"""Fields and forms that several pages share."""
 
 from typing import Any
 
@@ -33,5 +33,5 @@ class ReasonForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untyped
     reason = forms.CharField(
         max_length=500,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Stands in the history for good.",
+        help_text="Recorded permanently.",
     )

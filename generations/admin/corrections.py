@@ -1,4 +1,4 @@
-"""What an administrator may put right on a generation's page, each with a reason."""
+"""What an administrator may correct on a generation's page, each with a reason."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ class CorrectionButtons:
     run_on: Callable[..., HttpResponse]  # the service pages' own
 
     def buttons_for(self, object_id: str) -> frozenset[str]:
-        """Offer to decide a review, or to turn a closed hold round once."""
+        """Offer to decide a review, or to correct a closed hold once."""
         generation = Generation.objects.filter(pk=object_id).select_related("hold").first()
         if generation is None:
             return frozenset()
@@ -30,7 +30,7 @@ class CorrectionButtons:
         hold = generation.hold
         if hold.is_open or hold.adjusted:
             return frozenset()
-        return frozenset({"give_back_after_all" if hold.settled else "spend_after_all"})
+        return frozenset({"correct_to_released" if hold.settled else "correct_to_spent"})
 
     def _correct(  # one call a button
         self,
@@ -51,33 +51,33 @@ class CorrectionButtons:
         return self.run_on(request, object_id, work)
 
     @action(
-        description="Give credits back",
+        description="Release credits",
         icon="undo",
         variant=ActionVariant.PRIMARY,
         permissions=["operate"],
         dialog={
-            "title": "Give the credits back?",
-            "description": "The vendor did not take the task. It counts as failed; should the "
-            "vendor's word say otherwise within a day, one entry corrects this.",
+            "title": "Release the credits?",
+            "description": "The vendor did not take the task. The generation fails and its credits "
+            "are released. If the vendor says otherwise within a day, one entry corrects this.",
             "form_class": ReasonForm,
-            "form_submit_text": "Give back",
+            "form_submit_text": "Release credits",
         },
     )
     def release(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """Release what is held."""
-        return self._correct(request, form, object_id, release_reviewed, "are given back")
+        return self._correct(request, form, object_id, release_reviewed, "are released")
 
     @action(
-        description="Spend credits",
+        description="Mark as spent",
         icon="price_check",
         variant=ActionVariant.WARNING,
         permissions=["operate"],
         dialog={
-            "title": "Spend the credits?",
-            "description": "The vendor charged for the task. Without a film it counts as failed; "
-            "should the vendor's word say otherwise within a day, one entry corrects this.",
+            "title": "Mark the credits as spent?",
+            "description": "The vendor charged for the task. Without a film the generation fails. "
+            "If the vendor says otherwise within a day, one entry corrects this.",
             "form_class": ReasonForm,
-            "form_submit_text": "Spend",
+            "form_submit_text": "Mark as spent",
         },
     )
     def settle(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
@@ -85,39 +85,39 @@ class CorrectionButtons:
         return self._correct(request, form, object_id, settle_reviewed, "are spent")
 
     @action(
-        description="Spend after all",
+        description="Correct to spent",
         icon="price_check",
         variant=ActionVariant.WARNING,
         permissions=["operate"],
         dialog={
-            "title": "Spend these credits after all?",
-            "description": "They were given back, and the vendor kept its charge. One entry takes "
-            "them from the wallet; it can be made once.",
+            "title": "Correct these credits to spent?",
+            "description": "They were released, but the vendor charged for them. One entry takes "
+            "them from the wallet. A generation can be corrected once.",
             "form_class": ReasonForm,
-            "form_submit_text": "Spend",
+            "form_submit_text": "Correct to spent",
         },
     )
-    def spend_after_all(
+    def correct_to_spent(
         self, request: HttpRequest, form: ReasonForm, object_id: str
     ) -> HttpResponse:
-        """Correct what was given back."""
-        return self._correct(request, form, object_id, adjust, "are spent after all", spent=True)
+        """Correct what was released."""
+        return self._correct(request, form, object_id, adjust, "corrected to spent", spent=True)
 
     @action(
-        description="Give back after all",
+        description="Correct to released",
         icon="undo",
         variant=ActionVariant.WARNING,
         permissions=["operate"],
         dialog={
-            "title": "Give these credits back after all?",
-            "description": "They were spent, and the vendor gave them back. One entry adds them "
-            "to the wallet; it can be made once.",
+            "title": "Correct these credits to released?",
+            "description": "They were spent, but the vendor refunded them. One entry adds them to "
+            "the wallet. A generation can be corrected once.",
             "form_class": ReasonForm,
-            "form_submit_text": "Give back",
+            "form_submit_text": "Correct to released",
         },
     )
-    def give_back_after_all(
+    def correct_to_released(
         self, request: HttpRequest, form: ReasonForm, object_id: str
     ) -> HttpResponse:
         """Correct what was spent."""
-        return self._correct(request, form, object_id, adjust, "are given back", spent=False)
+        return self._correct(request, form, object_id, adjust, "corrected to released", spent=False)

@@ -34,7 +34,7 @@ Row = TypeVar("Row", bound=Model)
 
 DAYS = 14
 ROWS = 5
-# In the order of a life; needs_review first, because it asks for somebody.
+# In the order of the life cycle; needs_review first, because it waits for a person.
 _STATES = (
     State.NEEDS_REVIEW,
     State.AWAITING_APPROVAL,
@@ -122,11 +122,11 @@ def _background(now: datetime) -> list[dict[str, Any]]:
     lost = f"{_list('generations_film')}?state__exact=given_up"
     clusters, beats = _list("platform_site_cluster"), _list("platform_site_heartbeat")
     facts = (
-        ("Clusters at work", _at_work(state), clusters, state.is_short_of_clusters),
+        ("Clusters running", _at_work(state), clusters, state.is_short_of_clusters),
         ("Last sweep", seconds_ago(state.sweep_age), beats, state.is_sweep_late),
-        ("Waiting tasks", f"{state.waiting:,}", _list("django_q_ormq"), False),
-        ("Failed tasks in a day", f"{state.failed_today:,}", _list("django_q_failure"), None),
-        ("Films lost in a day", f"{state.lost_films:,}", lost, None),
+        ("Background queue", f"{state.waiting:,}", _list("django_q_ormq"), False),
+        ("Failed jobs, last 24 h", f"{state.failed_today:,}", _list("django_q_failure"), None),
+        ("Films lost, last 24 h", f"{state.lost_films:,}", lost, None),
     )
     return [
         {"title": title, "value": value, "url": url, "asks": value != "0" if asks is None else asks}
@@ -146,11 +146,11 @@ def _review(now: datetime) -> dict[str, Any]:
 
     return _panel(
         "Needs review",
-        ("Generation", "Team", "Why", "Asked"),
+        ("Generation", "Team", "Reason", "Submitted"),
         needing_review(),
         row,
         f"{_list('generations_generation')}?state__exact=needs_review",
-        "No generation waits for a person.",
+        "Nothing to review.",
     )
 
 
@@ -162,12 +162,12 @@ def _waiting(now: datetime) -> dict[str, Any]:
         return about, generation.team, f"{generation.credits:,}", f"{left / 3600:.1f} h"
 
     return _panel(
-        "Approvals waiting",
+        "Awaiting approval",
         ("Generation", "Team", "Credits", "Expires in"),
         waiting_approvals(),
         row,
         f"{_list('generations_approval')}?decision__exact=open",
-        "No generation waits for approval.",
+        "Nothing to approve.",
     )
 
 
@@ -177,11 +177,11 @@ def _low(_now: datetime) -> dict[str, Any]:
 
     return _panel(
         "Low wallets",
-        ("Team", "Available", "Low below"),
+        ("Team", "Available", "Alert below"),
         wallets_below_mark(),
         row,
         f"{_list('billing_account')}?low=yes",
-        "Every wallet is above its mark.",
+        "No wallet is low.",
     )
 
 
@@ -192,11 +192,11 @@ def _discrepancies(now: datetime) -> dict[str, Any]:
 
     return _panel(
         "Open discrepancies",
-        ("Discrepancy", "Key", "Team", "Opened"),
+        ("Discrepancy", "Provider key", "Team", "Opened"),
         open_discrepancies(),
         row,
         f"{_list('generations_discrepancy')}?closed_at__isempty=1",
-        "The vendor's usage figures agree with our books.",
+        "The vendor’s usage matches our books.",
     )
 
 
@@ -207,11 +207,11 @@ def _paused(_now: datetime) -> dict[str, Any]:
 
     return _panel(
         "Paused provider keys",
-        ("Key", "Team", "Why", "Generations waiting"),
+        ("Provider key", "Team", "Reason", "Queued generations"),
         paused_keys(),
         row,
         f"{_list('generations_providerkey')}?state__exact=paused",
-        "Every key is accepted by the vendor.",
+        "No provider key is paused.",
     )
 
 
@@ -224,11 +224,11 @@ def _at_risk(now: datetime) -> dict[str, Any]:
 
     return _panel(
         "Films at risk",
-        ("Film", "Team", "Trouble", "Link lives"),
+        ("Film", "Team", "Problem", "Link expires in"),
         films_at_risk(),
         row,
         f"{_list('generations_film')}?state__exact=pending",
-        "Every film is being kept without trouble.",
+        "No film is at risk.",
     )
 
 
@@ -240,11 +240,11 @@ def _failing(_now: datetime) -> dict[str, Any]:
 
     return _panel(
         "Failing webhooks",
-        ("Message", "About", "To", "Answer"),
+        ("Event", "About", "URL", "Answer"),
         failing_webhooks(),
         row,
         f"{_list('accounts_webhookdelivery')}?state__in=given_up,pending",
-        "Clients answer.",
+        "No webhook is failing.",
     )
 
 

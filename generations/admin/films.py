@@ -1,4 +1,4 @@
-"""Kept films, events, callbacks and uploads, to be read. No token of theirs is on any page."""
+"""Films, events, callbacks and uploads, read-only. No token of theirs is on any page."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -41,7 +41,7 @@ VERDICT_LABELS = {
 
 @admin.register(Film)
 class FilmAdmin(ReadOnlyAdmin, ServiceAdmin):
-    """The kept film of a generation, or why there is none."""
+    """The saved film of a generation, or why there is none."""
 
     actions = ("keep_selected_again",)
     actions_detail = ("keep_again",)
@@ -107,7 +107,7 @@ class FilmAdmin(ReadOnlyAdmin, ServiceAdmin):
 
     @display(description="problem")
     def shown_problem(self, film: Film) -> SafeString:
-        """Return what keeps it from being kept."""
+        """Return what keeps it from being saved."""
         return roomy(clean(film.problem))
 
     @display(description="length")
@@ -117,34 +117,34 @@ class FilmAdmin(ReadOnlyAdmin, ServiceAdmin):
 
     @display(description="files")
     def shown_shared(self, film: Film) -> str:
-        """Tell how many films have these very files."""
+        """Return how many films share these files."""
         if film.stored is None:
-            return "of this film alone" if film.file_name else EMPTY
+            return "Of this film only" if film.file_name else EMPTY
         others = film.stored.uses - 1
-        return f"shared with {others:,} more" if others else "of this film alone"
+        return f"Shared with {others:,} more" if others else "Of this film only"
 
     def buttons_for(self, object_id: str) -> frozenset[str]:
-        """Offer to try again what is lost."""
+        """Offer to save again what is lost."""
         lost = Film.objects.filter(generation_id=object_id, state=Film.State.GIVEN_UP)
         return frozenset({"keep_again"} if lost.exists() else ())
 
     @action(
-        description="Try to save it",
+        description="Save again",
         icon="restore_page",
         variant=ActionVariant.PRIMARY,
         permissions=["operate"],
         dialog={
-            "title": "Try to save this film?",
-            "description": "The vendor is asked for a fresh link. No credits move.",
+            "title": "Save this film again?",
+            "description": "We ask the vendor for a new link. No credits move.",
             "form_class": ConfirmForm,
-            "form_submit_text": "Try",
+            "form_submit_text": "Save again",
         },
     )
     def keep_again(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
-        """Ask the vendor for a fresh link and fetch it."""
+        """Ask the vendor for a new link and fetch it."""
         return self.run_on(request, object_id, lambda film: _again(film, request))
 
-    @admin.action(description="Try to save the selected films", permissions=["operate"])
+    @admin.action(description="Save selected films again", permissions=["operate"])
     def keep_selected_again(self, request: HttpRequest, films: QuerySet[Film]) -> None:
         """Try each that is lost; say of the others that they are not."""
         show_outcomes(request, films, lambda film: _again(film, request))
@@ -152,7 +152,7 @@ class FilmAdmin(ReadOnlyAdmin, ServiceAdmin):
 
 def _again(film: Film, request: HttpRequest) -> str:
     keep_again(film, by=by_of(request), now=timezone.now())
-    return f"Asking the vendor for a fresh link: {film.generation}"
+    return f"Asking the vendor for a new link: {film.generation}"
 
 
 @admin.register(GenerationEvent)
@@ -195,7 +195,7 @@ class GenerationEventAdmin(ActorNames, ReadOnlyAdmin):
 
 @admin.register(CallbackReceipt)
 class CallbackReceiptAdmin(ReadOnlyAdmin):
-    """What the vendor posted to us; believed in nothing."""
+    """What the vendor posted to us: evidence, never proof."""
 
     list_display = (
         moment("received_at"),
@@ -228,7 +228,7 @@ class CallbackReceiptAdmin(ReadOnlyAdmin):
 
 @admin.register(Upload)
 class UploadAdmin(ReadOnlyAdmin):
-    """Images handed in for first and last frames. Their files' names are their tokens."""
+    """Images uploaded as first and last frames. Their files' names are their tokens."""
 
     list_display = (
         "__str__",
@@ -254,7 +254,7 @@ class UploadAdmin(ReadOnlyAdmin):
     )
     unsearchable = ("file_name",)
 
-    @display(description="lists")
+    @display(description="related lists")
     def shown_related(self, upload: Upload) -> str | SafeString:
-        """Return links to what was made of it."""
+        """Return links to what was made from it."""
         return related_lists(upload)

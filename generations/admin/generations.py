@@ -1,4 +1,4 @@
-"""Generations: the request, the money, the life, what the vendor said, and its corrections."""
+"""Generations: the request, the credits, the events, what the vendor said, and corrections."""
 
 from typing import Any
 
@@ -107,7 +107,7 @@ class FilmInline(ReadOnlyInline):
 
     @display(description="problem")
     def shown_problem(self, film: Film) -> SafeString:
-        """Return what keeps it from being kept, or how it differs from the order."""
+        """Return what keeps it from being saved, or how it differs from the request."""
         return roomy(clean(film.problem or film.differs))
 
 
@@ -126,7 +126,7 @@ class CallbackInline(ReadOnlyInline):
 
 @admin.register(Generation)
 class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
-    """One video, from the request to the kept film."""
+    """One video, from the request to the saved film."""
 
     list_display = (
         "shown_prompt",
@@ -180,8 +180,8 @@ class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
         "settle",
         "cancel",
         "reprioritise",
-        "spend_after_all",
-        "give_back_after_all",
+        "correct_to_spent",
+        "correct_to_released",
     )
     fieldsets = (
         (
@@ -208,7 +208,7 @@ class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
             },
         ),
         (
-            "Money",
+            "Credits",
             {
                 "classes": ("tab",),
                 "fields": ("rate", "credits_per_second", "hold", "shown_transfers"),
@@ -299,7 +299,7 @@ class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
         if obj is None or obj.state != State.NEEDS_REVIEW:
             return fieldsets
         fields = ("shown_advice", "shown_next_look", "shown_since", "shown_timeline")
-        return (("In review", {"fields": fields}), *fieldsets)
+        return (("Needs review", {"fields": fields}), *fieldsets)
 
     @display(description="prompt", ordering="prompt")
     def shown_prompt(self, generation: Generation) -> SafeString:
@@ -314,7 +314,7 @@ class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
             return state
         return format_html("{} {}", state, badge("Cancel requested", "warning"))
 
-    @display(description="trouble")
+    @display(description="problem")
     def shown_trouble(self, generation: Generation) -> str:
         """Return why it is in review or how it failed."""
         if generation.review_reason:
@@ -325,13 +325,13 @@ class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
 
     @display(description="approval")
     def shown_approval(self, generation: Generation) -> str | SafeString:
-        """Return what was asked about it, if anything."""
+        """Return its approval request, if there is one."""
         approval: Approval | None = getattr(generation, "approval", None)
         return link_to(approval, text=approval.get_decision_display()) if approval else EMPTY
 
-    @display(description="order")
+    @display(description="request")
     def shown_request(self, generation: Generation) -> SafeString:
-        """Return what was ordered, in a line."""
+        """Return what was requested, in a line."""
         sound = ", audio" if generation.generate_audio else ", silent"
         if "generate_audio" not in generation.body["input"]:
             sound = ""
@@ -347,7 +347,7 @@ class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
 
     @display(description="film")
     def shown_film(self, generation: Generation) -> str | SafeString:
-        """Return whether its film is ours."""
+        """Return whether its film is saved."""
         film: Film | None = getattr(generation, "film", None)
         return badge_of(film, "state", FILM_LABELS) if film else EMPTY
 
@@ -365,10 +365,10 @@ class GenerationAdmin(QueuePages, ReviewPages, ReadOnlyAdmin, ServiceAdmin):
 
     @display(description="callback URL")
     def shown_callback_url(self, generation: Generation) -> SafeString:
-        """Return where the client wants to be told, without its query."""
+        """Return where the client wants to be notified, without its query."""
         return address(generation.callback_url)
 
-    @display(description="vendor's metadata")
+    @display(description="vendor’s metadata")
     def shown_metadata(self, generation: Generation) -> SafeString:
         """Return what the vendor said it made."""
         return clean_json(generation.upstream_metadata)

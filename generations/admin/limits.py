@@ -1,4 +1,4 @@
-"""Spend limits: what a team, or something of it, may spend in a window."""
+"""Spend limits: what a team, or a part of it, may spend per hour, day, week, month or in total."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ class LimitAdminForm(forms.ModelForm):  # type: ignore[type-arg]
     """Whose spending, in which window, how much."""
 
     kind = forms.ChoiceField(
-        label="Limits",
+        label="Limit for",
         choices=[(scope.slug, scope.admin_choice) for scope in SHOWN_SCOPES],
         widget=UnfoldAdminSelectWidget,
         required=False,
@@ -55,14 +55,14 @@ class LimitAdminForm(forms.ModelForm):  # type: ignore[type-arg]
 
     # Not `window`: the page's script knows the fields by name, and that name is the browser's.
     period = forms.ChoiceField(
-        label="Window", choices=Window.choices, widget=UnfoldAdminSelectWidget, required=False
+        label="Renews every", choices=Window.choices, widget=UnfoldAdminSelectWidget, required=False
     )
 
     alerts = forms.CharField(
-        label="Tell people at",
+        label="Notify at",
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text=f"Percents of the limit, such as {_USUAL}; empty: never.",
+        help_text=f"Percent of the limit, held plus spent, such as {_USUAL}. Leave empty for none.",
     )
 
     class Meta:
@@ -80,7 +80,7 @@ class LimitAdminForm(forms.ModelForm):  # type: ignore[type-arg]
         try:
             return sorted({int(word) for word in words})
         except ValueError:
-            raise forms.ValidationError("Whole percents, with commas between.") from None
+            raise forms.ValidationError("Enter whole percentages, separated by commas.") from None
 
     def clean(self) -> dict[str, Any]:
         """Find the target that the fields name."""
@@ -147,7 +147,7 @@ class WindowInline(ReadOnlyInline):
 
 @admin.register(SpendLimit)
 class SpendLimitAdmin(ServiceAdmin):
-    """Caps on spending. Whose a stored one is does not change; how much does."""
+    """Limits on spending. Of a stored one only the credits and alerts change."""
 
     form = LimitAdminForm
     list_display = (
@@ -180,15 +180,15 @@ class SpendLimitAdmin(ServiceAdmin):
     @display(description="limit", ordering="credits")
     def shown_cap(self, limit: SpendLimit) -> SafeString:
         """Return how much in which window."""
-        per = "in total" if limit.window == Window.TOTAL else f"a {limit.window}"
+        per = "in total" if limit.window == Window.TOTAL else f"per {limit.window}"
         return unbroken(f"{limit.credits:,} credits {per}")
 
-    @display(description="for", ordering="subject_kind")
+    @display(description="applies to", ordering="subject_kind")
     def shown_subject(self, limit: Any) -> str | SafeString:
         """Return whose spending it limits, as a link."""
         capped = _capped(limit)
         if capped is None:
-            return f"{limit.subject_kind.replace('_', ' ')} {limit.subject_id} (gone)"
+            return f"{limit.subject_kind.replace('_', ' ')} {limit.subject_id} (deleted)"
         if capped.target is None:
             return f"{capped.name} (left the team)"
         text = f"{capped.target} (own limit)" if capped.scope.is_own else str(capped.target)
@@ -200,17 +200,17 @@ class SpendLimitAdmin(ServiceAdmin):
         capped = _capped(limit)
         return link_to(capped.team if capped else None)
 
-    @display(description="spent now")
+    @display(description="spent")
     def shown_spent(self, limit: Any) -> int:
         """Return what was spent in the current window."""
         return int(limit.use.spent)
 
-    @display(description="held now")
+    @display(description="held")
     def shown_held(self, limit: Any) -> int:
         """Return what is held in the current window."""
         return int(limit.use.held)
 
-    @display(description="left now")
+    @display(description="left")
     def shown_left(self, limit: Any) -> int:
         """Return the room in the current window."""
         return int(limit.use.left)
@@ -224,7 +224,7 @@ class SpendLimitAdmin(ServiceAdmin):
         return self.inlines if obj else ()
 
     def save_model(self, request: HttpRequest, obj: SpendLimit, form: Any, change: bool) -> None:
-        """Set the limit, counting what was spent before it was there, and when people are told."""
+        """Set the limit, counting what was spent before it was set, and when to notify people."""
         typed = form.cleaned_data
         if change:
             scope, target = _target_of(obj)
@@ -234,13 +234,13 @@ class SpendLimitAdmin(ServiceAdmin):
         by = by_of(request)
         limit = _cap(scope, target, window=obj.window, credits=obj.credits, by=by)
         if limit is None:
-            raise NotFound("The limit was lifted at the same moment.")
+            raise NotFound("This limit was removed in the meantime.")
         if typed["alerts"] != limit.alert_at:
             set_alerts(scope.holder(target), window=limit.window, percents=typed["alerts"], by=by)
         obj.pk, obj.subject_kind, obj.subject_id = limit.pk, limit.subject_kind, limit.subject_id
 
     def delete_model(self, request: HttpRequest, obj: SpendLimit) -> None:
-        """Lift the limit."""
+        """Remove the limit."""
         scope, target = _target_of(obj)
         _cap(scope, target, window=obj.window, credits=None, by=by_of(request))
 
@@ -265,5 +265,5 @@ def _target_of(limit: SpendLimit) -> tuple[Scope[Any], LimitTarget]:
     """Return what is capped, and in which scope."""
     capped = _capped(limit)
     if capped is None or capped.target is None:
-        raise NotFound(f"There is no {limit.subject_kind} {limit.subject_id} any more.")
+        raise NotFound(f"{limit.subject_kind} {limit.subject_id} no longer exists.")
     return capped.scope, capped.target

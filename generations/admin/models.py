@@ -1,4 +1,4 @@
-"""The catalogue: the vendor's models, as data that an administrator keeps."""
+"""The catalogue: the vendor's models, as data that an administrator maintains."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ class _Indented(json.JSONEncoder):
 
 
 class VideoModelForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A model whose parameters can be read, shown and ordered."""
+    """A model whose parameters can be read, shown and requested."""
 
     class Meta:
         model = VideoModel
@@ -49,7 +49,7 @@ class VideoModelForm(forms.ModelForm):  # type: ignore[type-arg]
         except BadParameters as error:
             raise forms.ValidationError(error.problems) from None
         for name in RESERVED_NAMES.intersection(one.name for one in parameters):
-            raise forms.ValidationError(f"'{name}' is another field of the studio's form.")
+            raise forms.ValidationError(f"“{name}” is already a field of the studio’s form.")
         return specs
 
     def clean(self) -> dict[str, Any]:
@@ -57,19 +57,19 @@ class VideoModelForm(forms.ModelForm):  # type: ignore[type-arg]
         typed = super().clean() or {}
         refused = typed.get("refused_fields", [])
         if not isinstance(refused, list) or not all(isinstance(one, str) for one in refused):
-            self.add_error("refused_fields", "A list of texts.")
+            self.add_error("refused_fields", "Enter a list of texts.")
         elif "parameters" in typed:
             taken = {name for one in read_parameters(typed["parameters"]) for name in one.names}
             for name in sorted(taken.intersection(refused)):
-                self.add_error("refused_fields", f"'{name}' is among its parameters.")
+                self.add_error("refused_fields", f"“{name}” is one of its parameters.")
         if not isinstance(typed.get("sizes", {}), dict):
-            self.add_error("sizes", "An object: resolution, ratio, then width and height.")
+            self.add_error("sizes", "Enter an object: resolution, ratio, then width and height.")
         return typed
 
 
 @admin.register(VideoModel)
 class VideoModelAdmin(SiteAdmin):
-    """Models come and go; one that is switched off takes no new orders."""
+    """Models come and go; an inactive one accepts no new generations."""
 
     form = VideoModelForm
     list_display = (
@@ -89,7 +89,7 @@ class VideoModelAdmin(SiteAdmin):
 
     @display(description="parameters")
     def shown_parameters(self, model: VideoModel) -> str:
-        """Return the names of what it takes; none for a list that has to be mended."""
+        """Return the names of what it takes; none for a list that must be repaired."""
         return ", ".join(one.name for one in readable_parameters_of(model))
 
     def get_fieldsets(self, request: HttpRequest, obj: VideoModel | None = None) -> Any:
@@ -97,7 +97,7 @@ class VideoModelAdmin(SiteAdmin):
         return with_provider_choice(super().get_fieldsets(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: VideoModel | None = None) -> bool:
-        """Refuse: generations name it; switch it off instead."""
+        """Refuse: generations name it; deactivate it instead."""
         return False
 
     def save_model(self, request: HttpRequest, obj: VideoModel, form: Any, change: bool) -> None:

@@ -1,4 +1,4 @@
-"""Provider keys: added, paused, resumed and paced; their secrets are never shown."""
+"""Provider keys: added, paused and resumed, with their send rates; secrets are never shown."""
 
 from typing import Any
 
@@ -69,7 +69,7 @@ class VaultForm(forms.ModelForm):  # type: ignore[type-arg]
         label="Key",
         strip=True,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
-        help_text=f"The vendor's key, or one that starts with {_SANDBOX}. It is never shown again.",
+        help_text=f"Your key at the vendor, or one that starts with {_SANDBOX}. Never shown again.",
     )
 
     class Meta:
@@ -95,20 +95,20 @@ class SendRateForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untype
     """How quickly a key may send; what may be typed is the service's to judge."""
 
     max_in_flight = forms.IntegerField(
-        label="At the vendor at once", min_value=1, widget=UnfoldAdminIntegerFieldWidget
+        label="Concurrent generations", min_value=1, widget=UnfoldAdminIntegerFieldWidget
     )
     per_minute = forms.IntegerField(
-        label="Sent a minute",
+        label="Sent per minute",
         min_value=1,
         required=False,
         widget=UnfoldAdminIntegerFieldWidget,
-        help_text="Empty: as quickly as the vendor takes them.",
+        help_text="Leave empty for no limit.",
     )
 
 
 @admin.register(ProviderKey)
 class ProviderKeyAdmin(ServiceAdmin):
-    """Upstream keys: vaulted, paused, resumed and deleted; never shown and never changed."""
+    """Provider keys: added, paused, resumed and deleted; never shown and never changed."""
 
     form = VaultForm
     list_display = (
@@ -166,20 +166,20 @@ class ProviderKeyAdmin(ServiceAdmin):
 
     @display(description="key")
     def shown_end(self, key: ProviderKey) -> SafeString:
-        """Return the last four characters, by which people tell their keys apart."""
+        """Return the last four characters, which tell keys apart."""
         return unbroken(f"…{key.last4}")
 
-    @display(description="whose", ordering="owner")
+    @display(description="owner", ordering="owner")
     def shown_owner(self, key: ProviderKey) -> str | SafeString:
         """Return whose it is."""
-        return "the whole team's" if key.is_shared else link_to(key.owner)
+        return "The whole team" if key.is_shared else link_to(key.owner)
 
     @display(description="state", ordering="state")
     def shown_state(self, key: ProviderKey) -> SafeString:
         """Return the state in colour."""
         return badge_of(key, "state", _STATE_LABELS)
 
-    @display(description="paused because")
+    @display(description="pause reason")
     def shown_reason(self, key: ProviderKey) -> SafeString:
         """Return why it is paused."""
         return roomy(why_paused(key))
@@ -197,18 +197,18 @@ class ProviderKeyAdmin(ServiceAdmin):
     @display(description="load")
     def shown_load(self, key: ProviderKey) -> str:
         """Return what it has at the vendor, and what waits for it."""
-        return f"{in_flight(key.pk):,} at the vendor, {queued_with(key.pk):,} waiting"
+        return f"{in_flight(key.pk):,} at the vendor, {queued_with(key.pk):,} queued"
 
     @display(description="spend limits")
     def shown_limits(self, key: ProviderKey) -> str | SafeString:
-        """Return the caps on this key and their use now."""
+        """Return this key's limits and their use now."""
         rows = [
             (link_to(use.limit), f"{use.spent:,}", f"{use.held:,}", f"{use.left:,}")
             for use in limits_of("provider_key", key.pk)
         ]
         return table(("Limit", "Spent", "Held", "Left"), rows)
 
-    @display(description="lists")
+    @display(description="related lists")
     def shown_related(self, key: ProviderKey) -> str | SafeString:
         """Return links to what was sent with it."""
         return related_lists(key)
@@ -258,27 +258,27 @@ class ProviderKeyAdmin(ServiceAdmin):
     def _resume(self, request: HttpRequest, key: ProviderKey) -> str:
         resumed = resume_provider_key(key, by=by_of(request), now=timezone.now())
         return (
-            f"{key} is active; its queued generations are due."
+            f"{key} is active. Its queued generations are sent now."
             if resumed
             else f"{key} was not paused."
         )
 
-    @admin.action(description="Resume the selected keys", permissions=["operate"])
+    @admin.action(description="Resume selected keys", permissions=["operate"])
     def resume_selected(self, request: HttpRequest, queryset: QuerySet[ProviderKey]) -> None:
         """Send with paused keys again."""
         paused = queryset.filter(state=ProviderKey.State.PAUSED)
         show_outcomes(request, paused, lambda key: self._resume(request, key))
 
     @action(
-        description="Resume",
+        description="Resume key",
         icon="play_arrow",
         variant=ActionVariant.PRIMARY,
         permissions=["operate"],
         dialog={
-            "title": "Send with this key again?",
-            "description": "Its queued generations are due at once.",
+            "title": "Resume this key?",
+            "description": "Its queued generations are sent now.",
             "form_class": ConfirmForm,
-            "form_submit_text": "Resume",
+            "form_submit_text": "Resume key",
         },
     )
     def resume(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
@@ -286,16 +286,16 @@ class ProviderKeyAdmin(ServiceAdmin):
         return self.run_on(request, object_id, lambda key: self._resume(request, key))
 
     @action(
-        description="Pause",
+        description="Pause key",
         icon="pause",
         variant=ActionVariant.WARNING,
         permissions=["operate"],
         dialog={
             "title": "Pause this key?",
             "description": "Nothing is sent with it until somebody resumes it. Its generations "
-            "stay queued and keep their credits; what was sent is followed to its end.",
+            "stay queued and their credits held. Generations already at the vendor continue.",
             "form_class": PauseForm,
-            "form_submit_text": "Pause",
+            "form_submit_text": "Pause key",
         },
     )
     def pause(self, request: HttpRequest, form: PauseForm, object_id: str) -> HttpResponse:
@@ -309,18 +309,18 @@ class ProviderKeyAdmin(ServiceAdmin):
         return self.run_on(request, object_id, work)
 
     @action(
-        description="Send rate",
+        description="Set send rate",
         icon="speed",
         permissions=["operate"],
         dialog={
-            "title": "How quickly may this key send?",
-            "description": "Both apply from the next send on. What is at the vendor stays there.",
+            "title": "Set this key’s send rate?",
+            "description": "Applies from the next send. Generations at the vendor continue.",
             "form_class": SendRateForm,
-            "form_submit_text": "Set",
+            "form_submit_text": "Set send rate",
         },
     )
     def send_rate(self, request: HttpRequest, form: SendRateForm, object_id: str) -> HttpResponse:
-        """Set a key's cap and rate."""
+        """Set how many a key may send at once and per minute."""
 
         def work(key: ProviderKey) -> str:
             set_send_rate(

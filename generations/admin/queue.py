@@ -1,4 +1,4 @@
-"""Where a queued generation stands in line, and moving it: one at a time or several."""
+"""Queue positions and priorities of queued generations: one at a time or several."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,7 @@ from platform_site.admin.typed import action, display
 
 
 class PriorityForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untyped
-    """Where in its team's line a generation goes."""
+    """A generation's priority within its team's queue."""
 
     priority = forms.TypedChoiceField(
         choices=Priority.choices, coerce=int, widget=UnfoldAdminSelectWidget
@@ -30,35 +30,35 @@ class PriorityForm(BaseDialogForm):  # type: ignore[misc]  # the theme is untype
 
 
 class QueuePages:
-    """Mixed into the generations' pages: the place in line and the priority."""
+    """Mixed into the generations' pages: the queue position and the priority."""
 
     run_on: Callable[..., HttpResponse]  # the service pages' own
 
     def buttons_for(self, object_id: str) -> frozenset[str]:
-        """Offer to move what waits, beside what the other parts offer."""
+        """Offer the priority of what waits, beside what the other parts offer."""
         names: frozenset[str] = super().buttons_for(object_id)  # type: ignore[misc]
         waits = Generation.objects.filter(pk=object_id, state__in=WAITING).exists()
         return names | {"reprioritise"} if waits else names
 
-    @display(description="place in line")
+    @display(description="queue position")
     def shown_position(self, generation: Generation) -> str:
-        """Return its place and when it may start, while it is queued."""
+        """Return its queue position and when it may start, while it is queued."""
         place = positions_of([generation], now=timezone.now()).get(generation.pk)
         return f"{place.words}." if place else EMPTY
 
-    @admin.action(description="Let the selected go first in their teams", permissions=["operate"])
+    @admin.action(description="Move selected to front", permissions=["operate"])
     def put_first(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
-        """Give those that wait the highest priority."""
+        """Give those that wait high priority."""
         self._prioritise_all(request, queryset, Priority.HIGH)
 
-    @admin.action(description="Put the selected back in turn", permissions=["operate"])
+    @admin.action(description="Set selected back to normal", permissions=["operate"])
     def put_back(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
-        """Give those that wait the usual priority."""
+        """Give those that wait normal priority."""
         self._prioritise_all(request, queryset, Priority.NORMAL)
 
-    @admin.action(description="Put the selected off behind their teams", permissions=["operate"])
+    @admin.action(description="Move selected to back", permissions=["operate"])
     def put_off(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
-        """Give those that wait the lowest priority."""
+        """Give those that wait low priority."""
         self._prioritise_all(request, queryset, Priority.LOW)
 
     def _prioritise_all(
@@ -67,14 +67,14 @@ class QueuePages:
         show_outcomes(request, queryset, lambda row: _prioritised(request, row, priority))
 
     @action(
-        description="Move in line",
+        description="Change priority",
         icon="low_priority",
         permissions=["operate"],
         dialog={
-            "title": "When does it go out?",
-            "description": "Among what its own team has queued. Other teams are served as before.",
+            "title": "Change this generation’s priority?",
+            "description": "It counts within its team’s queue. Other teams are not affected.",
             "form_class": PriorityForm,
-            "form_submit_text": "Move",
+            "form_submit_text": "Change priority",
         },
     )
     def reprioritise(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -85,4 +85,4 @@ class QueuePages:
 
 def _prioritised(request: HttpRequest, generation: Generation, priority: int) -> str:
     set_priority(generation, priority=priority, by=by_of(request))
-    return f"“{generation}” goes out: {Priority(priority).label.lower()}."
+    return f"“{generation}” now has {Priority(priority).label.lower()} priority."

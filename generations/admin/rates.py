@@ -1,4 +1,4 @@
-"""Prices: announced for a coming moment, once it was seen whom they touch, and never changed."""
+"""Prices: announced for a later time, after a preview of whom they affect, and never changed."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ _MOST_ROWS = 20  # of each table
 
 @admin.register(Rate)
 class RateAdmin(ServiceAdmin):
-    """Credits a second, each from a moment on. A new price is a new row."""
+    """Credits per second, each from a certain time. A new price is a new row."""
 
     list_display = (
         "model",
@@ -38,24 +38,24 @@ class RateAdmin(ServiceAdmin):
     date_hierarchy = "effective_from"
     fields = ("model", "resolution", "audio", "credits_per_second", "effective_from")
 
-    @display(description="standing")
+    @display(description="status")
     def shown_standing(self, rate: Rate) -> SafeString:
-        """Return whether it can still be taken back."""
+        """Return whether it can still be withdrawn."""
         is_coming = rate.effective_from > timezone.now()
-        return badge("announced", "info") if is_coming else badge("in force or past", "default")
+        return badge("announced", "info") if is_coming else badge("current or past", "default")
 
     def has_change_permission(self, request: HttpRequest, obj: Rate | None = None) -> bool:
         """Refuse: a change of price is a new row."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Rate | None = None) -> bool:
-        """Let an announcement be taken back, a price in force never."""
+        """Let an announcement be withdrawn, a current price never."""
         if isinstance(obj, Rate) and obj.effective_from <= timezone.now():
             return False
         return bool(super().has_delete_permission(request, obj))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Take typed values back from the preview's link."""
+        """Restore typed values from the preview's link."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
         if "effective_from" in initial:
             initial["effective_from"] = parse_datetime(initial["effective_from"])
@@ -67,7 +67,7 @@ class RateAdmin(ServiceAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Show whom a well-formed price touches; announce it once that was confirmed."""
+        """Show whom a well-formed price affects; announce it once that was confirmed."""
         asks = request.method == "POST" and "_confirmed" not in request.POST
         if asks and self.has_add_permission(request):
             form = self.get_form(request)(request.POST)
@@ -114,7 +114,7 @@ class RateAdmin(ServiceAdmin):
         obj.pk = rate.pk
 
     def delete_model(self, request: HttpRequest, obj: Rate) -> None:
-        """Take an announcement back."""
+        """Withdraw an announcement."""
         withdraw_rate(rate=obj, by=by_of(request), now=timezone.now())
 
 
@@ -131,14 +131,14 @@ def _tables(preview: PricePreview) -> list[tuple[str, str, Any]]:
         )
         for one in preview.waiting[:_MOST_ROWS]
     ]
-    headers = ("Generation", "Team", "State", "Length", "Its price", "At the new one")
+    headers = ("Generation", "Team", "State", "Length", "Price", "At the new price")
     return [
-        ("Teams", "No team made such films.", _shares("Team", preview.teams, with_team=False)),
-        ("People", "Nobody made such films.", _shares("Person", preview.members)),
+        ("Teams", "No team created such films.", _shares("Team", preview.teams, with_team=False)),
+        ("People", "Nobody created such films.", _shares("Person", preview.members)),
         ("Projects", "No project had such films.", _shares("Project", preview.projects)),
         (
-            f"{preview.waiting_count:,} waiting now, which keep their price",
-            "Nothing waits.",
+            f"{preview.waiting_count:,} waiting now; they keep their price",
+            "Nothing is waiting.",
             table(headers, waiting) if waiting else "",
         ),
     ]

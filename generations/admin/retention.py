@@ -22,7 +22,7 @@ _MOST = 20
 
 @admin.register(RetentionRule)
 class RetentionRuleAdmin(ActorNames, ServiceAdmin):
-    """A team's rule; a team without one keeps its films for ever."""
+    """A team's rule; a team without one keeps its films forever."""
 
     list_display = (
         "__str__",
@@ -41,7 +41,7 @@ class RetentionRuleAdmin(ActorNames, ServiceAdmin):
     shown_set_by = actor_column("set_by")
 
     def get_readonly_fields(self, request: HttpRequest, obj: RetentionRule | None = None) -> Any:
-        """Let a stored rule stay its team's."""
+        """Keep a stored rule with its team."""
         return ("team", "shown_set_by", "set_at") if obj else ("shown_set_by", "set_at")
 
     def save_model(self, request: HttpRequest, obj: RetentionRule, form: Any, change: bool) -> None:
@@ -56,7 +56,7 @@ class RetentionRuleAdmin(ActorNames, ServiceAdmin):
         obj.set_by, obj.set_at = rule.set_by, rule.set_at
 
     def delete_model(self, request: HttpRequest, obj: RetentionRule) -> None:
-        """Keep the team's films for ever."""
+        """Keep the team's films forever."""
         clear_retention(team=obj.team, by=by_of(request))
 
 

@@ -1,4 +1,4 @@
-"""The inbox of what is in review with its evidence, and cancelling: one at a time or several."""
+"""What needs review with its evidence, and cancelling: one at a time or several."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -27,24 +27,24 @@ from platform_site.admin.typed import ActionVariant, action, display
 INBOX_COLUMNS = ("shown_since", "shown_reason", "shown_advice", "credits")
 _REASONS = {
     ReviewReason.SUBMIT_UNKNOWN: ("Answer lost", "warning"),
-    ReviewReason.SILENT: ("Silent", "info"),
+    ReviewReason.SILENT: ("Past deadline", "info"),
     ReviewReason.UNRECORDED: ("Not recorded", "danger"),
 }
 
 
 class AdoptForm(ReasonForm):
-    """The id that an administrator found, and how."""
+    """The task that an administrator found, and how."""
 
     upstream_id = forms.CharField(
         max_length=120,
-        label="The vendor's task id",
+        label="Vendor task ID",
         widget=UnfoldAdminTextInputWidget,
-        help_text="The vendor is asked about it with the key that the generation was sent with.",
+        help_text="We check it with the provider key that the generation was sent with.",
     )
     despite_time = forms.BooleanField(
         required=False,
-        label="Link it although its time does not match",
-        help_text="For a task that you know to be ours: its times may come from a wrong clock.",
+        label="Link it even if its time does not match",
+        help_text="Only for a task that you know is ours, where a clock was wrong.",
     )
     field_order = ("upstream_id", "despite_time", "reason")
 
@@ -68,7 +68,7 @@ def is_inbox(request: HttpRequest) -> bool:
 
 
 class ReviewPages(CorrectionButtons):
-    """Mixed into the generations' pages: evidence and advice, looking, adopting, cancelling."""
+    """Mixed into the generations' pages: evidence and advice, checking, linking, cancelling."""
 
     action_form = ReasonedActionForm
 
@@ -93,7 +93,7 @@ class ReviewPages(CorrectionButtons):
         """Return when its review began."""
         return to_the_second(_review_of(generation).evidence.since)
 
-    @display(description="why", ordering="review_reason")
+    @display(description="reason", ordering="review_reason")
     def shown_reason(self, generation: Generation) -> SafeString:
         """Return why it is in review, in a word or two."""
         return badge(*_REASONS[ReviewReason(generation.review_reason)])
@@ -103,7 +103,7 @@ class ReviewPages(CorrectionButtons):
         """Return what the evidence says."""
         return roomy(clean(_review_of(generation).advice.words))
 
-    @display(description="next look")
+    @display(description="next check")
     def shown_next_look(self, generation: Generation) -> SafeString:
         """Return when there will be more evidence."""
         return to_the_second(_review_of(generation).advice.next_look)
@@ -135,54 +135,56 @@ class ReviewPages(CorrectionButtons):
         return self.run_on(request, object_id, done)
 
     @action(
-        description="Look now",
+        description="Check now",
         icon="refresh",
         permissions=["operate"],
         dialog={
-            "title": "Have the vendor asked at once?",
-            "description": "About the task, about what callbacks proposed, and its usage.",
+            "title": "Check now?",
+            "description": "We ask the vendor about the task, about tasks in callbacks, and usage.",
             "form_class": ConfirmForm,
-            "form_submit_text": "Look",
+            "form_submit_text": "Check now",
         },
     )
     def look(self, request: HttpRequest, form: ConfirmForm, object_id: str) -> HttpResponse:
-        """Poll, check and sample at once."""
-        return self._do(request, object_id, look_now, "The vendor is asked at once.")
+        """Poll, check and sample now."""
+        return self._do(request, object_id, look_now, "Checking with the vendor now.")
 
     @action(
-        description="Adopt an id",
+        description="Link vendor task",
         icon="link",
         permissions=["operate"],
         dialog={
-            "title": "Which task of the vendor's is it?",
-            "description": "It must answer for the key, be no older than the submit, and belong "
-            "to no other generation.",
+            "title": "Link a vendor task?",
+            "description": "It must belong to this provider key and to no other generation, and be "
+            "no older than the submit.",
             "form_class": AdoptForm,
-            "form_submit_text": "Check and adopt",
+            "form_submit_text": "Check and link",
         },
     )
     def adopt(self, request: HttpRequest, form: AdoptForm, object_id: str) -> HttpResponse:
-        """Bind it to the task that somebody found in the vendor's console."""
+        """Link it to the task that somebody found in the vendor's console."""
 
         def work(generation: Generation, **by: Any) -> None:
             typed = form.cleaned_data
             by |= {name: typed[name] for name in AdoptForm.field_order}
             decide_review(generation, "adopt", **by)
 
-        return self._do(request, object_id, work, "Adopted; the vendor is asked how it is.")
+        return self._do(
+            request, object_id, work, "Vendor task linked. Checking with the vendor now."
+        )
 
     @action(
-        description="Cancel",
+        description="Cancel generation",
         icon="cancel",
         variant=ActionVariant.WARNING,
         permissions=["operate"],
         dialog={
             "title": "Cancel this generation?",
-            "description": "What was not sent is cancelled, and its credits are given back. What "
-            "the vendor may have cannot be stopped: the request is noted, and its credits stay "
-            "held until the vendor's word.",
+            "description": "If it was not sent, it is cancelled and its credits are released. The "
+            "vendor cannot be stopped: if it may have the task, we record a cancel request and "
+            "its credits stay held until the vendor answers.",
             "form_class": ReasonForm,
-            "form_submit_text": "Cancel it",
+            "form_submit_text": "Cancel generation",
         },
     )
     def cancel(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
@@ -195,28 +197,28 @@ class ReviewPages(CorrectionButtons):
 
     # Several at once
 
-    @admin.action(description="Look at the selected now", permissions=["operate"])
+    @admin.action(description="Check selected now", permissions=["operate"])
     def look_at_selected(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
-        """Have the vendor asked about each of them."""
+        """Check each of them with the vendor now."""
         by = by_of(request)
 
         def work(generation: Generation) -> str:
             look_now(generation, by=by, now=timezone.now())
-            return f"The vendor is asked about “{generation}”."
+            return f"Checking “{generation}” with the vendor."
 
         show_outcomes(request, queryset, work)
 
-    @admin.action(description="Give the credits of the selected back", permissions=["operate"])
+    @admin.action(description="Release credits of selected", permissions=["operate"])
     def release_selected(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
         """Release those selected."""
-        self._decide_all(request, queryset, "release", "given back")
+        self._decide_all(request, queryset, "release", "released")
 
-    @admin.action(description="Spend the credits of the selected", permissions=["operate"])
+    @admin.action(description="Mark selected as spent", permissions=["operate"])
     def settle_selected(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
         """Settle those selected."""
         self._decide_all(request, queryset, "settle", "spent")
 
-    @admin.action(description="Cancel the selected", permissions=["operate"])
+    @admin.action(description="Cancel selected", permissions=["operate"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
         """Cancel what was not sent, and note a cancel request for what was."""
         by, reason = by_of(request), _reason(request)
@@ -247,8 +249,8 @@ def read_reviews(rows: Iterable[Generation]) -> None:
 
 def _cancelled(generation: Generation) -> str:
     if generation.state == State.CANCELLED:
-        return f"“{generation}” is cancelled; {generation.credits:,} credits are given back."
-    return f"The request is noted. “{generation}” costs only if the vendor finishes it."
+        return f"“{generation}” is cancelled; {generation.credits:,} credits are released."
+    return f"Cancel requested. “{generation}” costs credits only if the vendor finishes it."
 
 
 def _reason(request: HttpRequest) -> str:

@@ -1,4 +1,4 @@
-"""The vendor's usage beside our books: samples to be read, discrepancies to be explained."""
+"""The vendor's usage beside our books: samples to read, discrepancies to explain."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -66,7 +66,7 @@ class UsageSampleAdmin(ReadOnlyAdmin):
 
 @admin.register(Discrepancy)
 class DiscrepancyAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
-    """Credits by which usage and books came apart. Accepting one moves no credits."""
+    """Credits by which usage and books differ. Closing one moves no credits."""
 
     list_display = (
         moment("opened_at"),
@@ -116,7 +116,7 @@ class DiscrepancyAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
         """Return the credits with their sign: above 0 the vendor charged more than we know of."""
         return f"{discrepancy.credits:+,}"
 
-    @display(description="standing", ordering="closed_at")
+    @display(description="status", ordering="closed_at")
     def shown_standing(self, discrepancy: Discrepancy) -> SafeString:
         """Return whether it is still to be explained."""
         return badge("open", "warning") if discrepancy.is_open else badge("closed", "default")
@@ -132,27 +132,27 @@ class DiscrepancyAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
         links = ((link_to_subject("generation", one),) for one in discrepancy.candidates)
         return format_html_join(" · ", "{}", links) or EMPTY
 
-    @display(description="closed because")
+    @display(description="reason")
     def shown_closing(self, discrepancy: Discrepancy) -> SafeString:
         """Return why it is closed."""
         return roomy(clean(discrepancy.closing))
 
     def buttons_for(self, object_id: str) -> frozenset[str]:
-        """Offer to accept what is open."""
+        """Offer to close what is open."""
         is_open = Discrepancy.objects.filter(pk=object_id, closed_at=None).exists()
         return frozenset({"accept"} if is_open else ())
 
     @action(
-        description="Accept",
+        description="Close discrepancy",
         icon="task_alt",
         variant=ActionVariant.PRIMARY,
         permissions=["operate"],
         dialog={
-            "title": "Accept this discrepancy?",
-            "description": "It is closed as looked into, and later ones count from here. "
-            "No credits move: correct the generation that it comes from first.",
+            "title": "Close this discrepancy?",
+            "description": "It counts as explained, and later ones are measured from here. No "
+            "credits move: correct the generation that it comes from first.",
             "form_class": ReasonForm,
-            "form_submit_text": "Accept",
+            "form_submit_text": "Close discrepancy",
         },
     )
     def accept(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
@@ -161,6 +161,6 @@ class DiscrepancyAdmin(ActorNames, ReadOnlyAdmin, ServiceAdmin):
         def work(discrepancy: Discrepancy) -> str:
             reason: str = form.cleaned_data["reason"]
             accept_discrepancy(discrepancy, by=by_of(request), reason=reason, now=timezone.now())
-            return f"Accepted: {discrepancy}"
+            return f"Discrepancy closed: {discrepancy}"
 
         return self.run_on(request, object_id, work)

@@ -1,4 +1,4 @@
-"""Who must be asked above how many credits, and what they answered."""
+"""What needs approval above how many credits, and what was decided."""
 
 from django.conf import settings
 from django.db import models
@@ -11,7 +11,7 @@ from generations.models.generation import Generation, new_token
 
 
 class ApprovalThreshold(models.Model):
-    """Above so many credits, a generation of this team, person or project asks first."""
+    """Above so many credits, a generation of this team, person or project needs approval."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="approval_thresholds")
     user = models.ForeignKey(
@@ -20,10 +20,13 @@ class ApprovalThreshold(models.Model):
     project = models.ForeignKey(
         Project, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
     )
-    above = models.PositiveBigIntegerField(help_text="credits")
+    above = models.PositiveBigIntegerField(
+        "needs approval above", help_text="Credits per film. 0 means every film."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
+        verbose_name = "approval rule"
         ordering = ["team", "above"]
         constraints = [
             models.UniqueConstraint(
@@ -48,7 +51,9 @@ class ApprovalThreshold(models.Model):
 
     def __str__(self) -> str:
         """Show the rule as people say it."""
-        return f"{self.project or self.user or self.team}: above {self.above} credits ask"
+        return (
+            f"{self.project or self.user or self.team}: needs approval above {self.above:,} credits"
+        )
 
 
 class Approval(MailedModel):
@@ -66,10 +71,10 @@ class Approval(MailedModel):
     generation = models.OneToOneField(
         Generation, primary_key=True, on_delete=models.PROTECT, related_name="approval"
     )
-    above = models.PositiveBigIntegerField(help_text="the threshold in credits at that time")
-    # Behind the one-time link in the e-mail to the managers.
+    above = models.PositiveBigIntegerField(help_text="The rule’s credits at that time.")
+    # Behind the one-time link in the email to the managers.
     token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
-    asked_at = models.DateTimeField(default=timezone.now)
+    asked_at = models.DateTimeField("requested at", default=timezone.now)
     expires_at = models.DateTimeField()
     decision = models.CharField(max_length=10, choices=Decision.choices, default=Decision.OPEN)
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -77,6 +82,7 @@ class Approval(MailedModel):
     reason = models.CharField(max_length=500, blank=True)
 
     class Meta:
+        verbose_name = "approval request"
         ordering = ["-asked_at"]
         constraints = [
             models.CheckConstraint(
@@ -96,7 +102,7 @@ class Approval(MailedModel):
 
     @property
     def is_own(self) -> bool:
-        """Return whether who ordered it approved it themselves; of one that was approved."""
+        """Return whether its creator approved it themselves; of one that was approved."""
         person = read_person(self.decided_by)
         is_approved = self.decision == self.Decision.APPROVED
         return is_approved and person is not None and person.user_id == self.generation.user_id

@@ -1,4 +1,4 @@
-"""What the vendor posted to us: kept as evidence, believed in nothing (P30)."""
+"""What the vendor posted to us: evidence, never proof (P30)."""
 
 from django.db import models
 from django.db.models import Q
@@ -13,14 +13,14 @@ class CallbackReceipt(models.Model):
     class Verdict(models.TextChoices):
         """What came of it."""
 
-        NOTED = "noted", "Noted: the task is looked at"
-        PROPOSED = "proposed", "Proposes an upstream id"
-        ADOPTED = "adopted", "Its id was adopted"
-        REJECTED = "rejected", "Its id was not ours"
+        NOTED = "noted", "Received: the task is checked"
+        PROPOSED = "proposed", "Names a task: being checked"
+        ADOPTED = "adopted", "Task linked"
+        REJECTED = "rejected", "Not our task"
 
     generation = models.ForeignKey(Generation, on_delete=models.PROTECT, related_name="callbacks")
     received_at = models.DateTimeField(default=timezone.now)
-    proposed_id = models.CharField(max_length=120)
+    proposed_id = models.CharField("vendor task ID", max_length=120)
     event = models.CharField(max_length=60, blank=True)
     sent_from = models.CharField(max_length=45, blank=True)
     verdict = models.CharField(max_length=10, choices=Verdict.choices)
@@ -28,6 +28,7 @@ class CallbackReceipt(models.Model):
     checks = models.PositiveIntegerField(default=0)
 
     class Meta:
+        verbose_name = "callback"
         ordering = ["-received_at", "-id"]
         indexes = [
             models.Index(

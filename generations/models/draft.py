@@ -35,11 +35,11 @@ class Draft(models.Model):
     prompt = models.TextField(blank=True)
     first_frame = models.TextField(blank=True)
     last_frame = models.TextField(blank=True)
-    settings = models.JSONField(default=dict, help_text="the form's other fields, by name")
+    settings = models.JSONField(default=dict, help_text="The form’s other fields, by name.")
     remix_of = models.ForeignKey(
         Generation, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    idempotency_key = models.CharField(max_length=200, help_text="of its next submission")
+    idempotency_key = models.CharField(max_length=200, help_text="Of its next submission.")
     page = models.CharField(max_length=40, editable=False)
     sequence = models.PositiveIntegerField(default=0, editable=False)
     saved_at = models.DateTimeField(default=timezone.now, db_index=True)

@@ -1,4 +1,4 @@
-"""The kept film of a generation, or why there is none."""
+"""The saved film of a generation, or why there is none."""
 
 from django.db import models
 from django.db.models import Q
@@ -22,10 +22,15 @@ class StoredFile(models.Model):
     large_poster_name = models.CharField(max_length=200, blank=True)
     preview_name = models.CharField(max_length=200, blank=True)
     previews_due_at = models.DateTimeField(
-        null=True, blank=True, default=timezone.now, help_text="until they are made or given up"
+        null=True,
+        blank=True,
+        default=timezone.now,
+        help_text="Set until they are made or have failed.",
     )
     preview_attempts = models.PositiveSmallIntegerField(default=0)
-    uses = models.PositiveIntegerField(default=1, help_text="films; at 0 the files may go")
+    uses = models.PositiveIntegerField(
+        default=1, help_text="Films that share it. At 0 its files can be deleted."
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -54,10 +59,10 @@ class Film(models.Model):
     class State(models.TextChoices):
         """Whether the file is ours yet."""
 
-        PENDING = "pending", "Being kept"
-        KEPT = "kept", "Kept"
-        GIVEN_UP = "given_up", "Lost"
-        REMOVED = "removed", "Removed by the team's rule"
+        PENDING = "pending", "Saving"
+        KEPT = "kept", "Ready"
+        GIVEN_UP = "given_up", "Film lost"
+        REMOVED = "removed", "Removed"
 
     generation = models.OneToOneField(
         Generation, primary_key=True, on_delete=models.PROTECT, related_name="film"
@@ -69,21 +74,21 @@ class Film(models.Model):
     link_expires_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     attempts = models.PositiveIntegerField(default=0)
-    failures = models.PositiveIntegerField(
-        default=0, help_text="attempts in a row that brought nothing"
-    )
+    failures = models.PositiveIntegerField(default=0, help_text="Failed attempts in a row.")
     link_died = models.BooleanField(
-        default=False, editable=False, help_text="the last attempt found the vendor's link dead"
+        default=False, editable=False, help_text="The last attempt found the vendor’s link expired."
     )
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     claimed_until = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="while a worker fetches it"
+        null=True, blank=True, editable=False, help_text="Set while a worker fetches it."
     )
-    alarms = models.PositiveSmallIntegerField(default=0, help_text="of 25, 50, 75 % of its life")
+    alarms = models.PositiveSmallIntegerField(
+        "alerts", default=0, help_text="Sent at 25%, 50% and 75% of the link’s life."
+    )
     problem = models.CharField(max_length=300, blank=True)
-    kept_at = models.DateTimeField(null=True, blank=True)
+    kept_at = models.DateTimeField("saved at", null=True, blank=True)
     lost_at = models.DateTimeField(
-        null=True, blank=True, help_text="first given up; it may be tried again by hand"
+        null=True, blank=True, help_text="When saving first failed. It can be saved again by hand."
     )
     removed_at = models.DateTimeField(null=True, blank=True)
     first_downloaded_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -95,12 +100,12 @@ class Film(models.Model):
         editable=False,
         on_delete=models.PROTECT,
         related_name="films",
-        help_text="without it the files are this film's alone",
+        help_text="Empty if the files belong to this film only.",
     )
     file_name = models.CharField(max_length=200, blank=True)
     poster_name = models.CharField(max_length=200, blank=True)
     last_frame_name = models.CharField(max_length=200, blank=True)
-    size = models.PositiveBigIntegerField(default=0, help_text="bytes")
+    size = models.PositiveBigIntegerField(default=0, help_text="Bytes.")
     sha256 = models.CharField(max_length=64, blank=True)
     width = models.PositiveIntegerField(default=0)
     height = models.PositiveIntegerField(default=0)
@@ -108,7 +113,7 @@ class Film(models.Model):
     frames = models.PositiveIntegerField(default=0)
     has_audio = models.BooleanField(default=False)
     differs = models.CharField(
-        max_length=300, blank=True, help_text="how it differs from the order"
+        "not as requested", max_length=300, blank=True, help_text="How it differs from the request."
     )
 
     class Meta:

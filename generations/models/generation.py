@@ -1,4 +1,4 @@
-"""A generation: the row of one video, from the request to the kept file."""
+"""A generation: the row of one video, from the request to the saved file."""
 
 import secrets
 import uuid
@@ -46,9 +46,9 @@ class Mode(models.TextChoices):
 class Priority(models.IntegerChoices):
     """Which of a team's queued generations go first; other teams are served as before."""
 
-    LOW = -1, "When there is room"
-    NORMAL = 0, "In turn"
-    HIGH = 1, "First"
+    LOW = -1, "Low"
+    NORMAL = 0, "Normal"
+    HIGH = 1, "High"
 
 
 class Generation(models.Model):
@@ -73,7 +73,7 @@ class Generation(models.Model):
     model = models.CharField(max_length=80)
     mode = models.CharField(max_length=20, choices=Mode.choices)
     prompt = models.TextField()
-    duration = models.PositiveSmallIntegerField(help_text="seconds")
+    duration = models.PositiveSmallIntegerField(help_text="Seconds.")
     resolution = models.CharField(max_length=10)
     aspect_ratio = models.CharField(max_length=10)
     generate_audio = models.BooleanField()
@@ -89,7 +89,7 @@ class Generation(models.Model):
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="retries"
     )
 
-    # The price it was admitted under (P18) and the credits set aside for it (P02).
+    # The price it was admitted under (P18) and the credits held for it (P02).
     rate = models.ForeignKey(Rate, on_delete=models.PROTECT, related_name="+")
     credits_per_second = models.PositiveIntegerField()
     credits = models.PositiveBigIntegerField()
@@ -108,22 +108,24 @@ class Generation(models.Model):
     submitted_at = models.DateTimeField(null=True, blank=True)
     accepted_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
-    # A request once the vendor may be working (P16): the hold waits for the vendor's word.
+    # A request once the vendor may be working (P16): the hold waits until the vendor answers.
     cancel_requested_at = models.DateTimeField(null=True, blank=True, editable=False)
     cancel_requested_by = models.CharField(max_length=200, blank=True, editable=False)
 
     # What the vendor says.
-    upstream_id = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001
+    upstream_id = models.CharField(  # noqa: DJ001
+        "vendor task ID", max_length=120, null=True, blank=True
+    )
     callback_token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
     next_poll_at = models.DateTimeField(null=True, blank=True)
     polls = models.PositiveIntegerField(default=0)
     poll_holder = models.CharField(
-        max_length=32, blank=True, editable=False, help_text="the sweep that asks"
+        max_length=32, blank=True, editable=False, help_text="The sweep that asks."
     )
-    poll_failures = models.PositiveIntegerField(default=0, help_text="unclear answers in a row")
+    poll_failures = models.PositiveIntegerField(default=0, help_text="Unclear answers in a row.")
     upstream_metadata = models.JSONField(default=dict, blank=True)
-    metadata_differs = models.BooleanField(default=False)
-    seed = models.BigIntegerField(null=True, blank=True, help_text="the seed the vendor used")
+    metadata_differs = models.BooleanField("vendor reports differences", default=False)
+    seed = models.BigIntegerField(null=True, blank=True, help_text="The seed that the vendor used.")
 
     # What the team makes of it.
     favourite = models.BooleanField(default=False)

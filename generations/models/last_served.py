@@ -10,8 +10,8 @@ class LastServed(models.Model):
     """When a generation of this person in this team was last sent; a team was served when the
     latest of its people was.
 
-    What is in flight alone cannot say who is next: quick generations are gone before the next
-    look.
+    What is in flight alone cannot say who is next: quick generations are gone before the
+    next look.
     """
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")

@@ -35,7 +35,7 @@ class ProviderKey(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="provider_keys",
-        help_text="Empty: shared by the whole team.",
+        help_text="Leave empty to share it with the whole team.",
     )
     vendor = models.CharField(max_length=40, choices=vendor_choices, default=DEFAULT_VENDOR)
     label = models.CharField(max_length=80)
@@ -44,25 +44,29 @@ class ProviderKey(models.Model):
     last4 = models.CharField(max_length=4, editable=False)
     state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
     max_in_flight = models.PositiveIntegerField(
-        default=USUAL_IN_FLIGHT, help_text="generations at the vendor at once; it turns more away"
+        "concurrent generations",
+        default=USUAL_IN_FLIGHT,
+        help_text="The vendor rejects more than the account allows.",
     )
     per_minute = models.PositiveIntegerField(
-        null=True, blank=True, help_text="generations sent a minute at most; empty: no limit"
+        "sent per minute", null=True, blank=True, help_text="Leave empty for no limit."
     )
     # Moved on by each send and by a vendor that asks to wait: nothing is sent with the key before.
     next_send_at = models.DateTimeField(null=True, blank=True, editable=False)
     send_failures = models.PositiveIntegerField(
         default=0,
         editable=False,
-        help_text="sends in a row that the vendor put off or left unanswered",
+        help_text="Sends in a row that the vendor postponed or did not answer.",
     )
     pause_reason = models.CharField(max_length=20, choices=PauseReason.choices, blank=True)
-    pause_code = models.CharField(max_length=60, blank=True, help_text="the vendor's, of a refusal")
+    pause_code = models.CharField(
+        max_length=60, blank=True, help_text="The vendor’s code, if it refused the key."
+    )
     pause_note = models.CharField(
-        max_length=300, blank=True, help_text="what the vendor said, or the person who paused it"
+        max_length=300, blank=True, help_text="What the vendor or the person who paused it said."
     )
     probe_problem = models.CharField(
-        max_length=300, blank=True, help_text="why the last probe since the pause failed"
+        max_length=300, blank=True, help_text="Why the last test of the paused key failed."
     )
     next_probe_at = models.DateTimeField(null=True, blank=True)
     probes = models.PositiveIntegerField(default=0)

@@ -1,4 +1,4 @@
-"""Images that people hand in to start or end a film with."""
+"""Images that people upload to start or end a film with."""
 
 from datetime import datetime
 from typing import Self
@@ -18,7 +18,7 @@ class UploadQuerySet(models.QuerySet["Upload"]):
     """Uploads by whether they still live."""
 
     def live(self, now: datetime) -> Self:
-        """Return those whose time has not come, or that a draft or an unended generation needs."""
+        """Return those that have not expired, or that a draft or an unended generation needs."""
         return self.filter(Q(expires_at__gt=now) | _is_needed())
 
     def dead(self, now: datetime) -> Self:
@@ -39,7 +39,7 @@ class Upload(models.Model):
     token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
     file_name = models.CharField(max_length=200, editable=False)
     content_type = models.CharField(max_length=40)
-    size = models.PositiveIntegerField(help_text="bytes")
+    size = models.PositiveIntegerField(help_text="Bytes.")
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)

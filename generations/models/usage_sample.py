@@ -1,4 +1,4 @@
-"""The vendor's usage beside our books, sample by sample, and where the two came apart."""
+"""The vendor's usage beside our books, sample by sample, and where the two differ."""
 
 from enum import StrEnum
 
@@ -23,16 +23,16 @@ class UsageVerdict(models.TextChoices):
     UNREADABLE = "unreadable", "The vendor reports no usage"
     WAITING = "waiting", "Waiting for a second stable sample"
     AGREES = "agrees", "Agrees"
-    MADE_GOOD = "made_good", "An earlier discrepancy was made good"
-    UNKNOWN_SUBMIT = "unknown_submit", "An unknown submit was likely charged"
-    REFUND_NOT_SEEN = "refund_not_seen", "A refund was not seen"
-    LATE_REFUND = "late_refund", "Refunded after it was settled"
-    PRICE_DIFFERS = "price_differs", "The vendor's price differs"
+    MADE_GOOD = "made_good", "An earlier discrepancy was resolved"
+    UNKNOWN_SUBMIT = "unknown_submit", "A film with an unknown outcome was probably charged"
+    REFUND_NOT_SEEN = "refund_not_seen", "A vendor refund has not appeared"
+    LATE_REFUND = "late_refund", "The vendor refunded it after it was spent"
+    PRICE_DIFFERS = "price_differs", "The vendor’s price differs"
     USED_OUTSIDE = "used_outside", "Used outside Dailies"
     CHARGED_LESS = "charged_less", "The vendor charged less"
-    SHARED_ACCOUNT = "shared_account", "Another key may draw on the same account"
-    CONTRADICTS = "contradicts", "The vendor's usage contradicts itself"
-    WENT_BACK = "went_back", "The vendor's usage went back"
+    SHARED_ACCOUNT = "shared_account", "Another key may use the same account"
+    CONTRADICTS = "contradicts", "The vendor’s usage contradicts itself"
+    WENT_BACK = "went_back", "The vendor’s usage went down"
 
 
 # What goes on and on is one finding that grows; any other discrepancy is one of its own.
@@ -51,17 +51,21 @@ class UsageSample(models.Model):
     total_consumed = models.BigIntegerField(null=True, blank=True)
 
     charged = models.PositiveBigIntegerField(
-        help_text="of all generations that the vendor accepted"
+        help_text="Credits of all generations that the vendor accepted."
     )
-    refunded = models.PositiveBigIntegerField(help_text="of those that cost nothing in the end")
-    in_flight = models.PositiveBigIntegerField(help_text="of those that have not ended")
-    unknown = models.PositiveBigIntegerField(help_text="of generations that it may have accepted")
-    stable = models.BooleanField(help_text="Our sums stood still while it was taken.")
+    refunded = models.PositiveBigIntegerField(help_text="Credits of those that cost nothing.")
+    in_flight = models.PositiveBigIntegerField(
+        "in progress", help_text="Credits of those that have not ended."
+    )
+    unknown = models.PositiveBigIntegerField(
+        help_text="Credits of generations that it may have accepted."
+    )
+    stable = models.BooleanField(help_text="Our sums did not change while it was taken.")
 
     # What the comparison with the last baseline showed.
     is_baseline = models.BooleanField(help_text="Later samples are measured from it.")
     discrepancy = models.BigIntegerField(
-        null=True, blank=True, help_text="credits since the last baseline"
+        null=True, blank=True, help_text="Credits since the last baseline."
     )
     reading = models.CharField(
         max_length=10, blank=True, choices=[(one.value, one.value) for one in Reading if one]
@@ -86,21 +90,21 @@ class UsageSample(models.Model):
 
 
 class Discrepancy(models.Model):
-    """Credits by which a key's usage and our books came apart, until that is explained."""
+    """Credits by which a key's usage and our books differ, until that is explained."""
 
     provider_key = models.ForeignKey(
         ProviderKey, on_delete=models.PROTECT, related_name="discrepancies"
     )
-    since = models.DateTimeField(help_text="the last sample before it")
+    since = models.DateTimeField(help_text="The last sample before it.")
     opened_at = models.DateTimeField()
-    seen_at = models.DateTimeField(help_text="the newest sample that showed more of it")
-    credits = models.BigIntegerField(help_text="above 0: the vendor charged more than we know of")
+    seen_at = models.DateTimeField(help_text="The newest sample that showed more of it.")
+    credits = models.BigIntegerField(help_text="Above 0, the vendor reports more than our books.")
     verdict = models.CharField(max_length=20, choices=UsageVerdict.choices)
     detail = models.CharField(max_length=500)
-    candidates = models.JSONField(default=list, blank=True, help_text="ids of generations")
+    candidates = models.JSONField(default=list, blank=True, help_text="IDs of generations.")
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.CharField(max_length=200, blank=True)
-    closing = models.CharField(max_length=500, blank=True, help_text="why it is closed")
+    closing = models.CharField("reason", max_length=500, blank=True)
 
     class Meta:
         ordering = ["-id"]

@@ -13,20 +13,22 @@ class VideoModel(models.Model):
     vendor = models.CharField(max_length=40, choices=vendor_choices, default=DEFAULT_VENDOR)
     active = models.BooleanField(default=True)
     parameters = models.JSONField(
-        help_text="What it takes, as docs/models.md describes it: this alone is shown in the "
+        help_text="What it takes, as docs/models.md describes it. Only this is shown in the "
         "studio, accepted, sent and compared."
     )
-    max_images = models.PositiveSmallIntegerField(help_text="0: text only; 2: also a last frame.")
+    max_images = models.PositiveSmallIntegerField(
+        help_text="0 for text only, 1 for a first frame, 2 for a last frame too."
+    )
     frames_per_second = models.PositiveSmallIntegerField(default=24)
     refused_fields = models.JSONField(
         default=list,
         blank=True,
-        help_text="Inputs of sister models that no model here takes, refused by name.",
+        help_text="Inputs of related models, refused by name.",
     )
     sizes = models.JSONField(
         default=dict,
         blank=True,
-        help_text='Pixels a film must have: {"720p": {"16:9": [1280, 720]}}.',
+        help_text='Pixels that a film must have: {"720p": {"16:9": [1280, 720]}}.',
     )
 
     class Meta:

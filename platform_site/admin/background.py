@@ -25,7 +25,7 @@ _TASK_FIELDS = ("name", "func", "shown_args", "started", "stopped", "took", "att
 
 
 class TaskAdmin(ReadOnlyAdmin):
-    """One run of a task. Arguments are ids; results are shown without what looks like a secret."""
+    """One run of a job. Arguments are ids; results are shown without what looks like a secret."""
 
     list_display = ("name", "func", "shown_args", moment("started"), "took", "attempt_count")
     list_filter = ("func",)
@@ -46,14 +46,14 @@ class TaskAdmin(ReadOnlyAdmin):
 
 @admin.register(Success)
 class SuccessAdmin(TaskAdmin):
-    """Tasks that ended well. The queue keeps none of them (`save_limit`), unless it is told to."""
+    """Jobs that ended well. The queue keeps none of them unless `save_limit` says so."""
 
     fields = _TASK_FIELDS
 
 
 @admin.register(Failure)
 class FailureAdmin(TaskAdmin):
-    """Tasks that raised or timed out."""
+    """Jobs that raised or timed out."""
 
     fields = (*_TASK_FIELDS, "shown_result")
     list_display = ("name", "func", "shown_args", moment("started"), "attempt_count", "last_line")
@@ -73,7 +73,7 @@ class FailureAdmin(TaskAdmin):
 
 @admin.register(OrmQ)
 class QueueAdmin(ReadOnlyAdmin):
-    """Tasks that wait. The signed payload is never shown; what it calls is."""
+    """Jobs that wait. The signed payload is never shown; what it calls is."""
 
     list_display = ("name", "func", "shown_args", moment("lock"), "key")
     list_filter = ("key",)
@@ -88,7 +88,7 @@ class QueueAdmin(ReadOnlyAdmin):
 
 @admin.register(Schedule)
 class ScheduleAdmin(ReadOnlyAdmin):
-    """The standing orders; the site itself puts them back when they are missing."""
+    """What runs regularly; the site creates a missing schedule again."""
 
     list_display = ("name", "func", "schedule_type", "minutes", moment("next_run"))
     list_filter = ("schedule_type",)
@@ -98,7 +98,7 @@ class ScheduleAdmin(ReadOnlyAdmin):
 
 @admin.register(Cluster)
 class ClusterAdmin(ReadOnlyAdmin):
-    """The workers that run, and the proof of each that tasks come through it."""
+    """The workers that run, and the proof of each that jobs come through it."""
 
     list_display = ("queue", "host", "pid", moment("started_at"), "last_heartbeat")
     list_filter = ("queue", "host")

@@ -1,4 +1,4 @@
-"""Webhooks to clients: to be read, and to be sent again."""
+"""Webhook deliveries: read-only, and sent again."""
 
 import json
 
@@ -32,13 +32,13 @@ _STATE_LABELS = {
 
 
 class _ShownAttempt:
-    """What a try's own page and its delivery's page show alike."""
+    """What an attempt's own page and its delivery's page both show."""
 
     @display(description="problem")
     def shown_problem(self, attempt: WebhookAttempt) -> str:
-        """Return why nobody answered; without a duration nobody knows."""
+        """Return why there was no answer; without a duration nobody knows."""
         cut_short = attempt.duration_ms is None
-        return clean(attempt.problem) or ("under way, or cut short" if cut_short else EMPTY)
+        return clean(attempt.problem) or ("In progress, or interrupted" if cut_short else EMPTY)
 
     @display(description="answer")
     def shown_snippet(self, attempt: WebhookAttempt) -> str:
@@ -53,10 +53,10 @@ class _ShownAttempt:
 
 
 class AttemptInline(_ShownAttempt, ReadOnlyInline):
-    """Each try and what was answered."""
+    """Each attempt and what was answered."""
 
     model = WebhookAttempt
-    verbose_name_plural = "tries"
+    verbose_name_plural = "attempts"
     ordering = ("-number",)
     fields = (
         "number",
@@ -71,7 +71,7 @@ class AttemptInline(_ShownAttempt, ReadOnlyInline):
 
 @admin.register(WebhookAttempt)
 class WebhookAttemptAdmin(_ShownAttempt, ReadOnlyAdmin):
-    """Every try of every delivery."""
+    """Every attempt of every delivery."""
 
     list_display = (
         moment("at"),
@@ -175,7 +175,7 @@ class WebhookDeliveryAdmin(SubjectNames, ServiceAdmin):
     def has_delete_permission(
         self, request: HttpRequest, obj: WebhookDelivery | None = None
     ) -> bool:
-        """Refuse: they are forgotten after a month."""
+        """Refuse: they are deleted after a month."""
         return False
 
     @action(
@@ -183,17 +183,17 @@ class WebhookDeliveryAdmin(SubjectNames, ServiceAdmin):
         icon="replay",
         permissions=["operate"],
         dialog={
-            "title": "Send this message again?",
-            "description": "It is posted at once under its own id, and tried for another day.",
+            "title": "Send this event again?",
+            "description": "It is sent now under its own ID, and retried for up to one day.",
             "form_class": ConfirmForm,
             "form_submit_text": "Send again",
         },
     )
     def again(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
-        """Post it again."""
+        """Send it again."""
 
         def work(delivery: WebhookDelivery) -> str:
             send_again(delivery, by=by_of(request), now=timezone.now())
-            return f"{delivery.event} is posted again."
+            return f"{delivery.event} is being sent again."
 
         return self.run_on(request, object_id, work)

@@ -1,4 +1,4 @@
-"""A team's receivers of events: added in the portal, switched and taken away here as well."""
+"""A team's webhook endpoints: added in the portal, enabled, disabled and deleted here too."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -18,7 +18,7 @@ from platform_site.admin.typed import ActionVariant, action, display
 
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(ServiceAdmin):
-    """Where a team's events are posted; shown without what clients hide in a URL."""
+    """Where a team's events are sent; shown without what clients hide in a URL."""
 
     list_display = (
         "__str__",
@@ -56,12 +56,12 @@ class WebhookEndpointAdmin(ServiceAdmin):
 
     @display(description="events")
     def shown_events(self, endpoint: WebhookEndpoint) -> str:
-        """Return what it is told."""
+        """Return which events it receives."""
         return ", ".join(endpoint.events)
 
-    @display(description="lists")
+    @display(description="related lists")
     def shown_related(self, endpoint: WebhookEndpoint) -> str | SafeString:
-        """Return a link to what was posted to it."""
+        """Return a link to what was sent to it."""
         return related_lists(endpoint)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -75,7 +75,7 @@ class WebhookEndpointAdmin(ServiceAdmin):
         return False
 
     def delete_model(self, request: HttpRequest, obj: WebhookEndpoint) -> None:
-        """Take it away; its deliveries stay."""
+        """Delete it; its deliveries stay."""
         remove_endpoint(obj, by=by_of(request), now=timezone.now())
 
     def buttons_for(self, object_id: str) -> frozenset[str]:
@@ -84,22 +84,22 @@ class WebhookEndpointAdmin(ServiceAdmin):
         return frozenset({"test", "disable" if endpoint and endpoint.enabled else "enable"})
 
     @action(
-        description="Send a test",
+        description="Send test event",
         icon="send",
         permissions=["operate"],
         dialog={
-            "title": "Send a test?",
-            "description": "One message is posted, once; its answer is in the list of webhooks.",
+            "title": "Send a test event?",
+            "description": "It is sent once. The answer appears in the list of webhook deliveries.",
             "form_class": ConfirmForm,
-            "form_submit_text": "Send",
+            "form_submit_text": "Send test event",
         },
     )
     def test(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
-        """Post a test message; the sweep has it carried."""
+        """Enqueue a test event; the sweep has it delivered."""
 
         def work(endpoint: WebhookEndpoint) -> str:
             put_test(endpoint, by=by_of(request), now=timezone.now())
-            return f"A test is on its way to {endpoint}."
+            return f"A test event is being sent to {endpoint}."
 
         return self.run_on(request, object_id, work)
 
@@ -111,40 +111,40 @@ class WebhookEndpointAdmin(ServiceAdmin):
         return self.run_on(request, object_id, work)
 
     @action(
-        description="Disable",
+        description="Disable endpoint",
         icon="pause",
         variant=ActionVariant.WARNING,
         permissions=["operate"],
         dialog={
             "title": "Disable this endpoint?",
-            "description": "Nothing is posted to it, and what waits for it is given up.",
+            "description": "No events are sent to it. Waiting deliveries are dropped.",
             "form_class": ConfirmForm,
-            "form_submit_text": "Disable",
+            "form_submit_text": "Disable endpoint",
         },
     )
     def disable(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
-        """Post no more events to it."""
+        """Send no more events to it."""
         return self._switch(request, object_id, enabled=False)
 
     @action(
-        description="Enable",
+        description="Enable endpoint",
         icon="play_arrow",
         permissions=["operate"],
         dialog={
             "title": "Enable this endpoint?",
-            "description": "Coming events are posted to it again.",
+            "description": "New events are sent to it again.",
             "form_class": ConfirmForm,
-            "form_submit_text": "Enable",
+            "form_submit_text": "Enable endpoint",
         },
     )
     def enable(self, request: HttpRequest, _form: ConfirmForm, object_id: str) -> HttpResponse:
-        """Post events to it again."""
+        """Send events to it again."""
         return self._switch(request, object_id, enabled=True)
 
 
 @admin.register(HostBackoff)
 class HostBackoffAdmin(ReadOnlyAdmin):
-    """Hosts that let posts hang, and until when they are left alone."""
+    """Hosts that let deliveries time out, and until when they are asked less often."""
 
     list_display = ("host", linked("team"), "timeouts", moment("ends_at"))
     list_filter = ("team",)

@@ -27,7 +27,7 @@ class MemberScope(Scope[Membership]):
         AdminField("team", Team, via=(ApiKey, "team")),
         AdminField("person", User, via=(ApiKey, "owner")),
     )
-    argument = "a member's e-mail address"
+    argument = "a member's email address"
 
     _suffix = ""  # of subjects
     _epithet = ""  # behind names

@@ -18,7 +18,7 @@ class OwnScope(MemberScope):
     title = "Set by people themselves"
     about = "Beside what managers allow. Whoever set it can raise it again."
     refused = "the limit that you set for yourself"
-    admin_choice = "One member, as a limit of their own"
+    admin_choice = "One member, as a personal limit"
     argument = ""
 
     _suffix = ":own"

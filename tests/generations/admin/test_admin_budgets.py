@@ -134,7 +134,7 @@ class TestLimitsWithAPast:
         for state in (State.QUEUED, State.COMPLETED, State.COMPLETED):
             made = make_generation(alice, state)
             Generation.objects.filter(pk=made.pk).update(project=project)
-        press(browser, made, "give_back_after_all", reason="Refunded")
+        press(browser, made, "correct_to_released", reason="Refunded")
         scopes: list[dict[str, Any]] = [
             {"kind": "team", "team": alice.team_id},
             {"kind": "member", "team": alice.team_id, "person": alice.user_id},

@@ -24,8 +24,8 @@ pytestmark = pytest.mark.usefixtures("provider_key")
 CORRECTIONS = [
     ("release", State.NEEDS_REVIEW, 0, "generation.review_release"),
     ("settle", State.NEEDS_REVIEW, 70, "generation.review_settle"),
-    ("spend_after_all", State.FAILED, 70, "generation.adjusted"),
-    ("give_back_after_all", State.COMPLETED, 0, "generation.adjusted"),
+    ("correct_to_spent", State.FAILED, 70, "generation.adjusted"),
+    ("correct_to_released", State.COMPLETED, 0, "generation.adjusted"),
 ]
 NAMES = {name for name, *_ in CORRECTIONS}
 
@@ -91,8 +91,8 @@ def test_a_correction_needs_a_reason(  # one case a row
         (State.QUEUED, set()),
         (State.PROCESSING, set()),
         (State.NEEDS_REVIEW, {"release", "settle"}),
-        (State.COMPLETED, {"give_back_after_all"}),
-        (State.FAILED, {"spend_after_all"}),
+        (State.COMPLETED, {"correct_to_released"}),
+        (State.FAILED, {"correct_to_spent"}),
     ],
 )
 def test_only_what_the_state_allows_is_offered_and_done(
@@ -110,7 +110,7 @@ def test_only_what_the_state_allows_is_offered_and_done(
 
 def test_a_corrected_hold_says_what_it_cost(browser: Client, alice: Membership) -> None:
     generation = make_generation(alice, State.COMPLETED)
-    press(browser, generation, "give_back_after_all", reason="Refunded")
+    press(browser, generation, "correct_to_released", reason="Refunded")
     assert shown_buttons(browser, generation) == set()
     page = browser.get(path_of(type(generation.hold), "change", generation.hold_id))
     assert "given back" in page.content.decode()
