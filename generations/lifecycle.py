@@ -56,7 +56,7 @@ class Ending(models.TextChoices):
     APPROVAL_EXPIRED = "approval_expired", "Not decided in time"
 
 
-# How long we keep asking the vendor after a person ended one in review.
+# How long the vendor's own answer is looked for after a person ended one in review.
 LATE_WATCH = timedelta(hours=24)
 
 
@@ -93,7 +93,7 @@ WAITING = frozenset({State.AWAITING_APPROVAL, State.QUEUED})
 LIVE = frozenset({State.AWAITING_APPROVAL, State.QUEUED, State.SUBMITTING, State.PROCESSING})
 TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
 IN_FLIGHT = frozenset({State.SUBMITTING, State.PROCESSING, State.NEEDS_REVIEW})
-# What counts against a provider key's limit: one in review may be stuck forever, and must not.
+# What counts against a provider key's cap: one in review may be stuck forever, and must not.
 COUNTS_IN_FLIGHT = frozenset({State.SUBMITTING, State.PROCESSING})
 
 TRANSITIONS: dict[State, frozenset[State]] = {

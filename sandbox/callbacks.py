@@ -49,7 +49,7 @@ class CallbackSender:
         )
 
     def resume(self) -> None:
-        """Take up the callbacks that an earlier server still owed."""
+        """Resume the callbacks that an earlier server still owed."""
         for task_id in self._store.tasks_with_deliveries():
             self.start(task_id)
 
@@ -74,7 +74,7 @@ class CallbackSender:
             await self._deliver(task, task.callback_url, delivery)
 
     async def _deliver(self, task: Task, url: str, delivery: Delivery) -> None:
-        """Try until a 2xx or until the delays are used up; a forgery is tried once."""
+        """Post until a 2xx or until the delays are used up; a forgery is posted once."""
         delays = self._delays if delivery.kind == TRUE else (0.0,)
         for number in range(delivery.attempts, len(delays)):
             await asyncio.sleep(max(0.0, delivery.start_at + delays[number] - time.time()))

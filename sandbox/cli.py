@@ -15,11 +15,15 @@ from sandbox.store import DataDirBusyError
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare `--port`, `--host` and `--data-dir`; the environment holds their defaults."""
     parser.add_argument(
-        "--port", type=int, help="0 picks a free one (default: SANDBOX_PORT, else 8801)"
+        "--port",
+        type=int,
+        help="port to listen on; 0 picks a free one (default: SANDBOX_PORT, else 8801)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument(
-        "--data-dir", type=Path, help="state goes in its sandbox/ (default: DATA_DIR, else var/)"
+        "--data-dir",
+        type=Path,
+        help="folder whose sandbox/ holds the state (default: DATA_DIR, else var/)",
     )
 
 
@@ -37,7 +41,9 @@ def run(*, port: int | None, host: str, data_dir: Path | None) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Parse `argv` (default: the process's own) and serve."""
-    parser = argparse.ArgumentParser(prog="sandbox", description="Serve the stand-in vendor.")
+    parser = argparse.ArgumentParser(
+        prog="sandbox", description="Run the sandbox: a stand-in for the vendor."
+    )
     add_options(parser)
     options = parser.parse_args(argv)
     run(port=options.port, host=options.host, data_dir=options.data_dir)

@@ -1,4 +1,4 @@
-"""What the server is told from outside, read once at start."""
+"""The server's settings, read once at start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -12,8 +12,8 @@ LONGEST_SLOW_SECONDS: Final = 86_400.0
 DIRECTIVES: Final = {
     "fail": "accepted and charged, then failed and refunded",
     "refuse": "503 upstream_error in the vendor's moderation words, every time",
-    "slow": "not done sooner than this many seconds after it was accepted",
-    "stuck": "processing for ever",
+    "slow": "not done earlier than this many seconds after it was accepted",
+    "stuck": "processing forever",
     "429": "429 rate_limit_exceeded",
     "spent": "429 spend_limit_exceeded",
     "402": "402 insufficient_credits",
@@ -25,7 +25,7 @@ DIRECTIVES: Final = {
     "lost-reply": "accepted and charged, then the connection drops without a reply",
     "no-url": "completed with an empty list of URLs",
     "wrong-metadata": "completed; the metadata names another duration and resolution",
-    "expired-link": "completed; the link is dead from the start",
+    "expired-link": "completed; the link has expired from the start",
     "truncated": "completed; every download, or the first so many, ends halfway",
     "callback": "none, double, late or forged callbacks",
 }

@@ -1,4 +1,4 @@
-"""Serve the films: unguessable names, links that die, Range, and the scripted failures."""
+"""Serve the films: unguessable names, links that expire, Range, and the scripted failures."""
 
 import re
 import time
@@ -25,7 +25,7 @@ class FileHandlers:
         self._link_life = link_life
 
     async def film(self, request: web.Request) -> web.StreamResponse:
-        """Send the film, or 404 for an unknown name and 403 for a dead link, as S3 stores do."""
+        """Send the film; 404 for an unknown name, 403 for an expired link, as S3 stores do."""
         task = self._store.task_by_link(request.match_info["link"])
         if task is None or task.status != "completed" or task.film is None:
             return web.Response(status=404, text="No such file.\n")

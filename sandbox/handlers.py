@@ -1,4 +1,4 @@
-"""The vendor's endpoints, and the two that tell the truth about the stand-in itself."""
+"""The vendor's endpoints, and the two that report on the sandbox itself."""
 
 import json
 import random

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 RENDER_SECONDS: Final = 300.0
 IDLE_SECONDS: Final = 60.0
-_TRIES: Final = 2
+_ATTEMPTS: Final = 2
 
 
 class RenderError(Exception):
@@ -22,7 +22,7 @@ class RendererDiedError(Exception):
 
 
 class Renderer:
-    """Hold one child process; it ends by itself when its standard input closes."""
+    """Hold one child process; it ends automatically when its standard input closes."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Renderer:
         return self._process.returncode is None
 
     def kill(self) -> None:
-        """End the child at once."""
+        """Stop the child now."""
         if self.retirement:
             self.retirement.cancel()
         if self.alive:
@@ -89,27 +89,27 @@ class RendererPool:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Wait for a turn; hold it while the block runs."""
+        """Wait for a slot; hold it while the block runs."""
         async with self._slots:
             yield
 
     async def render(self, job: dict[str, Any]) -> float:
         """Render within a slot; a child that dies is replaced once. Raise RenderError."""
-        for _ in range(_TRIES):
+        for _ in range(_ATTEMPTS):
             renderer = await self._borrow()
             try:
                 seconds = await renderer.render(job)
             except RendererDiedError:
                 renderer.kill()
             except RenderError:
-                self._give_back(renderer)
+                self._return(renderer)
                 raise
             except BaseException:
                 # Its next reply would belong to this job.
                 renderer.kill()
                 raise
             else:
-                self._give_back(renderer)
+                self._return(renderer)
                 return seconds
         raise RenderError("The renderer stopped unexpectedly.")
 
@@ -127,7 +127,7 @@ class RendererPool:
                 return renderer
         return await Renderer.spawn()
 
-    def _give_back(self, renderer: Renderer) -> None:
+    def _return(self, renderer: Renderer) -> None:
         self._idle.append(renderer)
         loop = asyncio.get_running_loop()
         renderer.retirement = loop.call_later(IDLE_SECONDS, self._retire, renderer)

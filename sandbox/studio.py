@@ -1,4 +1,4 @@
-"""Follow each task from accepted to ended, and take it up again after a restart."""
+"""Follow each task from accepted to ended, and resume it after a restart."""
 
 import asyncio
 import json
@@ -41,14 +41,14 @@ class Studio:
         self._work = settings.data_dir / "work"
 
     def resume(self) -> None:
-        """Clear what a killed server left half made, and take up every unfinished task."""
+        """Clear what a killed server left half made, and resume every unfinished task."""
         self.films.mkdir(exist_ok=True)
         self._work.mkdir(exist_ok=True)
         for leftover in self._work.iterdir():
             leftover.unlink()
         for task_id in self._store.unfinished():
             self.start(task_id)
-        self._keep(asyncio.create_task(self._sweep_for_ever()))
+        self._keep(asyncio.create_task(self._sweep_forever()))
 
     def start(self, task_id: str) -> None:
         """Follow one accepted task to its end."""
@@ -135,8 +135,8 @@ class Studio:
             draft.unlink(missing_ok=True)
         return seconds
 
-    async def _sweep_for_ever(self) -> None:
-        """Delete films whose links are dead, now and then."""
+    async def _sweep_forever(self) -> None:
+        """Delete films whose links have expired, from time to time."""
         while True:
             now = time.time()
             in_use = self._store.films_in_use(now - self._settings.link_life)

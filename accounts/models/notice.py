@@ -1,4 +1,4 @@
-"""Notifications: what people of a team learn in the portal and by email."""
+"""Notices: what the site tells people of a team, in the portal and by email."""
 
 from django.conf import settings
 from django.db import models

@@ -58,7 +58,7 @@ class WebhookEndpoint(models.Model):
 
 
 class WebhookDelivery(SubjectModel):
-    """One event to one URL, attempted until it is answered with a 2xx or has failed."""
+    """One message to one URL, attempted until it is answered with a 2xx or given up."""
 
     class State(models.TextChoices):
         """Where a delivery stands."""
@@ -161,7 +161,7 @@ class WebhookAttempt(models.Model):
 
     def __str__(self) -> str:
         """Show which attempt it was and what was answered."""
-        return f"Attempt {self.number}: {self.status or self.problem or 'no answer'}"
+        return f"attempt {self.number}: {self.status or self.problem or 'no answer'}"
 
 
 class HostBackoff(models.Model):

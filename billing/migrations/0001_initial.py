@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('debits', models.BigIntegerField(default=0)),
                 ('credits', models.BigIntegerField(default=0)),
                 ('limits_version', models.BigIntegerField(default=0)),
-                ('low_at', models.PositiveBigIntegerField(default=1000, help_text='Credits, once per drop. 0 turns this off.', verbose_name='alert when below')),
+                ('low_at', models.PositiveBigIntegerField(default=1000, help_text='Credits. Managers are notified below this. 0 turns this off.', verbose_name='alert when below')),
                 ('low_since', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='accounts.team')),
             ],
@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
                 ('subject_id', models.CharField(max_length=60)),
                 ('window', models.CharField(choices=[('hour', 'Hour'), ('day', 'Day'), ('week', 'Week'), ('month', 'Month'), ('total', 'Never (one total)')], max_length=10, verbose_name='renews every')),
                 ('credits', models.PositiveBigIntegerField()),
-                ('alert_at', models.JSONField(blank=True, default=billing.models.spend_limit.usual_thresholds, help_text='Whole percents of the limit, held plus spent, lowest first.', verbose_name='notify at')),
+                ('alert_at', models.JSONField(blank=True, default=billing.models.spend_limit.usual_thresholds, help_text='Whole percentages, lowest first. People are notified when so much is used.', verbose_name='notify at')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
             options={

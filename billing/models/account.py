@@ -26,9 +26,11 @@ class Account(models.Model):
     # On the wallet: grows with every change of the team's spend limits, so that an admission that
     # read them before notices (see `ledger.place_hold`).
     limits_version = models.BigIntegerField(default=0)
-    # On the wallet: below it people are notified, once until it is above again.
+    # On the wallet: below so many available credits people are notified, once a drop.
     low_at = models.PositiveBigIntegerField(
-        "alert when below", default=1000, help_text="Credits, once per drop. 0 turns this off."
+        "alert when below",
+        default=1000,
+        help_text="Credits. Managers are notified below this. 0 turns this off.",
     )
     low_since = models.DateTimeField(null=True, blank=True, editable=False)
 

@@ -1,4 +1,4 @@
-"""Credits held at admission, until they are spent or released."""
+"""Credits set aside at admission, until the vendor's answer closes them."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""What people were notified of about the use of a limit."""
+"""What people were notified of about how far a limit is used."""
 
 from django.db import models
 from django.db.models import Q

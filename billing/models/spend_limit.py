@@ -25,7 +25,7 @@ class SpendLimit(models.Model):
         "notify at",
         default=usual_thresholds,
         blank=True,
-        help_text="Whole percents of the limit, held plus spent, lowest first.",
+        help_text="Whole percentages, lowest first. People are notified when so much is used.",
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

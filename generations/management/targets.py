@@ -19,7 +19,7 @@ def add_scope_arguments(parser: CommandParser, scopes: Iterable[Scope[Any]]) -> 
 
 
 def find_team(slug: str) -> Team:
-    """Return the team, or end the command with a sentence."""
+    """Return the team, or end the command with an error."""
     team = Team.objects.filter(slug=slug).first()
     if team is None:
         raise CommandError(f"There is no team {slug!r}.")

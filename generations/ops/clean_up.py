@@ -28,7 +28,7 @@ KEEP_UNSERVED = timedelta(days=1)
 
 def clean_up() -> dict[str, int]:
     """Delete what has expired, secrets that nothing uses any more, what dead workers have left, and
-    what the queue never prunes: old results, and tasks that no cluster serves or can read.
+    what the queue never prunes: old results, and jobs that no cluster serves or can read.
 
     Returns how many rows or files each chore took; one that fails is logged and left out, and the
     others are done all the same.
@@ -48,7 +48,7 @@ def _sessions(now: datetime) -> int:
 
 
 def _failures(now: datetime) -> int:
-    # django-q2 never prunes failures by itself.
+    # django-q2 never prunes failures automatically.
     return int(Failure.objects.filter(stopped__lt=now - KEEP_TASK_RESULTS).delete()[0])
 
 

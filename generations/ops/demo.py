@@ -1,4 +1,4 @@
-"""A team to try everything with: people of each role, credits, and a sandbox key."""
+"""A team to try everything with: a person for each role, credits, and a sandbox key."""
 
 import base64
 import hmac
@@ -26,7 +26,7 @@ SYSTEM = By.command("demo")
 
 @transaction.atomic
 def set_up_demo() -> dict[str, Any]:
-    """Create or top up the demo team; return its people, its address and a fresh API key.
+    """Create or top up the demo team; return its people, its address and a new API key.
 
     Passwords are derived from the installation's secret, so that they stay the same without being
     stored, and differ between installations.
@@ -56,7 +56,7 @@ def _person(role: str) -> tuple[User, str]:
     password = _password(email)
     user = User.objects.filter(email=email).first()
     if user is None:
-        user = User.objects.create_user(email, password, name=f"{role.title()} of the demo")
+        user = User.objects.create_user(email, password, name=f"Demo {role}")
     is_admin = role == "admin"
     if not user.check_password(password) or user.is_staff != is_admin or not user.is_active:
         user.set_password(password)
@@ -81,6 +81,6 @@ def _ensure_sandbox_key(team: Team) -> None:
             team=team,
             owner=None,
             secret=f"{start}{secrets.token_urlsafe(24)}",
-            label="Sandbox key of the demo",
+            label="Demo sandbox key",
             by=SYSTEM,
         )

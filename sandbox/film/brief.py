@@ -1,4 +1,4 @@
-"""What a renderer is told of one film."""
+"""What a renderer needs to know about one film."""
 
 import random
 from dataclasses import dataclass

@@ -69,7 +69,7 @@ class _Plane:
 class Layer:
     """Hold one plate; `depth` 0 stands still and 1 moves by the camera's whole travel.
 
-    `drift` moves it by itself, in pixels a second to the left, with what the wind carries.
+    `drift` moves it on its own, in pixels a second to the left, with what the wind carries.
     """
 
     def __init__(

@@ -28,13 +28,13 @@ def test_money_reads_as_amounts_with_whose_and_what_for() -> None:
         f"{team} spent",
     ]
     assert [str(one) for one in Transfer.objects.order_by("pk")] == [
-        f"Grant 100 ({team})",
-        f"Hold 70 ({team})",
+        f"Granted 100 ({team})",
+        f"Held 70 ({team})",
     ]
     assert str(hold) == f"70 credits for test {hold.subject_id}"
     assert str(SpendLimit.objects.get()) == "90 credits per hour"
     assert str(window) == "90 credits per hour from 2026-05-06 12:00"
-    assert str(alert) == f"50 % of {window}"
+    assert str(alert) == f"50% of {window}"
     assert str(link) == f"{hold.pk} in {window.pk}"
 
 

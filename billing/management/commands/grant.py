@@ -19,8 +19,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
         parser.add_argument("team", help="the team's slug")
-        parser.add_argument("credits", type=int)
-        parser.add_argument("--reason", required=True)
+        parser.add_argument("credits", type=int, help="how many to add")
+        parser.add_argument("--reason", required=True, help="recorded permanently in the ledger")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Grant, and print what is available."""

@@ -1,4 +1,4 @@
-"""`manage.py issue_api_key --team T --user U …`: print a fresh API key and nothing else."""
+"""`manage.py issue_api_key --team T --user U …`: print a new API key and nothing else."""
 
 from datetime import datetime
 from typing import Any
@@ -18,28 +18,32 @@ from platform_site.errors import DailiesError
 class Command(BaseCommand):
     """Issue an API key."""
 
-    help = "Issue an API key; prints the key once and nothing else."
+    help = "Create an API key and print it. It is shown once, with nothing else."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
         parser.add_argument("--team", required=True, help="the team's slug")
-        parser.add_argument("--user", required=True, help="the owner's e-mail address")
+        parser.add_argument("--user", required=True, help="the owner's email address")
         parser.add_argument("--name", default="API key")
-        parser.add_argument("--hourly", type=int, help="credits an hour")
-        parser.add_argument("--daily", type=int, help="credits a day")
+        parser.add_argument("--hourly", type=int, help="credits per hour")
+        parser.add_argument("--daily", type=int, help="credits per day")
         parser.add_argument("--total", type=int, help="credits in total")
         parser.add_argument(
-            "--per-minute", type=int, help="requests a minute; no limit unless given"
+            "--per-minute", type=int, help="requests per minute; no limit unless given"
         )
         parser.add_argument("--allow-ip", action="extend", nargs="+", default=[], metavar="CIDR")
-        parser.add_argument("--expires", metavar="D", help="its last day, or an ISO date and time")
+        parser.add_argument(
+            "--expires",
+            metavar="D",
+            help="when it expires: a date, whose day still counts, or an ISO date and time",
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Issue and print."""
         team = Team.objects.filter(slug=options["team"]).first()
         user = User.objects.filter(email__iexact=options["user"]).first()
         if team is None or user is None:
-            raise CommandError("There is no such team or user.")
+            raise CommandError("There is no such team, or no person with that email.")
         try:
             _key, text = issue_api_key(
                 team=team,

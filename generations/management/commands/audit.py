@@ -16,15 +16,15 @@ from generations.reports import audit_site
 class Command(BaseCommand):
     """Audit the books."""
 
-    help = "Prove that every credit is accounted for."
+    help = "Check that every credit is accounted for; exit with 1 if the books do not balance."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
-        parser.add_argument("--json", action="store_true")
+        parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Print the findings and each team's sums; exit 1 when there is a finding."""
-        # One snapshot: work that goes on meanwhile must not look like a contradiction.
+        # One snapshot: work in progress must not look like a contradiction.
         with transaction.atomic():
             if transaction.get_connection().vendor == "postgresql":
                 with transaction.get_connection().cursor() as cursor:

@@ -1,4 +1,4 @@
-"""`manage.py demo [--json]`: a funded team to try everything with; safe to run again."""
+"""`manage.py demo [--json]`: a team with credits to try everything; safe to run again."""
 
 import json
 from typing import Any
@@ -11,11 +11,11 @@ from generations.ops import set_up_demo
 class Command(BaseCommand):
     """Set up the demo."""
 
-    help = "Create or top up the demo team; print its logins and a fresh API key."
+    help = "Create the demo team or top up its credits, and print its logins and a new API key."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
-        parser.add_argument("--json", action="store_true")
+        parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Set up and print."""

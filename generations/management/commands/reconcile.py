@@ -12,11 +12,13 @@ from generations.reconciliation import KeyStanding, standings
 class Command(BaseCommand):
     """Show each provider key's last sample and what is unexplained."""
 
-    help = "Compare our books with the vendor's usage, per provider key."
+    help = (
+        "Compare our books with the vendor's usage, per provider key; exit with 1 if they differ."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
-        parser.add_argument("--json", action="store_true")
+        parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Print what the samples say; exit 1 when a discrepancy is open."""
@@ -28,7 +30,7 @@ class Command(BaseCommand):
         else:
             for key in keys:
                 self._print(key)
-            self.stdout.write("A discrepancy is open." if is_open else "No discrepancy.")
+            self.stdout.write("Discrepancies are open." if is_open else "No open discrepancies.")
         if is_open:
             sys.exit(1)
 
@@ -36,7 +38,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{key.provider_key.team.slug}: {key.provider_key}")
         sample = key.sample
         if sample is None:
-            self.stdout.write("  never sampled")
+            self.stdout.write("  no usage samples yet")
         else:
             self.stdout.write(f"  {key.samples} samples, the last {sample}")
             self.stdout.write(

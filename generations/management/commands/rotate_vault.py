@@ -1,4 +1,4 @@
-"""`manage.py rotate_vault`: seal every stored secret anew with the first key of VAULT_KEYS."""
+"""`manage.py rotate_vault`: encrypt every stored secret again with the first key of VAULT_KEYS."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from generations.provider_keys import rotate_vault
 class Command(BaseCommand):
     """Rotate the vault."""
 
-    help = "Seal every secret anew with the current vault key; older keys may go afterwards."
+    help = "Encrypt every secret again with the current vault key; older keys can then be removed."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Rotate and print how many secrets were sealed anew."""
+        """Rotate and print how many secrets were encrypted again."""
         count = rotate_vault() + rotate_webhook_seals()
-        self.stdout.write(f"{count} secrets sealed anew.")
+        self.stdout.write(f"{count} secrets encrypted again.")

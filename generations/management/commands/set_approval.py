@@ -1,4 +1,4 @@
-"""`manage.py set_approval TEAM --above N|none [--member … | --project …]`: ask first above N."""
+"""`manage.py set_approval TEAM --above N|none [--member … | --project …]`: an approval rule."""
 
 from typing import Any
 
@@ -13,18 +13,20 @@ from platform_site.errors import DailiesError
 
 
 class Command(BaseCommand):
-    """Set or lift an approval threshold."""
+    """Set or remove an approval rule."""
 
-    help = "Have generations above so many credits wait for a manager."
+    help = "Require approval of generations above so many credits."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
         parser.add_argument("team", help="the team's slug")
-        parser.add_argument("--above", required=True, help="credits, or none to ask no more")
+        parser.add_argument(
+            "--above", required=True, help="credits of one generation, or none to remove the rule"
+        )
         add_scope_arguments(parser, (MEMBER, PROJECT))
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Set the threshold and say so."""
+        """Set the rule and print it."""
         team = find_team(options["team"])
         target = find_target(team, options)
         above = whole_number(options["above"])
@@ -38,4 +40,4 @@ class Command(BaseCommand):
             )
         except DailiesError as error:
             raise CommandError(error.message) from error
-        self.stdout.write(str(threshold or f"{target}: nothing asks any more"))
+        self.stdout.write(str(threshold or f"{target}: no approval rule"))

@@ -1,4 +1,4 @@
-"""`manage.py set_limit TEAM --window W --credits N|none [--member …]`: cap spending."""
+"""`manage.py set_limit TEAM --window W --credits N|none [--member …]`: limit spending."""
 
 from typing import Any
 
@@ -12,19 +12,23 @@ from platform_site.errors import DailiesError
 
 
 class Command(BaseCommand):
-    """Set or lift a spend limit."""
+    """Set or remove a spend limit."""
 
-    help = "Cap what a team, member, API key, provider key or project may spend in a window."
+    help = "Limit what a team, member, API key, provider key or project may spend."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
         parser.add_argument("team", help="the team's slug")
-        parser.add_argument("--window", required=True, choices=Window.values)
-        parser.add_argument("--credits", required=True, help="a whole number, or none to lift it")
+        parser.add_argument(
+            "--window", required=True, choices=Window.values, help="how often the limit renews"
+        )
+        parser.add_argument(
+            "--credits", required=True, help="a whole number, or none to remove the limit"
+        )
         add_scope_arguments(parser, SHOWN_SCOPES)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Set the limit and say so."""
+        """Set the limit and print it."""
         target = find_target(find_team(options["team"]), options)
         credits = whole_number(options["credits"])
         try:
@@ -36,4 +40,5 @@ class Command(BaseCommand):
             )
         except DailiesError as error:
             raise CommandError(error.message) from error
-        self.stdout.write(f"{target}: {limit or 'no limit a ' + options['window']}")
+        per = "in total" if options["window"] == Window.TOTAL else f"per {options['window']}"
+        self.stdout.write(f"{target}: {limit or f'no limit {per}'}")

@@ -21,7 +21,7 @@ from platform_site.environment import keep_private
 class Command(BaseCommand):
     """Run a django-q2 cluster."""
 
-    help = "Run a background worker in the foreground; SIGTERM to it alone stops it in order."
+    help = "Run a background worker in the foreground. SIGTERM to it alone stops it cleanly."
 
     requires_system_checks = (OURS,)
 
@@ -31,10 +31,10 @@ class Command(BaseCommand):
             "--queue",
             choices=QUEUES,
             default=os.environ.get("Q_CLUSTER_NAME") or MAIN_QUEUE,
-            help="the queue to serve; Q_CLUSTER_NAME in the environment says the same",
+            help="the queue to serve; default: Q_CLUSTER_NAME, else the main queue",
         )
         parser.add_argument(
-            "--cluster", type=UUID, help="the id under which it proves that it works; default: new"
+            "--cluster", type=UUID, help="the ID that its heartbeats use; default: a new one"
         )
 
     def handle(self, *_args: Any, queue: str, cluster: UUID | None, **_options: Any) -> None:
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         if queue != Conf.CLUSTER_NAME:
             # django-q2 chooses its queue while it is imported, which has happened.
             environ = {**os.environ, "Q_CLUSTER_NAME": queue}
-            os.execve(sys.executable, sys.orig_argv, environ)  # noqa: S606 (itself, anew)
+            os.execve(sys.executable, sys.orig_argv, environ)  # noqa: S606 (itself again)
         for step in STEPS:
             if step.queue == queue:
                 # Loaded before the fork: the workers share its memory.

@@ -36,29 +36,33 @@ QUEUE_OF = {"worker": MAIN_QUEUE, "films": FILM_QUEUE}
 class Command(BaseCommand):
     """Migrates, then runs web and workers (and the sandbox) until it is told to stop."""
 
-    help = "Run web and workers in the foreground; Ctrl-C stops everything."
+    help = "Run the whole site in the foreground: web and workers. Ctrl-C stops all of it."
     requires_system_checks = (OURS,)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Define the options."""
         parser.add_argument("--sandbox", action="store_true", help="also run the sandbox vendor")
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-        parser.add_argument("--port", type=int, default=settings.PORT)
         parser.add_argument(
-            "--only", action="append", choices=ROLES, metavar="ROLE", help="run only these"
+            "--port", type=int, default=settings.PORT, help="port of the web server"
+        )
+        parser.add_argument(
+            "--only",
+            action="append",
+            choices=ROLES,
+            metavar="ROLE",
+            help="run only this role; can be repeated",
         )
         parser.add_argument("--no-migrate", action="store_true", help="do not migrate the database")
         parser.add_argument("--web-workers", type=int, default=1, help="web processes")
-        parser.add_argument("--web-threads", type=int, default=8, help="threads in each of them")
+        parser.add_argument("--web-threads", type=int, default=8, help="threads per web process")
         parser.add_argument(
             "--patience",
             type=float,
-            help="seconds of silence after which a cluster is replaced as frozen; default: what"
-            f" a task of its queue may last, and {PATIENCE_SECONDS:g} more",
+            help="seconds without a heartbeat after which a cluster is replaced; default: what a"
+            f" job of its queue may take, plus {PATIENCE_SECONDS:g}",
         )
-        parser.add_argument(
-            "--health-file", type=Path, help="file that is touched while everything works"
-        )
+        parser.add_argument("--health-file", type=Path, help="file to touch while everything works")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Prepare, then become the supervisor, which runs until SIGTERM, SIGINT or SIGHUP.

@@ -115,7 +115,7 @@ def _boat(stage: Stage, sun: Sun) -> Layer:
 
 
 def _swell(stage: Stage, depth: float, base: float, sun: Sun) -> Layer:
-    """Paint one long wave with a bright crest; it rolls by itself."""
+    """Paint one long wave with a bright crest; it rolls on its own."""
     drift = stage.unit * (0.8 + 2.2 * depth)
     width = stage.plate_width(depth, drift)
     bumps = (7 - 4 * depth) * max(0.5, width / stage.height / 1.9)

@@ -8,9 +8,9 @@ from sandbox.cli import add_options, run
 
 
 class Command(BaseCommand):
-    """Hand over to the sandbox's own command line; nothing of Django is used beyond this."""
+    """Run the sandbox's own command line; nothing of Django is used beyond this."""
 
-    help = "Serve the stand-in vendor: the real wire API, real films, no money."
+    help = "Run the sandbox, a stand-in for the vendor: its wire API and real films, at no cost."
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own attribute
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -289,9 +289,9 @@ class TestDashboard:
         press(browser, waiting, "deny", reason="Too dear")
         Account.objects.update(low_at=0)
         page = browser.get(reverse("admin:index")).content.decode()
-        assert "No generation waits for approval." in page
-        assert "Every wallet is above its mark." in page
-        assert "The vendor's usage figures agree with our books." in page.replace("&#x27;", "'")
+        assert "Nothing to approve." in page
+        assert "No wallet is low." in page
+        assert "The vendor’s usage matches our books." in page
 
     def test_all_low_wallets_are_a_click_away(self, browser: Client, waiting: Approval) -> None:
         make_team("Rich", credits=5000)

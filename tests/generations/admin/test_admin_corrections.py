@@ -113,7 +113,7 @@ def test_a_corrected_hold_says_what_it_cost(browser: Client, alice: Membership) 
     press(browser, generation, "correct_to_released", reason="Refunded")
     assert shown_buttons(browser, generation) == set()
     page = browser.get(path_of(type(generation.hold), "change", generation.hold_id))
-    assert "given back" in page.content.decode()
+    assert "released" in page.content.decode()
 
 
 def test_who_may_only_look_corrects_nothing(client: Client, alice: Membership) -> None:

@@ -50,7 +50,7 @@ def test_p39_a_lost_film_is_listed_told_and_saved(browser: Client, lost: Film) -
 def test_lost_films_are_saved_together(browser: Client, lost: Film) -> None:
     choose = {"action": "keep_selected_again", "_selected_action": [str(lost.pk)]}
     shown = browser.post(path_of(Film, "changelist"), choose, follow=True).content.decode()
-    assert "Asking the vendor for a fresh link" in shown
+    assert "Asking the vendor for a new link" in shown
     again = browser.post(path_of(Film, "changelist"), choose, follow=True).content.decode()
     assert "This film is not lost" in again
 

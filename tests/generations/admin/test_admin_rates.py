@@ -53,13 +53,13 @@ def test_a_price_is_shown_before_it_is_announced(
     assert Rate.objects.count() == count, "looking announced it"
     text = " ".join(page.content.decode().split())
     films, new = generation.duration, generation.duration * 20
-    assert f"1 film, {films} s together, cost {generation.credits} credits." in text
+    assert f"1 film, {films} s in total, cost {generation.credits} credits." in text
     assert (
         f'<strong class="text-important">{new}</strong>, {new - generation.credits} more.' in text
     )
     assert alice.team.name in text
     assert alice.user.get_full_name() in text
-    assert "1 waiting now, which keep their price" in text
+    assert "1 waiting now; they keep their price" in text
     assert path_of(Generation, "change", waiting.pk) in text
 
     hidden = dict(HIDDEN.findall(page.content.decode()))

@@ -180,9 +180,9 @@ def test_several_doubts_are_decided_at_once_each_with_the_reason(
 def test_several_are_looked_at_and_cancelled_at_once(browser: Client, alice: Membership) -> None:
     doubt, waiting = make_generation(alice, State.NEEDS_REVIEW), make_generation(alice)
     page = run(browser, "look_at_selected", [doubt, waiting])
-    assert "is asked about" in page
+    assert "with the vendor." in page
     assert "not in review" in page
     page = run(browser, "cancel_selected", [doubt, waiting], reason="Not needed")
-    assert "given back" in page
+    assert "credits are released" in page
     assert "only if the vendor finishes it" in page
     assert (fresh(doubt).state, fresh(waiting).state) == (State.NEEDS_REVIEW, State.CANCELLED)

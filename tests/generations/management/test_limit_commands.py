@@ -113,7 +113,9 @@ def test_set_limit_refuses_a_name_that_two_things_have(desk: Desk, alice: Member
 def test_set_approval_sets_changes_and_lifts_every_scope(desk: Desk, scope: str) -> None:
     words = [desk.team.slug, *scope_words(desk, scope)]
     for above in ["100", "0"]:
-        assert run("set_approval", *words, "--above", above).endswith(f"above {above} credits ask")
+        assert run("set_approval", *words, "--above", above).endswith(
+            f"needs approval above {above} credits"
+        )
         threshold = ApprovalThreshold.objects.get()
         assert threshold.above == int(above)
     assert (threshold.user, threshold.project) == (
@@ -121,7 +123,7 @@ def test_set_approval_sets_changes_and_lifts_every_scope(desk: Desk, scope: str)
         desk.project if scope == "project" else None,
     )
     said = run("set_approval", *words, "--above", "none")
-    assert said == f"{desk.target(scope)}: nothing asks any more"
+    assert said == f"{desk.target(scope)}: no approval rule"
     assert not ApprovalThreshold.objects.exists()
     trail = AuditEvent.objects.filter(action="approval.threshold_set").order_by("id")
     assert [event.data["above"] for event in trail] == [100, 0, None]

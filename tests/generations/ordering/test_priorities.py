@@ -30,7 +30,7 @@ def test_people_put_off_their_own_and_take_it_back(alice: Membership, bob: Membe
     assert reprioritise(job, bob, Priority.LOW) == Priority.LOW
     assert reprioritise(job, bob, Priority.NORMAL) == Priority.NORMAL
     events = job.events.filter(kind="priority_set").values_list("message", flat=True)
-    assert list(events) == ["When there is room.", "In turn."]
+    assert list(events) == ["Low.", "Normal."]
     with pytest.raises(PermissionDenied):
         reprioritise(job, bob, Priority.HIGH)
 

@@ -87,7 +87,7 @@ def test_a_rotation_seals_anew_and_the_old_key_may_go(
     assert reveal(key).reveal() == SECRET
     printed = io.StringIO()
     call_command("rotate_vault", stdout=printed)
-    assert printed.getvalue() == "2 secrets sealed anew.\n"
+    assert printed.getvalue() == "2 secrets encrypted again.\n"
     assert rotate_vault() == 0
     settings.VAULT_KEYS = new
     key.refresh_from_db()

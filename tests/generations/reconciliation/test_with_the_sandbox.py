@@ -154,6 +154,6 @@ def test_p20_use_outside_dailies_is_a_discrepancy_without_candidates(
 def test_a_key_that_was_never_sampled_is_shown_as_such(team: Team) -> None:
     make_provider_key(team)
     code, text = reconcile()
-    assert (code, "never sampled" in text) == (0, True)
+    assert (code, "no usage samples yet" in text) == (0, True)
     [row] = json.loads(reconcile("--json")[1])["keys"]
     assert (row["samples"], row["ours"], row["vendor"], row["discrepancies"]) == (0, None, None, [])
