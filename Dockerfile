@@ -26,7 +26,7 @@ EXPOSE 8000
 # `up` touches the file while everything it runs works, each cluster's own heartbeat included.
 HEALTHCHECK --interval=20s --timeout=5s --start-period=2m --retries=3 \
     CMD find /tmp/healthy -mmin -1 | grep -q .
-# Pid 1 takes SIGTERM and passes it to the masters alone. By itself it migrates and runs all roles;
-# stopping them in order takes up to two minutes (`docker stop --time 130`).
+# Pid 1 takes SIGTERM and passes it to the masters alone. By default it migrates and runs all roles;
+# stopping them cleanly takes up to two minutes (`docker stop --time 130`).
 STOPSIGNAL SIGTERM
 CMD ["python", "manage.py", "up", "--host", "0.0.0.0", "--health-file", "/tmp/healthy"]

@@ -1,4 +1,4 @@
-# A bare machine needs Python 3.11 to 3.13 with venv, and make. `make setup` brings the rest along.
+# A bare machine needs Python 3.11 to 3.13 with venv, and make. `make setup` installs the rest.
 PYTHON ?= python3
 VENV := .venv
 LOCKS := requirements
@@ -19,7 +19,7 @@ CODE := manage.py platform_site accounts billing generations sandbox requirement
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-run: runtime ## Run the site with the sandbox and demo data; Ctrl-C ends all of it
+run: runtime ## Run the site with the sandbox and demo data; Ctrl-C stops all of it
 	@$(MANAGE) migrate --no-input --verbosity 0
 	@$(MANAGE) createcachetable --verbosity 0
 	@$(MANAGE) demo
@@ -47,7 +47,7 @@ bench: dev ## Measure against the floors; results in var/bench.json too
 soak: setup dev ## Break everything under load, then compare all books (JOBS=, KILLS=, SEED=)
 	@$(RUN) -m tests.soak
 
-lock: dev ## Write the hash-pinned requirements anew
+lock: dev ## Write the hash-pinned requirements again
 	$(COMPILE) requirements/runtime.in --output-file requirements/runtime.txt
 	$(COMPILE) requirements/dev.in --constraint requirements/runtime.txt \
 		--output-file requirements/dev.txt
