@@ -1,4 +1,4 @@
-"""Sites in real processes. They are dear, and shared."""
+"""Sites in real processes. They are expensive, and shared."""
 
 from collections.abc import Iterator
 

@@ -18,7 +18,7 @@ from tests.support.waiting import until
 SCRIPTS = {
     "plain": "",
     "lost reply": "[sandbox:lost-reply]",
-    "lost for good": "[sandbox:lost-reply][sandbox:callback=none]",
+    "lost forever": "[sandbox:lost-reply][sandbox:callback=none]",
     "no callback": "[sandbox:callback=none]",
     "doubled": "[sandbox:callback=double]",
     "late": "[sandbox:callback=late]",
@@ -43,9 +43,9 @@ def jobs(site: Site) -> Jobs:
     # One picture for all of them: directives are no part of a film, so it is rendered once.
     jobs = {name: site.submit(f"A quiet lake {script}") for name, script in SCRIPTS.items()}
     for name, task_id in jobs.items():
-        if name not in {"lost for good", "broken proxy", "stuck", "cut off"}:
+        if name not in {"lost forever", "broken proxy", "stuck", "cut off"}:
             site.ended(task_id, seconds=120)
-    for name in ("lost for good", "broken proxy"):
+    for name in ("lost forever", "broken proxy"):
         until(lambda name=name: site.state(jobs[name]) == "needs_review submit_unknown")  # type: ignore[misc]
     return jobs
 
@@ -114,7 +114,7 @@ def test_p22_an_accepted_job_whose_reply_was_lost_is_paid_once_and_found_again(
     assert [hold["settled"] for hold in hold_of(site, jobs["lost reply"])] == [12]
 
 
-@pytest.mark.parametrize(("name", "upstream"), [("lost for good", 1), ("broken proxy", 0)])
+@pytest.mark.parametrize(("name", "upstream"), [("lost forever", 1), ("broken proxy", 0)])
 def test_p05_what_nobody_can_know_stays_held_for_review(
     site: Site, jobs: Jobs, name: str, upstream: int
 ) -> None:
@@ -155,7 +155,7 @@ def test_p29_a_completion_without_a_link_is_paid_and_flagged(site: Site, jobs: J
 
 def test_p19_a_mislabelled_film_is_kept_and_flagged(site: Site, jobs: Jobs) -> None:
     assert site.row(jobs["mislabelled"])["metadata_differs"] == 1
-    # The film itself is what was ordered.
+    # The film itself is what was requested.
     assert site.row(jobs["mislabelled"], "generations_film")["differs"] == ""
 
 
@@ -261,6 +261,6 @@ def test_p33_the_vendors_key_is_in_no_log_and_no_answer(site: Site, jobs: Jobs) 
         assert site.secret not in repr(site.sql(f"SELECT * FROM {table['name']}")), table
 
 
-def test_the_standing_orders_are_in_place(site: Site, jobs: Jobs) -> None:
-    orders = {row["func"] for row in site.sql("SELECT func FROM django_q_schedule")}
-    assert orders == {"generations.ops.steps.sweep_step", "generations.ops.steps.clean_up_step"}
+def test_the_schedules_are_in_place(site: Site, jobs: Jobs) -> None:
+    schedules = {row["func"] for row in site.sql("SELECT func FROM django_q_schedule")}
+    assert schedules == {"generations.ops.steps.sweep_step", "generations.ops.steps.clean_up_step"}

@@ -216,8 +216,8 @@ def test_p05_p23_a_worker_killed_while_it_waits_for_others(
     until(
         lambda: parts.sql("SELECT state FROM accounts_webhookdelivery") == [{"state": "delivered"}]
     )
-    tries = parts.sql("SELECT number FROM accounts_webhookattempt")
-    assert len(wire.calls_to(HOOK)) == len(tries), "each telling is a try of its own"
+    attempts = parts.sql("SELECT number FROM accounts_webhookattempt")
+    assert len(wire.calls_to(HOOK)) == len(attempts), "each delivery is an attempt of its own"
     kill_workers(parts)
 
 

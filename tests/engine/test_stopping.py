@@ -1,4 +1,4 @@
-"""SIGTERM to workers with everything under way: what may cost money ends, the rest is handed back.
+"""SIGTERM to workers with everything in progress: what may cost money ends, the rest is returned.
 
 Nothing waits for a claim to run out: the next worker could go on at once.
 """
@@ -25,7 +25,7 @@ def stage(wire: Vendor) -> Stage:
 
 @pytest.fixture
 def drip() -> Iterator[Reply]:
-    """A film that comes byte by byte, for ever."""
+    """A film that comes byte by byte, forever."""
     over = threading.Event()
 
     def send(exchange: Exchange) -> None:

@@ -129,7 +129,7 @@ def test_p21_p26_two_hosts_share_one_queue_and_one_dies(
     second = Host(installation, "second", port=free_port())
     start(second)
     jobs = submit(installation, receiver, [second], 6)
-    until(lambda: ended(installation) == 6, seconds=120)  # The second host works by itself.
+    until(lambda: ended(installation) == 6, seconds=120)  # The second host works on its own.
 
     first = Host(installation, "first", port=installation.web_port)
     start(first)

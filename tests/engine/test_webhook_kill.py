@@ -34,6 +34,6 @@ def test_p22_a_webhook_that_was_answered_and_not_noted_comes_twice_under_one_id(
     first, second = wire.calls_to(HOOK)
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     assert first.body == second.body
-    tries = parts.sql("SELECT number, status FROM accounts_webhookattempt ORDER BY number")
-    assert tries == [{"number": 1, "status": None}, {"number": 2, "status": 204}]
+    attempts = parts.sql("SELECT number, status FROM accounts_webhookattempt ORDER BY number")
+    assert attempts == [{"number": 1, "status": None}, {"number": 2, "status": 204}]
     parts.kill("worker")

@@ -1,4 +1,4 @@
-"""The clients: they place the orders through every door, and ask again as good clients do."""
+"""The clients: they submit through every door, and ask again as good clients do."""
 
 import itertools
 import random
@@ -37,7 +37,7 @@ _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the site told a client about an order: a task id, or a refusal."""
+    """What the site answered a client's submission: a task id, or a refusal."""
 
     job: Job
     task_id: str = ""
@@ -45,7 +45,7 @@ class Answer:
 
 
 class Callers:
-    """Places the orders of a plan, keeping so many under way; notes every answer."""
+    """Makes the submissions of a plan, so many at a time; notes every answer."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Callers:
 
     @property
     def accepted(self) -> int:
-        """Return how many orders were answered so far."""
+        """Return how many submissions were answered so far."""
         return len(self.answers)
 
     def sign_in(self) -> None:
@@ -90,7 +90,7 @@ class Callers:
                 self._browsers[email] = client
 
     def place_all(self) -> None:
-        """Place every order and do what follows; return when each has its answer."""
+        """Submit everything and do what follows; return when each has its answer."""
         with ThreadPoolExecutor(CALLERS, thread_name_prefix="caller") as pool:
             try:
                 followers = []
@@ -175,7 +175,7 @@ class Callers:
 
     def _submit_batch(self, jobs: list[Job], membership: Membership) -> list[Generation]:
         now = timezone.now()
-        orders = [
+        submissions = [
             Submission(
                 validate_request(
                     generation_body(job.prompt, **job.inputs), team=membership.team, now=now
@@ -184,10 +184,10 @@ class Callers:
             )
             for job in jobs
         ]
-        return submit_batch(orders, by=By.member(membership), now=now)
+        return submit_batch(submissions, by=By.member(membership), now=now)
 
     def _order_in_portal(self, job: Job) -> None:
-        """Fill the studio's form; sent again as it is, it orders nothing twice."""
+        """Fill the studio's form; sent again as it is, it submits nothing twice."""
         membership = self._crews[job.team].seats[job.member].membership
         form = {
             **{name: str(value) for name, value in job.inputs.items() if name != "generate_audio"},
@@ -207,7 +207,7 @@ class Callers:
         else:
             self._complain(f"job {job.number}: the portal answered {reply.status_code}")
 
-    # What follows an order
+    # What follows a submission
 
     def _follow_up(self, job: Job) -> None:
         answer = self.answers.get(job.number)

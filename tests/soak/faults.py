@@ -55,7 +55,7 @@ class Chaos:
         self.story: list[str] = []
         self._wakers: list[threading.Timer] = []
         self.frozen: list[tuple[Host, Process]] = []
-        """Masters of the clusters that were frozen for good."""
+        """Masters of the clusters that were frozen permanently."""
         self.problems: list[str] = []
 
     def start(self) -> None:

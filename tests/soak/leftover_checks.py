@@ -16,7 +16,7 @@ from tests.soak.waiting import queued_tasks
 
 _CLEAN_UP = "from generations.ops.clean_up import clean_up; clean_up()"
 _DAYS = 3 * 86_400
-# Where steps put what they work on. What is kept for good lies elsewhere.
+# Where steps put what they work on. What is kept permanently lies elsewhere.
 _WORKSHOPS = ("tmp", "partial")
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 TEAMS: Final = ("north", "south", "east", "west")
 MEMBERS: Final = 3
-ASKING_TEAM: Final = 1  # its dearer jobs wait for a manager
+ASKING_TEAM: Final = 1  # its more expensive jobs wait for a manager
 ASKS_ABOVE: Final = 20  # credits
 CAPPED_TEAM: Final = 2  # its first member's API key is capped
 POOR_TEAM: Final = 3  # its wallet does not last for all of its jobs
@@ -93,7 +93,7 @@ class After(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One generation to be ordered; `faults` are directives without their brackets."""
+    """One generation to be submitted; `faults` are directives without their brackets."""
 
     number: int
     team: int
@@ -139,7 +139,7 @@ class Kind(StrEnum):
     KILL_WEB = "kill a web worker"
     KILL_WEB_MASTER = "kill a web server"
     KILL_HOST = "kill a whole host"
-    FREEZE = "freeze a cluster for good"
+    FREEZE = "freeze a cluster permanently"
     PAUSE = "freeze a cluster for a while"
     DATABASE_DIES = "restart the database (immediate)"
     DATABASE_RESTARTS = "restart the database (fast)"
@@ -159,7 +159,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Blow:
-    """One fault: it comes once so many orders were accepted and jobs ended, both counted."""
+    """One fault: it comes once so many submissions were accepted and jobs ended, both counted."""
 
     at: int
     kind: Kind
@@ -298,7 +298,7 @@ def _blows(dice: random.Random, *, jobs: int, kills: int) -> tuple[Blow, ...]:
     for kind, seconds, every in _OTHERS:
         struck += [(kind, seconds)] * max(1, kills // every)
     dice.shuffle(struck)
-    # From the first orders to well before the last ends: there must be something to break.
+    # From the first submissions to well before the last ends: there must be something to break.
     first, last = max(1, jobs // 20), max(2, round(2 * jobs * 0.85))
     places = sorted(dice.randint(first, last) for _ in struck)
     # What takes long comes early.

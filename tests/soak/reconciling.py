@@ -70,7 +70,7 @@ class Reconciliation:
         return [(number, one) for number, rows in self.generations.items() for one in rows]
 
     def nothing_lost(self) -> Check:
-        """Each accepted order has one generation, with the id that was told; a refused one none."""
+        """Each accepted submission has one generation, with the answered id; a refused one none."""
         problems = list(self._unknown)
         for job in self._plan.jobs:
             answer, rows = self._answers.get(job.number), self.generations[job.number]
@@ -82,7 +82,7 @@ class Reconciliation:
                 problems.append(f"job {job.number} was refused ({answer.refusal}), there is one")
             elif answer.refusal and job.team not in {CAPPED_TEAM, POOR_TEAM}:
                 problems.append(f"job {job.number} was refused: {answer.refusal}")
-        return Check("accepted orders have one generation each", len(self._answers), problems)
+        return Check("accepted submissions have one generation each", len(self._answers), problems)
 
     def all_ended(self) -> Check:
         """Every generation is over, once, and its hold is closed."""
@@ -133,7 +133,7 @@ class Reconciliation:
         return Check("generations cost what the vendor took", len(self._each()), problems)
 
     def keys_agree(self, vendor_url: str) -> Check:
-        """Each provider key's meter at the vendor shows what we spent with it."""
+        """Each provider key's usage at the vendor is what we spent with it."""
         spent = Sum(F("hold__settled") + F("hold__adjusted"))
         ours = dict(
             Generation.objects.order_by()
@@ -147,7 +147,7 @@ class Reconciliation:
                 keys += 1
                 theirs = consumed_by(vendor_url, secret)
                 if theirs != (ours.get(key) or 0):
-                    problems.append(f"key {key}: we spent {ours.get(key)}, its meter: {theirs}")
+                    problems.append(f"key {key}: we spent {ours.get(key)}, its usage: {theirs}")
         total = sum(ours.values())
         if total != self._books.consumed - self._books.strangers:
             problems.append(f"we spent {total} in all, the vendor took {self._books.consumed}")

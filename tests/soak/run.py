@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 _MOST_MEMORY = 6 * 1024**3
 _FREEZE_SECONDS = 180.0  # a cluster is missed after 90 s of silence
 # Both with a quarter of a second more for each job.
-_BLOWS_SECONDS = 240.0  # for what is left of them once all orders are placed
+_BLOWS_SECONDS = 240.0  # for what is left of them once everything is submitted
 _SETTLE_SECONDS = 240.0
 
 
@@ -75,7 +75,7 @@ def run(plan: Plan, place: Place, postgres: PrivatePostgres) -> Outcome:
 
 
 class Course:
-    """One soak from its first order to its last comparison."""
+    """One soak from its first submission to its last comparison."""
 
     def __init__(
         self,
@@ -108,12 +108,12 @@ class Course:
         )
 
     def load_and_break(self) -> None:
-        """Place every order while the blows fall."""
+        """Submit everything while the faults happen."""
         self._callers.sign_in()
         self._watch.start()
         self._chaos.start()
         self._callers.place_all()
-        _say(f"{self._callers.accepted} orders are answered")
+        _say(f"{self._callers.accepted} submissions are answered")
         self._chaos.finish(_BLOWS_SECONDS + len(self._plan.jobs) / 4)
         self._scene.line.become(LineState.OPEN)
         self._scene.front.is_kind = True
@@ -192,7 +192,7 @@ class Course:
             "refused": sum(bool(one.refusal) for one in self._callers.answers.values()),
             **{state.value: states[state] for state in State if states[state]},
             "decided_in_review": sum(self._decided.values()),
-            "lost": self._problems_of(checks, "accepted orders have one generation each"),
+            "lost": self._problems_of(checks, "accepted submissions have one generation each"),
             "paid_twice": self._problems_of(checks, "tasks at the vendor, at most one a job"),
             "open_holds_outside_review": self._problems_of(checks, "open holds are in review"),
             "vendor_tasks": sum(len(tasks) for tasks in self._books.tasks.values()),
@@ -241,7 +241,7 @@ class Course:
         begun = time.monotonic()
         left = settle(seconds=seconds, is_stopped=self._given_up.is_set, say=_say)
         _say(f"settled {when} in {time.monotonic() - begun:.0f} s; left: {left or 'nothing'}")
-        problems = [f"{count} {name} are still under way" for name, count in left.items()]
+        problems = [f"{count} {name} are still in progress" for name, count in left.items()]
         self._checks.append(Check(f"all settled {when}", len(self._plan.jobs), problems))
 
     def _frozen_replaced(self) -> Check:

@@ -49,7 +49,7 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """A team: who orders, who decides, and the vendor's keys with their secrets."""
+    """A team: who submits, who decides, and the vendor's keys with their secrets."""
 
     team: Team
     seats: tuple[Seat, ...]

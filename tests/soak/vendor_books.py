@@ -54,7 +54,7 @@ def read_books(vendor_url: str) -> Books:
 
 
 def consumed_by(vendor_url: str, secret: str) -> int:
-    """Return what a key's meter shows at the vendor."""
+    """Return a key's usage at the vendor."""
     headers = {"Authorization": f"Bearer {secret}"}
     reply = httpx.get(f"{vendor_url}/v1/credits", headers=headers, timeout=60, trust_env=False)
     consumed: int = reply.raise_for_status().json()["data"]["total_consumed"]

@@ -29,14 +29,14 @@ _STEP = timedelta(seconds=20)
 _MAIL_CLAIM = timedelta(minutes=10)
 _DEADLINE = timedelta(hours=3)  # past the vendor's, which is two
 _TRIES = 3
-# These tasks follow one another for ever.
+# These jobs follow one another forever.
 STANDING = frozenset({"generations.ops.steps.sweep_step"})
 
 
 def settle(
     *, seconds: float, is_stopped: Callable[[], bool], say: Callable[[str], None]
 ) -> dict[str, int]:
-    """Wait until nothing is under way, at most so long; return what still is."""
+    """Wait until nothing is in progress, at most so long; return what still is."""
     begun = said_at = time.monotonic()
     ends = begun + seconds
     passed_at = 0.0
@@ -46,7 +46,7 @@ def settle(
             return left
         if time.monotonic() - said_at > _SAY_SECONDS:
             said_at = time.monotonic()
-            say(f"under way: {left}")
+            say(f"in progress: {left}")
         if time.monotonic() - passed_at > _PASS_SECONDS:
             passed_at = time.monotonic()
             patiently(bring_back_taken)
@@ -57,7 +57,7 @@ def settle(
 
 
 def under_way() -> dict[str, int]:
-    """Return what the site has still to do by itself, counted."""
+    """Return what the site has still to do automatically, counted."""
     counts = {
         "generations": Generation.objects.filter(
             state__in=[State.QUEUED, State.SUBMITTING, State.PROCESSING]

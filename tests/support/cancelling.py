@@ -10,13 +10,13 @@ from tests.factories import SYSTEM
 
 
 def stop(generation: Generation, **more: Any) -> Generation:
-    """Cancel it and read it anew."""
+    """Cancel it and read it again."""
     cancel_generation(generation, by=SYSTEM, now=timezone.now(), **more)
     return fresh(generation)
 
 
 def fresh(generation: Generation) -> Generation:
-    """Read it anew."""
+    """Read it again."""
     return Generation.objects.get(pk=generation.pk)
 
 

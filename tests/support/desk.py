@@ -1,4 +1,4 @@
-"""One person with one of everything that can be capped, and the vendor's word on what they send."""
+"""One person with one of everything that can be limited, and the vendor's answers."""
 
 import itertools
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Desk:
         )
 
     def order(self, *, key: str | None = None, **inputs: Any) -> Submission:
-        """Return an order for a batch, through every scope."""
+        """Return a submission for a batch, through every scope."""
         return Submission(make_request(self.team, **inputs), self.api_key, self.project, key)
 
     def target(self, scope: str) -> LimitTarget:
@@ -68,7 +68,7 @@ class Desk:
 
 
 def fresh(generation: Generation) -> Generation:
-    """Read a generation anew, as the next worker would."""
+    """Read a generation again, as the next worker would."""
     return Generation.objects.select_related("hold", "team", "provider_key").get(pk=generation.pk)
 
 
@@ -88,7 +88,7 @@ def hear(
     now: datetime | None = None,
     urls: tuple[str, ...] = ("https://file.aivideoapi.ai/videos/1.mp4",),
 ) -> Generation:
-    """Let the vendor's word come by a poll, None for an answer that nobody understands."""
+    """Let the vendor answer a poll, None for an answer that nobody understands."""
     report = None
     if word is not None:
         report = TaskReport(

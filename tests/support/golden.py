@@ -1,6 +1,6 @@
 """What a test produces, compared letter by letter with a file under `tests/golden/`.
 
-Meant to change? Write the files anew and read the difference:
+Meant to change? Write the files again and read the difference:
 
     WRITE_GOLDENS=1 .venv/bin/python -m pytest tests/golden && git diff tests/golden
 """
@@ -23,7 +23,7 @@ def assert_golden(name: str, text: str) -> None:
         path.write_text(text, encoding="utf-8", newline="")
     assert path.exists(), f"There is no {path}. {VARIABLE}=1 writes it."
     with path.open(encoding="utf-8", newline="") as stream:
-        assert text == stream.read(), f"{path} says otherwise. {VARIABLE}=1 writes it anew."
+        assert text == stream.read(), f"{path} says otherwise. {VARIABLE}=1 writes it again."
 
 
 def shown(value: Any, fixed: Mapping[str, str] | None = None) -> str:

@@ -1,4 +1,4 @@
-"""The scripted vendor's meter, and a clock to sample it by."""
+"""The scripted vendor's usage, and a clock to sample it by."""
 
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ from tests.support.vendor import Exchange, say
 
 
 class Meter:
-    """The scripted vendor's meter: what a test says it is."""
+    """The scripted vendor's usage: what a test says it is."""
 
     def __init__(self, *, refund_lowers_consumed: bool = True) -> None:
         """Start with 10,000 credits."""
@@ -64,5 +64,5 @@ class Clock:
 
 
 def read_usage_at(at: datetime) -> None:
-    """Let every key's meter be read at this moment."""
+    """Let every key's usage be read now."""
     ProviderKey.objects.update(next_sample_at=at)

@@ -28,7 +28,7 @@ from tests.support.submits import claim
 
 
 class Moves(Bookkeeper):
-    """Moves of generations; `people` order, `owner` decides, and `time` passes."""
+    """Moves of generations; `people` submit, `owner` decides, and `time` passes."""
 
     people: list[Person]
     owner: Membership
@@ -60,7 +60,7 @@ class Moves(Bookkeeper):
 
     def deny(self, job: Job) -> None:
         if not self.expired(job):
-            deny(job.row, by=By.member(self.owner), now=self.now, reason="Too dear")
+            deny(job.row, by=By.member(self.owner), now=self.now, reason="Too expensive")
             job.money = "free"
 
     def expired(self, job: Job) -> bool:
@@ -131,7 +131,7 @@ class Moves(Bookkeeper):
         self.hear_late(job, TaskStatus.FAILED, "free")
 
     def hear_late(self, job: Job, word: TaskStatus, true: str) -> None:
-        """Let the vendor's word come after a person's, as long as it is looked for."""
+        """Let the vendor answer after a person decided, as long as it is asked."""
         payable = true != "spent" or self.available >= job.credits
         self.hear(fresh(job.row), word)
         if true != job.money and not job.adjusted and payable:

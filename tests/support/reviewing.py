@@ -14,7 +14,7 @@ Lose = Callable[[], Generation]
 
 
 def adopt(generation: Generation, upstream_id: str, **more: Any) -> Generation:
-    """Adopt an id that was found for it, and read it anew."""
+    """Link a task that was found for it, and read it again."""
     known = {"by": SYSTEM, "reason": "Found in the console", "now": timezone.now()}
     adopt_found_id(fresh(generation), upstream_id, **{**known, **more})
     return fresh(generation)

@@ -10,7 +10,7 @@ from tests.support.steps import send_now
 
 
 def send(job: Generation) -> Generation:
-    """Send the next generation, and read this one anew."""
+    """Send the next generation, and read this one again."""
     send_now()
     job.refresh_from_db()
     return job

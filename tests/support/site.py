@@ -208,7 +208,7 @@ class Site:
 
     @contextmanager
     def database(self) -> Iterator[sqlite3.Connection]:
-        """Open the site's database; each statement commits by itself."""
+        """Open the site's database; each statement commits on its own."""
         path = self.folder / "dailies.sqlite3"
         connection = sqlite3.connect(path, timeout=30, isolation_level=None)
         connection.row_factory = sqlite3.Row

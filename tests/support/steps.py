@@ -111,7 +111,7 @@ class Trap:
 
 
 def polled(job: Generation) -> Generation:
-    """Poll what is due, and read this generation anew."""
+    """Poll what is due, and read this generation again."""
     poll_due()
     job.refresh_from_db()
     return job

@@ -1,6 +1,6 @@
 """A vendor at a real local address whose every reply a test can script, down to the wire.
 
-It speaks the vendor's API (create, look, meter), serves films, and takes webhooks: any other POST
+It speaks the vendor's API (create, look, usage), serves films, and takes webhooks: any other POST
 is noted and answered 204. What the sandbox lacks is here: replies that hang, break off, drop, say
 nonsense, or wait until a test lets them go.
 """
@@ -147,7 +147,7 @@ class Vendor:
     """The scriptable vendor. Times in task objects are unix seconds."""
 
     def __init__(self, url: str) -> None:
-        """Start with no tasks, no script and a full meter."""
+        """Start with no tasks, no script and a full account."""
         self.url = url
         self.calls: list[Call] = []
         self.tasks: dict[str, dict[str, Any]] = {}
@@ -285,8 +285,8 @@ class Vendor:
             task = self.tasks.get(path.removeprefix(TASKS))
             (say(200, task) if task else refuse(404, "task_not_found"))(exchange)
         elif path == CREDITS:
-            meter = {"balance": 900, "total_purchased": 1000, "total_consumed": 100}
-            say(200, {"code": 200, "data": meter})(exchange)
+            usage = {"balance": 900, "total_purchased": 1000, "total_consumed": 100}
+            say(200, {"code": 200, "data": usage})(exchange)
         elif path in self.files:
             exchange.send(200, self.files[path], {"Content-Type": "video/mp4"})
         else:

@@ -1,4 +1,4 @@
-"""Wait for what others do, and not for ever."""
+"""Wait for what others do, and not forever."""
 
 import time
 from collections.abc import Callable

@@ -60,12 +60,12 @@ class TestApprovals:
         self, browser: Client, root: User, waiting: Approval
     ) -> None:
         for _ in range(2):
-            press(browser, waiting, "deny", reason="Too dear")
+            press(browser, waiting, "deny", reason="Too expensive")
         waiting.refresh_from_db()
         assert waiting.decision == "denied"
         assert waiting.generation.state == State.CANCELLED
         assert books_of(waiting.generation.team).available == 1000
-        assert_recorded("approval.denied", root, reason="Too dear")
+        assert_recorded("approval.denied", root, reason="Too expensive")
         page = browser.get(path_of(Approval, "change", waiting.pk)).content.decode()
         assert button(Approval, "approve", waiting.pk) not in page
         press(browser, waiting, "approve", reason="Changed my mind")
@@ -286,7 +286,7 @@ class TestDashboard:
             assert path_of(type(row), "change", row.pk) in page
 
     def test_what_is_well_is_not(self, browser: Client, waiting: Approval) -> None:
-        press(browser, waiting, "deny", reason="Too dear")
+        press(browser, waiting, "deny", reason="Too expensive")
         Account.objects.update(low_at=0)
         page = browser.get(reverse("admin:index")).content.decode()
         assert "Nothing to approve." in page

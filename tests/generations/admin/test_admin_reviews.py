@@ -150,8 +150,10 @@ def test_p16_an_administrator_cancels_what_waits_and_wishes_for_what_does_not(
     assert_recorded("generation.cancel_asked", root, reason="Wrong take")
     page = browser.get(path_of(Generation, "changelist")).content.decode()
     assert "Cancel requested" in page
-    wished = browser.get(path_of(Generation, "changelist"), {"cancel_requested_at__isempty": "0"})
-    assert wished.context["cl"].result_count == 1
+    requested = browser.get(
+        path_of(Generation, "changelist"), {"cancel_requested_at__isempty": "0"}
+    )
+    assert requested.context["cl"].result_count == 1
 
 
 @pytest.mark.parametrize(
