@@ -36,22 +36,16 @@ QUEUE_OF = {"worker": MAIN_QUEUE, "films": FILM_QUEUE}
 class Command(BaseCommand):
     """Migrates, then runs web and workers (and the sandbox) until it is told to stop."""
 
-    help = "Run the whole site in the foreground: web and workers. Ctrl-C stops all of it."
+    help = "Run web and workers in the foreground; Ctrl-C stops everything."
     requires_system_checks = (OURS,)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Define the options."""
         parser.add_argument("--sandbox", action="store_true", help="also run the sandbox vendor")
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+        parser.add_argument("--port", type=int, default=settings.PORT)
         parser.add_argument(
-            "--port", type=int, default=settings.PORT, help="port of the web server"
-        )
-        parser.add_argument(
-            "--only",
-            action="append",
-            choices=ROLES,
-            metavar="ROLE",
-            help="run only this role; can be repeated",
+            "--only", action="append", choices=ROLES, metavar="ROLE", help="run only these"
         )
         parser.add_argument("--no-migrate", action="store_true", help="do not migrate the database")
         parser.add_argument("--web-workers", type=int, default=1, help="web processes")
