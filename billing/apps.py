@@ -7,4 +7,4 @@ class BillingConfig(AppConfig):
     """Knows teams; does not know that videos exist."""
 
     name = "billing"
-    verbose_name = "Money"
+    verbose_name = "Credits"

@@ -227,7 +227,7 @@ Q_CLUSTER = {
     "catch_up": False,
     "poll": 0.1,
     "recycle": 500,
-    "label": "Background work",
+    "label": "Background jobs",
     "ALT_CLUSTERS": {
         # A cluster that is busy with films leaves the next one to another.
         FILM_QUEUE: {
