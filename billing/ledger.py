@@ -39,10 +39,10 @@ def grant(
     """
     by.require_everywhere()
     if isinstance(credits, bool) or not isinstance(credits, int) or not 0 < credits <= MAX_CREDITS:
-        raise InvalidRequest("A grant is a whole number of credits above 0.", field="credits")
+        raise InvalidRequest("Enter a whole number of credits above 0.", field="credits")
     reason = typed_reason(reason)
     if not reason:
-        raise InvalidRequest("A grant needs a reason.", field="reason")
+        raise InvalidRequest("Enter a reason.", field="reason")
     try:
         with transaction.atomic():
             return _earlier_grant(idempotency_key, team, credits) or _grant(
@@ -119,7 +119,7 @@ def place_hold(
 def lock_windows(*, subjects: Iterable[Subject], now: datetime) -> None:
     """Lock the current windows of every limit of `subjects`, before several holds are placed.
 
-    One hold locks its windows in order by itself; the second one's would come after the wallet.
+    One hold locks its own windows in order; the second one's would come after the wallet.
     """
     _require_transaction()
     windows = _current_windows(list(dict.fromkeys(subjects)), now)
@@ -138,7 +138,7 @@ def release_hold(*, hold_id: UUID, by: By, reason: str, now: datetime) -> Transf
 
 
 def adjust_hold(*, hold_id: UUID, spent: bool, by: By, reason: str, now: datetime) -> Transfer:
-    """Correct a closed hold by one linked entry: what was given back is spent, or the reverse.
+    """Correct a closed hold by one linked entry: what was released is spent, or the reverse.
 
     A hold is corrected once (P14). Raises `LedgerConflict` when it is open, says so already or was
     corrected before, `InsufficientCredits` when the wallet lacks what is to be spent, and
@@ -147,14 +147,16 @@ def adjust_hold(*, hold_id: UUID, spent: bool, by: By, reason: str, now: datetim
     _require_transaction()
     reason = typed_reason(reason)
     if not reason:
-        raise InvalidRequest("A correction needs a reason.", field="reason")
+        raise InvalidRequest("Enter a reason.", field="reason")
     wrong = {"released__gt": 0} if spent else {"settled__gt": 0}
     change = F("released") if spent else -F("settled")
     won = Hold.objects.filter(pk=hold_id, closed_at__isnull=False, adjusted=0, **wrong).update(
         adjusted=change
     )
     if not won:
-        raise LedgerConflict("This hold is open, was corrected before, or says so already.")
+        raise LedgerConflict(
+            "Nothing to correct: this is still held, was corrected before, or already stands so."
+        )
     hold = Hold.objects.select_related("team").get(pk=hold_id)
     accounts = _accounts_of(hold.team)
     debit, credit = Account.Kind.WALLET, Account.Kind.SPENT

@@ -1,4 +1,4 @@
-"""What is said to whoever orders more than a limit or the wallet has room for."""
+"""What is said to whoever submits more than a limit or the wallet has room for."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,6 +8,7 @@ from billing.errors import InsufficientCredits, SpendLimitExceeded
 from billing.models import SpendWindow
 from billing.selectors import books_of, use_of, uses_of
 from billing.subjects import Subject
+from billing.windows import Window
 
 
 def limit_refusal(
@@ -18,7 +19,7 @@ def limit_refusal(
     fallback = use_of(full.limit, now=now)
     use = next((use for use in uses if use.left < amount), fallback)
     limit = use.limit
-    per = {"total": "in total", "hour": "an hour"}.get(limit.window, f"a {limit.window}")
+    per = "in total" if limit.window == Window.TOTAL else f"per {limit.window}"
     kind = limit.subject_kind.replace("_", " ")
     kind = "API key" if kind == "api key" else kind
     refusal = SpendLimitExceeded(

@@ -47,8 +47,8 @@ class NoProviderKey(DailiesError):
     code = ErrorCode.UPSTREAM_ERROR
     type = ErrorType.UPSTREAM
     message = (
-        "There is no provider key to send this with. Add your own, or ask a manager to add one "
-        "for the team."
+        "You need a provider key to create films. Add your own, or ask a manager to add one for "
+        "the team."
     )
 
     @property
@@ -64,8 +64,8 @@ class TooManyUploads(DailiesError):
     code = ErrorCode.UPLOAD_LIMIT_EXCEEDED
     type = ErrorType.RATE_LIMIT
     message = (
-        "Your team has as many uploaded images as it may have at a time. Each is deleted two days "
-        "after its last use."
+        "Your team has reached its limit of uploaded images. Each is deleted 2 days after its last "
+        "use."
     )
 
 

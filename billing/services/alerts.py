@@ -19,7 +19,7 @@ from platform_site.errors import InvalidRequest, NotFound
 
 @transaction.atomic
 def set_alerts(holder: LimitHolder, *, window: str, percents: Iterable[int], by: By) -> SpendLimit:
-    """Tell people when so many percent of a limit are held and spent; none of them: never.
+    """Notify people when so many percent of a limit are held and spent; none of them: never.
 
     Raises `PermissionDenied` as `LimitHolder.require` does, `InvalidRequest` unless all are whole
     numbers from 1 to 100, and `NotFound` when `holder` has no limit in `window`.
@@ -27,13 +27,13 @@ def set_alerts(holder: LimitHolder, *, window: str, percents: Iterable[int], by:
     holder.require(by)
     chosen = list(percents)
     if any(type(one) is not int or not 1 <= one <= 100 for one in chosen):
-        raise InvalidRequest("Thresholds are whole percents from 1 to 100.", field="alert_at")
+        raise InvalidRequest("Enter whole percentages from 1 to 100.", field="alert_at")
     subject = holder.subject
     limit: SpendLimit | None = SpendLimit.objects.filter(
         subject_kind=subject.kind, subject_id=subject.id, window=window
     ).first()
     if limit is None:
-        raise NotFound("The limit was lifted.")
+        raise NotFound("The limit was removed.")
     limit.alert_at = sorted(set(chosen))
     SpendLimit.objects.filter(pk=limit.pk).update(alert_at=limit.alert_at)
     record(
@@ -55,7 +55,7 @@ def set_low_mark(*, team: Team, credits: int, by: By) -> None:
     """
     by.require(Permission.LIMITS, team_id=team.pk)
     if type(credits) is not int or not 0 <= credits <= MAX_CREDITS:
-        raise InvalidRequest("The mark is a whole number of credits, 0 or more.", field="low_at")
+        raise InvalidRequest("Enter a whole number of credits, 0 or more.", field="low_at")
     open_accounts(team)
     Account.objects.filter(team=team, kind=Account.Kind.WALLET).update(low_at=credits)
     record(

@@ -45,7 +45,7 @@ def set_limit(
             f"{window!r} is not one of {', '.join(Window.values)}.", field="window"
         )
     if credits is not None and (type(credits) is not int or not 0 <= credits <= MAX_CREDITS):
-        raise InvalidRequest("A limit is a whole number of credits, 0 or more.", field="credits")
+        raise InvalidRequest("Enter a whole number of credits, 0 or more.", field="credits")
     place = {
         "subject_kind": holder.subject.kind,
         "subject_id": holder.subject.id,

@@ -39,13 +39,13 @@ def schedule_rate(
     _require_word("resolution", resolution, longest=10)
     _require_price(credits_per_second)
     if timezone.is_naive(effective_from):
-        raise InvalidRequest("A moment needs a time zone.", field="effective_from")
+        raise InvalidRequest("The time needs a time zone.", field="effective_from")
     same = Rate.objects.filter(model=model, resolution=resolution, audio=audio)
     has_price = effective_from <= now and same.filter(effective_from__lte=now).exists()
     # Billing does not know what a hold was priced by, so any admission counts.
     if has_price and Hold.objects.filter(created_at__gte=effective_from).exists():
         raise InvalidRequest(
-            "Jobs were admitted at the price in force since then; choose a coming moment.",
+            "Generations were admitted at the price in force since then; choose a later time.",
             field="effective_from",
         )
     rate = Rate(
@@ -59,9 +59,7 @@ def schedule_rate(
         with transaction.atomic():
             rate.save(force_insert=True)
     except IntegrityError:
-        raise Conflict(
-            "There is a price from that moment on already.", field="effective_from"
-        ) from None
+        raise Conflict("There is already a price from that time.", field="effective_from") from None
     _record(AuditAction.RATE_SCHEDULED, rate, by)
     return rate
 
@@ -78,20 +76,22 @@ def withdraw_rate(*, rate: Rate, by: By, now: datetime | None = None) -> None:
     # One conditional DELETE: the moment may come while somebody decides.
     deleted, _ = Rate.objects.filter(pk=rate.pk, effective_from__gt=now).delete()
     if not deleted:
-        raise Conflict("This price is in force, or gone; it stays.", field="effective_from")
+        raise Conflict(
+            "This price is in force or gone, so it cannot be withdrawn.", field="effective_from"
+        )
     _record(AuditAction.RATE_WITHDRAWN, rate, by)
 
 
 def _require_word(field: str, word: str, *, longest: int) -> None:
     if not word or len(word) > longest or word != word.strip():
-        raise InvalidRequest(f"A rate names a {field}, of up to {longest} letters.", field=field)
+        raise InvalidRequest(f"Enter a {field} of up to {longest} characters.", field=field)
 
 
 def _require_price(credits_per_second: int) -> None:
     whole = isinstance(credits_per_second, int) and not isinstance(credits_per_second, bool)
     if not whole or not 0 < credits_per_second <= MAX_CREDITS_PER_SECOND:
         raise InvalidRequest(
-            "A rate is a whole number of credits a second, above 0.", field="credits_per_second"
+            "Enter a whole number of credits per second, above 0.", field="credits_per_second"
         )
 
 

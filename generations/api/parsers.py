@@ -60,7 +60,7 @@ class StrictJSONParser(BaseParser):
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise InvalidRequest(f"The body is not valid JSON. {constant} is no number of JSON's.")
+    raise InvalidRequest(f"The body is not valid JSON. {constant} is not a JSON number.")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

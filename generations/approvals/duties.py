@@ -1,4 +1,4 @@
-"""Two pairs of eyes: whether who ordered a generation may approve it themselves."""
+"""Two pairs of eyes: whether who submitted a generation may approve it themselves."""
 
 from django.db import transaction
 
@@ -13,8 +13,8 @@ from platform_site.errors import PermissionDenied
 
 
 def deciders_of(generation: Generation) -> list[Membership]:
-    """Return who may approve a generation, owners first: not who ordered it, unless the team allows
-    that or nobody else may.
+    """Return who may approve a generation, owners first: not who submitted it, unless the team
+    allows that or nobody else may.
     """
     everybody = members_who_may(generation.team, Permission.APPROVE)
     if Team.objects.filter(pk=generation.team_id, own_approval=True).exists():
@@ -35,7 +35,7 @@ def instead_of(generation: Generation, user_id: int) -> str:
 
 
 def require_other_than_orderer(generation: Generation, *, by: By) -> bool:
-    """Return whether the actor ordered the generation, by whichever door they come.
+    """Return whether the actor submitted the generation, by whichever door they come.
 
     Raises `PermissionDenied` where somebody else has to approve it, and names them.
     """
@@ -45,14 +45,14 @@ def require_other_than_orderer(generation: Generation, *, by: By) -> bool:
     others = instead_of(generation, person.user_id)
     if others:
         raise PermissionDenied(
-            f"You ordered this yourself, so somebody else has to approve it: {others}."
+            f"You created this yourself, so someone else has to approve it: {others}."
         )
     return True
 
 
 @transaction.atomic
 def set_own_approval(team: Team, *, allowed: bool, by: By) -> None:
-    """Let managers approve what they ordered themselves, or require somebody else.
+    """Let managers approve what they submitted themselves, or require somebody else.
 
     Raises `PermissionDenied`: managers must not free themselves of it.
     """

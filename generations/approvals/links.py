@@ -1,4 +1,4 @@
-"""Signed links for e-mails: they name who may decide what, and stop with the decision."""
+"""Signed links for emails: they name who may decide what, and stop with the decision."""
 
 from django.conf import settings
 from django.core import signing

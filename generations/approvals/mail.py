@@ -15,7 +15,7 @@ from generations.models import Approval
 
 
 def ask_managers(generation_id: UUID) -> None:
-    """Mail everybody who may approve and has no e-mail of it yet; nothing once it is decided."""
+    """Mail everybody who may approve and has no email of it yet; nothing once it is decided."""
     approval = Approval.objects.filter(
         pk=generation_id, decision=Approval.Decision.OPEN
     ).select_related("generation__team", "generation__user", "generation__project")
@@ -34,7 +34,7 @@ def _mail(approval: Approval, member: Membership) -> None:
         "generation": generation,
         "link": approval_link(approval, member),
     }
-    subject = f"[{generation.team}] {asker} asks for {generation.credits} credits"
+    subject = f"[{generation.team}] {asker} requests {generation.credits:,} credits"
     EmailMessage(
         subject=" ".join(subject.split()),  # a name with a line break would be a header
         body=render_to_string("generations/mail/approval.txt", words),

@@ -50,14 +50,14 @@ def set_threshold(
     user: User | None = None,
     project: Project | None = None,
 ) -> ApprovalThreshold | None:
-    """Have generations above so many credits ask first, in a team, of a person or in a project.
+    """Have generations above so many credits need approval, in a team, of a person or in a project.
 
-    None asks no more. What waits already goes on waiting. Raises `PermissionDenied` and
+    None takes the rule away. What waits already goes on waiting. Raises `PermissionDenied` and
     `InvalidRequest`.
     """
     by.require(Permission.LIMITS, team_id=team.pk)
     if above is not None and (type(above) is not int or not 0 <= above <= MAX_CREDITS):
-        raise InvalidRequest("A threshold is a whole number of credits, 0 or more.", field="above")
+        raise InvalidRequest("Enter a whole number of credits, 0 or more.", field="above")
     place: dict[str, Any] = {"team": team, "user": user, "project": project}
     threshold = None
     if above is None:
@@ -79,7 +79,7 @@ def set_threshold(
 def ask_for_approval(
     generation: Generation, threshold: ApprovalThreshold, *, by: By, now: datetime
 ) -> Approval:
-    """Open the approval, inside the admission's transaction; the managers are asked by e-mail."""
+    """Open the approval, inside the admission's transaction; the managers are asked by email."""
     approval = Approval.objects.create(
         generation=generation,
         above=threshold.above,
@@ -109,7 +109,7 @@ def ask_for_approval(
 def approve(generation: Generation, *, by: By, now: datetime, reason: str = "") -> None:
     """Let a waiting generation be sent, at the price it was admitted under.
 
-    Raises `PermissionDenied`, also for who ordered it where somebody else has to, or `Conflict`
+    Raises `PermissionDenied`, also for who submitted it where somebody else has to, or `Conflict`
     when it does not wait (any more).
     """
     by.require(Permission.APPROVE, team_id=generation.team_id)
@@ -121,7 +121,7 @@ def approve(generation: Generation, *, by: By, now: datetime, reason: str = "") 
 
 @transaction.atomic
 def deny(generation: Generation, *, by: By, now: datetime, reason: str = "") -> None:
-    """Cancel a waiting generation and give its credits back. Raises as `approve` does."""
+    """Cancel a waiting generation and release its credits. Raises as `approve` does."""
     by.require(Permission.APPROVE, team_id=generation.team_id)
     reason = typed_reason(reason)
     _decide(generation, Approval.Decision.DENIED, by=by, now=now, reason=reason)
@@ -138,7 +138,7 @@ def decide_approval(
         raise InvalidRequest("The decision is approve or deny.", field="decision")
     asked = Approval.objects.filter(generation=generation).first()
     if asked is not None and asked.expires_at <= now:
-        raise Conflict("The time to decide is over; its credits are given back.")
+        raise Conflict("This request has expired; its credits are released.")
     decide = approve if decision == "approve" else deny
     decide(generation, by=by, now=now, reason=reason)
 
@@ -187,7 +187,7 @@ def _decide(
         decision=decision, decided_at=now, decided_by=by.name, reason=reason[:500]
     )
     if not decided:
-        raise Conflict("This generation does not wait for approval.")
+        raise Conflict("This is not waiting for approval.")
     record(
         by=by,
         action=_ACTIONS[decision],
@@ -215,7 +215,7 @@ def _task(generation: Generation) -> dict[str, Any]:
 
 
 def _send(generation: Generation, reason: str, by: By, now: datetime, *, is_own: bool) -> None:
-    words = "Approved by who ordered it" if is_own else "Approved"
+    words = "Approved by its creator" if is_own else "Approved"
     moved = transition(
         generation,
         State.QUEUED,
@@ -224,5 +224,5 @@ def _send(generation: Generation, reason: str, by: By, now: datetime, *, is_own:
         next_submit_at=now,
     )
     if not moved:
-        raise Conflict("This generation does not wait for approval.")
+        raise Conflict("This is not waiting for approval.")
     wake_dispatch()

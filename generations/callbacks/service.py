@@ -163,7 +163,7 @@ def _note(receipt: CallbackReceipt, by: By) -> bool:
 def _squeeze_in(receipt: CallbackReceipt) -> bool:
     """Store a proposal in place of a spent one: forged ones must not keep the true one out.
 
-    False when its id waits to be checked already. Leaves no event: those are for good.
+    False when its id waits to be checked already. Leaves no event: those are permanent.
     """
     rows = list(receipt.generation.callbacks.order_by("id"))
     waiting = [row for row in rows if row.verdict == CallbackReceipt.Verdict.PROPOSED]

@@ -1,4 +1,4 @@
-"""What was ordered against what the vendor says it made (P19)."""
+"""What was requested against what the vendor says it made (P19)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ def ordered_inputs(generation: Generation) -> Mapping[str, Any]:
 
 
 def differs_from_request(generation: Generation, metadata: Mapping[str, Any]) -> bool:
-    """Return whether the vendor's metadata names a value other than the ordered one.
+    """Return whether the vendor's metadata names a value other than the requested one.
 
     What was not sent, is not reported, or was left to the vendor is no difference.
     """

@@ -21,7 +21,7 @@ def readable_parameters_of(model: VideoModel) -> tuple[Parameter, ...]:
 
 
 def orderable_models() -> list[VideoModel]:
-    """Return the models that can be ordered, by name: active, and with a row that can be read."""
+    """Return the models that can be used, by name: active, and with a row that can be read."""
     return [one for one in VideoModel.objects.filter(active=True) if readable_parameters_of(one)]
 
 

@@ -72,7 +72,7 @@ class Parameter:
         raise NotImplementedError
 
     def differs(self, ordered: ParameterValue, reported: object) -> bool:
-        """Return whether the vendor says that it made something else than was ordered."""
+        """Return whether the vendor says that it made something else than was requested."""
         return ordered != reported
 
 
@@ -109,7 +109,7 @@ class Choice(Parameter):
         return value if isinstance(value, str) and value in self.choices else None
 
     def differs(self, ordered: ParameterValue, reported: object) -> bool:
-        """Return whether something else was reported than the one choice that was ordered."""
+        """Return whether something else was reported than the one choice that was requested."""
         return ordered not in self.left_to_vendor and ordered != reported
 
 

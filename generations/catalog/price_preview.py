@@ -1,4 +1,4 @@
-"""Who a proposed rate would touch: what they made lately, what it cost, what it would cost."""
+"""Who a proposed rate would touch: what they made recently, what it cost, what it would cost."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ MOST_WAITING = 200
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one team, member or project made, in films and seconds; its cost then and anew."""
+    """What one team, member or project made, in films and seconds; its cost then and now."""
 
     id: int | None
     name: str
@@ -47,7 +47,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class PricePreview:
-    """Who is touched by a rate, dearest first, since a moment; and who is not, yet.
+    """Who is touched by a rate, the most credits first, since a moment; and who is not, yet.
 
     `waiting` holds the oldest `MOST_WAITING` of `waiting_count` generations.
     """
@@ -117,7 +117,7 @@ def _shares(
     credits_per_second: int,
     owner: Callable[[dict[str, Any]], tuple[int | None, str, str]],
 ) -> tuple[Share, ...]:
-    """Add the rows up by `owner` (id, name, team's name), dearest difference first."""
+    """Add the rows up by `owner` (id, name, team's name), the largest difference first."""
     shares: dict[tuple[int | None, str, str], Share] = {}
     for row in rows:
         name = owner(row)

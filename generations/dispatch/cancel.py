@@ -1,7 +1,7 @@
 """Cancel generations, or note the request to (P16).
 
-What was not sent is cancelled at once and its credits are given back. What the vendor may have
-cannot be stopped: cancelling it is a request, and the hold waits for the vendor's word.
+What was not sent is cancelled at once and its credits are released. What the vendor may have
+cannot be stopped: cancelling it is a request, and the hold waits for the vendor's answer.
 """
 
 from datetime import datetime
@@ -19,7 +19,7 @@ from generations.transitions import end_unsent, record_event
 from platform_site.errors import Conflict
 from platform_site.text.visible import typed_reason
 
-# A generation may move on between our look and our UPDATE; it does not do so for ever.
+# A generation may move on between our look and our UPDATE; it does not do so forever.
 _LOOKS = 20
 
 
@@ -34,7 +34,7 @@ def may_cancel(membership: Membership, generation: Generation) -> bool:
 def cancel_generation(generation: Generation, *, by: By, now: datetime, reason: str = "") -> None:
     """Cancel a generation for the person who created it, or for who decides about others'.
 
-    Afterwards the generation is `cancelled`, with its credits given back, or it was sent and bears
+    Afterwards the generation is `cancelled`, with its credits released, or it was sent and bears
     the cancel request (`cancel_requested_at`), with its credits held. A second call changes
     nothing. Raises `PermissionDenied`, and `Conflict`, which names the state, for one that ended
     otherwise.
@@ -44,7 +44,7 @@ def cancel_generation(generation: Generation, *, by: By, now: datetime, reason: 
         own=Permission.SUBMIT,
         others=Permission.APPROVE,
         team_id=generation.team_id,
-        refusal="Only who ordered it, and managers, may cancel a generation.",
+        refusal="Only its creator or a manager can cancel it.",
     )
     reason = typed_reason(reason)
     for _ in range(_LOOKS):
@@ -57,12 +57,12 @@ def cancel_generation(generation: Generation, *, by: By, now: datetime, reason: 
             done = _request_cancel(generation, by=by, now=now, reason=reason)
         else:
             raise Conflict(
-                f"This generation is {state.label.lower()} already; there is nothing to cancel.",
+                f"This is {state} already; there is nothing to cancel.",
                 details={"state": str(state)},
             )
         if done:
             return
-    raise Conflict("This generation is just being sent. Try again in a moment.")
+    raise Conflict("This is just being sent. Try again in a moment.")
 
 
 def cancel_waiting(*, by: By, now: datetime) -> int:
@@ -82,7 +82,7 @@ def cancel_waiting(*, by: By, now: datetime) -> int:
 
 
 def cancel_if_requested(generation: Generation, *, now: datetime) -> bool:
-    """Cancel a generation that came back to the queue, if a person asked for that meanwhile.
+    """Cancel a generation that came back to the queue, if a person requested that meanwhile.
 
     To be called in the transaction that moved it to `queued`, after that: a request that comes
     later waits for that row and then finds it queued. So no queued row bears a cancel request, and
@@ -94,7 +94,7 @@ def cancel_if_requested(generation: Generation, *, now: datetime) -> bool:
         return False
     generation.cancel_requested_at, generation.cancel_requested_by = request
     by = By(generation.cancel_requested_by)
-    message = "Cancelled as asked: the vendor has not taken it, so it is not sent again."
+    message = "Cancelled as requested: the vendor did not accept it, so it is not sent again."
     end_unsent(generation, Ending.CANCELLED, by=by, now=now, message=message)
     _record(generation, AuditAction.GENERATION_CANCELLED, by, "")
     return True

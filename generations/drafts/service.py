@@ -155,7 +155,7 @@ def _refuse_too_much(content: DraftContent) -> None:
     settings = content.settings
     texts = (content.prompt, content.first_frame, content.last_frame, *settings, *settings.values())
     if len(settings) > _MOST_FIELDS or sum(map(len, texts)) > _MOST_CHARACTERS:
-        raise InvalidRequest("This is too long to be kept as a draft.")
+        raise InvalidRequest("This is too long to save as a draft.")
 
 
 def _as_uuid(token: str) -> UUID:

@@ -1,4 +1,4 @@
-"""Tell people that a limit, a wallet or a provider key needs them, once a reason."""
+"""Notify people that a limit, a wallet or a provider key needs them, once a reason."""
 
 from datetime import datetime
 
@@ -34,9 +34,9 @@ _PERIODS = {
 
 
 def raise_spend_alerts(*, now: datetime) -> int:
-    """Tell of every limit that reached a threshold and every wallet that ran low; return how many.
+    """Notify of each limit that reached a threshold and each wallet that ran low; return how many.
 
-    Cheap when there is nothing to tell; meant to be called every few seconds, by anybody at once.
+    Cheap when there is nothing to say; meant to be called every few seconds, by anybody at once.
     """
     rearm_wallets()
     told = 0
@@ -44,7 +44,7 @@ def raise_spend_alerts(*, now: datetime) -> int:
         try:
             told += _notify_crossing(crossing, now=now)
         except IntegrityError:
-            continue  # the limit was lifted at the same moment
+            continue  # the limit was removed at the same moment
     for wallet in low_wallets()[:100]:
         told += _notify_low_wallet(wallet, now=now)
     return told

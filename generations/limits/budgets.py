@@ -23,14 +23,14 @@ def set_budget(
     by: By,
     alert_at: Sequence[int] | None = None,
 ) -> SpendLimit | None:
-    """Cap `target`, or oneself with None, and say at which percents people are told.
+    """Cap `target`, or oneself with None, and say at which percents people are notified.
 
-    Credits None lift the limit; `alert_at` None leaves the percents. Raises as `cap`, `cap_own` and
+    None for credits removes it; `alert_at` None leaves the percents. Raises as `cap`, `cap_own` and
     `set_alerts` do; percents are judged first, so that a refusal changes nothing.
     """
     member = by.membership
     if any(not 1 <= one <= 100 for one in alert_at or ()):
-        raise InvalidRequest("Whole percents from 1 to 100.", field="alert_at")
+        raise InvalidRequest("Enter whole percentages from 1 to 100.", field="alert_at")
     if target is None:
         holder = OWN.holder(member)
         limit = cap_own(member, window=window, credits=credits, by=by)
@@ -43,7 +43,7 @@ def set_budget(
 
 
 def ask_above(target: LimitTarget | None, *, above: int | None, by: By) -> None:
-    """Have films of the team, a member or a project ask first above so many credits; None: never.
+    """Have films of the team, a member or a project need approval above so many credits; or never.
 
     Raises `PermissionDenied`, `InvalidRequest`, and `NotFound` for anything else.
     """

@@ -11,7 +11,7 @@ from platform_site.errors import NotFound
 
 
 def cap(target: LimitTarget, *, window: str, credits: int | None, by: By) -> SpendLimit | None:
-    """Cap `target` as managers do, in credits a window, or lift the cap with None.
+    """Cap `target` as managers do, in credits a window, or remove the cap with None.
 
     What the target held and spent earlier in the current window counts. Raises `NotFound` for
     another team's target, `PermissionDenied` and `InvalidRequest`.
@@ -29,7 +29,7 @@ def cap(target: LimitTarget, *, window: str, credits: int | None, by: By) -> Spe
 
 
 def cap_own(person: Membership, *, window: str, credits: int | None, by: By) -> SpendLimit | None:
-    """Cap `person` for themself, or lift that cap with None: nobody else in the team may.
+    """Cap `person` for themself, or remove that cap with None: nobody else in the team may.
 
     It stands beside what managers allow and can only make less of it; all else is as with `cap`.
     Raises `InvalidRequest`, and `PermissionDenied`, also for those who cannot spend.

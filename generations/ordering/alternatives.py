@@ -23,8 +23,8 @@ def variants_that_fit(
     now: datetime,
     beside: Sequence[tuple[list[Subject], int]] = (),
 ) -> list[dict[str, Any]]:
-    """Return up to three variants, dearest first, that every limit and the wallet have room for,
-    `beside` what else would be held: the subjects and credits of a batch's earlier items.
+    """Return up to three variants, most credits first, that all limits and the wallet have room
+    for, `beside` what else would be held: the subjects and credits of a batch's earlier items.
 
     One of each kind where it fits: shorter, silent, of lower resolution; then mixtures. For
     showing: whoever takes one is admitted like any other request.

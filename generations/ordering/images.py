@@ -16,7 +16,7 @@ from platform_site.http.addresses import is_within_reach, literal_address_proble
 # Presigned links are longer than 2,048 characters; the request is kept as JSON, which has no bound.
 MAX_URL_CHARACTERS = 8_192
 _FIELD = "image_urls"
-_WAY_OUT = "Hand the image in with POST /v1/uploads and use the link that it answers."
+_WAY_OUT = "Upload the image with POST /v1/uploads and use the link that it returns."
 _MAX_SHOWN = 60
 _NAMES_OF_URL = frozenset({"href", "src", "uri", "link", "image", "image_url"})
 

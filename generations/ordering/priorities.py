@@ -10,11 +10,11 @@ from generations.models import Generation, Priority
 from generations.transitions import record_event
 from platform_site.errors import Conflict, InvalidRequest, PermissionDenied
 
-_SENT = "It does not wait any more, so nothing can go before it or after it."
+_SENT = "It is no longer queued, so its priority cannot change."
 
 
 def orderable_priorities(membership: Membership) -> list[Priority]:
-    """Return the priorities with which a member may order: to go first is for managers."""
+    """Return the priorities with which a member may submit: high is for managers."""
     if not role_allows(membership.role, Permission.SUBMIT):
         return []
     may_all = role_allows(membership.role, Permission.APPROVE)
@@ -32,13 +32,13 @@ def priorities_for(membership: Membership, generation: Generation) -> list[Prior
 
 
 def require_priority(membership: Membership, priority: int) -> Priority:
-    """Return `priority` if the member may order with it.
+    """Return `priority` if the member may submit with it.
 
     Raises `InvalidRequest` for none of ours, `PermissionDenied` for one that is for managers.
     """
     known = as_priority(priority)
     if known != Priority.NORMAL and known not in orderable_priorities(membership):
-        raise PermissionDenied("Only managers may let a film go first.")
+        raise PermissionDenied("Only managers can set high priority.")
     return known
 
 
@@ -52,7 +52,7 @@ def as_priority(value: object) -> Priority:
 
 @transaction.atomic
 def set_priority(generation: Generation, *, priority: int | str, by: By) -> None:
-    """Let a waiting generation go first, in turn or last of its team's.
+    """Give a waiting generation high, normal or low priority within its team's queue.
 
     People may put off their own and take that back; managers may do all of it with everybody's.
     Raises `PermissionDenied`, alike for another team's, `Conflict` for a generation that waits no
@@ -68,7 +68,7 @@ def set_priority(generation: Generation, *, priority: int | str, by: By) -> None
         own=Permission.APPROVE if wanted == Priority.HIGH else Permission.SUBMIT,
         others=Permission.APPROVE,
         team_id=generation.team_id,
-        refusal="Only managers may let a film go first, or move somebody else's.",
+        refusal="Only managers can set high priority, or change someone else's priority.",
     )
     waiting = Generation.objects.filter(pk=generation.pk, state__in=WAITING)
     if not waiting.update(priority=wanted):

@@ -23,7 +23,7 @@ class CongestionWindow:
 
     @property
     def most(self) -> int:
-        """Return how many requests may be under way at once."""
+        """Return how many requests may be in progress at once."""
         return int(self.at_once)
 
     @property

@@ -45,7 +45,7 @@ class KeyClients:
         return None if isinstance(client, ProviderError) else client
 
     def most_of(self, pk: int) -> int:
-        """Return how many requests of a learnt key may be under way."""
+        """Return how many requests of a learnt key may be in progress."""
         return self._windows[pk].most
 
     def without_room(self, under_way: Mapping[int, int]) -> list[int]:

@@ -58,7 +58,7 @@ class Poller:
         self._handle(self._pool.collect(seconds=pause))
 
     def finish(self, *, seconds: float) -> None:
-        """Give back what was not asked about, and hear the answers for at most `seconds`.
+        """Unclaim what was not asked about, and handle the answers for at most `seconds`.
 
         What hangs for longer counts as an unclear answer; another sweep asks again.
         """

@@ -58,7 +58,7 @@ def deadline_of(generation: Generation) -> datetime:
 
 
 def apply_answer(answer: PollOutcome, *, now: datetime) -> None:
-    """Act on one poll. Only the vendor's clear word ends anything (P13, P28); the deadline passes
+    """Act on one poll. Only the vendor's clear answer ends anything (P13, P28); the deadline passes
     whether it says that it still works or says nothing that we understand.
     """
     generation, report = answer.generation, answer.report
@@ -80,7 +80,7 @@ def count_unrecorded(answer: PollOutcome, *, now: datetime) -> None:
     """Count an answer that could not be acted on as an unclear one, so that it has a deadline too:
     else it would be asked for again and again, forever. In review, say that this is the reason.
     """
-    # Anew: what failed has left its changes on the object that it had.
+    # Read again: what failed has left its changes on the object that it had.
     generation = Generation.objects.select_related("team", "film").get(pk=answer.generation.pk)
     has_ended = answer.report is not None and answer.report.has_ended
     with transaction.atomic():
@@ -121,7 +121,7 @@ def _fail(generation: Generation, report: TaskReport, now: datetime) -> None:
         money=Money.RELEASE,
         by=SYSTEM,
         now=now,
-        message="The vendor says that it failed, and refunds it.",
+        message="The vendor reported that it failed, and does not charge for it.",
         error_code=report.error_code or ErrorCode.UPSTREAM_ERROR,
         error_message=report.error_message or "The vendor gave no reason.",
     )

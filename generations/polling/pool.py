@@ -158,10 +158,10 @@ class PollPool:
 
     def _free_slots(self) -> int:
         """Return how many more may be asked at this moment."""
-        lately = time.monotonic() - SLOW_AFTER
+        recently = time.monotonic() - SLOW_AFTER
         slow = 0
         for request in self._asked:
-            if request.asked_at > lately:
+            if request.asked_at > recently:
                 break
             slow += 1
         asked = len(self._asked)
@@ -184,7 +184,7 @@ class PollPool:
 
 
 class Load:
-    """How much of each key, endpoint and kind of row is under way, against what may be."""
+    """How much of each key, endpoint and kind of row is in progress, against what may be."""
 
     def __init__(self) -> None:
         """Start with nothing."""
@@ -213,6 +213,6 @@ def _ask(request: PollRequest) -> PollResult:
     except ProviderError as error:
         return PollResult(request, None, error)
     except Exception as error:
-        # A thread that died would keep its slot for ever.
+        # A thread that died would keep its slot forever.
         log.exception("poll_broke", generation_id=str(request.due.id))
         return PollResult(request, None, ProviderUnclear(f"Not asked: {type(error).__name__}."))

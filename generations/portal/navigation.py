@@ -62,7 +62,7 @@ def _reviews(membership: Membership) -> int:
 # The first have a place on every screen; the last are the first to move under “More”.
 ENTRIES = (
     Entry("studio", "Studio", "studio", within=("/generations/",)),
-    Entry("archive", "Archive", "archive", within=("/archive/",)),
+    Entry("archive", "Storage", "archive", within=("/archive/",)),
     Entry(
         "approvals",
         "Approvals",

@@ -1,4 +1,4 @@
-"""What cancelling really does, in words: before it is asked for, while it is pending, and after."""
+"""What cancelling really does, in words: before it is requested, while it is pending, and after."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,19 +29,19 @@ def cancel_dialog_for(generation: Generation, membership: Membership) -> CancelD
     credits = f"{generation.credits:,} credits"
     if state in WAITING:
         return CancelDialog(
-            button="Cancel",
+            button="Cancel film",
             title="Cancel this film?",
-            words=f"It was not sent to the vendor yet. Its {credits} are given back at once.",
-            yes="Cancel the film",
-            no="Keep it",
+            words=f"The vendor does not have it yet. Its {credits} are released now.",
+            yes="Cancel film",
+            no="Keep film",
         )
     if state in IN_FLIGHT:
         return CancelDialog(
             button="Ask to cancel",
             title="The vendor cannot be stopped",
-            words=f"It may be working on this film. If it finishes, the {credits} are spent and "
-            "the film is kept; if not, they are given back. Your request keeps it from being sent "
-            "again should the vendor turn it away.",
+            words=f"It may be rendering this film. If it finishes, the {credits} are spent and "
+            "the film is saved; if not, they are released. If the vendor turns it away, it is not "
+            "sent again.",
             yes="Ask to cancel",
             no="Let it run",
         )

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.db.models import TextChoices
+
 from accounts.actors import ActorKind, kind_of_actor
 from accounts.people import names_of
 from generations.dispatch import QueuePosition
@@ -11,19 +13,49 @@ from generations.models import Film, Generation, GenerationEvent, Priority, Prov
 from generations.vendors import UnknownVendor, vendor_named
 
 # What a priority means for a film that waits.
-_ORDERS: dict[int, str] = {
-    Priority.HIGH: "It goes before the team's others.",
-    Priority.LOW: "It was put off behind the team's others.",
+_PRIORITY_NOTES: dict[int, str] = {
+    Priority.HIGH: "It is ahead of your team’s other films.",
+    Priority.LOW: "It is behind your team’s other films.",
 }
+
+
+class ShownState(TextChoices):
+    """Where a film stands, as every page and receipt says it."""
+
+    AWAITING_APPROVAL = "awaiting_approval", "Awaiting approval"
+    QUEUED = "queued", "Queued"
+    SENDING = "sending", "Sending"
+    RENDERING = "rendering", "Rendering"
+    NEEDS_REVIEW = "needs_review", "Needs review"
+    SAVING = "saving", "Saving"
+    READY = "ready", "Ready"
+    FILM_LOST = "film_lost", "Film lost"
+    REMOVED = "removed", "Removed"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where something stands: one or two words, a sentence, and the tone they are said in."""
+    """Where a film stands: its state, a sentence, and the tone they are said in."""
 
-    word: str
+    state: ShownState
     note: str = ""
     tone: str = "plain"  # plain, live, good, warn or bad
+
+    @property
+    def word(self) -> str:
+        """Return the state as people read it."""
+        return str(self.state.label)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What became of the credits: a word, a sentence, and the tone they are said in."""
+
+    word: str
+    note: str
+    tone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +71,7 @@ class TimelineEntry:
 def status_of(generation: Generation, place: QueuePosition | None = None) -> Status:
     """Say where a generation stands and what that means for its credits.
 
-    `place` is where a queued one stands in line, where that is known.
+    `place` is a queued one's queue position, where that is known.
     """
     credits = f"{generation.credits:,} credits"
     state = State(generation.state)
@@ -51,15 +83,17 @@ def status_of(generation: Generation, place: QueuePosition | None = None) -> Sta
         return _in_review(generation)
     return {
         State.AWAITING_APPROVAL: Status(
-            "Awaiting approval", f"Somebody has to approve it. {credits} stay held.", "warn"
+            ShownState.AWAITING_APPROVAL,
+            f"A manager must approve it. {credits} stay held.",
+            "warn",
         ),
-        State.SUBMITTING: Status("Sending", "On its way to the vendor.", "live"),
-        State.PROCESSING: Status("Rendering", "The vendor is making the film.", "live"),
+        State.SUBMITTING: Status(ShownState.SENDING, "On its way to the vendor.", "live"),
+        State.PROCESSING: Status(ShownState.RENDERING, "The vendor is rendering the film.", "live"),
         State.FAILED: Status(
-            "Failed", f"{reason_of(generation)} {_ended_money(generation)}", "bad"
+            ShownState.FAILED, f"{reason_of(generation)} {_ended_money(generation)}", "bad"
         ),
         State.CANCELLED: Status(
-            "Cancelled", f"{reason_of(generation)} {credits} given back.".strip(), "plain"
+            ShownState.CANCELLED, f"{reason_of(generation)} {credits} released.".strip(), "plain"
         ),
     }[state]
 
@@ -67,14 +101,14 @@ def status_of(generation: Generation, place: QueuePosition | None = None) -> Sta
 def reason_of(generation: Generation) -> str:
     """Say why a generation ended without a film, as a sentence."""
     if generation.ending == Ending.MODERATED:
-        return "The vendor's moderation refused it: reword the prompt or change the frames."
+        return "The vendor’s moderation refused it: reword the prompt or change the frames."
     return _sentence(generation.error_message.strip())
 
 
 def _ended_money(generation: Generation) -> str:
     """Say what an ended generation cost; a person may have decided that the vendor charged."""
     spent = generation.hold.spent
-    return f"{spent:,} credits spent." if spent else f"{generation.credits:,} credits given back."
+    return f"{spent:,} credits spent." if spent else f"{generation.credits:,} credits released."
 
 
 def pause_of(key: ProviderKey) -> str:
@@ -92,19 +126,19 @@ def _trouble_of(key: ProviderKey) -> str:
         return ""
 
 
-def cost_of(generation: Generation) -> Status:
+def cost_of(generation: Generation) -> Cost:
     """Say what became of the credits."""
     hold = generation.hold
     if hold.is_open:
-        return Status("held", "Set aside until the vendor's word.", "live")
-    since = " Corrected since it ended." if hold.adjusted else ""
+        return Cost("held", "Held until the vendor answers, then spent or released.", "live")
+    since = " Corrected after it ended." if hold.adjusted else ""
     if hold.spent:
-        return Status("spent", f"The vendor charged for it.{since}", "plain")
-    return Status("given back", f"The vendor did not charge for it.{since}", "good")
+        return Cost("spent", f"The vendor charged for it.{since}", "plain")
+    return Cost("released", f"The vendor did not charge for it.{since}", "good")
 
 
 def created_words(generation: Generation) -> str:
-    """Return what a person hears once their film is submitted."""
+    """Return what a person is told once their film is submitted."""
     what = "Sent for approval" if generation.state == State.AWAITING_APPROVAL else "Film created"
     return f"{what}: {generation.credits:,} credits held."
 
@@ -126,51 +160,54 @@ def _completed(generation: Generation) -> Status:
         return _keeping(film)
     if film.state == Film.State.GIVEN_UP:
         note = f"{_sentence(film.problem)} The vendor charged for it, so the credits are spent."
-        return Status("Film lost", note, "bad")
+        return Status(ShownState.FILM_LOST, note, "bad")
     if film.state == Film.State.REMOVED:
-        return Status("Removed", film.problem, "plain")
+        return Status(ShownState.REMOVED, film.problem, "plain")
     if film.differs or generation.metadata_differs:
-        differs = film.differs or "the vendor says that it made something else"
-        return Status("Ready", f"Not quite as ordered: {differs}.", "warn")
-    return Status("Ready", "", "good")
+        differs = film.differs or "the vendor says it made something else"
+        return Status(ShownState.READY, f"Not exactly as requested: {differs}.", "warn")
+    return Status(ShownState.READY, "", "good")
 
 
 def _keeping(film: Film | None) -> Status:
     if film is not None and film.lost_at is not None:
-        note = "It was lost before. The vendor is asked for a fresh link."
+        note = "Saving again: we asked the vendor for a new link to the lost film."
         if film.problem:
-            note = f"It was lost before and is tried again: {_sentence(film.problem)}"
-        return Status("Saving again", note, "warn")
-    note = "The vendor has finished. The file is being fetched and checked."
+            note = f"The film was lost. Saving again: {_sentence(film.problem)}"
+        return Status(ShownState.SAVING, note, "warn")
+    note = "The vendor has finished. We’re fetching and checking the file."
     if film is not None and film.problem:
-        note = f"The vendor has finished. Fetching the file again: {_sentence(film.problem)}"
-    return Status("Saving", note, "live")
+        note = f"The vendor has finished. Saving again: {_sentence(film.problem)}"
+    return Status(ShownState.SAVING, note, "live")
 
 
 def _queued(generation: Generation, place: QueuePosition | None) -> Status:
     key = generation.provider_key
     if key.state == ProviderKey.State.PAUSED:
-        note = f"The provider key “{key.label}” is paused. It goes out once the key works again."
-        return Status("Key paused", note, "warn")
-    if generation.submit_attempts:
-        note = f"The vendor turned it away {generation.submit_attempts}×; it is tried again."
+        note = f"Key paused: “{key.label}”. The film waits, its credits held, until it resumes."
+        return Status(ShownState.QUEUED, note, "warn")
+    if attempts := generation.submit_attempts:
+        times = "once" if attempts == 1 else f"{attempts} times"
+        note = f"The vendor turned it away {times}. We’ll retry."
     elif place is None or place.is_at_once:
-        note = "Goes to the vendor in a moment."
+        note = "It is sent to the vendor in a moment."
     else:
         note = f"{place.words}."
-    return Status("Queued", f"{note} {_ORDERS.get(generation.priority, '')}".strip(), "live")
+    note = f"{note} {_PRIORITY_NOTES.get(generation.priority, '')}".strip()
+    return Status(ShownState.QUEUED, note, "live")
 
 
 def _in_review(generation: Generation) -> Status:
-    held = f"{generation.credits:,} credits stay held until the vendor's word."
+    held = (
+        f"{generation.credits:,} credits stay held until the vendor answers or a manager decides."
+    )
     if generation.review_reason == ReviewReason.SUBMIT_UNKNOWN:
-        note = f"The vendor may have taken it without telling us, so it is not sent twice. {held}"
-        return Status("Needs review", note, "warn")
-    if generation.review_reason == ReviewReason.UNRECORDED:
-        note = f"The vendor has answered, but its answer could not be recorded here. {held}"
-        return Status("Needs review", note, "warn")
-    note = f"The vendor has not finished it by its deadline. {held}"
-    return Status("Needs review", note, "warn")
+        note = "The vendor may have accepted it without telling us, so it is never sent twice."
+    elif generation.review_reason == ReviewReason.UNRECORDED:
+        note = "The vendor has answered, but its answer could not be recorded here."
+    else:
+        note = "The vendor has not finished it by its deadline."
+    return Status(ShownState.NEEDS_REVIEW, f"{note} {held}", "warn")
 
 
 def _timeline_entry(
@@ -183,39 +220,33 @@ def _timeline_entry(
 
 
 def _cancel_note(reason: str) -> str:
-    return f"{reason} The vendor cannot be stopped; it costs only if it finishes.".strip()
+    return f"{reason} The vendor cannot be stopped; credits are spent only if it finishes.".strip()
 
 
 def _first_money(generation: Generation) -> str:
     """Say what the end itself did to the credits; a correction has an event of its own."""
     spent = generation.hold.settled
-    return f"{spent:,} credits spent." if spent else f"{generation.credits:,} credits given back."
+    return f"{spent:,} credits spent." if spent else f"{generation.credits:,} credits released."
 
 
 def _entry_words(event: GenerationEvent, generation: Generation) -> tuple[str, str]:
     message = event.message
     by_kind = {
-        EventKind.ADMITTED: ("Ordered", message),
-        EventKind.KEPT: ("Film kept", "Fetched, checked and stored."),
+        EventKind.ADMITTED: ("Created", message),
+        EventKind.KEPT: ("Film saved", "Fetched, checked and stored."),
         EventKind.FILM_LOST: ("Film lost", message),
-        EventKind.PRIORITY_SET: ("Moved in line", message),
-        EventKind.FILM_TRIED_AGAIN: (
-            "Tried again by hand",
-            "The vendor is asked for a fresh link.",
-        ),
+        EventKind.PRIORITY_SET: ("Priority changed", message),
+        EventKind.FILM_TRIED_AGAIN: ("Saving again", "We asked the vendor for a new link."),
         EventKind.FILM_REMOVED: ("Film removed", message),
-        EventKind.CALLBACK: (
-            "The vendor called back",
-            "We asked it at once how the film is doing.",
-        ),
-        EventKind.CANCEL_ASKED: ("Cancelling asked for", _cancel_note(message)),
-        EventKind.LOOKED: ("Asked to look now", message),
+        EventKind.CALLBACK: ("Callback from the vendor", "We asked it for the film’s status."),
+        EventKind.CANCEL_ASKED: ("Cancel requested", _cancel_note(message)),
+        EventKind.LOOKED: ("Check requested", message),
         EventKind.UNRECORDED: ("Answer not recorded", message),
-        EventKind.ID_ADOPTED: ("The vendor's id came to light", message),
-        EventKind.REVIEW_TOLD: ("Managers told", "It had been in review for a while."),
+        EventKind.ID_ADOPTED: ("Vendor task linked", message),
+        EventKind.REVIEW_TOLD: ("Managers notified", "It had been in review for a while."),
         EventKind.ADJUSTED: ("Corrected", message),
-        EventKind.USAGE_MOVED: ("The vendor's usage moved", message),
-        EventKind.USAGE_STILL: ("The vendor's usage stood still", message),
+        EventKind.USAGE_MOVED: ("Vendor usage rose", message),
+        EventKind.USAGE_STILL: ("Vendor usage did not rise", message),
     }
     if event.kind != EventKind.MOVED:
         return by_kind[EventKind(event.kind)]
@@ -229,6 +260,6 @@ def _entry_words(event: GenerationEvent, generation: Generation) -> tuple[str, s
         State.NEEDS_REVIEW: ("Needs review", message),
         State.COMPLETED: ("Finished by the vendor", f"{credits} spent."),
         State.FAILED: ("Failed", f"{_sentence(message)} {_first_money(generation)}".strip()),
-        State.CANCELLED: ("Cancelled", f"{_sentence(message)} {credits} given back.".strip()),
+        State.CANCELLED: ("Cancelled", f"{_sentence(message)} {credits} released.".strip()),
     }
     return by_state.get(State(event.to_state), (event.to_state, message))

@@ -31,7 +31,7 @@ class Sums:
     `charged`: all generations that the vendor accepted, and those a person decided that it charged.
     `refunded`: those of them that ended without costing anything. `in_flight`: those not ended.
     `unknown`: generations that the vendor may have accepted without telling us; `submitting` counts
-    those whose POST is under way.
+    those whose POST is in progress.
     """
 
     charged: int = 0
@@ -62,7 +62,7 @@ class Standing:
 
     @property
     def net(self) -> int:
-        """Return what our books say was charged and not given back."""
+        """Return what our books say was charged and not refunded."""
         return self.charged - self.refunded
 
 
@@ -109,8 +109,8 @@ class Suspects:
     """What happened at our side between two samples, and around them.
 
     `unknown`: submits without an answer. `failed`: ended, and refunded in our books. `settled`:
-    completed lately. `accepted`: taken by the vendor, not refunded. `siblings`: what other keys at
-    the same endpoint spent. `prices`: what one generation can cost. `discrepancies`: the
+    completed recently. `accepted`: taken by the vendor, not refunded. `siblings`: what other keys
+    at the same endpoint spent. `prices`: what one generation can cost. `discrepancies`: the
     discrepancies that are open.
     """
 
@@ -178,7 +178,7 @@ def explain(change: Change, suspects: Suspects) -> Explanation:
     """Return the likeliest cause of a confirmed discrepancy other than zero."""
     discrepancy = change.discrepancy or 0
     if change.restarted or (change.contradicts and change.fell):
-        return Explanation(UsageVerdict.WENT_BACK, "The vendor's totals began again.")
+        return Explanation(UsageVerdict.WENT_BACK, "The vendor's totals started over.")
     undone = _undone(discrepancy, suspects.discrepancies)
     if undone:
         return Explanation(UsageVerdict.MADE_GOOD, "Usage and books agree again.", undone)
@@ -279,11 +279,11 @@ def _explain_more(discrepancy: int, suspects: Suspects) -> Explanation:
     """Explain why the vendor charged more than we know of."""
     charged = costs_that_sum_to(discrepancy, suspects.unknown)
     if charged:
-        detail = f"Usage moved by exactly the {discrepancy} credits of what nobody confirmed."
+        detail = f"Vendor usage rose by exactly the {discrepancy} credits of unconfirmed submits."
         return Explanation(UsageVerdict.UNKNOWN_SUBMIT, detail, _ids(charged))
     kept = costs_that_sum_to(discrepancy, suspects.failed)
     if kept:
-        detail = f"The vendor says failed, and its usage did not give {discrepancy} credits back."
+        detail = f"The vendor says failed, and its usage did not fall by the {discrepancy} credits."
         return Explanation(UsageVerdict.REFUND_NOT_SEEN, detail, _ids(kept))
     siblings = costs_that_sum_to(discrepancy, suspects.siblings)
     if siblings:
@@ -293,7 +293,7 @@ def _explain_more(discrepancy: int, suspects: Suspects) -> Explanation:
     # One more generation at a known price is likelier than a new price.
     if repriced and discrepancy not in suspects.prices:
         return repriced
-    detail = f"Usage moved by {discrepancy} credits that no generation here accounts for."
+    detail = f"Vendor usage rose by {discrepancy} credits that no generation here accounts for."
     if repriced:
         detail = f"{detail} Or else: {repriced.detail}"
     return Explanation(UsageVerdict.USED_OUTSIDE, detail)
@@ -304,15 +304,15 @@ def _explain_less(change: Change, suspects: Suspects) -> Explanation:
     missing = -(change.discrepancy or 0)
     refunded = [cost for cost in suspects.settled if cost.credits == missing]
     if refunded:
-        detail = f"Usage gave back the {missing} credits of a completed generation."
+        detail = f"Vendor usage fell by the {missing} credits of a completed generation."
         return Explanation(UsageVerdict.LATE_REFUND, detail, _ids(refunded))
     repriced = _price_change(-missing, suspects.accepted)
     if repriced:
         return repriced
     if change.fell:
-        detail = f"Usage fell by {missing} credits beyond refunds."
+        detail = f"Vendor usage fell by {missing} credits more than refunds explain."
         return Explanation(UsageVerdict.WENT_BACK, detail)
-    detail = f"Usage moved by {missing} credits less than the generations here account for."
+    detail = f"Vendor usage rose by {missing} credits less than the generations here account for."
     return Explanation(UsageVerdict.CHARGED_LESS, detail)
 
 
@@ -330,7 +330,7 @@ def _price_change(discrepancy: int, accepted: Sequence[Cost]) -> Explanation | N
         change, rest = divmod(discrepancy, seconds[name]) if seconds[name] else (0, 1)
         rates = [cost.rate for cost in groups[name]]
         if rest == 0 and min(rates) + change > 0 and max(rates) + change <= max(rates) * _DEAREST:
-            detail = f"The vendor charged {change:+} credits a second for {name}."
+            detail = f"The vendor charged {change:+} credits per second for {name}."
             return Explanation(UsageVerdict.PRICE_DIFFERS, detail, _ids(groups[name]))
     return None
 

@@ -1,6 +1,6 @@
 """Open, grow and close discrepancies: where a key's usage and our books came apart.
 
-Nothing here moves money: only the vendor's word or an audited person does.
+Nothing here moves money: only the vendor's answer or an audited person does.
 """
 
 from datetime import datetime
@@ -74,7 +74,7 @@ def accept_discrepancy(discrepancy: Discrepancy, *, by: By, reason: str, now: da
     require_provider_key(by, discrepancy.provider_key)
     reason = typed_reason(reason)
     if not reason:
-        raise InvalidRequest("Accepting a discrepancy needs a reason.", field="reason")
+        raise InvalidRequest("Enter a reason.", field="reason")
     if not _close(discrepancy, reason, by, now):
         raise Conflict("This discrepancy is closed already.")
     record(

@@ -88,9 +88,9 @@ def unknown_submits_between(
 
 def is_busy(provider_key: ProviderKey, since: datetime) -> bool:
     """Return whether the key has work in flight, or had some after `since`."""
-    lately = Q(accepted_at__gte=since) | Q(submitted_at__gte=since) | Q(ended_at__gte=since)
+    recently = Q(accepted_at__gte=since) | Q(submitted_at__gte=since) | Q(ended_at__gte=since)
     own = Generation.objects.filter(provider_key=provider_key)
-    return own.filter(Q(state__in=IN_FLIGHT) | lately).exists()
+    return own.filter(Q(state__in=IN_FLIGHT) | recently).exists()
 
 
 def standing_of(sample: UsageSample) -> Standing:

@@ -190,7 +190,7 @@ def _act(
                 open_discrepancy(sample, baseline, explanation, change.discrepancy or 0)
     for generation in unknown:
         if str(generation.pk) in moved:
-            words = f"The vendor's usage moved by {change.discrepancy} credits {span}"
+            words = f"Vendor usage rose by {change.discrepancy} credits {span}"
             _record_once(
                 generation, EventKind.USAGE_MOVED, f"{words}{_shared(generation, change, moved)}."
             )
@@ -198,7 +198,7 @@ def _act(
     still = {one.id for one in still_unknown(change, standing_of(sample), sizes)}
     for generation in unknown:
         if str(generation.pk) in still:
-            words = f"The vendor's usage did not move by its {generation.credits} credits {span}."
+            words = f"Vendor usage did not rise by its {generation.credits} credits {span}."
             _record_once(generation, EventKind.USAGE_STILL, words)
 
 
@@ -207,8 +207,8 @@ def _shared(generation: Generation, change: Change, moved: tuple[str, ...]) -> s
     if len(moved) < 2:
         return ""
     if change.discrepancy == generation.credits:
-        return f", as this or another of {len(moved)} would"
-    return f", as this and {len(moved) - 1} more would together"
+        return f", as this or another of {len(moved)} would explain"
+    return f", as this and {len(moved) - 1} more would explain together"
 
 
 def _record_once(generation: Generation, kind: EventKind, message: str) -> None:

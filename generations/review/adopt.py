@@ -41,7 +41,7 @@ def adopt_found_id(
     """Bind a generation to the task that a person found in the vendor's console.
 
     The vendor is asked with the pinned key, as about a callback's proposal; nothing else is taken
-    on trust. Also for one that a person ended without an id: the vendor's word then corrects it.
+    on trust. Also for one that a person ended without an id: the vendor's answer then corrects it.
     `despite_time`: the person knows that the task is ours although its time says otherwise.
     Raises `PermissionDenied` for who does not decide in its team, `InvalidRequest` for an id that
     is not the generation's, `TaskTimeMismatch` for one that only its time speaks against,
@@ -52,14 +52,14 @@ def adopt_found_id(
     upstream_id = bare_id(upstream_id)
     reason = typed_reason(reason)
     if not reason:
-        raise InvalidRequest("A decision needs a reason.", field="reason")
+        raise InvalidRequest("Enter a reason.", field="reason")
     if usable_task_id(upstream_id) is None:
         raise InvalidRequest(
-            "That is no task id of the vendor's. Paste the id alone, as its console shows it.",
+            "That is not a task ID of the vendor's. Paste the ID alone, as its console shows it.",
             field="upstream_id",
         )
     if not lacks_id(generation):
-        raise Conflict("This generation does not look for the vendor's id.")
+        raise Conflict("This has a vendor task already, or needs none.")
     report = _asked(generation, upstream_id)
     if _is_taken(report.id, generation):
         raise InvalidRequest("That task belongs to another generation.", field="upstream_id")
@@ -68,7 +68,7 @@ def adopt_found_id(
         raise TaskTimeMismatch(mismatch, field="despite_time")
     with transaction.atomic():
         if not adopt_task(generation, report.id, by=by, now=now, reason=reason):
-            raise Conflict("Somebody gave that task to another generation at the same moment.")
+            raise Conflict("Someone has just linked that task to another generation.")
         record(
             by=by,
             action=AuditAction.GENERATION_ID_ADOPTED,
@@ -92,9 +92,9 @@ def time_mismatch(report: TaskReport, generation: Generation) -> str:
     if submitted_at is None or report.created_at is None:
         return "The vendor does not say when it created that task."
     if report.created_at < (submitted_at - CLOCK_SLACK).timestamp():
-        return "The vendor created that task before this generation was sent."
+        return "The vendor created that task before this was sent."
     if report.created_at > (submitted_at + link_life_of(generation)).timestamp():
-        return "The vendor created that task long after this generation was sent."
+        return "The vendor created that task long after this was sent."
     return ""
 
 
@@ -103,8 +103,8 @@ def adopt_task(
 ) -> bool:
     """Bind a generation to the vendor's task, and go on polling it.
 
-    One in review goes back to `processing`. One that a person ended stays ended: the vendor's word
-    that polling brings corrects what it cost (P14). False when the task belongs to another
+    One in review goes back to `processing`. One that a person ended stays ended: the answer that
+    polling brings corrects what it cost (P14). False when the task belongs to another
     generation, or when the generation lacks no id any more.
     """
     for _ in range(2):  # a person may end it while the vendor is asked
@@ -126,7 +126,7 @@ def _asked(generation: Generation, upstream_id: str) -> TaskReport:
         return client_for(generation.provider_key).get_task(upstream_id)
     except TaskUnknown as refusal:
         raise InvalidRequest(
-            f"The vendor knows no such task of the key “{generation.provider_key.label}”.",
+            f"The vendor has no such task for the key “{generation.provider_key.label}”.",
             field="upstream_id",
         ) from refusal
     except ProviderRefused as refusal:
@@ -155,7 +155,7 @@ def _wait_for_other_adoptions(generation: Generation) -> None:
 
 
 def _bind(generation: Generation, upstream_id: str, *, by: By, now: datetime, reason: str) -> bool:
-    message = f"Adopted the vendor's task {upstream_id}. {reason}".strip()
+    message = f"Linked the vendor's task {upstream_id}. {reason}".strip()
     changes: Changes = {
         "upstream_id": upstream_id,
         "accepted_at": generation.submitted_at or now,

@@ -1,6 +1,7 @@
 """What the evidence about a generation in review says, and what a person had better do. Pure.
 
-Advice is never acted on by itself: only the vendor's word and an audited person move credits (P13).
+Advice is never acted on automatically: only the vendor's answer and an audited person move
+credits (P13).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from generations.lifecycle import ReviewCause, ReviewReason
 
-# A task of this vendor takes minutes; what is silent for so long will hardly speak by itself.
+# A task of this vendor takes minutes; what is silent for so long will hardly end without a person.
 LONG_SILENCE = timedelta(hours=24)
 
 
@@ -90,7 +91,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to do, why, and when there will be more evidence; None: never by itself."""
+    """What to do, why, and when there will be more evidence; None: never without a person."""
 
     action: Action
     words: str
@@ -113,21 +114,20 @@ def advise(evidence: Evidence, *, now: datetime) -> Advice:
     if evidence.reason == ReviewReason.UNRECORDED:
         words = (
             "The vendor has answered, and may have charged, but its answer could not be recorded "
-            "here. An administrator finds the cause in the log. It is asked again; its word ends "
-            "this."
+            "here. An administrator finds the cause in the log. We keep asking; its answer decides."
         )
         return Advice(Action.WAIT, words, evidence.next_poll_at)
     asked = next((one for one in evidence.proposals if one.is_open), None)
     if asked is not None:
-        tries = f" The vendor gave no clear answer {asked.checks}×." if asked.checks else ""
-        words = f"A callback proposes the id {asked.upstream_id}: it is being checked.{tries}"
+        tries = f" Unclear answers so far: {asked.checks}." if asked.checks else ""
+        words = f"A callback names the task {asked.upstream_id}. We are checking it.{tries}"
         return Advice(Action.WAIT, words, asked.next_check_at)
     if evidence.moved:
         return _about_risen_usage(evidence)
     if evidence.still:
         words = (
-            f"Usage did not move by its {evidence.credits:,} credits: most likely the vendor "
-            "never accepted it. Give the credits back."
+            f"Vendor usage did not rise by its {evidence.credits:,} credits: most likely the "
+            "vendor never accepted it. Release the credits."
         )
         return Advice(Action.RELEASE, words)
     return _without_evidence(evidence)
@@ -147,7 +147,7 @@ def evidence_timeline(evidence: Evidence) -> list[TimelineFact]:
             verdict = f" {look.verdict}." if look.verdict and when == "after" else ""
             facts.append(
                 TimelineFact(
-                    look.taken_at, f"Usage {when}", f"The vendor says {look.words}.{verdict}"
+                    look.taken_at, f"Usage {when}", f"The vendor reports {look.words}.{verdict}"
                 )
             )
     facts.sort(key=lambda fact: fact.at)
@@ -156,41 +156,41 @@ def evidence_timeline(evidence: Evidence) -> list[TimelineFact]:
         TimelineFact(last, "What it means", one) for one in (evidence.moved, evidence.still) if one
     ]
     if evidence.reason != ReviewReason.SUBMIT_UNKNOWN:
-        facts.append(TimelineFact(last, "Asked", _polled(evidence)))
+        facts.append(TimelineFact(last, "Checked", _polled(evidence)))
     return facts
 
 
 def _about_silence(evidence: Evidence, now: datetime) -> Advice:
     if now - evidence.since > LONG_SILENCE:
         words = (
-            f"Silent for {(now - evidence.since).days} days, and tasks take minutes. Ask the "
+            f"No result for {(now - evidence.since).days} days, and films take minutes. Ask the "
             f"vendor's support about the task {evidence.upstream_id}, and decide by their answer."
         )
         return Advice(Action.DECIDE, words, evidence.next_poll_at)
     if evidence.unclear:
         words = (
-            f"The vendor's last {evidence.unclear} answers about it were unclear. It is asked "
-            "again; its word ends this."
+            f"The vendor's last {evidence.unclear} answers about it were unclear. We keep asking; "
+            "its answer decides."
         )
     else:
-        words = "The vendor says that it still works. It is asked again; its word ends this."
+        words = "The vendor says it is still rendering. We keep asking; its answer decides."
     return Advice(Action.WAIT, words, evidence.next_poll_at)
 
 
 def _about_risen_usage(evidence: Evidence) -> Advice:
     if evidence.alternatives > 1:
         words = (
-            f"Usage moved as this or another of {evidence.alternatives} would: one of them "
-            "was most likely accepted. Look for their tasks in the vendor's console, and adopt "
-            "the ids that you find."
+            f"Vendor usage rose as this or another of {evidence.alternatives} would explain: one "
+            "of them was most likely accepted. Look for their tasks in the vendor's console, and "
+            "link the ones that you find."
         )
         return Advice(Action.ADOPT, words)
     size = f"exactly its {evidence.credits:,} credits"
     if evidence.together > 1:
-        size = f"exactly what {evidence.together} lost ones cost, this among them"
+        size = f"exactly what {evidence.together} unconfirmed films cost, this one included"
     words = (
-        f"Usage moved by {size}: most likely the vendor accepted and charged it. Find its "
-        "task in the vendor's console and adopt the id; without one, count the credits as spent."
+        f"Vendor usage rose by {size}: most likely the vendor accepted and charged it. Find its "
+        "task in the vendor's console and link it; if there is none, mark the credits as spent."
     )
     return Advice(Action.ADOPT, words)
 
@@ -199,41 +199,43 @@ def _without_evidence(evidence: Evidence) -> Advice:
     if evidence.next_sample_at is None:
         words = (
             "No evidence, and the key's usage is not read. Look in the vendor's console for a "
-            "task of that moment."
+            "task from that time."
         )
         return Advice(Action.DECIDE, words)
     if evidence.after is not None and evidence.after.consumed is evidence.after.balance is None:
         words = (
-            "The vendor reports no usage of this key. Look in the vendor's console for a "
-            "task of that moment."
+            "The vendor reports no usage for this key. Look in the vendor's console for a "
+            "task from that time."
         )
         return Advice(Action.DECIDE, words)
     if evidence.before is None:
         words = (
-            "Nobody read the usage before it was sent, so no sample can prove anything. Look in "
-            "the vendor's console for a task of that moment."
+            "The usage was not read before it was sent, so no sample can prove anything. Look in "
+            "the vendor's console for a task from that time."
         )
         return Advice(Action.DECIDE, words, evidence.next_sample_at)
-    words = "No evidence yet. The next sample of the vendor's usage may bring some."
+    words = "No evidence yet. The next reading of the vendor's usage may bring some."
     return Advice(Action.WAIT, words, evidence.next_sample_at)
 
 
 def _from_callback(proposal: Proposal) -> TimelineFact:
     where = f" from {proposal.sent_from}" if proposal.sent_from else ""
     if not proposal.is_open:
-        verdict = "It is not this generation's."
+        verdict = "It is not this film's."
     elif proposal.checks:
-        verdict = f"Being checked; {proposal.checks}× no clear answer."
+        verdict = f"Being checked. Unclear answers so far: {proposal.checks}."
     else:
         verdict = "Being checked."
     return TimelineFact(
-        proposal.received_at, f"Callback{where}", f"Proposes {proposal.upstream_id}. {verdict}"
+        proposal.received_at,
+        f"Callback{where}",
+        f"Names the task {proposal.upstream_id}. {verdict}",
     )
 
 
 def _polled(evidence: Evidence) -> str:
-    unclear = f", the last {evidence.unclear}× without a clear answer" if evidence.unclear else ""
-    return f"{evidence.polls:,}× about its task {evidence.upstream_id}{unclear}."
+    unclear = f" Unclear answers in a row: {evidence.unclear}." if evidence.unclear else ""
+    return f"Checks of its task {evidence.upstream_id}: {evidence.polls:,}.{unclear}"
 
 
 def _cause(evidence: Evidence) -> str:

@@ -29,7 +29,7 @@ _REVIEW_ACTIONS = {
 
 
 def release_reviewed(generation: Generation, *, by: By, reason: str, now: datetime) -> None:
-    """Give the credits of a `needs_review` generation back: the vendor did not take the generation.
+    """Release the credits of a `needs_review` generation: the vendor did not take the generation.
 
     Raises `PermissionDenied` for who does not decide in its team, `InvalidRequest` without a
     reason, `Conflict` when it is not in review.
@@ -53,16 +53,16 @@ def adjust(generation: Generation, *, spent: bool, by: By, reason: str, now: dat
     by.require(Permission.APPROVE, team_id=generation.team_id)
     with transaction.atomic():
         adjust_hold(hold_id=generation.hold_id, spent=spent, by=by, reason=reason, now=now)
-        words = "spent after all" if spent else "given back after all"
+        words = "corrected to spent" if spent else "corrected to released"
         message = f"{generation.credits} credits {words}: {reason}"
         record_event(generation, EventKind.ADJUSTED, by=by, message=message)
         _record(generation, AuditAction.GENERATION_ADJUSTED, by, reason, spent=spent)
 
 
 def apply_late_truth(generation: Generation, report: TaskReport, *, now: datetime) -> None:
-    """Correct a generation that a person ended before the vendor's word came (P14).
+    """Correct a generation that a person ended before the vendor answered (P14).
 
-    The vendor's word that says otherwise makes one adjusting entry; a finished film is kept. What
+    The vendor's answer that says otherwise makes one adjusting entry; a finished film is kept. What
     the wallet cannot pay is looked for again until it can.
     """
     watched = Generation.objects.filter(pk=generation.pk, next_poll_at__isnull=False)
@@ -83,7 +83,7 @@ def apply_late_truth(generation: Generation, report: TaskReport, *, now: datetim
 
 
 def awaits_late_id(generation: Generation, *, now: datetime) -> bool:
-    """Return whether a person ended it without knowing the vendor's id, and so lately that a
+    """Return whether a person ended it without knowing the vendor's id, and so recently that a
     callback may still bring the id to light.
     """
     return (
@@ -95,7 +95,7 @@ def awaits_late_id(generation: Generation, *, now: datetime) -> bool:
 
 
 def watch_again_at(generation: Generation, now: datetime) -> datetime | None:
-    """Return when to look again for the vendor's word on an ended generation; None: no more."""
+    """Return when to look again for the vendor's answer on an ended generation; None: no more."""
     ended_at = generation.ended_at or now
     return now + _WATCH_EVERY if now - ended_at < LATE_WATCH else None
 
@@ -108,7 +108,7 @@ def _apply(generation: Generation, report: TaskReport, *, now: datetime) -> None
             generation,
             spent=charged,
             by=By.system("poll"),
-            reason="The vendor's word came after the decision.",
+            reason="The vendor answered after the decision.",
             now=now,
         )
     if charged:
@@ -125,9 +125,9 @@ def _end_reviewed(
     by.require(Permission.APPROVE, team_id=generation.team_id)
     reason = typed_reason(reason)
     if not reason:
-        raise InvalidRequest("A correction needs a reason.", field="reason")
+        raise InvalidRequest("Enter a reason.", field="reason")
     if generation.state != State.NEEDS_REVIEW:
-        raise Conflict("This generation is not in review.")
+        raise Conflict("This is not in review.")
     with transaction.atomic():
         ended = end_generation(
             generation,
@@ -139,7 +139,7 @@ def _end_reviewed(
             error_message=reason,
         )
         if not ended:
-            raise Conflict("This generation is not in review.")
+            raise Conflict("This is not in review.")
         if generation.upstream_id is not None:
             Generation.objects.filter(pk=generation.pk).update(next_poll_at=now + _WATCH_EVERY)
         _record(generation, _REVIEW_ACTIONS[money], by, reason)

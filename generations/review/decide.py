@@ -1,4 +1,4 @@
-"""Look after generations in review: look again, tell managers, carry out what a person decides.
+"""Look after generations in review: look again, notify managers, carry out what a person decides.
 
 What the evidence is, `evidence` reads; what it means, `advice` says; only people act on that.
 """
@@ -64,8 +64,8 @@ def decide_review(
 def look_now(generation: Generation, *, by: By, now: datetime) -> None:
     """Have the vendor asked at once: about the task, about what callbacks proposed, and its usage.
 
-    For who ordered it and who decides in its team. Raises `PermissionDenied`, and `Conflict` for a
-    generation that is not in review.
+    For who submitted it and who decides in its team. Raises `PermissionDenied`, and `Conflict` for
+    a generation that is not in review.
     """
     by.require_over(
         generation.user_id,
@@ -74,9 +74,9 @@ def look_now(generation: Generation, *, by: By, now: datetime) -> None:
         team_id=generation.team_id,
     )
     if generation.state != State.NEEDS_REVIEW:
-        raise Conflict("This generation is not in review.")
+        raise Conflict("This is not in review.")
     with transaction.atomic():
-        record_event(generation, EventKind.LOOKED, by=by, message="The vendor is asked at once.")
+        record_event(generation, EventKind.LOOKED, by=by, message="The vendor is asked now.")
         if generation.upstream_id is not None:
             polled = Generation.objects.filter(pk=generation.pk, next_poll_at__gt=now)
             polled.update(next_poll_at=now)
@@ -89,9 +89,9 @@ def look_now(generation: Generation, *, by: By, now: datetime) -> None:
 
 
 def notify_long_reviews(*, now: datetime) -> int:
-    """Tell managers of what nothing resolved within `PATIENCE`, once; return how many it is.
+    """Notify managers of what nothing resolved within `PATIENCE`, once; return how many it is.
 
-    One notice a team, however many there are. Cheap when there is nothing to tell.
+    One notice a team, however many there are. Cheap when there is nothing to say.
     """
     by_team: defaultdict[Team, list[Generation]] = defaultdict(list)
     for generation in untold_since(now - PATIENCE)[:_BATCH]:
@@ -104,7 +104,7 @@ def _notify(team: Team, late: list[Generation], *, now: datetime) -> int:
     reviews = reviews_of(late, now=now)
     credits = sum(one.credits for one in late)
     films = "1 film needs" if len(late) == 1 else f"{len(late)} films need"
-    # Of two sweeps that found the same oldest one, the notice's key lets one tell.
+    # Of two sweeps that found the same oldest one, the notice's key lets one notify.
     batch = f"{late[0].pk}:{reviews[0].evidence.since:%Y%m%d%H%M%S}"
     mine = notify(
         team=team,

@@ -1,4 +1,4 @@
-"""Reads for review: which generations wait for the vendor's word or a person, and what is known."""
+"""Reads for review: which generations wait for the vendor or a person, and what is known."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ def decided_lately(membership: Membership) -> QuerySet[Generation]:
 
 
 def untold_since(since: datetime) -> QuerySet[Generation]:
-    """Return what has been in review since before `since` without anybody being told of it."""
+    """Return what has been in review since before `since` without anybody being notified of it."""
     began = _reviews().order_by("-id")
     told = GenerationEvent.objects.filter(
         generation=OuterRef("pk"), kind=EventKind.REVIEW_TOLD, id__gt=OuterRef("began")

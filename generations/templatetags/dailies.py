@@ -26,7 +26,7 @@ from generations.portal.words import pause_of
 register = template.Library()
 
 _RATIOS = {"16:9", "4:3", "1:1", "3:4", "9:16", "21:9"}
-_TILE_HEIGHT = 260  # in CSS pixels, about; for browsers that do not measure by themselves
+_TILE_HEIGHT = 260  # in CSS pixels, about; for browsers that do not measure it
 
 
 @register.filter
@@ -58,7 +58,7 @@ def ratio_class(ratio: str) -> str:
 
 @register.filter
 def ordered_as(generation: Generation, between: str) -> str:
-    """Return what a film was ordered as in a line: only what its model was asked for."""
+    """Return what a film was requested as in a line: only what its model was asked for."""
     shape = shape_of(generation, between)
     if "generate_audio" not in ordered_inputs(generation):
         return shape
@@ -108,7 +108,7 @@ def percent(share: float | None) -> str:
     """Show a share as whole percents, and only a whole as 100; nothing for none."""
     if share is None:
         return "–"
-    return f"{min(99, round(100 * share)) if share < 1 else 100} %"
+    return f"{min(99, round(100 * share)) if share < 1 else 100}%"
 
 
 @register.filter
@@ -142,7 +142,7 @@ def pause_words(key: ProviderKey) -> str:
 
 @register.filter
 def pending_cancel(generation: Generation) -> str:
-    """Say what becomes of the request to cancel a generation, if there is one."""
+    """Say what becomes of the cancel request of a generation, if there is one."""
     return pending_cancel_of(generation)
 
 

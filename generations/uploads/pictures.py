@@ -29,7 +29,7 @@ _KINDS = {
 # What an image can always be rewritten as.
 _WRITTEN = frozenset({"JPEG", "PNG", "WEBP"})
 _TITLES = {"WEBP": "WebP", "HEIF": "HEIC"}
-_SAVE_ANEW = "Save it as a JPEG or PNG, and try again."
+_SAVE_AS = "Save it as a JPEG or PNG, and try again."
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +63,8 @@ def prepared(file: IO[Any], size: int, limits: FrameLimits) -> Iterator[Picture]
         )
     if size == 0:
         raise InvalidRequest(
-            "The image is empty: nothing of it came. Choose it again.", field="file"
+            f"The file is empty. Choose an image of up to {limits.max_bytes // _MEGABYTE} MB.",
+            field="file",
         )
     if size > limits.max_bytes:
         raise too_long(limits, size)
@@ -90,8 +91,8 @@ def too_long(limits: FrameLimits, size: int) -> InvalidRequest:
     """Return the refusal of a file, or of a form around it, of so many bytes."""
     megabytes = max(-(-size // _MEGABYTE), limits.max_bytes // _MEGABYTE + 1)
     return InvalidRequest(
-        f"The file has {megabytes} MB; an image has at most {limits.max_bytes // _MEGABYTE} MB. "
-        "Save it smaller or as a JPEG, and try again.",
+        f"The file has {megabytes} MB. Choose an image of up to {limits.max_bytes // _MEGABYTE} "
+        "MB, or save this one smaller or as a JPEG.",
         field="file",
     )
 
@@ -103,11 +104,11 @@ def _decoded(source: Path, target: Path, wanted: dict[str, Any]) -> dict[str, An
         said: dict[str, Any] = json.loads(printed)
     except DecoderTimedOut as error:
         raise InvalidRequest(
-            f"The image took more than {SECONDS} seconds to read. {_SAVE_ANEW}", field="file"
+            f"The image took more than {SECONDS} seconds to read. {_SAVE_AS}", field="file"
         ) from error
     except (DecoderFailed, ValueError) as error:
         log.warning("image_not_decoded", problem=str(error))
-        raise InvalidRequest(f"The image could not be read. {_SAVE_ANEW}", field="file") from error
+        raise InvalidRequest(f"The image could not be read. {_SAVE_AS}", field="file") from error
     return said
 
 
@@ -118,17 +119,14 @@ def _problem(said: dict[str, Any], limits: FrameLimits) -> str:
     if said["refused"] == "broken":
         title = _TITLES.get(said["kind"], said["kind"])
         return (
-            f"The {title} image is damaged or was not uploaded as a whole. Upload it again, or "
-            f"open it and save it anew."
+            f"The {title} image is damaged or incomplete. Upload it again, or open it and save it "
+            f"again."
         )
     if said["refused"] == "bytes":
         megabytes = limits.max_bytes // _MEGABYTE
         return f"The image has more than {megabytes} MB once it is unpacked. Make it smaller."
     other = said["other"] or "not an image that can be read here"
-    return (
-        f"The file is {other}. A frame is a JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF image: "
-        f"save it as one of these."
-    )
+    return f"The file is {other}. Choose a JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF image."
 
 
 def _size_problem(width: int, height: int, limits: FrameLimits) -> str:

@@ -26,7 +26,7 @@ _decoding = threading.BoundedSemaphore(DECODED_AT_ONCE)
 
 
 def require_upload_room(by: By, *, now: datetime) -> None:
-    """Raise `PermissionDenied` unless the member may order, and `TooManyUploads` when their team
+    """Raise `PermissionDenied` unless the member may submit, and `TooManyUploads` when their team
     has as many uploads as it may have.
     """
     team = by.membership.team

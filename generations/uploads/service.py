@@ -35,7 +35,7 @@ def upload_storage() -> Store:
 def frame_limits() -> FrameLimits:
     """Return what an uploaded image must be: what every vendor takes whose models take frames.
 
-    An upload does not say which model it is for, so it must fit whichever it is ordered with.
+    An upload does not say which model it is for, so it must fit whichever it is submitted with.
     """
     models = VideoModel.objects.filter(active=True, max_images__gt=0)
     return common_frame_limits(set(models.values_list("vendor", flat=True)))

@@ -77,7 +77,7 @@ class ProviderRefused(ProviderError):
 class TaskUnknown(ProviderRefused):
     """The vendor says that the key has no such task. Only `get_task` raises it.
 
-    That it never was created is not proven: a create may still be under way.
+    That it never was created is not proven: a create may still be in progress.
     """
 
 

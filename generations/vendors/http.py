@@ -146,7 +146,7 @@ class VendorHttp:
 
 
 def _read_capped(response: httpx.Response) -> bytes:
-    """Read the body within its caps: timeouts bound each wait, not a body that drips for ever."""
+    """Read the body within its caps: timeouts bound each wait, not a body that drips forever."""
     body, ends = bytearray(), time.monotonic() + _BODY_SECONDS
     for chunk in response.iter_raw():
         body += chunk

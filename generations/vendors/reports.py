@@ -50,7 +50,7 @@ class TaskReport:
 
 @dataclass(frozen=True, slots=True)
 class CreditsReport:
-    """A vendor's meter of one key, in credits; None for a sum that it leaves out.
+    """A vendor's usage of one key, in credits; None for a sum that it leaves out.
 
     `problem` says in a sentence which sum is there and cannot be read.
     """

@@ -51,7 +51,7 @@ def test_p04_holds_of_the_key_count_under_its_caps(bob: Membership) -> None:
         make_hold(bob.team, 31, subjects=(subject,))
     assert caught.value.subject == subject
     assert caught.value.message == (
-        "This needs 31 credits, and the API key's limit of 100 credits a day has 30 left."
+        "This needs 31 credits, and the API key's limit of 100 credits per day has 30 left."
     )
 
 

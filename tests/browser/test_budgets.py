@@ -42,11 +42,11 @@ def test_p34_a_member_is_refused_by_their_own_limit_takes_a_variant_and_gets_a_f
 ) -> None:
     page = desk("limited")
     page.goto("/budgets/")
-    page.get_by_text("A limit for yourself").click()
+    page.get_by_text("Set your own limit").click()
     form = page.locator("details[open]")
-    form.get_by_label("Each time anew").select_option("day")
+    form.get_by_label("Renews every").select_option("day")
     form.get_by_label("Credits").fill("30")
-    form.get_by_role("button", name="Set the limit").click()
+    form.get_by_role("button", name="Set limit").click()
     holder = page.locator(".holder", has_text="Yourself")
     expect(holder).to_contain_text("0 of 30")
 
@@ -55,8 +55,8 @@ def test_p34_a_member_is_refused_by_their_own_limit_takes_a_variant_and_gets_a_f
     compose(page, prompt, resolution="1080p", seconds=8)
     page.locator("#create").click()
     refusal = page.locator(".refusal")
-    expect(refusal).to_contain_text("the limit that you set for yourself")
-    expect(refusal).to_contain_text("of 30 a day 30 are left")
+    expect(refusal).to_contain_text("the limit you set for yourself")
+    expect(refusal).to_contain_text("30 of 30 per day are left")
     variant = refusal.locator(".variant").first
     credits = int(variant.locator("b").inner_text())
     assert 0 < credits <= 30
@@ -68,7 +68,7 @@ def test_p34_a_member_is_refused_by_their_own_limit_takes_a_variant_and_gets_a_f
     expect(holder).to_contain_text(f"{credits} of 30")
     expect(holder).to_contain_text(f"{credits} spent")
     holder.get_by_text("Change").click()
-    holder.get_by_role("button", name="Lift").click()
+    holder.get_by_role("button", name="Remove limit").click()
     expect(page.locator(".holder", has_text="Yourself")).to_have_count(0)
 
 
@@ -79,11 +79,11 @@ def test_a_member_asks_a_manager_approves_by_the_mailed_link_and_the_film_arrive
     manager.goto("/budgets/")
     manager.get_by_text("New project").click()
     manager.locator("#project_name").fill("Harbour film")
-    manager.get_by_role("button", name="Open the project").click()
+    manager.get_by_role("button", name="Create project").click()
     manager.get_by_text("New rule").click()
     manager.locator("#ask_scope").select_option(label="Harbour film")
     manager.locator("#ask_above").fill("20")
-    manager.get_by_role("button", name="Set the rule").click()
+    manager.get_by_role("button", name="Set rule").click()
     expect(manager.locator(".rule", has_text="asks above 20 credits")).to_be_visible()
 
     member.goto("/")
@@ -99,7 +99,7 @@ def test_a_member_asks_a_manager_approves_by_the_mailed_link_and_the_film_arrive
 
     link = link_mailed_to(installation, installation.logins["manager"]["email"], prompt)
     mailed.goto(link)
-    expect(mailed.get_by_role("heading", level=1)).to_have_text("May this film be made?")
+    expect(mailed.get_by_role("heading", level=1)).to_have_text("Approve this film?")
     expect(mailed.locator(".undecided")).to_contain_text("28 credits")
     mailed.get_by_label("Reason").fill("For the harbour")
     mailed.get_by_role("button", name="Approve").press("Enter")
@@ -114,7 +114,7 @@ def test_a_member_asks_a_manager_approves_by_the_mailed_link_and_the_film_arrive
 
     member.get_by_role("button", name="Favourite").click()
     expect(member.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "true")
-    member.get_by_role("link", name="See the receipt").click()
+    member.get_by_role("link", name="See receipt").click()
     expect(member.locator(".receipt-sum")).to_contain_text("28 credits spent")
     expect(member.locator(".receipt")).to_contain_text("approved by manager@demo.example")
 

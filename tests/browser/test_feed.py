@@ -253,7 +253,7 @@ def test_f13_screen_readers_the_title_and_the_browser_tell_what_became_of_films(
     page = still("owner")
     page.goto("/")
     title = re.sub(r"^\(\d+\) ", "", page.title())
-    button = page.get_by_role("button", name="Notify me when my films end")
+    button = page.get_by_role("button", name="Notify me when my films finish")
     button.click()
     expect(button).to_have_attribute("aria-pressed", "true")
     page.evaluate("hide(true)")

@@ -123,14 +123,14 @@ def test_p34_a_limit_refuses_in_words_and_one_click_takes_a_variant(
     page.get_by_label("9:16").check()
     page.get_by_text("Advanced").click()
     page.get_by_label("Seed").fill("77")
-    expect(page.locator("#price")).to_contain_text("180 more than your limits leave now")
+    expect(page.locator("#price")).to_contain_text("180 credits over your limit")
     page.locator("#create").click()
 
     refusal = page.locator(".refusal")
     expect(refusal).to_contain_text("your own limit in this team")
-    expect(refusal).to_contain_text("It needs 240 credits; of 60 a day 60 are left.")
-    expect(refusal).to_contain_text(re.compile(r"Resets\s+in "))
-    expect(refusal).to_contain_text("The limit can be raised by")
+    expect(refusal).to_contain_text("This needs 240 credits; 60 of 60 per day are left.")
+    expect(refusal).to_contain_text(re.compile(r"Renews\s+in "))
+    expect(refusal).to_contain_text("To raise it, ask")
     expect(page.get_by_label("Prompt")).to_have_value(prompt)
     expect(page.get_by_label("9:16")).to_be_checked()
     expect(page.get_by_label("1080p")).to_be_checked()
@@ -153,9 +153,9 @@ def test_p34_an_empty_wallet_refuses_and_nothing_typed_is_lost(desk: Desk) -> No
     compose(page, "A door that opens on the sea")
     page.locator("#create").click()
     refusal = page.locator(".refusal")
-    expect(refusal).to_contain_text("The wallet has too little for this")
-    expect(refusal).to_contain_text("It needs 28 credits; 0 are available.")
-    expect(refusal).to_contain_text("More credits: ask Both, Charlie.")
+    expect(refusal).to_contain_text("Not enough credits in the wallet")
+    expect(refusal).to_contain_text("This needs 28 credits; 0 are available.")
+    expect(refusal).to_contain_text("For more credits, ask Both, Charlie.")
     expect(page.get_by_label("Prompt")).to_have_value("A door that opens on the sea")
 
 
@@ -201,7 +201,7 @@ def test_frames_are_uploaded_shown_and_remixed(
     expect(page.get_by_label("480p")).to_be_checked()
     expect(page.locator("#price")).to_contain_text("28 credits · 7/s × 4 s")
     expect(page.locator("#slot-first_frame img")).to_be_visible()
-    page.get_by_role("button", name="Remove the first frame").click()
+    page.get_by_role("button", name="Remove first frame").click()
     expect(page.locator("#first_frame_file")).to_be_attached()
     assert installation.count(prompt) == 1
 
@@ -213,10 +213,10 @@ def test_a_failed_film_says_why_and_is_tried_again(desk: Desk, installation: Ins
     page.goto(f"/generations/{task_id}/")
     stage = page.locator(".stage-words")
     expect(stage).to_contain_text("Failed", timeout=RENDERED)
-    expect(stage).to_contain_text("The vendor's moderation refused it")
-    expect(stage).to_contain_text("28 credits given back")
+    expect(stage).to_contain_text("The vendor’s moderation refused it")
+    expect(stage).to_contain_text("28 credits released")
     page.get_by_role("button", name="Try again").click()
-    expect(page.locator(".lineage")).to_contain_text("A second try of one that failed")
+    expect(page.locator(".lineage")).to_contain_text("A retry of an earlier film")
     assert task_id not in page.url
     assert installation.count(prompt) == 2
 
@@ -225,7 +225,7 @@ def test_a_viewer_watches_and_cannot_order(desk: Desk, installation: Installatio
     task_id = installation.order("A quiet corner of the garden")
     page = desk("viewer")
     page.goto("/")
-    expect(page.get_by_role("heading", name="You are watching")).to_be_visible()
+    expect(page.get_by_role("heading", name="View-only access")).to_be_visible()
     expect(page.locator("#create")).to_have_count(0)
     page.goto(f"/generations/{task_id}/")
     expect(page.get_by_role("heading", level=1)).to_have_text("A quiet corner of the garden")
@@ -290,4 +290,4 @@ def test_an_api_key_is_shown_once(desk: Desk) -> None:
 def test_somebody_without_a_team_is_told_so(desk: Desk) -> None:
     page = desk("nobody")
     page.goto("/")
-    expect(page.get_by_text("You are in, and not yet in a team")).to_be_visible()
+    expect(page.get_by_text("You’re signed in, but not in a team yet")).to_be_visible()

@@ -34,7 +34,7 @@ pytestmark = [
 
 End = Callable[..., Generation]
 OURS = sorted(set(Ending) - ENDED_BY_VENDOR)
-MODERATED = "The vendor's moderation refused it: reword the prompt or change the frames."
+MODERATED = "The vendor’s moderation refused it: reword the prompt or change the frames."
 
 
 def fresh(job: Generation) -> Generation:

@@ -14,13 +14,13 @@ from generations.models import Generation
 
 
 class ApiKeyScope(TeamRowScope[ApiKey]):
-    """What one API key orders."""
+    """What one API key submits."""
 
     slug = "api_key"
     target_type = ApiKey
     title = "API keys"
-    about = "What one of our keys orders."
-    refused = "the API key's limit"
+    about = "Spending with one API key of the team."
+    refused = "the API key’s limit"
     admin_choice = "One API key"
     admin_fields = (AdminField("api_key", ApiKey, via=(Generation, "api_key")),)
     argument = "an API key's name"

@@ -15,12 +15,12 @@ from platform_site.errors import InvalidRequest
 
 
 class MemberScope(Scope[Membership]):
-    """What one person spends in one team, however it is ordered."""
+    """What one person spends in one team, however it is submitted."""
 
     slug = "member"
     target_type = Membership
     title = "Members"
-    about = "What one person spends in this team, in the studio and by API keys alike."
+    about = "Spending of one person in this team, in the studio and with API keys."
     refused = "your own limit in this team"
     admin_choice = "One member of a team"
     admin_fields = (
@@ -37,11 +37,11 @@ class MemberScope(Scope[Membership]):
         return self._subject(target.team_id, target.user_id)
 
     def counts(self, generation: Generation) -> Subject:
-        """Return the subject of who ordered it."""
+        """Return the subject of who submitted it."""
         return self._subject(generation.team_id, generation.user_id)
 
     def generations(self, target: Membership) -> QuerySet[Generation]:
-        """Return what the person ordered in the team."""
+        """Return what the person submitted in the team."""
         return Generation.objects.filter(team=target.team, user=target.user)
 
     def find(self, ids: set[str]) -> Iterator[Capped]:

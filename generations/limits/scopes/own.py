@@ -15,14 +15,14 @@ class OwnScope(MemberScope):
     slug = "own"
     permission = Permission.SUBMIT
     is_own = True
-    title = "Set by people themselves"
-    about = "Beside what managers allow. Whoever set it can raise it again."
-    refused = "the limit that you set for yourself"
+    title = "Personal limits"
+    about = "On top of managers’ limits. Only the person who set one can change it."
+    refused = "the limit you set for yourself"
     admin_choice = "One member, as a personal limit"
     argument = ""
 
     _suffix = ":own"
-    _epithet = " (own limit)"
+    _epithet = " (personal limit)"
 
     @property
     def kind(self) -> str:

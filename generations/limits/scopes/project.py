@@ -11,13 +11,13 @@ from generations.models import Generation
 
 
 class ProjectScope(TeamRowScope[Project]):
-    """What is ordered for one project."""
+    """What is submitted for one project."""
 
     slug = "project"
     target_type = Project
     title = "Projects"
-    about = "What is ordered for one project."
-    refused = "the project's limit"
+    about = "Spending on one project."
+    refused = "the project’s limit"
     admin_choice = "One project"
     admin_fields = (AdminField("project", Project, via=(Generation, "project")),)
     argument = "a project's slug"

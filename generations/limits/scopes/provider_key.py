@@ -19,8 +19,8 @@ class ProviderKeyScope(TeamRowScope[ProviderKey]):
     slug = "provider_key"
     target_type = ProviderKey
     title = "Provider keys"
-    about = "What goes out with one of the vendor’s keys."
-    refused = "the provider key's limit"
+    about = "Spending of films sent with one provider key."
+    refused = "the provider key’s limit"
     admin_choice = "One provider key"
     admin_fields = (AdminField("provider_key", ProviderKey, via=(Generation, "provider_key")),)
     argument = "the last four characters of a provider key"

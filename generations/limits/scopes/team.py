@@ -15,9 +15,9 @@ class TeamScope(RowScope[Team]):
     slug = "team"
     target_type = Team
     title = "The team"
-    about = "Everything that {team} spends, by whomever."
-    without = "The team has no limit of its own: its wallet is what bounds it."
-    refused = "the team's limit"
+    about = "All spending of {team}."
+    without = "The team has no limit. Its wallet is the only bound."
+    refused = "the team’s limit"
     admin_choice = "A whole team"
     admin_fields = (AdminField("team", Team, via=(ApiKey, "team")),)
 

@@ -1,4 +1,4 @@
-"""What waits for a manager's yes: the list, and the page behind the link of an e-mail."""
+"""What waits for a manager: the list, and the page behind the link of an email."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -67,7 +67,7 @@ def decide(request: MemberRequest, generation: Generation) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def asked(request: HttpRequest, signed: str) -> HttpResponse:
-    """Let the named member decide by the link of their e-mail, signed in or not.
+    """Let the named member decide by the link of their email, signed in or not.
 
     Looking changes nothing: mail scanners follow links. Once it is decided the page says how.
     """

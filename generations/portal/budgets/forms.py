@@ -14,22 +14,22 @@ from generations.portal.budgets.reads import choices_of
 
 _USUAL = "50, 80, 100"
 _WINDOWS = [
-    (Window.HOUR, "An hour"),
-    (Window.DAY, "A day"),
-    (Window.WEEK, "A week"),
-    (Window.MONTH, "A month"),
-    (Window.TOTAL, "In total"),
+    (Window.HOUR, "Hour"),
+    (Window.DAY, "Day"),
+    (Window.WEEK, "Week"),
+    (Window.MONTH, "Month"),
+    (Window.TOTAL, "Never (one total)"),
 ]
 _BETWEEN = re.compile(r"[\s,;%]+")
 
 
 class LimitForm(forms.Form):
-    """A spend limit and when to tell of it; `known` is the limit that it would change."""
+    """A spend limit and when to notify people of it; `known` is the limit that it would change."""
 
     known: int | None = None
 
     target = forms.ChoiceField(label="For")
-    window = forms.ChoiceField(choices=_WINDOWS, initial=Window.MONTH, label="Each time anew")
+    window = forms.ChoiceField(choices=_WINDOWS, initial=Window.MONTH, label="Renews every")
     credits = forms.IntegerField(
         min_value=0,
         max_value=MAX_CREDITS,
@@ -40,9 +40,9 @@ class LimitForm(forms.Form):
         required=False,
         max_length=60,
         initial=_USUAL,
-        label="Tell at",
+        label="Notify at",
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
-        help_text="Percents of the limit, held and spent together. Empty: never.",
+        help_text="Percent of the limit, held plus spent. Leave empty for none.",
     )
 
     def __init__(self, choices: list[LimitChoice], *args: Any, **kwargs: Any) -> None:
@@ -56,7 +56,9 @@ class LimitForm(forms.Form):
         """Read the percents; which of them are allowed is the service's to say."""
         words = [one for one in _BETWEEN.split(self.cleaned_data["alert_at"]) if one]
         if not all(word.isascii() and word.isdecimal() for word in words):
-            raise forms.ValidationError("Whole percents from 1 to 100, such as 50, 80, 100.")
+            raise forms.ValidationError(
+                "Enter whole percentages from 1 to 100, such as 50, 80, 100."
+            )
         return [int(word) for word in words]
 
 
@@ -66,20 +68,20 @@ class LowMarkForm(forms.Form):
     low_at = forms.IntegerField(
         min_value=0,
         max_value=MAX_CREDITS,
-        label="Low below",
-        help_text="Managers hear of it once, until it is above again. 0: never.",
+        label="Alert when below",
+        help_text="Managers are notified once per drop. 0 turns this off.",
     )
 
 
 class ThresholdForm(forms.Form):
-    """Above how many credits a film asks first, and whose."""
+    """Above how many credits a film needs approval, and whose."""
 
     scope = forms.ChoiceField(label="For")
     above = forms.IntegerField(
         min_value=0,
         max_value=MAX_CREDITS,
-        label="Ask above",
-        help_text="Credits of one film. 0: every film asks.",
+        label="Needs approval above",
+        help_text="Credits per film. 0 means every film.",
     )
 
     def __init__(self, membership: Membership, *args: Any, **kwargs: Any) -> None:
@@ -90,7 +92,7 @@ class ThresholdForm(forms.Form):
         scope = self.fields["scope"]
         if isinstance(scope, forms.ChoiceField):
             scope.choices = [
-                (TEAM.value(membership.team), f"Everybody in {membership.team.name}"),
+                (TEAM.value(membership.team), f"Everyone in {membership.team.name}"),
                 ("Projects", [(PROJECT.value(one), one.name) for one in projects]),
                 ("People", [(MEMBER.value(one), one.user.get_full_name()) for one in people]),
             ]

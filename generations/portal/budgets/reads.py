@@ -113,7 +113,7 @@ def rules_for(membership: Membership) -> list[Rule]:
                 found.append((2, Rule(one, value, name)))
         else:
             team = membership.team
-            found.append((0, Rule(one, TEAM.value(team), f"Everybody in {team.name}")))
+            found.append((0, Rule(one, TEAM.value(team), f"Everyone in {team.name}")))
     return [rule for _, rule in sorted(found, key=lambda pair: (pair[0], pair[1].name))]
 
 

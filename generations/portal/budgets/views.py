@@ -1,4 +1,4 @@
-"""The page of budgets: the wallet, every limit and how full it is, and what asks first."""
+"""The page of budgets: the wallet, every limit and how full it is, and the approval rules."""
 
 from typing import Any
 
@@ -78,7 +78,7 @@ def wallet(request: MemberRequest) -> HttpResponse:
 @post_only("budgets")
 @member_required(Permission.LIMITS)
 def threshold(request: MemberRequest) -> HttpResponse:
-    """Have dear films ask first, or, with `remove`, ask no more."""
+    """Set an approval rule, or, with `remove`, take it away."""
     form = ThresholdForm(request.membership, request.POST, auto_id="ask_%s")
     if "remove" in request.POST:
         form.fields["above"].required = False
@@ -93,7 +93,7 @@ def threshold(request: MemberRequest) -> HttpResponse:
 @post_only("budgets")
 @member_required(Permission.MEMBERS)
 def own_approval(request: MemberRequest) -> HttpResponse:
-    """Let managers approve what they ordered themselves, or require somebody else."""
+    """Let managers approve films of their own, or require somebody else."""
     set_own_approval(
         request.membership.team, allowed="allow" in request.POST, by=acting_member(request)
     )

@@ -21,7 +21,7 @@ from generations.portal.post_only import post_only
 @post_only("film", "generation_id")
 @generation_required(Permission.SUBMIT)
 def cancel(request: MemberRequest, generation: Generation) -> HttpResponse:
-    """Cancel, or note that it is asked for; a page with a feed is brought up to date by that."""
+    """Cancel, or note the request to; a page with a feed is brought up to date by that."""
     cancel_generation(generation, by=acting_member(request), now=timezone.now())
     if request.htmx:
         return with_toast(HttpResponse(status=204), _outcome(generation))
@@ -35,12 +35,12 @@ def cancel_all(request: MemberRequest) -> HttpResponse:
     count = cancel_waiting(by=acting_member(request), now=timezone.now())
     if request.htmx:
         films = "film" if count == 1 else "films"
-        words = f"{count} {films} cancelled; the credits are released."
+        words = f"{count} {films} cancelled: the credits are released."
         return with_toast(HttpResponse(status=204), words)
     return redirect("studio")
 
 
 def _outcome(generation: Generation) -> str:
     if generation.state == State.CANCELLED:
-        return f"Cancelled; {generation.credits:,} credits are released."
-    return "Noted. The vendor cannot be stopped; it costs only if it finishes."
+        return f"Film cancelled: {generation.credits:,} credits released."
+    return "Cancel requested. The vendor cannot be stopped; credits are spent only if it finishes."

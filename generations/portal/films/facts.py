@@ -18,7 +18,7 @@ class Fact:
 
 
 def facts_of(generation: Generation) -> list[Fact]:
-    """Return the parameters that a generation was ordered with, in the composer's order."""
+    """Return the parameters that a generation was submitted with, in the composer's order."""
     inputs = ordered_inputs(generation)
     facts = []
     parameters = parameters_by_name(generation.model)

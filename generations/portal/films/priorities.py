@@ -1,4 +1,4 @@
-"""Let a film that waits go first, in turn or last."""
+"""Give a film that waits high, normal or low priority."""
 
 from dataclasses import dataclass
 
@@ -13,15 +13,15 @@ from generations.portal.access import MemberRequest, acting_member, generation_r
 from generations.portal.post_only import post_only
 
 _BUTTONS = {
-    Priority.HIGH: "Let it go first",
-    Priority.NORMAL: "Back in turn",
-    Priority.LOW: "Put it off",
+    Priority.HIGH: "Move to front",
+    Priority.NORMAL: "Back to normal",
+    Priority.LOW: "Move to back",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class PriorityButton:
-    """One press that moves a film in line."""
+    """One press that changes a film's priority."""
 
     value: int
     words: str
@@ -36,6 +36,6 @@ def priority_buttons(membership: Membership, generation: Generation) -> list[Pri
 @post_only("film", "generation_id")
 @generation_required(Permission.SUBMIT)
 def set_priority_to(request: MemberRequest, generation: Generation) -> HttpResponse:
-    """Move a film in line and show its page."""
+    """Change a film's priority and show its page."""
     set_priority(generation, priority=request.POST.get("priority", ""), by=acting_member(request))
     return redirect("film", generation.id)

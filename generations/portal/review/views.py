@@ -1,4 +1,4 @@
-"""What waits for the vendor's word or a person's: the evidence, the advice, and the decision."""
+"""What waits for the vendor's answer or a person: the evidence, the advice, and the decision."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def index(request: MemberRequest) -> HttpResponse:
 @post_only("review")
 @generation_required(Permission.APPROVE)
 def decide(request: MemberRequest, generation: Generation) -> HttpResponse:
-    """Give back, count as spent, or adopt an id; a refusal stands beside what was typed."""
+    """Release, mark as spent, or link the task; a refusal is shown beside what was typed."""
     try:
         decide_review(
             generation,

@@ -14,7 +14,7 @@ from platform_site.errors import DailiesError
 
 
 def may_hand_in(environ: dict[str, Any]) -> bool:
-    """Return whether the body of a frame's form is worth reading: from a member who may order.
+    """Return whether the body of a frame's form is worth reading: from a member who may submit.
 
     The view asks again and refuses in words.
     """

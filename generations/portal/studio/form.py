@@ -218,7 +218,7 @@ def blank_form(model: VideoModel) -> StudioForm:
 
 
 def typed_form(posted: Mapping[str, str]) -> StudioForm | None:
-    """Read the posted form; None when no model can be ordered.
+    """Read the posted form; None when no model is available.
 
     A refusal's variant comes as `take`: seconds, resolution and sound in place of the typed ones.
     """
@@ -252,7 +252,7 @@ def typed_form(posted: Mapping[str, str]) -> StudioForm | None:
 
 
 def drafted_form(draft: Draft) -> StudioForm | None:
-    """Return the form as a draft has it; None when no model can be ordered."""
+    """Return the form as a draft has it; None when no model is available."""
     texts = {
         "prompt": draft.prompt,
         "first_frame": draft.first_frame,
@@ -267,7 +267,7 @@ def drafted_form(draft: Draft) -> StudioForm | None:
 
 def remembered_form(settings: Mapping[str, str], *, membership: Membership) -> StudioForm | None:
     """Return an empty form with settings that were used before, as far as they still are any;
-    None when no model can be ordered.
+    None when no model is available.
     """
     form = _kept_form(settings, {})
     if form is None:

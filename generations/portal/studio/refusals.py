@@ -56,7 +56,7 @@ class Refusal:
     def scope_word(self) -> str:
         """Return the scope as a sentence names it."""
         if self.is_wallet:
-            return "the team's wallet"
+            return "the team’s wallet"
         scope = scope_called(self.scope)
         return scope.refused if scope else self.scope.replace("_", " ")
 

@@ -1,4 +1,4 @@
-"""The studio: the form with its price, what is under way, and the films."""
+"""The studio: the form with its price, what is in progress, and the films."""
 
 from typing import Any
 

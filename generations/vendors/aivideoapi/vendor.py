@@ -41,12 +41,12 @@ class AiVideoApi(Vendor):
         odd = next((at for at, one in enumerate(secret) if not "!" <= one <= "~"), None)
         if odd is not None:
             sign = unicodedata.name(secret[odd], "a control character").lower()
-            return f"A provider key holds no {sign}, as character {odd + 1} is. Copy it anew."
+            return f"A provider key holds no {sign}, as character {odd + 1} is. Copy it again."
         if not secret.startswith(start):
             return f"A provider key starts with '{start}'."
         if not facts.SHORTEST_KEY <= len(secret) <= facts.LONGEST_KEY:
             usual = f"{facts.SHORTEST_KEY} to {facts.LONGEST_KEY}"
-            return f"A provider key has {usual} characters; this has {len(secret)}. Copy it anew."
+            return f"A provider key has {usual} characters; this has {len(secret)}. Copy it again."
         return ""
 
     def key_terms(self, secret: str) -> KeyTerms:

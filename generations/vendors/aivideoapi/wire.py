@@ -93,7 +93,7 @@ def read_credits(data: object) -> CreditsReport:
         number = read_number(sums.get(name), least=-_MOST_CREDITS, most=_MOST_CREDITS)
         read[name] = None if number is None else round(number)
         if number is None and sums.get(name) is not None:
-            unreadable = f"The meter's {name} is not a number of credits."
+            unreadable = f"The vendor's {name} is not a number of credits."
     return CreditsReport(**read, problem=unreadable)
 
 

@@ -123,7 +123,7 @@ def test_p30_an_administrator_adopts_an_id_that_the_vendor_confirms(
     press(browser, lost, "adopt", upstream_id="made-up", reason="Console")
     assert fresh(lost).state == State.NEEDS_REVIEW
     page = browser.get(path_of(Generation, "change", lost.pk)).content.decode()
-    assert "The vendor knows no such task" in page
+    assert "The vendor has no such task" in page
     assert press(browser, lost, "adopt", upstream_id=vendor.only_task).status_code == 200
     press(browser, lost, "adopt", upstream_id=vendor.only_task, reason="Console")
     assert (fresh(lost).state, fresh(lost).upstream_id) == (State.PROCESSING, vendor.only_task)
@@ -168,10 +168,10 @@ def test_several_doubts_are_decided_at_once_each_with_the_reason(
 ) -> None:
     doubts = [make_generation(alice, State.NEEDS_REVIEW) for _ in range(2)]
     other = make_generation(alice, State.PROCESSING)
-    assert "needs a reason" in run(browser, action, doubts)
+    assert "Enter a reason." in run(browser, action, doubts)
     assert books_of(alice.team).held == 210
     page = run(browser, action, [*doubts, other], reason="Invoice 7")
-    assert "This generation is not in review." in page
+    assert "This is not in review." in page
     books = books_of(alice.team)
     assert (books.held, books.spent) == (70, spent)
     assert AuditEvent.objects.filter(action=word, reason="Invoice 7").count() == 2

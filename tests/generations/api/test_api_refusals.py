@@ -164,7 +164,7 @@ class TestLimits:
         api.accepted()
         error = error_of(api.generate(duration=8), 429, "spend_limit_exceeded")
         assert error["message"] == (
-            "This needs 112 credits, and the API key's limit of 150 credits a day has 80 left."
+            "This needs 112 credits, and the API key's limit of 150 credits per day has 80 left."
         )
         midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
         assert error["details"] == {

@@ -65,7 +65,7 @@ def test_everybody_who_may_approve_is_asked_each_with_a_link_of_their_own(
     run_queue("ask")
     assert [message.to for message in mail.outbox] == [[alice.user.email], [manager.user.email]]
     for message, decider in zip(mail.outbox, [alice, manager], strict=True):
-        assert message.subject == f"[{desk.team}] bob asks for 70 credits"
+        assert message.subject == f"[{desk.team}] bob requests 70 credits"
         [link] = [word for word in str(message.body).split() if word.startswith("http")]
         read = read_approval_link(signed_part(link))
         assert read is not None

@@ -43,7 +43,7 @@ def own(alice: Membership) -> Generation:
 def test_f17_one_does_not_approve_ones_own_where_somebody_else_may(
     own: Generation, alice: Membership, mona: Membership
 ) -> None:
-    with pytest.raises(PermissionDenied, match=r"somebody else has to approve it: .*mona"):
+    with pytest.raises(PermissionDenied, match=r"someone else has to approve it: .*mona"):
         approve(own, by=By.member(alice), now=now())
     assert Approval.objects.get().decision == "open"
     approve(own, by=By.member(mona), now=now())
@@ -56,7 +56,7 @@ def test_f17_no_door_leads_around_it(own: Generation, alice: Membership, mona: M
     key = make_api_key(alice)
     reply = Api(key.text).post(f"/v1/tasks/{own.pk}/approve")
     assert reply.status_code == 403
-    assert "You ordered this yourself" in reply.json()["error"]["message"]
+    assert "You created this yourself" in reply.json()["error"]["message"]
     with pytest.raises(PermissionDenied):
         approve(own, by=By.operator(alice.user), now=now())
     assert fresh(own).state == State.AWAITING_APPROVAL
@@ -70,10 +70,10 @@ def test_f17_where_nobody_else_may_ones_own_approval_stands_and_is_marked(
     assert Approval.objects.get().is_own
     event = AuditEvent.objects.get(action="approval.approved")
     assert event.data == {"own": True}
-    assert own.events.latest("id").message == "Approved by who ordered it: Alone here"
+    assert own.events.latest("id").message == "Approved by its creator: Alone here"
     client = Client()
     client.force_login(alice.user)
-    assert "One’s own order" in client.get("/approvals/").content.decode()
+    assert "Self-approved" in client.get("/approvals/").content.decode()
 
 
 def test_f17_who_is_disabled_or_has_lost_the_role_is_nobody_else(
@@ -111,7 +111,7 @@ def test_f17_the_pages_name_who_has_to_and_offer_no_button(
     client.force_login(alice.user)
     for path in ("/approvals/", f"/generations/{own.pk}/"):
         page = client.get(path).content.decode()
-        assert "You ordered this yourself: mona" in page
+        assert "You created this film yourself: mona" in page
         assert 'value="approve"' not in page
         assert 'value="deny"' in page
     client.force_login(mona.user)

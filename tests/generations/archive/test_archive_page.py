@@ -77,7 +77,7 @@ def test_managers_set_the_rule_and_members_do_not(
     rule = RetentionRule.objects.get()
     assert (rule.days, rule.keep_favourites, rule.set_by) == (30, True, f"user:{alice.user_id}")
     page = signed_in(bob).get(f"/generations/{film.pk}/").content.decode()
-    assert "favourites stay" in page
+    assert "favourites are kept" in page
     wrong = signed_in(alice).post("/archive/retention/", {"days": "0"})
     assert wrong.status_code == 200
     assert "greater than or equal to 1" in wrong.content.decode()

@@ -354,7 +354,7 @@ class TestAChoiceLeftToTheVendor:
         job = Generation.objects.get(pk=job.pk)
         assert job.metadata_differs is differs
         assert bool(film.differs) is differs
-        assert status_of(job).note.startswith("Not quite as ordered") is differs
+        assert status_of(job).note.startswith("Not exactly as requested") is differs
 
 
 def test_f14_a_row_that_cannot_be_read_stops_neither_paid_films_nor_other_models(

@@ -1,4 +1,4 @@
-"""Cancel (P16): what was not sent is given back at once; what was, only the vendor's word ends."""
+"""Cancel (P16): what was not sent is released at once; what was, only the vendor's answer ends."""
 
 import pytest
 from django.db import transaction

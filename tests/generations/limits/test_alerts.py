@@ -117,7 +117,7 @@ class TestLimits:
         alert()
         assert titles(alice) == []
         (notice,) = notices_for(bob)
-        assert notice.title == "bob (own limit): 100% of the daily limit used"
+        assert notice.title == "bob (personal limit): 100% of the daily limit used"
         assert "To raise it, ask bob." in notice.body
 
     def test_keys_and_projects_are_named(

@@ -203,7 +203,7 @@ def test_p34_the_api_answers_429_in_the_vendors_envelope_with_our_details(
     error = reply.json()["error"]
     assert (error["code"], error["type"]) == ("spend_limit_exceeded", "billing_error")
     assert re.fullmatch(
-        "This needs 70 credits, and the team's limit of 69 credits an hour has 69 left.",
+        "This needs 70 credits, and the team's limit of 69 credits per hour has 69 left.",
         error["message"],
     )
     assert error["details"]["scope"] == "team"

@@ -75,7 +75,7 @@ TABLE = {
     "api_key": Row(
         subject=lambda desk: ("api_key", desk.api_key.pk),
         name=lambda desk: f"API key Test key (…{desk.api_key.last4})",
-        refused="the API key's limit",
+        refused="the API key’s limit",
         value=lambda desk: f"api_key:{desk.api_key.pk}",
         admin={"api_key": lambda desk: desk.api_key},
         option=lambda desk: desk.api_key.label,
@@ -85,7 +85,7 @@ TABLE = {
     "provider_key": Row(
         subject=lambda desk: ("provider_key", desk.provider_key.pk),
         name=lambda desk: f"Provider key {desk.provider_key}",
-        refused="the provider key's limit",
+        refused="the provider key’s limit",
         value=lambda desk: f"provider_key:{desk.provider_key.pk}",
         admin={"provider_key": lambda desk: desk.provider_key},
         option=lambda desk: desk.provider_key.last4,
@@ -93,15 +93,15 @@ TABLE = {
     "project": Row(
         subject=lambda desk: ("project", desk.project.pk),
         name=lambda _: "Project Launch",
-        refused="the project's limit",
+        refused="the project’s limit",
         value=lambda desk: f"project:{desk.project.pk}",
         admin={"project": lambda desk: desk.project},
         option=lambda _: "launch",
     ),
     "own": Row(
         subject=lambda desk: ("member", f"{_person(desk)}:own"),
-        name=lambda _: "bob (own limit)",
-        refused="the limit that you set for yourself",
+        name=lambda _: "bob (personal limit)",
+        refused="the limit you set for yourself",
         value=lambda _: "own",
         admin=_TEAM_AND_PERSON,
         is_bobs=True,
@@ -122,7 +122,7 @@ TABLE = {
     "team": Row(
         subject=lambda desk: ("team", desk.team.pk),
         name=lambda _: "The team Studio",
-        refused="the team's limit",
+        refused="the team’s limit",
         value=lambda _: "team",
         admin={"team": lambda desk: desk.team},
         counts_alice=True,
@@ -323,7 +323,7 @@ def test_only_what_was_asked_for_is_answered(alice: Membership) -> None:
 def test_who_left_a_team_keeps_a_name(alice: Membership, bob: Membership) -> None:
     subject = OWN.subject(bob)
     bob.delete()
-    name = f"{bob.user.get_full_name()} (own limit)"
+    name = f"{bob.user.get_full_name()} (personal limit)"
     assert capped_by(subject) == Capped(OWN, subject, bob.team, name, None, bob.user)
 
 

@@ -113,13 +113,13 @@ def test_the_films_page_moves_it_in_line(
     job = make_generation(bob)
     client = sign_in(bob)
     page = client.get(f"/generations/{job.pk}/").content.decode()
-    assert "Put it off" in page
-    assert "Let it go first" not in page
+    assert "Move to back" in page
+    assert "Move to front" not in page
     assert client.post(f"/generations/{job.pk}/priority/", {"priority": "-1"}).status_code == 302
     job.refresh_from_db()
     assert job.priority == Priority.LOW
     assert client.post(f"/generations/{job.pk}/priority/", {"priority": "1"}).status_code == 403
-    assert "Let it go first" in sign_in(alice).get(f"/generations/{job.pk}/").content.decode()
+    assert "Move to front" in sign_in(alice).get(f"/generations/{job.pk}/").content.decode()
 
 
 def test_p32_a_stranger_finds_nothing_to_move(

@@ -46,22 +46,22 @@ def proposal(**more: Any) -> Proposal:
     [
         ({}, Action.WAIT, "No evidence yet"),
         ({"after": AFTER}, Action.WAIT, "No evidence yet"),
-        ({"proposals": [proposal()]}, Action.WAIT, "the id task-7: it is being checked"),
-        ({"proposals": [proposal(checks=3)]}, Action.WAIT, "no clear answer 3×"),
+        ({"proposals": [proposal()]}, Action.WAIT, "the task task-7. We are checking it"),
+        ({"proposals": [proposal(checks=3)]}, Action.WAIT, "Unclear answers so far: 3."),
         ({"proposals": [proposal(is_open=False)]}, Action.WAIT, "No evidence yet"),
         ({"moved": "It moved."}, Action.ADOPT, "by exactly its 70 credits"),
         ({"moved": "It moved.", "alternatives": 3}, Action.ADOPT, "this or another of 3"),
-        ({"moved": "It moved.", "together": 2}, Action.ADOPT, "what 2 lost ones cost"),
-        ({"still": "It stood."}, Action.RELEASE, "did not move by its 70 credits"),
+        ({"moved": "It moved.", "together": 2}, Action.ADOPT, "what 2 unconfirmed films cost"),
+        ({"still": "It stood."}, Action.RELEASE, "did not rise by its 70 credits"),
         ({"moved": "It moved.", "still": "It stood."}, Action.ADOPT, "by exactly its 70 credits"),
         ({"next_sample_at": None}, Action.DECIDE, "the key's usage is not read"),
-        ({"before": None}, Action.DECIDE, "Nobody read the usage before"),
+        ({"before": None}, Action.DECIDE, "The usage was not read before"),
         (
             {"after": UsageReading(SOON, None, None)},
             Action.DECIDE,
-            "reports no usage of this key",
+            "reports no usage for this key",
         ),
-        ({"moved": "It moved.", "proposals": [proposal()]}, Action.WAIT, "being checked"),
+        ({"moved": "It moved.", "proposals": [proposal()]}, Action.WAIT, "We are checking it"),
     ],
 )
 def test_p13_a_lost_submit_is_advised_by_its_evidence(
@@ -74,9 +74,9 @@ def test_p13_a_lost_submit_is_advised_by_its_evidence(
 @pytest.mark.parametrize(
     ("hours", "unclear", "action", "words"),
     [
-        (1, 0, Action.WAIT, "says that it still works"),
+        (1, 0, Action.WAIT, "says it is still rendering"),
         (1, 4, Action.WAIT, "last 4 answers about it were unclear"),
-        (49, 0, Action.DECIDE, "Silent for 2 days"),
+        (49, 0, Action.DECIDE, "No result for 2 days"),
     ],
 )
 def test_p13_a_silent_one_waits_for_the_vendors_word(
@@ -94,7 +94,7 @@ def test_f17_p13_what_could_not_be_recorded_waits_however_long() -> None:
     for days in (0, 9):
         advice = advise(stuck, now=stuck.since + timedelta(days=days))
         assert (advice.action, advice.next_look) == (Action.WAIT, SOON)
-    assert evidence_timeline(stuck)[-1].what == "Asked"
+    assert evidence_timeline(stuck)[-1].what == "Checked"
 
 
 def test_p13_nothing_but_a_still_meter_advises_to_give_credits_back() -> None:
@@ -122,9 +122,9 @@ def test_the_story_is_told_in_its_order() -> None:
         "What it means",
     ]
     assert facts[2].detail == "The connection broke before the whole answer came (ReadTimeout)."
-    assert "Proposes task-7. Being checked." in facts[3].detail
-    assert "not this generation's" in facts[4].detail
-    assert facts[5].detail.startswith("The vendor says 170 consumed, 830 left.")
+    assert "Names the task task-7. Being checked." in facts[3].detail
+    assert "not this film's" in facts[4].detail
+    assert facts[5].detail.startswith("The vendor reports 170 consumed, 830 left.")
 
 
 @pytest.mark.parametrize(
@@ -163,6 +163,6 @@ def test_the_story_of_a_silent_one_says_how_often_it_was_asked() -> None:
     silent = evidence(reason=ReviewReason.SILENT, upstream_id="task-7", polls=1234, unclear=2)
     last = evidence_timeline(silent)[-1]
     assert (last.what, last.detail) == (
-        "Asked",
-        "1,234× about its task task-7, the last 2× without a clear answer.",
+        "Checked",
+        "Checks of its task task-7: 1,234. Unclear answers in a row: 2.",
     )

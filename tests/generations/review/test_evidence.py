@@ -107,7 +107,7 @@ def test_the_evidence_of_a_lost_one_is_its_story(lose: Lose, vendor: Vendor) -> 
     told = " ".join(f"{fact.what}: {fact.detail}" for fact in review.timeline)
     assert "Sent to the vendor: With the key" in told
     assert "Answer lost: The connection broke" in told
-    assert "Proposes forged. It is not this generation's." in told
+    assert "Names the task forged. It is not this film's." in told
 
 
 def test_p22_the_meter_says_whether_a_lost_one_was_charged(

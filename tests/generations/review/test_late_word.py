@@ -58,7 +58,7 @@ def test_p14_completed_after_a_release_is_spent_and_the_film_kept(
     event = AuditEvent.objects.get(action="generation.adjusted")
     assert (event.actor, event.reason) == (
         "system:poll",
-        "The vendor's word came after the decision.",
+        "The vendor answered after the decision.",
     )
     run_queue("keep")
     assert Film.objects.get().state == Film.State.KEPT

@@ -91,7 +91,7 @@ class TestQuota:
         client = Client(headers={TEAM_HEADER: alice.team.slug})
         client.force_login(alice.user)
         page = client.post(FRAME, {"first_frame_file": picture()})
-        assert "as many uploaded images as it may have" in page.content.decode()
+        assert "reached its limit of uploaded images" in page.content.decode()
 
 
 def test_f17_few_pictures_are_decoded_at_once_and_who_waits_too_long_may_come_again() -> None:
@@ -212,7 +212,7 @@ class TestBeforeTheBodyComes:
             assert "/uploads/" in page.text
             fill(alice)
             page = http.post(FRAME, files={"first_frame_file": ("a.bmp", large)}, headers=token)
-            assert "as many uploaded images as it may have" in page.text
+            assert "reached its limit of uploaded images" in page.text
 
     def test_f17_whose_session_has_ended_is_sent_to_sign_in(
         self, web: WebServer, alice: Membership

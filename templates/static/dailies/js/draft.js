@@ -9,7 +9,7 @@ let timer;
 let waitsSince = 0; // when the first change came that no save carries yet
 let lastSave = -SOON;
 let isTouched = false; // since the page was loaded
-let isUncertain = false; // a save is under way, or did not arrive
+let isUncertain = false; // a save is in progress, or did not arrive
 
 const form = () => document.getElementById("composer");
 const state = () => document.getElementById("draft");

@@ -24,7 +24,7 @@ function take(files) {
 const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
 
 document.addEventListener("drop", (event) => {
-  // An input takes what is dropped on it by itself.
+  // An input takes what is dropped on it without us.
   if (!carriesFiles(event) || event.target.matches?.('input[type="file"]')) return;
   take(event.dataTransfer.files);
 });
@@ -58,7 +58,7 @@ document.addEventListener("dailies:frame", (event) => {
   const choice = [...form.querySelectorAll('[name="aspect_ratio"]')].find((one) => one.value === ratio);
   if (choice && !choice.checked) {
     choice.checked = true;
-    say(`Aspect ratio ${ratio}, the nearest to the first frame`);
+    say(`Aspect ratio set to ${ratio}, the closest to the first frame`);
   }
   form.querySelector("#controls").dispatchEvent(new Event("input", { bubbles: true }));
 });

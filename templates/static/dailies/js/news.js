@@ -2,12 +2,12 @@
 
 import { toast } from "./page.js";
 
-const ENDED = new Set(["Ready", "Failed", "Film lost", "Cancelled"]);
+const ENDED = new Set(["ready", "failed", "film_lost", "cancelled"]);
 const NOTIFYING = "dailies.notify";
 const MOST_WORDS = 60;
 
 const title = document.title;
-const words = new Map(); // of each own generation that was seen, by its id
+const states = new Map(); // of each own generation that was seen, by its id
 const opened = Number(document.querySelector("[data-now]")?.dataset.now);
 const voice = document.createElement("p");
 const button = document.getElementById("notify");
@@ -27,18 +27,20 @@ function promptOf(node) {
 function* seen() {
   for (const node of document.querySelectorAll("[data-word][data-own]")) {
     const id = node.dataset.generation ?? node.dataset.id ?? node.id.replace("tile-", "");
-    yield { id, word: node.dataset.word, isYoung: Number(node.dataset.at) >= opened, prompt: promptOf(node) };
+    const { state, word, at } = node.dataset;
+    yield { id, state, word, isYoung: Number(at) >= opened, prompt: promptOf(node) };
   }
 }
 
 export function noteNews() {
   const news = [];
-  for (const { id, word, isYoung, prompt } of seen()) {
-    const before = words.get(id);
-    words.set(id, word);
-    if (before === word) continue;
-    if (ENDED.has(word) && (before || isYoung)) news.push({ word, prompt });
-    else if (!before && isYoung && !ENDED.has(word)) news.push({ word: "Created", prompt });
+  for (const { id, state, word, isYoung, prompt } of seen()) {
+    const before = states.get(id);
+    states.set(id, state);
+    if (before === state) continue;
+    const ended = ENDED.has(state);
+    if (ended && (before || isYoung)) news.push({ word, prompt, ended });
+    else if (!before && isYoung && !ended) news.push({ word: "Created", prompt, ended });
   }
   if (news.length) announce(news);
   showTitle();
@@ -46,7 +48,7 @@ export function noteNews() {
 
 function announce(news) {
   voice.textContent = news.map(({ word, prompt }) => `${word}: ${prompt}`).join(". ");
-  const ended = news.filter(({ word }) => ENDED.has(word));
+  const ended = news.filter((one) => one.ended);
   if (!document.hidden || !ended.length) return;
   endedUnseen += ended.length;
   if (isNotifying()) {
@@ -73,10 +75,10 @@ function showButton() {
 async function switchNotifying() {
   if (isNotifying()) {
     sessionStorage.removeItem(NOTIFYING);
-    toast("You are not notified any more.");
+    toast("Notifications are off.");
   } else if ((await Notification.requestPermission()) === "granted") {
     sessionStorage.setItem(NOTIFYING, "");
-    toast("You are notified in this tab until you close it.");
+    toast("Notifications are on in this tab until you close it.");
   } else {
     toast("The browser does not allow notifications from this page.");
   }
@@ -85,7 +87,7 @@ async function switchNotifying() {
 
 button?.addEventListener("click", switchNotifying);
 // What is created on this page is said by its toast.
-document.addEventListener("dailies:toast", ({ detail }) => detail.created && words.set(detail.created, "Created"));
+document.addEventListener("dailies:toast", ({ detail }) => detail.created && states.set(detail.created, "created"));
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) endedUnseen = 0;
   showTitle();

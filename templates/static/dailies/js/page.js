@@ -113,7 +113,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (heir && event.target.contains(heir)) heir.focus({ preventScroll: true });
 });
 
-// Only what a person asked for is worth a word: saving goes on by itself, and feed.js says what it misses.
+// Only what a person asked for is worth a word: saving goes on automatically, and feed.js says what it misses.
 function away(event, message) {
   const isAsked = event.detail.requestConfig?.verb === "post" && !event.target.matches("#price, #draft");
   if (isAsked) toast(message, "bad");

@@ -55,7 +55,7 @@ def test_who_decides_sees_what_waits_and_approves_it(
     approval = Approval.objects.get()
     assert (approval.decided_by, approval.reason) == (f"user:{manager.user_id}", "Worth it")
     page = client.get("/approvals/").content.decode()
-    assert "Nothing waits" in page
+    assert "Nothing to approve" in page
     assert "Worth it" in page
 
 
@@ -128,7 +128,7 @@ class TestLink:
         client = Client(enforce_csrf_checks=True)
         reply = client.get(found[1])
         page = reply.content.decode()
-        assert "May this film be made?" in page
+        assert "Approve this film?" in page
         assert "no-store" in reply["Cache-Control"]
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
         assert token
@@ -160,7 +160,7 @@ class TestLink:
         assert "Not this month" in page
         reply = client.post(link_for(asked, manager), {"decision": "approve"})
         assert reply.status_code == 409
-        assert "Your answer changed nothing" in reply.content.decode()
+        assert "Your decision was not recorded" in reply.content.decode()
         assert state_of(asked) == State.CANCELLED
 
     @pytest.mark.parametrize("role", [Role.MEMBER, Role.VIEWER])
@@ -210,7 +210,7 @@ class TestLink:
         past = timezone.now() - timedelta(seconds=1)
         Approval.objects.update(expires_at=past)
         page = Client().get(link).content.decode()
-        assert "The time to decide is over" in page
+        assert "This request has expired" in page
         assert Client().post(link, {"decision": "approve"}).status_code == 409
         assert state_of(asked) == State.AWAITING_APPROVAL
 

@@ -191,7 +191,7 @@ def test_the_low_mark_is_set(manager: Membership, bob: Membership, sign_in: Sign
     client.post("/budgets/wallet/", {"low_at": "2500"})
     assert Account.objects.get(team=manager.team, kind="wallet").low_at == 2500
     assert "Low</span>" in page_of(client)
-    assert "fewer than 2,500 are available" in page_of(sign_in(bob))
+    assert "fewer than 2,500 credits are available" in page_of(sign_in(bob))
     reply = client.post("/budgets/wallet/", {"low_at": "-5"})
     assert reply.context["low_form"].errors
 
@@ -203,9 +203,9 @@ def test_rules_are_set_and_removed(manager: Membership, bob: Membership, sign_in
     for number, scope in enumerate(scopes):
         client.post("/budgets/approvals/", {"scope": scope, "above": number * 100})
     page = page_of(client)
-    assert "asks for every film" in page
-    assert "asks above 100 credits" in page
-    assert "asks above 200 credits" in page
+    assert "needs approval for every film" in page
+    assert "needs approval above 100 credits" in page
+    assert "needs approval above 200 credits" in page
     assert ApprovalThreshold.objects.count() == 3
     assert "above 100" in page_of(sign_in(bob))
     for scope in scopes:
@@ -239,7 +239,7 @@ def test_projects_are_opened_renamed_archived_and_reopened(
     for _ in range(2):
         client.post("/projects/autumn-campaign/switch/", {})
     assert Project.objects.get(slug="autumn-campaign").archived_at is not None
-    assert "Reopen" in page_of(client)
+    assert "Restore" in page_of(client)
     client.post("/projects/autumn-campaign/switch/", {"reopen": "1"})
     assert Project.objects.get(slug="autumn-campaign").archived_at is None
     actions = AuditEvent.objects.filter(action__startswith="project.").order_by("pk")
@@ -297,14 +297,14 @@ def test_p34_a_refusal_by_ones_own_limit_or_a_projects_says_so(
     cap_own(bob, window="day", credits=60, by=By.member(bob))
     reply = client.post("/studio/submit/", form)
     refusal = reply.context["refusal"]
-    assert refusal.scope_word == "the limit that you set for yourself"
+    assert refusal.scope_word == "the limit you set for yourself"
     assert refusal.raised_by == [bob.user.get_full_name()]
-    assert b"you can raise it under" in reply.content
+    assert b"can raise it under" in reply.content
     cap_own(bob, window="day", credits=None, by=By.member(bob))
     cap(project, window="month", credits=60, by=SYSTEM)
     reply = client.post("/studio/submit/", form)
-    assert reply.context["refusal"].scope_word == "the project's limit"
-    assert "60 a month" in " ".join(reply.content.decode().split()).replace("<b>", "")
+    assert reply.context["refusal"].scope_word == "the project’s limit"
+    assert "60 per month" in " ".join(reply.content.decode().split()).replace("<b>", "")
     take = reply.context["refusal"].variants[0].take
     client.post("/studio/submit/", form | {"take": take})
     assert project.generations.get().credits <= 60

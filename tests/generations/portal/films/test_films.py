@@ -28,12 +28,12 @@ def page_of(client: Client, generation: Generation) -> str:
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (State.QUEUED, "Goes to the vendor in a moment."),
+        (State.QUEUED, "It is sent to the vendor in a moment."),
         (State.SUBMITTING, "On its way to the vendor."),
-        (State.PROCESSING, "The vendor is making the film."),
-        (State.NEEDS_REVIEW, "70 credits stay held until the vendor's word."),
-        (State.FAILED, "The vendor said no. 70 credits given back."),
-        (State.CANCELLED, "70 credits given back."),
+        (State.PROCESSING, "The vendor is rendering the film."),
+        (State.NEEDS_REVIEW, "70 credits stay held until the vendor answers"),
+        (State.FAILED, "The vendor said no. 70 credits released."),
+        (State.CANCELLED, "70 credits released."),
         (State.COMPLETED, "The vendor charged for it."),
     ],
 )

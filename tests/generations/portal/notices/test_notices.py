@@ -211,7 +211,7 @@ def test_a_discrepancy_is_told_with_its_films_and_accepted_with_a_reason(
     assert "more than our books" in member.get("/keys/").content.decode()
     assert path not in member.get("/keys/").content.decode()
     assert member.post(path, {"reason": "I say so"}).status_code == 403
-    assert "needs a reason" in client.post(path, {"reason": " "}).content.decode()
+    assert "Enter a reason." in client.post(path, {"reason": " "}).content.decode()
     assert Discrepancy.objects.get().is_open
     client.post(path, {"reason": "Used by hand in their console"})
     discrepancy.refresh_from_db()

@@ -38,7 +38,7 @@ def test_the_month_so_far_is_shown_with_all_its_figures(alice: Membership, sign_
     total = reply.context["report"].total
     assert (total.spent, total.refunded, total.completed, total.failed) == (70, 70, 1, 1)
     page = " ".join(reply.content.decode().split())
-    assert "50 %" in page
+    assert "50%" in page
     assert 'class="chart-spent"' in page
     assert "style=" not in page.partition("<main")[2]
     since = timezone.localdate().replace(day=1)

@@ -55,7 +55,7 @@ def test_who_decides_sees_the_evidence_and_gives_the_credits_back(
     page = flat(client.get("/review/").content)
     assert "A heron &lt;b&gt;waits&lt;/b&gt;" in page
     assert "The connection broke before the whole answer came" in page
-    assert "Nobody read the usage before it was sent" in page
+    assert "The usage was not read before it was sent" in page
     assert "1 in review</span>" in page
     form = {"decision": "release", "reason": "Not in the console"}
     assert client.post(f"/generations/{lost.pk}/review/", form)["Location"] == "/review/"
@@ -63,7 +63,7 @@ def test_who_decides_sees_the_evidence_and_gives_the_credits_back(
     page = flat(client.get("/review/").content)
     assert "Nothing to review" in page
     assert "Not in the console" in page
-    assert "Given back" in page
+    assert "Released" in page
 
 
 def test_p30_a_found_id_is_checked_and_what_was_typed_stays_when_it_is_wrong(
@@ -74,7 +74,7 @@ def test_p30_a_found_id_is_checked_and_what_was_typed_stays_when_it_is_wrong(
     reply = client.post(path, form)
     assert reply.status_code == 400
     page = reply.content.decode()
-    assert "The vendor knows no such task" in page
+    assert "The vendor has no such task" in page
     assert 'value="made-&lt;up&gt;"' in page
     assert 'value="Console"' in page
     vendor.next(f"{TASKS}{vendor.only_task}", html(502))
@@ -116,7 +116,7 @@ def test_members_see_their_own_without_deciding(
     page = client.get("/review/").content.decode()
     assert "A heron" in page
     assert "Of somebody else" not in page
-    assert "Give back" not in page
+    assert "Release credits" not in page
     form = {"decision": "release", "reason": "Mine"}
     assert client.post(f"/generations/{lost.pk}/review/", form).status_code == 403
     assert client.post(f"/generations/{lost.pk}/look/")["Location"] == "/review/"
@@ -146,7 +146,7 @@ def test_a_film_that_was_counted_as_spent_says_so(
     settle_reviewed(lost, by=SYSTEM, reason="Invoice 7", now=timezone.now())
     page = flat(sign_in(bob).get(f"/generations/{lost.pk}/").content)
     assert "Invoice 7. 70 credits spent." in page
-    assert "70 credits given back" not in page
+    assert "70 credits released" not in page
 
 
 # Cancel
@@ -155,10 +155,10 @@ def test_a_film_that_was_counted_as_spent_says_so(
 def test_p16_a_waiting_film_is_cancelled_from_its_page(bob: Membership, sign_in: SignIn) -> None:
     job, client = make_generation(bob), sign_in(bob)
     page = flat(client.get(f"/generations/{job.pk}/").content)
-    assert "Its 70 credits are given back at once." in page
+    assert "Its 70 credits are released now." in page
     assert client.post(f"/generations/{job.pk}/cancel/")["Location"] == f"/generations/{job.pk}/"
     page = flat(client.get(f"/generations/{job.pk}/").content)
-    assert "Cancelled before it was sent. 70 credits given back." in page
+    assert "Cancelled before it was sent. 70 credits released." in page
     assert "Cancel this film?" not in page
 
 
@@ -185,7 +185,7 @@ def test_a_page_with_a_feed_is_told_in_words_what_cancelling_did(
     client = sign_in(bob)
     reply = client.post(f"/generations/{job.pk}/cancel/", headers=HTMX)
     assert (reply.status_code, reply.content) == (204, b"")
-    assert "Cancelled; 70 credits are released." in reply["HX-Trigger"]
+    assert "Film cancelled: 70 credits released." in reply["HX-Trigger"]
     reply = client.post(f"/generations/{other.pk}/cancel/", headers=HTMX)
     assert "The vendor cannot be stopped" in reply["HX-Trigger"]
 

@@ -78,7 +78,7 @@ class TestForm:
         upload(client, "first_frame", (900, 1600))
         frame = {"first_frame": upload_url(Upload.objects.get())}
         page = client.post("/studio/price/", typed(bob, **frame), headers=HTMX).content.decode()
-        assert "900 × 1600 pixels. At 16:9 about" in page
+        assert "900 × 1600 pixels. At 16:9, about" in page
         assert "68% of it is cut off" in " ".join(page.split())
         fitting = typed(bob, **frame, aspect_ratio="9:16")
         page = client.post("/studio/price/", fitting, headers=HTMX).content.decode()

@@ -64,7 +64,7 @@ def test_a_strangers_fragment_sends_the_whole_page_to_sign_in(client: Client) ->
 def test_somebody_without_a_team_reads_a_kind_page(client: Client) -> None:
     client.force_login(make_user(), backend="accounts.sign_in.backend.EmailBackend")
     reply = client.get("/")
-    assert b"not yet in a team" in reply.content
+    assert b"not in a team yet" in reply.content
     assert client.post("/studio/submit/", {}).status_code == 403
 
 
@@ -175,7 +175,7 @@ def test_p03_a_viewer_cannot_order_or_upload(
     assert client.post(path, typed(viewer)).status_code == 403
     assert Generation.objects.count() == 0
     page = client.get("/").content.decode()
-    assert "You are watching" in page
+    assert "View-only access" in page
     assert 'id="composer"' not in page
 
 
@@ -207,7 +207,7 @@ def test_a_bad_frame_is_refused_in_its_slot(bob: Membership, sign_in: SignIn) ->
     reply = sign_in(bob).post(
         "/studio/frames/last_frame/", _image("last_frame_file", b"no image"), headers=HTMX
     )
-    assert b"save it as one of these" in reply.content
+    assert b"Choose a JPEG, PNG" in reply.content
     assert Upload.objects.count() == 0
 
 
@@ -294,8 +294,8 @@ def test_a_paused_or_missing_key_is_said_before_anybody_orders(
     ProviderKey.objects.filter(pk=provider_key.pk).update(**paused)
     assert b"is paused: No money." in client.get("/").content
     ProviderKey.objects.filter(pk=provider_key.pk).update(state="sealed", pause_reason="")
-    assert b"There is no provider key" in client.get("/").content
-    assert b"There is no provider key" in order(client, typed(bob)).content
+    assert b"You need a provider key" in client.get("/").content
+    assert b"You need a provider key" in order(client, typed(bob)).content
 
 
 def test_another_model_keeps_what_it_has_in_common(bob: Membership, sign_in: SignIn) -> None:
@@ -321,7 +321,7 @@ def test_another_model_keeps_what_it_has_in_common(bob: Membership, sign_in: Sig
 def test_without_any_active_model_the_studio_says_so(bob: Membership, sign_in: SignIn) -> None:
     VideoModel.objects.update(active=False)
     client = sign_in(bob)
-    assert b"No model can be ordered" in client.get("/").content
+    assert b"No model is available" in client.get("/").content
     assert client.post("/studio/submit/", typed(bob)).status_code == 302
     assert client.post("/studio/price/", typed(bob), headers=HTMX).status_code == 200
 
