@@ -38,5 +38,5 @@ class LimitHolder:
             by.require(Permission.LIMITS, team_id=self.team.pk)
             return
         if not (by.acts_everywhere or by.is_person(self.own_of)):
-            raise PermissionDenied("A limit for oneself is one's own to set.")
+            raise PermissionDenied("Only the person a personal limit is for can set it.")
         by.require(Permission.SUBMIT, team_id=self.team.pk)

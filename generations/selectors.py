@@ -68,7 +68,7 @@ def require_provider_key(by: By, key: ProviderKey) -> None:
     """Raise `PermissionDenied` unless the actor manages this key: their own, or the team's."""
     is_theirs = key.is_shared or by.acts_everywhere or by.is_person(key.owner_id)
     if not is_theirs:
-        raise PermissionDenied("This provider key belongs to somebody else.")
+        raise PermissionDenied("This provider key belongs to someone else.")
     by.require(permission_over(key), team_id=key.team_id)
 
 

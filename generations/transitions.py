@@ -130,7 +130,7 @@ def end_unsent(
 ) -> None:
     """End what the vendor never had, and release its hold, in one transaction.
 
-    `message` is its event's and what people are told. Raises `Conflict` when it moved on meanwhile.
+    `message` is its event's and what people read. Raises `Conflict` when it moved on meanwhile.
     """
     ended = end_generation(
         generation,

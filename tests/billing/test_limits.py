@@ -62,7 +62,7 @@ class TestSetLimit:
         )
         own = LimitHolder(team, KEY, own_of=member.user_id)
         for by in (By.member(owner), By.person(member.user)):
-            with pytest.raises(PermissionDenied, match="one's own"):
+            with pytest.raises(PermissionDenied, match="personal limit"):
                 set_limit(own, window="day", credits=100, by=by)
         viewers = LimitHolder(team, KEY, own_of=viewer.user_id)
         with pytest.raises(PermissionDenied):  # who only watches spends nothing

@@ -142,7 +142,7 @@ def test_the_studio_orders_with_a_priority_and_says_where_it_stands(
     form = {"team": bob.team.slug, "prompt": "A quiet lake", "priority": "-1"}
     client.post("/studio/submit/", form)
     assert Generation.objects.get().priority == Priority.LOW
-    assert "It was put off behind the team" in client.get("/").content.decode()
+    assert "It is behind your team" in client.get("/").content.decode()
     client.post("/studio/submit/", {**form, "priority": "1"})
     assert Generation.objects.count() == 1
 

@@ -176,7 +176,7 @@ def test_a_price_that_changed_by_whole_credits_a_second_is_recognised(
     seen = explain(Change(change * sum(seconds)), Suspects(accepted=made))
     assert seen.verdict == UsageVerdict.PRICE_DIFFERS
     assert seen.candidates == tuple(job.id for job in made)
-    assert f"{change:+} credits a second" in seen.detail
+    assert f"{change:+} credits per second" in seen.detail
 
 
 @given(jobs, jobs, st.booleans(), st.integers(0, 500), st.booleans(), st.integers(0, 120))

@@ -193,7 +193,7 @@ def test_a_price_that_the_vendor_changed_names_the_generations(
     discrepancy = Discrepancy.objects.get()
     assert (discrepancy.credits, discrepancy.verdict) == (26, UsageVerdict.PRICE_DIFFERS)
     assert set(discrepancy.candidates) == {str(one.pk) for one in made}
-    assert "+2 credits a second" in discrepancy.detail
+    assert "+2 credits per second" in discrepancy.detail
 
 
 def test_another_key_that_spent_exactly_as_much_is_named(

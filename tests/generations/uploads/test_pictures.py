@@ -44,10 +44,10 @@ def told(content: bytes, limits: FrameLimits = LIMITS) -> str:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "The image is empty"),
-        (b"%PDF-1.7", "The file is a PDF. A frame is a JPEG, PNG,"),
+        (b"", "The file is empty"),
+        (b"%PDF-1.7", "The file is a PDF. Choose a JPEG, PNG,"),
         (b"nothing", "not an image that can be read here"),
-        (image_bytes("PNG")[:-40], "The PNG image is damaged or was not uploaded as a whole"),
+        (image_bytes("PNG")[:-40], "The PNG image is damaged or incomplete"),
         (image_bytes("WEBP")[:60], "The WebP image is damaged"),
         (
             image_bytes("PNG", (200, 300), "1"),
