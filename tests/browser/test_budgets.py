@@ -84,7 +84,7 @@ def test_a_member_asks_a_manager_approves_by_the_mailed_link_and_the_film_arrive
     manager.locator("#ask_scope").select_option(label="Harbour film")
     manager.locator("#ask_above").fill("20")
     manager.get_by_role("button", name="Set rule").click()
-    expect(manager.locator(".rule", has_text="asks above 20 credits")).to_be_visible()
+    expect(manager.locator(".rule", has_text="needs approval above 20 credits")).to_be_visible()
 
     member.goto("/")
     prompt = f"Boats leave at dawn {uuid4().hex[:6]}"

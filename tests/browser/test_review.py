@@ -67,7 +67,7 @@ def test_p30_a_lost_film_is_found_again_by_the_id_from_the_console(
     review = page.locator(f"#review-{task}")
     review.get_by_text("Evidence", exact=True).click()
     expect(review).to_contain_text("The connection broke before the whole answer came")
-    review.get_by_label("Why").fill("Found in the console")
+    review.get_by_label("Reason").fill("Found in the console")
     review.get_by_text("I found its task at the vendor").click()
     endpoint = shell(installation, FIND.format(f"pk='{task}'", "provider_key.endpoint"))
     tasks = httpx.get(f"{endpoint}/sandbox/books", trust_env=False).json()["tasks"]

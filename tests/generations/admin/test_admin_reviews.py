@@ -60,7 +60,7 @@ def fresh(generation: Generation) -> Generation:
 
 def test_the_inbox_says_what_the_evidence_means(browser: Client, lost: Generation) -> None:
     page = browser.get(path_of(Generation, "changelist"), INBOX).content.decode()
-    assert "Nobody read the usage before it was sent" in page
+    assert "The usage was not read before it was sent" in page
     assert "Answer lost" in page
     index = browser.get(reverse("admin:index")).content.decode()
     assert f"{path_of(Generation, 'changelist')}?state__exact=needs_review" in index
@@ -94,7 +94,7 @@ def test_a_longer_inbox_asks_no_more(
 def test_the_page_tells_the_story(browser: Client, lost: Generation) -> None:
     lost.callbacks.create(proposed_id="forged-task", verdict="rejected", sent_from="10.1.2.3")
     page = browser.get(path_of(Generation, "change", lost.pk)).content.decode()
-    for words in ("Answer lost", "The connection broke", "Proposes forged-task", "10.1.2.3"):
+    for words in ("Answer lost", "The connection broke", "Names the task forged-task", "10.1.2.3"):
         assert words in page
 
 
