@@ -60,7 +60,7 @@ def test_a_film_is_priced_ordered_watched_and_downloaded(
     page.get_by_label("Audio").uncheck()
     expect(price).to_contain_text("12 credits · 3/s × 4 s")
     before = int(page.locator("#wallet-sum .sum-full").inner_text().replace(",", ""))
-    expect(price).to_contain_text(f"leaves {before - 12:,}")
+    expect(price).to_contain_text(f"{before - 12:,} left after this")
     create.click()
 
     expect(page.locator(".generation", has_text=prompt)).to_be_visible()
