@@ -232,7 +232,7 @@ def _first_money(generation: Generation) -> str:
 def _entry_words(event: GenerationEvent, generation: Generation) -> tuple[str, str]:
     message = event.message
     by_kind = {
-        EventKind.ADMITTED: ("Created", message),
+        EventKind.ADMITTED: ("Submitted", message),
         EventKind.KEPT: ("Film saved", "Fetched, checked and stored."),
         EventKind.FILM_LOST: ("Film lost", message),
         EventKind.PRIORITY_SET: ("Priority changed", message),

@@ -13,13 +13,6 @@ from generations.limits import MEMBER, PROJECT, TEAM, LimitChoice
 from generations.portal.budgets.reads import choices_of
 
 _USUAL = "50, 80, 100"
-_WINDOWS = [
-    (Window.HOUR, "Hour"),
-    (Window.DAY, "Day"),
-    (Window.WEEK, "Week"),
-    (Window.MONTH, "Month"),
-    (Window.TOTAL, "Never (one total)"),
-]
 _BETWEEN = re.compile(r"[\s,;%]+")
 
 
@@ -29,7 +22,7 @@ class LimitForm(forms.Form):
     known: int | None = None
 
     target = forms.ChoiceField(label="For")
-    window = forms.ChoiceField(choices=_WINDOWS, initial=Window.MONTH, label="Renews every")
+    window = forms.ChoiceField(choices=Window.choices, initial=Window.MONTH, label="Renews every")
     credits = forms.IntegerField(
         min_value=0,
         max_value=MAX_CREDITS,
