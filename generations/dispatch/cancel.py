@@ -106,7 +106,7 @@ def _cancel_now(generation: Generation, *, by: By, now: datetime, reason: str) -
     try:
         with transaction.atomic():
             if generation.state == State.AWAITING_APPROVAL:
-                # The approval first, as deciders do: locks in two orders could deadlock.
+                # The approval first, as deciders do: otherwise two locks could deadlock.
                 withdraw_approval(generation, by=by, now=now, reason=reason)
             end_unsent(generation, Ending.CANCELLED, by=by, now=now, message=message)
             _record(generation, AuditAction.GENERATION_CANCELLED, by, reason)

@@ -1,7 +1,8 @@
 """Submit a claimed generation to the vendor, so that it is never paid twice (P21, P22, P23).
 
-Its claim is committed as `submitting`; then comes the POST; then the vendor's id is committed by
-itself. Whatever dies in between leaves a `submitting` row, which is never sent again.
+Its claim is committed as `submitting`; then comes the POST; then the vendor's id is committed in
+a transaction of its own. Whatever dies in between leaves a `submitting` row, which is never sent
+again.
 """
 
 from datetime import datetime, timedelta

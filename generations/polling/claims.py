@@ -1,7 +1,7 @@
 """The few statements by which sweeps share the rows that are due, and put them off again.
 
-A row is claimed by moving its time on and naming the holder, so that a sweep that dies gives it
-back by time alone. What puts a row off is conditional on that claim: a callback that came while
+A row is claimed by moving its time on and naming the holder, so that a sweep that dies frees it
+by time alone. What puts a row off is conditional on that claim: a callback that came while
 the vendor was asked moved the time to now, and that stands.
 """
 

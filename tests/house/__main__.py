@@ -7,12 +7,14 @@ from pathlib import Path
 from tests.house.layout import docstrings, doubled_names, large_folders
 from tests.house.names import words_in_names
 from tests.house.properties import properties
+from tests.house.prose import words_in_prose
 from tests.house.states import writers_of_state
 from tests.house.tree import Problem
 
 ROOT = Path(__file__).parents[2]
 RULES: tuple[Callable[[Path], Iterator[Problem]], ...] = (
     words_in_names,
+    words_in_prose,
     writers_of_state,
     large_folders,
     docstrings,

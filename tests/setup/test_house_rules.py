@@ -9,6 +9,7 @@ from tests.house.__main__ import RULES, main
 from tests.house.layout import MOST_MODULES, docstrings, doubled_names, large_folders
 from tests.house.names import EXCEPTIONS, words_in_names, words_of
 from tests.house.properties import properties
+from tests.house.prose import words_in_prose
 from tests.house.states import NEW_ROWS, writers_of_state
 from tests.house.tree import Problem, files_of
 from tests.support.pythons import ROOT
@@ -79,6 +80,34 @@ def test_english_in_docstrings_and_names_of_variables_is_not_judged(
     write("accounts/x.py", '"""A job of a moment."""\njobs = 1  # hung\n\n\ndef heartbeat(): ...\n')
     write("sandbox/story.py", "def moves(): ...\n")
     assert said(words_in_names, tmp_path) == []
+
+
+def test_f16_a_word_that_we_do_not_say_is_reported_wherever_people_read(
+    tmp_path: Path, write: Write
+) -> None:
+    write("billing/x.py", 'SAID = "Credits are given\\n"\n# Until the vendor’s word.\nanew = 1\n')
+    write("billing/y.py", '"""Two credits are\ngiven back."""\n')
+    write("templates/a/b.html", "{% if for_ever %}\n<p>Kept for\n  ever</p>{# anew #}\n")
+    write("templates/static/js/x.js", 'say("Send it\u00a0anew");\n')
+    write("docs/a.md", "Orders, `ordered` and order.\n\n```\nlately\n```\n\nAbove 80 %.\n")
+    assert said(words_in_prose, tmp_path) == [
+        (
+            "billing/x.py:2: “Until the vendor’s word” is not how we speak;"
+            " say until the vendor answers"
+        ),
+        "billing/y.py:2: “given back” is not how we speak; say released, or returned",
+        "docs/a.md:1: “Orders” is not how we speak; say submitted, created",
+        "docs/a.md:7: “0 %” is not how we speak; say 80%, without a space",
+        "templates/a/b.html:2: “for ever” is not how we speak; say forever",
+        "templates/a/b.html:3: “anew” is not how we speak; say again",
+        "templates/static/js/x.js:1: “anew” is not how we speak; say again",
+    ]
+
+
+def test_f16_other_uses_of_a_word_stay(tmp_path: Path, write: Write) -> None:
+    write("README.md", "In order to sort: ordered by id. A dearth, an anew-line. 80%, {{ x }}%.\n")
+    write("billing/x.py", 'A = "%d of %s" % (1, "x")\nB = f"{A:>5} %s"\n')
+    assert said(words_in_prose, tmp_path) == []
 
 
 def test_vendors_have_a_home(tmp_path: Path, write: Write) -> None:
