@@ -191,7 +191,7 @@ class SpendLimitAdmin(ServiceAdmin):
             return f"{limit.subject_kind.replace('_', ' ')} {limit.subject_id} (deleted)"
         if capped.target is None:
             return f"{capped.name} (left the team)"
-        text = f"{capped.target} (own limit)" if capped.scope.is_own else str(capped.target)
+        text = f"{capped.target} (personal limit)" if capped.scope.is_own else str(capped.target)
         return link_to(capped.target, text=text) if isinstance(capped.target, Model) else text
 
     @display(description="team")

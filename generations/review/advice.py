@@ -168,10 +168,10 @@ def _about_silence(evidence: Evidence, now: datetime) -> Advice:
         )
         return Advice(Action.DECIDE, words, evidence.next_poll_at)
     if evidence.unclear:
-        words = (
-            f"The vendor's last {evidence.unclear} answers about it were unclear. We keep asking; "
-            "its answer decides."
-        )
+        last = "answer about it was"
+        if evidence.unclear > 1:
+            last = f"{evidence.unclear} answers about it were"
+        words = f"The vendor's last {last} unclear. We keep asking; its answer decides."
     else:
         words = "The vendor says it is still rendering. We keep asking; its answer decides."
     return Advice(Action.WAIT, words, evidence.next_poll_at)

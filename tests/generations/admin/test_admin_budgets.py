@@ -179,7 +179,7 @@ class TestLimitsWithAPast:
         body = {"kind": "own", "team": alice.team_id, "person": alice.user_id}
         browser.post(path_of(SpendLimit, "add"), {**body, "period": "day", "credits": "9"})
         page = browser.get(path_of(SpendLimit, "changelist")).content.decode()
-        assert "(own limit)" in page
+        assert "(personal limit)" in page
         limit = SpendLimit.objects.get()
         browser.post(path_of(SpendLimit, "delete", limit.pk), {"post": "yes"})
         assert not SpendLimit.objects.exists()

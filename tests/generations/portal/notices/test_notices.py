@@ -205,7 +205,7 @@ def test_a_discrepancy_is_told_with_its_films_and_accepted_with_a_reason(
     discrepancy = discrepancy_of(provider_key, candidates=[str(film.id), "17", "nonsense"])
     page = " ".join(client.get("/keys/").content.decode().split())
     assert "reports 70 credits more than our books" in page
-    assert "An unknown submit was likely charged" in page
+    assert "A film with an unknown outcome was probably charged" in page
     assert f'href="/generations/{film.id}/"' in page
     path = f"/keys/discrepancies/{discrepancy.pk}/accept/"
     assert "more than our books" in member.get("/keys/").content.decode()
