@@ -29,6 +29,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "404.html", status=404)
 
 
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """Answer 429 to who signs in or asks for links too often; allauth counts by the minute."""
+    page = render(request, "429.html", status=429)
+    page["Retry-After"] = "60"
+    return page
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500, or 503 when the exception says that something does not work at the moment.
 

@@ -31,4 +31,5 @@ urlpatterns = [
 
 handler400 = "platform_site.error_pages.bad_request"
 handler404 = "platform_site.error_pages.not_found"
+handler429 = "platform_site.error_pages.too_many_requests"  # allauth asks for it
 handler500 = "platform_site.error_pages.server_error"

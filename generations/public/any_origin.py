@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from functools import wraps
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 
 ALLOWED = "GET, HEAD, OPTIONS"
@@ -20,7 +21,6 @@ _EXPOSED = (
 HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": _EXPOSED,
-    "Content-Security-Policy": _ALONE,
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 PREFLIGHT = {
@@ -34,8 +34,8 @@ View = Callable[..., HttpResponseBase]
 
 
 def for_any_origin(view: View) -> View:
-    """Let a view answer GET and HEAD of any origin. OPTIONS is answered here; other methods get a
-    405, in plain text.
+    """Let a view answer GET and HEAD of any origin, be it that there is no such file. OPTIONS is
+    answered here; other methods get a 405, in plain text.
     """
 
     @csrf_exempt
@@ -45,7 +45,11 @@ def for_any_origin(view: View) -> View:
         if request.method == "OPTIONS":
             response = HttpResponse(status=204, headers={"Allow": ALLOWED, **PREFLIGHT})
         elif request.method in {"GET", "HEAD"}:
-            response = view(request, *args, **kwargs)
+            try:
+                response = view(request, *args, **kwargs)
+                response["Content-Security-Policy"] = _ALONE
+            except Http404:
+                response = render(request, "404.html", status=404)
         else:
             response = HttpResponse(
                 "This address answers GET and HEAD.\n",

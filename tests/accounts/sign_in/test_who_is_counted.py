@@ -80,13 +80,17 @@ def test_a_right_password_counts_as_no_try() -> None:
 
 
 def test_f17_one_client_asks_for_few_password_resets_and_others_go_on() -> None:
-    answers = []
+    answers, refused = [], None
     for forwarded in [ATTACKER] * 21 + [OWNER]:
         form = {"email": f"{uuid4()}@studio.example"}
         headers = {"X-Forwarded-For": forwarded}
         reply = Client(REMOTE_ADDR=PROXY).post("/accounts/password/reset/", form, headers=headers)
         answers.append(reply.status_code)
+        refused = reply if reply.status_code == 429 else refused
     assert answers == [302] * 20 + [429, 302]
+    assert refused is not None
+    assert refused["Retry-After"] == "60"
+    assert "Wait a minute, then try again." in refused.content.decode()
 
 
 @pytest.mark.parametrize(

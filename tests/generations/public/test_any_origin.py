@@ -45,6 +45,13 @@ def test_f10_a_page_of_any_origin_may_read_them(paths: dict[str, str]) -> None:
             assert "Content-Range" in reply["Access-Control-Expose-Headers"]
 
 
+def test_f10_a_page_of_any_origin_is_told_that_a_file_is_missing() -> None:
+    for path in ("/films/nobody.mp4", "/films/nobody.jpg", "/uploads/nobody.png"):
+        reply = Client().get(path, headers=ORIGIN)
+        assert (reply.status_code, reply["Access-Control-Allow-Origin"]) == (404, "*")
+        assert "Page not found" in reply.content.decode()
+
+
 def test_f10_a_preflight_for_a_range_is_answered(paths: dict[str, str]) -> None:
     asked = {**ORIGIN, "Access-Control-Request-Method": "GET"}
     asked["Access-Control-Request-Headers"] = "range"
