@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
@@ -50,6 +51,19 @@ def value_of(parse: Callable[..., Value], name: str, default: Value) -> Value:
     except (EnvError, ValueError) as error:
         problems[name] = str(error)
         return default
+
+
+def url_of(name: str, default: str) -> str:
+    """Return the variable `name` without a last slash if it can be taken apart as a URL, else note
+    it in `problems`. What kind of URL it must be is for `checks.py`.
+    """
+    url = os.environ.get(name, "").strip().rstrip("/") or default
+    try:
+        urlsplit(url)
+    except ValueError as error:
+        problems[name] = f"{error}."
+        return default
+    return url
 
 
 def zone_of(name: str, default: str) -> str:

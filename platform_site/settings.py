@@ -10,7 +10,14 @@ import structlog
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
 from platform_site.clusters.queues import FILM_QUEUE, MAIN_QUEUE
-from platform_site.environment import BASE_DIR, data_dir, read_environment, value_of, zone_of
+from platform_site.environment import (
+    BASE_DIR,
+    data_dir,
+    read_environment,
+    url_of,
+    value_of,
+    zone_of,
+)
 from platform_site.logs import logging_config, structlog_processors
 from platform_site.stores.settings import read_s3, stored_in
 from platform_site.web.long_bodies import LongBody
@@ -24,9 +31,9 @@ VAULT_KEYS = env.str("VAULT_KEYS")
 DEBUG = value_of(env.bool, "DEBUG", False)
 PORT = value_of(env.int, "PORT", 8000)
 SANDBOX_PORT = value_of(env.int, "SANDBOX_PORT", 8801)
-PUBLIC_URL = value_of(env.str, "PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
-PROVIDER_URL = value_of(env.str, "PROVIDER_URL", "").rstrip("/")  # empty: the vendor's own
-SANDBOX_URL = value_of(env.str, "SANDBOX_URL", f"http://127.0.0.1:{SANDBOX_PORT}").rstrip("/")
+PUBLIC_URL = url_of("PUBLIC_URL", f"http://127.0.0.1:{PORT}")
+PROVIDER_URL = url_of("PROVIDER_URL", "")  # empty: the vendor's own
+SANDBOX_URL = url_of("SANDBOX_URL", f"http://127.0.0.1:{SANDBOX_PORT}")
 # Hosts that may serve the vendor's films; a leading dot stands for every subdomain. Empty: its own.
 RESULT_HOSTS: list[str] = value_of(env.list, "RESULT_HOSTS", [])
 OUTBOUND_ALLOW: list[str] = value_of(env.list, "OUTBOUND_ALLOW", [])

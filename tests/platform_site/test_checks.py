@@ -6,7 +6,7 @@ import pytest
 from django.core.checks import run_checks
 from pytest_django import Settings
 
-from platform_site.environment import problems
+from platform_site.environment import problems, url_of
 from platform_site.stores.settings import S3
 
 # One of them looks whether stored keys open.
@@ -69,6 +69,17 @@ def test_a_variable_that_cannot_be_read_is_named(
 ) -> None:
     monkeypatch.setitem(problems, "PORT", "'many' is no number")
     assert found(settings) == {"dailies.E004"}
+
+
+@pytest.mark.parametrize("name", ["PUBLIC_URL", "PROVIDER_URL", "SANDBOX_URL"])
+@pytest.mark.parametrize("url", ["http://[", "https://[::1", "http://]/"])
+def test_f17_an_address_that_cannot_be_taken_apart_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, url: str
+) -> None:
+    monkeypatch.setenv(name, url)
+    monkeypatch.delitem(problems, name, raising=False)
+    assert url_of(name, "https://dailies.example") == "https://dailies.example"
+    assert problems.pop(name)
 
 
 def test_a_data_folder_that_is_not_there_is_told(settings: Settings, tmp_path: Any) -> None:
