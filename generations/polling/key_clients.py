@@ -45,17 +45,13 @@ class KeyClients:
         return None if isinstance(client, ProviderError) else client
 
     def most_of(self, pk: int) -> int:
-        """Return how many requests of a learnt key may be in progress."""
-        return self._windows[pk].most
+        """Return how many requests of a learnt key may be in progress: none while it rests."""
+        window = self._windows[pk]
+        return 0 if window.rests(time.time()) else window.most
 
-    def without_room(self, under_way: Mapping[int, int]) -> list[int]:
-        """Return the keys of which no more may be asked, by how many are `under_way`."""
-        now = time.time()
-        return [
-            pk
-            for pk, window in self._windows.items()
-            if window.rests(now) or under_way.get(pk, 0) >= window.most
-        ]
+    def without_room(self, in_progress: Mapping[int, int]) -> list[int]:
+        """Return the keys of which no more may be asked, by how many are `in_progress`."""
+        return [pk for pk in self._windows if in_progress.get(pk, 0) >= self.most_of(pk)]
 
     def answered(self, pk: int) -> None:
         """Note that the vendor answered for this key."""

@@ -14,6 +14,7 @@ from generations.callbacks.service import receive_callback
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
 from generations.polling.claims import CLAIM, due_rows, put_off
+from generations.polling.congestion import MOST_AT_ONCE
 from generations.polling.loop import Poller
 from generations.polling.outcome import complete
 from generations.polling.pool import MOST_IN_TROUBLE
@@ -114,7 +115,7 @@ def test_p28_too_many_requests_slow_down_that_key_only(
 ) -> None:
     # As long as the longest rest, so that it outlasts this test on any machine.
     monkeypatch.setattr("generations.polling.congestion._FIRST_REST", 60.0)
-    throttled = long_due(60, alice, vendor)
+    throttled = long_due(MOST_AT_ONCE + 20, alice, vendor)
     for one in throttled:
         vendor.always(f"{TASKS}{one.upstream_id}", refuse(429, "rate_limit_exceeded"))
     others = long_due(20, charlie, vendor)
