@@ -9,11 +9,12 @@ COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 # A worker that dies, or is ended because a test hangs, fails the run: its tests would be waited for.
 PYTEST := $(RUN) -m pytest --numprocesses auto --max-worker-restart 0
+COVERED := tests/billing
 CODE := manage.py platform_site accounts billing generations sandbox requirements tests
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run check unit coverage setup test bench soak lock format clean runtime dev \
+.PHONY: help run check unit coverage others setup test bench soak lock format clean runtime dev \
 	lint types imports house templates migrations deployment locks postgres
 
 help: ## Show the targets
@@ -31,7 +32,10 @@ unit: dev ## Run tests on SQLite; ARGS= goes to pytest (a file, -k, -m 'not brow
 	DATABASE_URL= $(PYTEST) $(ARGS)
 
 coverage: dev ## Test all of billing but its admin by its own tests: no line or branch may be missed
-	DATABASE_URL= $(PYTEST) tests/billing --cov --cov-config=tests/billing/coverage.toml --cov-report=term
+	DATABASE_URL= $(PYTEST) $(COVERED) --cov --cov-config=tests/billing/coverage.toml --cov-report=term
+
+others: dev
+	DATABASE_URL= $(PYTEST) --ignore $(COVERED)
 
 setup: ## Install the Debian packages that tests need (root or sudo)
 	@.ci/setup
@@ -39,7 +43,7 @@ setup: ## Install the Debian packages that tests need (root or sudo)
 # What is quick and fails often comes first.
 test: ## Set up and check everything, as CI does
 	@MAKE='$(MAKE)' .ci/timed setup dev \
-		lint types imports house templates migrations deployment locks unit coverage postgres
+		lint types imports house templates migrations deployment locks others coverage postgres
 
 bench: dev ## Measure against the floors; results in var/bench.json too
 	$(RUN) -m tests.bench

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -164,13 +165,34 @@ class Desk:
         page.wait_for_url("**/")
 
 
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Start everything, set up the demo and a second team; stop everything at the end."""
-    folder = tmp_path_factory.mktemp("installation")
-    with _running(folder) as (url, environment):
+@dataclass(frozen=True)
+class Prepared:
+    """A folder in which the demo and a second team are set up, for a site on these ports."""
+
+    folder: Path
+    ports: tuple[int, int]
+    demo: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Set up once what each module's installation begins with."""
+    folder, ports = tmp_path_factory.mktemp("prepared"), (free_port(), free_port())
+    with _running(folder, ports) as (_url, environment):
         demo = json.loads(_manage(environment, "demo", "--json"))
         _manage(environment, "shell", "-v0", "-c", SET_UP.replace("PASSWORD", PASSWORD))
+    return Prepared(folder, ports, demo)
+
+
+@pytest.fixture(scope="module")
+def installation(
+    tmp_path_factory: pytest.TempPathFactory, prepared: Prepared
+) -> Iterator[Installation]:
+    """Start everything on what was prepared; stop everything at the end."""
+    folder = tmp_path_factory.mktemp("installation")
+    shutil.copytree(prepared.folder / "data", folder / "data")
+    demo = prepared.demo
+    with _running(folder, prepared.ports, "--no-migrate") as (url, environment):
         logins = {name: login for name, login in demo.items() if isinstance(login, dict)}
         for email in ("charlie@elsewhere", "limited@demo", "both@demo", "nobody@demo"):
             login = {"email": f"{email}.example", "password": PASSWORD}
@@ -228,8 +250,10 @@ def order(installation: Installation, prompt: str) -> str:
 
 
 @contextmanager
-def _running(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    port, sandbox_port = free_port(), free_port()
+def _running(
+    folder: Path, ports: tuple[int, int], *options: str
+) -> Iterator[tuple[str, dict[str, str]]]:
+    port, sandbox_port = ports
     url = f"http://127.0.0.1:{port}"
     taken_over = {"PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV", "TMPDIR"}
     environment = {name: os.environ[name] for name in taken_over & set(os.environ)} | {
@@ -244,7 +268,7 @@ def _running(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
     log = folder / "up.log"
     with log.open("wb") as stream:
         up = subprocess.Popen(
-            [sys.executable, "manage.py", "up", "--sandbox", "--port", str(port)],
+            [sys.executable, "manage.py", "up", "--sandbox", "--port", str(port), *options],
             cwd=ROOT,
             env=environment,
             stdout=stream,

@@ -52,14 +52,14 @@ def test_a_limit_asks_only_for_its_kind_of_subject(desk: Desk) -> None:
     page.goto("/admin/billing/spendlimit/add/")
     person = page.locator("#select2-id_person-container")
     expect(person).to_be_hidden()
-    page.get_by_label("Limits").select_option("member")
+    page.get_by_label("Limit for").select_option("member")
     expect(person).to_be_visible()
     choose(page, "team", "Demo Studio")
     choose(page, "person", "viewer@demo.example")
-    page.get_by_label("Window").select_option("month")
+    page.get_by_label("Renews every").select_option("month")
     page.locator("input[name=credits]").fill("3000")
     page.get_by_role("button", name="Save", exact=True).click()
-    row = page.locator("#result_list tbody tr", has_text="3,000 credits a month")
+    row = page.locator("#result_list tbody tr", has_text="3,000 credits per month")
     expect(row).to_contain_text("viewer@demo.example, viewer of Demo Studio")
 
 

@@ -244,7 +244,7 @@ def test_f06_a_tall_frame_makes_a_tall_film_unless_somebody_chooses(
     page.get_by_label("16:9").check()
     page.locator("#first_frame_file").set_input_files(picture(tmp_path, (900, 1600)))
     expect(page.get_by_label("9:16")).to_be_checked()
-    expect(page.locator("#toasts")).to_contain_text("Aspect ratio 9:16")
+    expect(page.locator("#toasts")).to_contain_text("Aspect ratio set to 9:16")
     expect(page.locator("#crop p")).to_have_count(0)
     page.get_by_label("16:9").check()
     expect(page.locator("#crop")).to_contain_text("68% of it is cut off")

@@ -162,7 +162,7 @@ def test_p19_a_mislabelled_film_is_kept_and_flagged(site: Site, jobs: Jobs) -> N
 def test_p39_a_dead_link_ends_in_a_lost_film_that_is_told(site: Site, jobs: Jobs) -> None:
     task = site.task(jobs["dead link"])
     assert (task["status"], task["output"]["urls"]) == ("completed", [])
-    assert "dead" in task["output"]["film_lost"]
+    assert "expired before" in task["output"]["film_lost"]
 
 
 def test_p39_a_film_that_is_cut_off_is_never_taken_for_whole(site: Site, jobs: Jobs) -> None:

@@ -38,13 +38,14 @@ def encodable(value: str) -> str:
 def test_f17_no_query_of_a_list_is_a_mistake_of_ours(
     alice: Membership, provider_key: ProviderKey, value: str
 ) -> None:
+    """Each parameter of a list is sent a third of the values; over all lists, every one."""
     make_generation(alice, State.COMPLETED)
     client = Client(raise_request_exception=False)
     client.force_login(make_user(admin=True))
     broken = []
-    for model in admin.site._registry:
+    for place, model in enumerate(admin.site._registry, start=NASTY.index(value)):
         path = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
-        for name in [*NAMES, *DATES]:
+        for name in [*NAMES, *DATES][place % 3 :: 3]:
             reply = client.get(path, {name: encodable(value)})
             if reply.status_code >= 500:
                 broken.append((path, name))
