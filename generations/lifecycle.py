@@ -71,7 +71,7 @@ class EventKind(models.TextChoices):
     FILM_REMOVED = "film_removed", "Film removed"
     PRIORITY_SET = "priority_set", "Priority changed"
     CALLBACK = "callback", "Callback"
-    CANCEL_ASKED = "cancel_asked", "Cancel requested"
+    CANCEL_REQUESTED = "cancel_requested", "Cancel requested"
     LOOKED = "looked", "Check requested"
     UNRECORDED = "unrecorded", "Answer not recorded"
     ID_ADOPTED = "id_adopted", "Vendor task linked"

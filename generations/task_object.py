@@ -59,7 +59,7 @@ def task_object(generation: Generation) -> dict[str, Any]:
         # The vendor offers no real progress, and we invent none (P38).
         task["progress"] = None
         if generation.cancel_requested_at is not None and generation.state in IN_FLIGHT:
-            task["cancel_asked_at"] = int(generation.cancel_requested_at.timestamp())
+            task["cancel_requested_at"] = int(generation.cancel_requested_at.timestamp())
     return task
 
 

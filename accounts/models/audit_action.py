@@ -19,7 +19,7 @@ class AuditAction(models.TextChoices):
     APPROVAL_WITHDRAWN = "approval.withdrawn", "Approval withdrawn"
     DISCREPANCY_ACCEPTED = "discrepancy.accepted", "Discrepancy closed"
     GENERATION_CANCELLED = "generation.cancelled", "Generation cancelled"
-    GENERATION_CANCEL_ASKED = "generation.cancel_asked", "Cancel requested"
+    GENERATION_CANCEL_REQUESTED = "generation.cancel_requested", "Cancel requested"
     GENERATION_ADJUSTED = "generation.adjusted", "Generation corrected"
     GENERATION_ID_ADOPTED = "generation.id_adopted", "Vendor task linked"
     GENERATION_REVIEW_SETTLE = "generation.review_settle", "Marked as spent in review"

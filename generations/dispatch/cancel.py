@@ -125,8 +125,8 @@ def _request_cancel(generation: Generation, *, by: By, now: datetime, reason: st
             cancel_requested_at=now, cancel_requested_by=by.name[:200]
         )
         if noted:
-            record_event(generation, EventKind.CANCEL_ASKED, by=by, message=reason)
-            _record(generation, AuditAction.GENERATION_CANCEL_ASKED, by, reason)
+            record_event(generation, EventKind.CANCEL_REQUESTED, by=by, message=reason)
+            _record(generation, AuditAction.GENERATION_CANCEL_REQUESTED, by, reason)
     generation.refresh_from_db()
     return bool(noted) or generation.state in IN_FLIGHT
 

@@ -239,7 +239,7 @@ def _entry_words(event: GenerationEvent, generation: Generation) -> tuple[str, s
         EventKind.FILM_TRIED_AGAIN: ("Saving again", "We asked the vendor for a new link."),
         EventKind.FILM_REMOVED: ("Film removed", message),
         EventKind.CALLBACK: ("Callback from the vendor", "We asked it for the film’s status."),
-        EventKind.CANCEL_ASKED: ("Cancel requested", _cancel_note(message)),
+        EventKind.CANCEL_REQUESTED: ("Cancel requested", _cancel_note(message)),
         EventKind.LOOKED: ("Check requested", message),
         EventKind.UNRECORDED: ("Answer not recorded", message),
         EventKind.ID_ADOPTED: ("Vendor task linked", message),

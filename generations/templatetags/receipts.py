@@ -41,7 +41,7 @@ _EVENTS: dict[str, str] = {
     EventKind.FILM_REMOVED: "Removed",
     EventKind.PRIORITY_SET: "Priority changed",
     EventKind.CALLBACK: "Callback",
-    EventKind.CANCEL_ASKED: "Cancel requested",
+    EventKind.CANCEL_REQUESTED: "Cancel requested",
     EventKind.LOOKED: "Checked",
     EventKind.UNRECORDED: "Answer not recorded",
     EventKind.ID_ADOPTED: "Vendor task linked",

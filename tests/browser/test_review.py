@@ -44,7 +44,9 @@ def test_p16_waiting_films_are_cancelled_from_their_list(
     expect(page.locator(".generation", has_text="A waiting boat")).to_have_count(0)
 
 
-def test_p16_a_film_under_way_is_only_wished_away(desk: Desk, installation: Installation) -> None:
+def test_p16_a_film_that_was_sent_is_only_requested_to_be_cancelled(
+    desk: Desk, installation: Installation
+) -> None:
     task = order(installation, "A slow river [sandbox:slow=300]")
     page = desk("owner")
     page.goto(f"/generations/{task}/")

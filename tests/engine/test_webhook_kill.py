@@ -1,4 +1,4 @@
-"""A courier killed -9 between the receiver's answer and its own note of it."""
+"""A delivery worker killed -9 between the receiver's answer and its own note of it."""
 
 import time
 

@@ -147,7 +147,7 @@ def test_p16_an_administrator_cancels_what_waits_and_wishes_for_what_does_not(
     assert fresh(sent).cancel_requested_by == f"user:{root.pk}/admin"
     assert books_of(alice.team).held == 70
     assert_recorded("generation.cancelled", root, reason="Wrong take")
-    assert_recorded("generation.cancel_asked", root, reason="Wrong take")
+    assert_recorded("generation.cancel_requested", root, reason="Wrong take")
     page = browser.get(path_of(Generation, "changelist")).content.decode()
     assert "Cancel requested" in page
     requested = browser.get(

@@ -41,13 +41,13 @@ def test_the_api_notes_the_wish_and_says_honestly_that_it_goes_on(
     api: Api, alice: Membership, state: State, status: str
 ) -> None:
     job = make_generation(alice, state)
-    assert "cancel_asked_at" not in api.task(job.pk).json()
+    assert "cancel_requested_at" not in api.task(job.pk).json()
     reply = api.post(f"/v1/tasks/{job.pk}/cancel")
     asked_at = fresh(job).cancel_requested_at
     assert asked_at is not None
     assert reply.status_code == 200
     assert reply.json()["status"] == status
-    assert reply.json()["cancel_asked_at"] == int(asked_at.timestamp())
+    assert reply.json()["cancel_requested_at"] == int(asked_at.timestamp())
     assert api.post(f"/v1/tasks/{job.pk}/cancel").json() == reply.json()
 
 

@@ -97,13 +97,13 @@ def test_p16_what_was_sent_bears_the_wish_and_stays_held(alice: Membership, stat
     assert now.state == state
     assert now.cancel_requested_at is not None
     assert now.cancel_requested_by == SYSTEM.name
-    assert "cancel_asked" in kinds(now)
+    assert "cancel_requested" in kinds(now)
     assert books_of(alice.team).held == 70
-    event = AuditEvent.objects.get(action="generation.cancel_asked")
+    event = AuditEvent.objects.get(action="generation.cancel_requested")
     assert (event.subject_kind, event.subject_id) == ("generation", str(job.pk))
 
 
-def test_p16_a_wished_one_that_the_vendor_completes_is_paid_and_kept(
+def test_p16_one_to_be_cancelled_that_the_vendor_completes_is_paid_and_kept(
     alice: Membership, vendor: Vendor
 ) -> None:
     job = make_generation(
@@ -124,7 +124,7 @@ def test_p16_a_wished_one_that_the_vendor_completes_is_paid_and_kept(
     assert Film.objects.get().state == Film.State.KEPT
 
 
-def test_p16_a_wished_one_that_the_vendor_fails_is_given_back(
+def test_p16_one_to_be_cancelled_that_the_vendor_fails_is_released(
     alice: Membership, vendor: Vendor
 ) -> None:
     job = make_generation(alice, State.PROCESSING, upstream_id=vendor.add_task())
@@ -146,7 +146,7 @@ def test_p16_a_wished_one_that_the_vendor_fails_is_given_back(
     ],
 )
 @pytest.mark.django_db(transaction=True)
-def test_p16_what_was_wished_while_being_sent_is_not_sent_again(
+def test_p16_what_was_to_be_cancelled_while_being_sent_is_not_sent_again(
     alice: Membership, vendor: Vendor, reply: Reply
 ) -> None:
     job = make_generation(alice)
@@ -165,7 +165,7 @@ def test_p16_what_was_wished_while_being_sent_is_not_sent_again(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_p16_what_was_wished_and_provably_not_sent_is_cancelled(
+def test_p16_what_was_to_be_cancelled_and_provably_not_sent_is_cancelled(
     alice: Membership, vendor: Vendor
 ) -> None:
     job = make_generation(alice)
@@ -180,7 +180,7 @@ def test_p16_what_was_wished_and_provably_not_sent_is_cancelled(
     assert vendor.creates == []
 
 
-def test_p16_what_nobody_wished_away_stays_queued(alice: Membership) -> None:
+def test_p16_what_nobody_cancels_stays_queued(alice: Membership) -> None:
     job = make_generation(alice)
     assert not cancel_if_requested(job, now=timezone.now())
     assert fresh(job).state == State.QUEUED

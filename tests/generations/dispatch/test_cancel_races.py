@@ -113,4 +113,4 @@ def test_p16_a_cancel_that_races_the_vendors_reply_never_releases(
         ended = fresh(job)
         assert (ended.state, ended.hold.is_open) == (State.PROCESSING, True)
         assert ended.cancel_requested_at is not None
-        assert kinds(ended).count("cancel_asked") == 1
+        assert kinds(ended).count("cancel_requested") == 1

@@ -237,16 +237,16 @@ def test_wishes_of_many_people_cost_the_panel_no_more_queries(
 ) -> None:
     client = sign_in(manager)
 
-    def wished(count: int) -> None:
+    def requested(count: int) -> None:
         for _ in range(count):
             job = make_generation(manager, State.PROCESSING, duration=4, resolution="480p")
             cancel_generation(job, by=By.member(manager), now=timezone.now())
 
-    wished(1)
+    requested(1)
     client.get("/feed/?view=studio")  # what is learnt once
     with CaptureQueriesContext(connection) as few:
         client.get("/feed/?view=studio")
-    wished(5)
+    requested(5)
     with django_assert_num_queries(len(few)):
         page = client.get("/feed/?view=studio").content.decode()
     assert page.count(f"{manager.user.email} asked to cancel it") == 6
