@@ -15,6 +15,8 @@ from accounts.models import (
 from accounts.roles import Permission, permissions_of, role_allows
 from platform_site.errors import InvalidRequest, NotFound, PermissionDenied
 
+_MOST_NAMED = 10  # projects in a refusal
+
 
 def membership_of(user: User, team: Team) -> Membership | None:
     """Return `user`'s membership in `team`, or None."""
@@ -47,7 +49,12 @@ def project_for(team: Team, slug: str | None) -> Project | None:
         return None
     project = Project.objects.filter(team=team, slug=slug, archived_at=None).first()
     if project is None:
-        raise InvalidRequest(f"There is no project {slug[:60]!r} in your team.", field="project")
+        open_ones = Project.objects.filter(team=team, archived_at=None).order_by("slug")
+        known = ", ".join(open_ones.values_list("slug", flat=True)[:_MOST_NAMED])
+        has = f"It has {known}." if known else "It has none."
+        raise InvalidRequest(
+            f"There is no project {slug[:60]!r} in your team. {has}", field="project"
+        )
     return project
 
 

@@ -4,6 +4,8 @@ from accounts.api_keys.header import key_in_header
 from accounts.api_keys.service import (
     KEY_PATTERN,
     KEY_START,
+    LAST_DAY,
+    TOO_FAR,
     authenticate_api_key,
     create_api_key,
     delete_api_key,
@@ -13,6 +15,8 @@ from accounts.api_keys.service import (
 __all__ = [
     "KEY_PATTERN",
     "KEY_START",
+    "LAST_DAY",
+    "TOO_FAR",
     "authenticate_api_key",
     "create_api_key",
     "delete_api_key",

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from ipaddress import ip_address, ip_network
 
 from django.db import transaction
@@ -30,6 +30,8 @@ MOST_KEYS = 50  # of a person in a team, deleted ones aside
 USUAL_RATE = Rate(3_000)
 # A minute in each process, of one address: programs with a key that has ended ask forever.
 WRONG_KEYS = Rate(60)
+LAST_DAY = date(2999, 12, 31)  # on which a key may expire; later ones overflow in some zones
+TOO_FAR = "Choose a day before the year 3000, or none for no expiry."
 _PREFIX_LENGTH = 12
 _SECRET_BYTES = 32
 # Writing every use would make each call a write; a minute is exact enough for people.
@@ -50,10 +52,12 @@ def create_api_key(
     """Create a key and return it with its text, which is shown once and stored nowhere.
 
     Raises `PermissionDenied`, and `InvalidRequest` when the owner is not in the team, a network
-    does not parse, the requests a minute are no sensible number or the key would be expired;
-    `Conflict` for one key too many.
+    does not parse, the requests a minute are no sensible number, or the key would be expired or
+    work beyond `LAST_DAY`; `Conflict` for one key too many.
     """
     _require(by, owner.pk, team.pk)
+    if expires_at is not None and expires_at.year > LAST_DAY.year:
+        raise InvalidRequest(TOO_FAR, field="expires_on")
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidRequest("Choose a day that is not over yet.", field="expires_on")
     # Locked: of two keys that are made at once, one may be one too many.

@@ -18,6 +18,13 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the 
         """Refuse every registration."""
         return False
 
+    def is_safe_url(self, url: str) -> bool:
+        """Return whether one may be sent on to `url` after signing in: not to what is no URL."""
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:
+            return False
+
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return whom the limits of sign-in count: the client behind the proxies that we trust."""
         return client_address(request) or "unknown"

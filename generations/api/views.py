@@ -66,7 +66,7 @@ class GenerationsView(ApiView):
             by=caller.by,
             now=now,
             api_key=caller.api_key,
-            project=project_for(caller.membership.team, request.headers.get(PROJECT_HEADER)),
+            project=project_for(caller.membership.team, _project_slug(request)),
             idempotency_key=_idempotency_key(request),
         )
         response = _success({"taskId": str(generation.id)})
@@ -207,6 +207,16 @@ def _reason(request: Request) -> str:
     if reason is not None and (not isinstance(reason, str) or not is_plain_text(reason)):
         raise InvalidRequest("'reason' must be a string.", field="reason")
     return (reason or "")[:500]
+
+
+def _project_slug(request: Request) -> str | None:
+    slug = request.headers.get(PROJECT_HEADER)
+    if slug is not None and not slug.strip():
+        # A script's variable that is not set must not take a film out of its project's limits.
+        raise InvalidRequest(
+            f"{PROJECT_HEADER} is empty. Name a project, or leave the header out.", field="project"
+        )
+    return slug
 
 
 def _idempotency_key(request: Request) -> str | None:

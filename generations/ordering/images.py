@@ -10,7 +10,7 @@ from django.conf import settings
 from accounts.models import Team
 from generations.errors import InvalidInput
 from generations.models import Upload, VideoModel
-from generations.uploads import uploaded_token
+from generations.uploads import upload_url, uploaded_token
 from platform_site.http.addresses import is_within_reach, literal_address_problem
 
 # Presigned links are longer than 2,048 characters; the request is kept as JSON, which has no bound.
@@ -63,10 +63,10 @@ def _address(image: object, where: str, team: Team, now: datetime) -> str:
         raise _refused(where, "must be a URL, or an object with 'url'.")
     token = uploaded_token(image)
     if token is not None:
-        uploads = Upload.objects.live(now).filter(team=team, token=token)
-        if not uploads.filter(file_name__endswith=image.rpartition("/")[2]).exists():
+        upload = Upload.objects.live(now).filter(team=team, token=token).first()
+        if upload is None:
             raise _refused(where, "is not a live upload of your team; upload the image again.")
-        return image
+        return upload_url(upload)
     if len(image) > MAX_URL_CHARACTERS and image.lower().startswith(("http://", "https://")):
         raise _refused(
             where,

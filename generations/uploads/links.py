@@ -1,5 +1,6 @@
 """The links of uploads: made here, and recognised here."""
 
+import re
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -17,7 +18,10 @@ def upload_url(upload: Upload) -> str:
 
 
 def uploaded_token(url: str) -> str | None:
-    """Return the upload token in a URL of ours, "" for any other URL of ours, else None."""
+    """Return the upload token in a URL of ours, "" for any other URL of ours, else None.
+
+    What surrounds the token does not matter: more slashes, an ending, a query or a fragment.
+    """
     try:
         # However it is written: upper case and default ports name the same origin.
         theirs = url_origin(url, max_length=len(url))
@@ -26,8 +30,7 @@ def uploaded_token(url: str) -> str | None:
         return None
     if theirs[:3] != ours[:3]:
         return None
-    parts = urlsplit(url)
     base = urlsplit(settings.PUBLIC_URL).path.rstrip("/") + UPLOAD_PATH
-    token, _, ending = parts.path.removeprefix(base).partition(".")
-    is_upload = parts.path.startswith(base) and ending.isalnum()
-    return token if is_upload and not parts.query and not parts.fragment else ""
+    path = re.sub("/{2,}", "/", urlsplit(url).path)
+    token = path.removeprefix(base).partition(".")[0]
+    return token if path.startswith(base) else ""

@@ -8,7 +8,9 @@ from django.core.exceptions import ValidationError
 from platform_site.logs import redact
 
 # Blank without being white space or a control, by Unicode's own category.
-_BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u17b4\u17b5\U0001d159")
+_BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u17b4\u17b5\U0001d159\ufffc")
+# Where signs are still added: what is unassigned there may be an emoji or a CJK sign of tomorrow.
+_GROWING = re.compile("[\U0001f000-\U0001fbff\U00020000-\U0003fffd]")
 _BLANK_MARKS = re.compile("[\u034f\u180b-\u180f\ufe00-\ufe0f\U000e0000-\U000e0fff]")
 _EMOJI_MARKS = re.compile("\ufe0f|(?<=\U0001f3f4)[\U000e0020-\U000e007f]+")
 _LONGEST_REASON = 500
@@ -24,15 +26,23 @@ _NAMED_ID = re.compile(r"[\"'`]?(task[ _-]?)?id[\"'`]?\s*[:=]\s*", re.IGNORECASE
 
 
 def is_visible(character: str) -> bool:
-    """Return whether a character shows something: no white space, control, mark or filler."""
+    """Return whether a character shows something: no white space, control, mark, filler or code
+    that stands for no character.
+    """
     if character in _BLANK_LETTERS or _BLANK_MARKS.match(character):
         return False
-    return unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"}
+    category = unicodedata.category(character)
+    if category == "Cn":
+        return _GROWING.match(character) is not None
+    return category not in {"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"}
 
 
 def is_blank(text: str) -> bool:
-    """Return whether nothing of a text can be seen: whoever reads it takes it for empty."""
-    return not any(map(is_visible, text))
+    """Return whether nothing of a text can be seen: whoever reads it takes it for empty.
+
+    Accents with nothing to stand on are seen by nobody either.
+    """
+    return not any(map(_stands_alone, text))
 
 
 def require_visible(text: str) -> None:
@@ -46,12 +56,13 @@ def visible_line(text: str) -> str:
 
     Within, joiners and marks of direction stay: scripts need them.
     """
-    shown = [at for at, character in enumerate(text) if is_visible(character)]
-    if not shown:
+    if is_blank(text):
         return ""
+    first = next(at for at, character in enumerate(text) if _stands_alone(character))
+    last = max(at for at, character in enumerate(text) if is_visible(character))
     # What makes an emoji of the last character belongs to it.
-    end = _EMOJI_MARKS.match(text, shown[-1] + 1)
-    return " ".join(text[shown[0] : end.end() if end else shown[-1] + 1].split())
+    end = _EMOJI_MARKS.match(text, last + 1)
+    return " ".join(text[first : end.end() if end else last + 1].split())
 
 
 def typed_reason(text: str) -> str:
@@ -97,6 +108,10 @@ def bare_id(text: str) -> str:
         if found == before:
             break
     return found
+
+
+def _stands_alone(character: str) -> bool:
+    return is_visible(character) and unicodedata.category(character)[0] != "M"
 
 
 def _is_visible_or_space(character: str) -> bool:

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
+from accounts.api_keys import LAST_DAY, TOO_FAR
 from accounts.authority import By
 from accounts.models import Team, User
 from billing.selectors import site_zone
@@ -69,6 +70,8 @@ def _read_time(text: str | None) -> datetime | None:
     try:
         # The day first: the reader of times takes a bare day for its midnight.
         day = parse_date(text)
+        if day and day > LAST_DAY:
+            raise CommandError(TOO_FAR)
         moment = end_of_day(day, site_zone()) if day else parse_datetime(text)
     except ValueError:
         moment = None

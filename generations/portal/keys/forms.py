@@ -4,14 +4,15 @@ import re
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator
 
+from accounts.api_keys import LAST_DAY, TOO_FAR
+from billing.ledger import MAX_CREDITS
 from billing.selectors import site_zone
 from billing.windows import end_of_day
 from generations.provider_keys import MOST_IN_FLIGHT, MOST_PER_MINUTE
 from generations.vendors import has_several_vendors, key_examples, vendor_choices
 from platform_site.text.visible import require_visible
-
-_BIG = 10**12
 
 
 class ApiKeyForm(forms.Form):
@@ -28,12 +29,15 @@ class ApiKeyForm(forms.Form):
     expires_on = forms.DateField(
         required=False,
         label="Expires",
+        validators=[MaxValueValidator(LAST_DAY, TOO_FAR)],
         widget=forms.DateInput(attrs={"type": "date"}),
         help_text="Works until the end of that day. Leave empty for no expiry.",
     )
-    hourly = forms.IntegerField(required=False, min_value=0, max_value=_BIG, label="Per hour")
-    daily = forms.IntegerField(required=False, min_value=0, max_value=_BIG, label="Per day")
-    total = forms.IntegerField(required=False, min_value=0, max_value=_BIG, label="In total")
+    hourly = forms.IntegerField(
+        required=False, min_value=0, max_value=MAX_CREDITS, label="Per hour"
+    )
+    daily = forms.IntegerField(required=False, min_value=0, max_value=MAX_CREDITS, label="Per day")
+    total = forms.IntegerField(required=False, min_value=0, max_value=MAX_CREDITS, label="In total")
     requests_per_minute = forms.IntegerField(
         required=False, min_value=1, max_value=100_000, label="Requests per minute"
     )

@@ -215,6 +215,9 @@ def test_the_api_counts_a_project_that_its_header_names(desk: Desk, api: Api) ->
     assert api.generate(headers=header).status_code == 200
     assert api.generate(headers=header).json()["error"]["details"]["scope"] == "project"
     assert api.generate().status_code == 200
+    for empty in ("", " "):
+        reply = api.generate(headers={"X-Project": empty})
+        assert (reply.status_code, "is empty" in reply.json()["error"]["message"]) == (400, True)
     unknown = api.generate(headers={"X-Project": "elsewhere"})
     assert unknown.status_code == 400
     assert unknown.json()["error"]["details"]["field"] == "project"

@@ -131,23 +131,31 @@ class TestUploads:
 
     @pytest.mark.parametrize(
         "path",
-        [
-            "/",
-            "/films/{token}.png",
-            "/uploads/",
-            "/uploads/{token}",
-            "/uploads/{token}.jpg",
-            "/uploads/{token}.png/x",
-            "/uploads/{token}.png?x=1",
-            "/uploads/{token}.png#x",
-            "/uploads/../films/{token}.png",
-        ],
+        ["/", "/films/{token}.png", "/uploads/", "/uploads/../films/{token}.png", "/x//uploads/"],
     )
     def test_p31_no_other_address_of_ours_is_an_image(
         self, team: Team, upload: Upload, settings: Any, path: str
     ) -> None:
         url = settings.PUBLIC_URL + path.format(token=upload.token)
         refusal(team, generation_body(image_urls=[url]))
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/uploads/{token}",
+            "/uploads/{token}.jpg",
+            "/uploads/{token}.png/",
+            "/uploads/{token}.png?x=1",
+            "/uploads/{token}.png#x",
+            "//uploads///{token}.png",
+        ],
+    )
+    def test_f11_a_live_upload_is_known_whatever_surrounds_it(
+        self, team: Team, upload: Upload, settings: Any, path: str
+    ) -> None:
+        url = settings.PUBLIC_URL + path.format(token=upload.token)
+        asked = validated(team, generation_body(image_urls=[url]))
+        assert asked.image_urls == (upload_url(upload),)
 
     @pytest.mark.parametrize(
         "origin",

@@ -34,6 +34,11 @@ INVISIBLE = {
     "null note": "\U0001d159",
     "invisible times": "\u2062\u2063\u2064",
     "ideographic space": "\u3000",
+    "a place for an object": "\ufffc",
+    "accents alone": "\u0301\u0308",
+    "Khitan filler": "\U00016fe4",
+    "no characters": "\ufdd0\ufffe\U0001ffff",
+    "not assigned": "\u2065\ufff0\u0378",
 }
 
 
@@ -51,7 +56,22 @@ def test_f12_text_of_which_nothing_is_seen_is_blank(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a", "猫", "שלום", "👩‍🎤", "⠁", "ㅎ", ".", "\u0301", "🏴\U000e0067\U000e007f", "0", "\u0e01"],
+    [
+        "a",
+        "猫",
+        "שלום",
+        "👩‍🎤",
+        "⠁",
+        "ㅎ",
+        ".",
+        "e\u0301",
+        "कि",
+        "\U0001fadf",
+        "\U000323b0",
+        "🏴\U000e0067\U000e007f",
+        "0",
+        "\u0e01",
+    ],
 )
 def test_f12_text_of_any_script_is_seen(text: str) -> None:
     assert not is_blank(text)

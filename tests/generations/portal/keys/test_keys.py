@@ -57,6 +57,8 @@ def test_a_key_takes_its_days_addresses_and_rate(bob: Membership, sign_in: SignI
         ({"allowed_networks": "10.0.0.300"}, "allowed_networks"),
         ({"allowed_networks": " ".join(f"10.0.0.{n}" for n in range(11))}, "allowed_networks"),
         ({"expires_on": "2020-01-01"}, "expires_on"),
+        ({"expires_on": "3000-01-01"}, "expires_on"),
+        ({"expires_on": "9999-12-31"}, "expires_on"),
         ({"daily": "-1"}, "daily"),
         ({"requests_per_minute": "0"}, "requests_per_minute"),
     ],
