@@ -16,8 +16,6 @@ _BEGINNINGS = {
     b"\x1f\x8b": "It is compressed with gzip; send it uncompressed.",
     b"\x28\xb5\x2f\xfd": "It is compressed with zstd; send it uncompressed.",
     codecs.BOM_UTF8: "It begins with a byte order mark; send UTF-8 without one.",
-    codecs.BOM_UTF16_LE: "It is in UTF-16; send UTF-8.",
-    codecs.BOM_UTF16_BE: "It is in UTF-16; send UTF-8.",
     b"--": "It looks like a form; send a JSON object.",
 }
 
@@ -44,6 +42,9 @@ class StrictJSONParser(BaseParser):
         for beginning, words in _BEGINNINGS.items():
             if body.startswith(beginning):
                 raise InvalidRequest(f"The body is not valid JSON. {words}")
+        encoding = json.detect_encoding(body)[:6].upper()
+        if encoding in {"UTF-16", "UTF-32"}:
+            raise InvalidRequest(f"The body is not valid JSON. It is in {encoding}; send UTF-8.")
         try:
             return json.loads(
                 body.decode("utf-8"), parse_constant=_refuse, object_pairs_hook=_unique

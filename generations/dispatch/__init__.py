@@ -1,4 +1,4 @@
-"""Whose turn it is, and sending it to the vendor; cancelling what was not sent or was."""
+"""Who is next, and sending it to the vendor; cancelling what was not sent or was."""
 
 from generations.dispatch.cancel import cancel_generation, cancel_waiting, may_cancel
 from generations.dispatch.queue_position import QueuePosition, positions_of

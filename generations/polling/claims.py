@@ -84,12 +84,12 @@ def due_rows(
     if not with_trouble:
         due = due.filter(poll_failures=0)
     in_trouble = ExpressionWrapper(Q(poll_failures__gt=0), output_field=BooleanField())
-    turn = Window(
+    rank = Window(
         RowNumber(),
         partition_by=[F("provider_key_id"), in_trouble],
         order_by=F("next_poll_at").asc(),
     )
-    rows = due.order_by(turn, "next_poll_at").values_list(*Due._fields)
+    rows = due.order_by(rank, "next_poll_at").values_list(*Due._fields)
     return [Due._make(row) for row in rows[:limit]]
 
 

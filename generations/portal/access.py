@@ -37,9 +37,13 @@ TEAM_HEADER = "X-Dailies-Team"
 PERSONS_RATE = Rate(1_200)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _TEAM_IN_SESSION = "team"
-_UNNAMED_TEAM = (
+_OTHER_TEAM = (
     "You have changed to another team since this page was opened. Check the team above, then send "
     "it again."
+)
+_NO_TEAM = (
+    "This form does not say which team it is for, so nothing was changed. Open its page again, "
+    "then send it once more."
 )
 
 View = Callable[..., HttpResponseBase]
@@ -67,7 +71,7 @@ def member_required(permission: Permission) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         def allowed(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponseBase:
             if request.method not in SAFE and not _named_team(request):
-                raise InvalidRequest(_UNNAMED_TEAM)
+                raise InvalidRequest(_NO_TEAM)
             _keep_team(request)
             require(request.membership, permission)
             return view(request, *args, **kwargs)
@@ -180,7 +184,7 @@ def _named_team(request: MemberRequest) -> str:
         return by_script  # what is uploaded is read only by who may
     by_form = request.POST.get("team", "")
     if by_script and by_form and by_script != by_form:
-        raise InvalidRequest(_UNNAMED_TEAM)
+        raise InvalidRequest(_OTHER_TEAM)
     return by_script or by_form
 
 

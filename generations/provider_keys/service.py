@@ -1,4 +1,4 @@
-"""Vault upstream keys, pause and resume them, and seal them when they are deleted."""
+"""Vault provider keys, pause and resume them, and seal them when they are deleted."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The vault: the only place that seals and opens upstream keys.
+"""The vault: the only place that seals and opens provider keys.
 
 Secrets are AES-256-GCM tokens bound to their row, so that a token copied into another row does not
 open. They leave the vault only as `Secret`, which cannot be printed.

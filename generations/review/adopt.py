@@ -1,4 +1,4 @@
-"""Bring a lost upstream id back: from a callback's proposal, or from what a person found (P30)."""
+"""Bring a lost vendor task back: from a callback's proposal, or from what a person found (P30)."""
 
 from datetime import datetime, timedelta
 

@@ -119,8 +119,8 @@ def advise(evidence: Evidence, *, now: datetime) -> Advice:
         return Advice(Action.WAIT, words, evidence.next_poll_at)
     asked = next((one for one in evidence.proposals if one.is_open), None)
     if asked is not None:
-        tries = f" Unclear answers so far: {asked.checks}." if asked.checks else ""
-        words = f"A callback names the task {asked.upstream_id}. We are checking it.{tries}"
+        checks = f" Unclear answers so far: {asked.checks}." if asked.checks else ""
+        words = f"A callback names the task {asked.upstream_id}. We are checking it.{checks}"
         return Advice(Action.WAIT, words, asked.next_check_at)
     if evidence.moved:
         return _about_risen_usage(evidence)

@@ -38,6 +38,7 @@ _FRAMING_BYTES = 64 * 1024
 _READ_UNASKED_BYTES = 64 * 1024
 # Of a request line, what its path stands in.
 _LINE_BYTES = 1024
+_CODINGS = {"chunked", "identity"}
 _STATUS = {
     ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
     LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -71,6 +72,10 @@ class Head(Request):  # type: ignore[misc]  # the library is untyped
         """Raise gunicorn's `ParseException`, or `NoMoreData` when `text` is not all of the head."""
         self._expected_100_continue = False
         super().__init__(cfg, IterUnreader([text]), client)
+        for name, value in self.headers:
+            # gunicorn takes gzip before the chunks, and nobody would unpack it.
+            if name == "TRANSFER-ENCODING" and value.strip().lower() not in _CODINGS:
+                raise UnsupportedTransferCoding(value)
 
     @property
     def length(self) -> int | None:

@@ -18,6 +18,7 @@ from accounts.models import User
 from accounts.people import ask_for_email, confirm_email, email_named
 from generations.portal.form_errors import show_error
 from platform_site.errors import Conflict, DailiesError, InvalidRequest
+from platform_site.text.visible import is_visible
 from platform_site.web.requests import actor_request_id
 
 
@@ -35,6 +36,10 @@ class EmailForm(forms.Form):
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
+
+    def clean_email(self) -> str:
+        """Leave out what was only pasted along, as signing in does."""
+        return "".join(filter(is_visible, self.cleaned_data["email"]))
 
 
 @sensitive_post_parameters("password")

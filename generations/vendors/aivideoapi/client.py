@@ -1,4 +1,4 @@
-"""The vendor's API over the wire: create a task, look at one, read the meter."""
+"""The vendor's API over the wire: create a task, look at one, read the usage."""
 
 from typing import Any
 from urllib.parse import quote
@@ -92,7 +92,7 @@ class AiVideoApiClient(ProviderClient):
         return report
 
     def get_credits(self) -> CreditsReport:
-        """Read the key's meter; see the base class."""
+        """Read the usage of the key; see the base class."""
         reply = self._look(CREDITS_PATH)
         refusal = read_refusal(reply.data, status=reply.status)
         if refusal is not None:

@@ -83,7 +83,7 @@ def posted_task_id(data: object) -> str | None:
 
 
 def read_credits(data: object) -> CreditsReport:
-    """Read the meter, its balance under either of its names."""
+    """Read the usage, its balance under either of its names."""
     usual, other = BALANCE_NAMES
     sums = dict(unwrapped(data, named=(usual, other, "total_purchased", "total_consumed")))
     sums.setdefault(usual, sums.get(other))

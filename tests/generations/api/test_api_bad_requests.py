@@ -70,6 +70,9 @@ class TestInvalidRequest:
             (b"\x28\xb5\x2f\xfd\x00", "compressed with zstd"),
             (b"\xef\xbb\xbf{}", "byte order mark"),
             ('{"model": 1}'.encode("utf-16"), "UTF-16"),
+            ('{"model": 1}'.encode("utf-16-be"), "UTF-16"),
+            ('{"model": 1}'.encode("utf-32"), "UTF-32"),
+            ('{"model": 1}'.encode("utf-32-be"), "UTF-32"),
             (b'--b\r\nContent-Disposition: form-data; name="model"', "looks like a form"),
             (b"{'model': 1}", "Line 1, column 2"),
             (b'{"model": "x",\n}', "Line 2, column 1"),
@@ -79,7 +82,7 @@ class TestInvalidRequest:
             (b"[" * 100_000, "too deeply"),
             (b'{"input": {"seed": ' + b"9" * 5000 + b"}}", "too many digits"),
         ],
-        ids=range(12),
+        ids=range(15),
     )
     def test_f8_what_is_no_json_is_told_what_it_is_and_where(
         self, api: Api, body: bytes, words: str

@@ -98,7 +98,7 @@ def test_f17_a_script_and_its_form_that_name_two_teams_do_nothing(
 def test_f17_a_form_without_a_team_does_nothing_and_says_the_way_out(browser: Client) -> None:
     reply = browser.post("/projects/", {"name": "Spring"})
     assert reply.status_code == 400
-    assert "Check the team above, then send it again." in reply.content.decode()
+    assert "This form does not say which team it is for" in reply.content.decode()
     assert not Project.objects.exists()
 
 

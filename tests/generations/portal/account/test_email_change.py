@@ -68,6 +68,13 @@ def test_f17_an_address_is_confirmed_before_anybody_signs_in_with_it(
     assert (signs_in(NEW), signs_in("vera@studio.example")) == (True, False)
 
 
+def test_f12_what_was_pasted_along_with_an_address_is_none_of_it(
+    viewer: Membership, sign_in: SignIn
+) -> None:
+    assert "Check your email" in ask(sign_in(viewer), f"\u200b{NEW}\ufeff ")
+    assert [one.to for one in mail.outbox] == [[NEW]]
+
+
 def test_f17_the_change_stands_in_the_audit_trail_under_the_persons_id(
     viewer: Membership, sign_in: SignIn
 ) -> None:

@@ -163,7 +163,7 @@ def test_a_form_opened_for_another_team_is_not_paid_by_this_one(
         del client.defaults["HTTP_X_DAILIES_TEAM"]
         reply = client.post("/studio/submit/", typed(bob, team=named))
         assert reply.status_code == (404 if named else 400)
-        assert named or "You have changed to another team" in reply.content.decode()
+        assert named or "This form does not say which team it is for" in reply.content.decode()
     assert Generation.objects.count() == 0
 
 
