@@ -1,6 +1,6 @@
 """Reads about people and teams, filtered by what the asker may see."""
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from accounts.models import (
     ApiKey,
@@ -24,20 +24,22 @@ def membership_of(user: User, team: Team) -> Membership | None:
 
 
 def memberships_of(user: User) -> QuerySet[Membership]:
-    """Return the memberships of `user`, by team name."""
+    """Return the memberships of `user`, by team name; of teams of one name, the older first."""
     mine = Membership.objects.filter(user=user).select_related("team", "user")
-    return mine.order_by("team__name")
+    return mine.order_by("team__name", "pk")
 
 
 def team_for(user: User, slug: str | None) -> Membership:
-    """Return `user`'s membership in the team `slug`, or in their first team when `slug` is None.
+    """Return `user`'s membership in the team `slug`; when `slug` is None, in the team that they
+    entered last, or in their first one.
 
     Raises `NotFound` alike for a team that does not exist and for a stranger's.
     """
     mine = memberships_of(user)
     # PostgreSQL takes no NUL.
     named = mine.filter(team__slug=slug) if slug and slug.isprintable() else mine.none()
-    membership = named.first() if slug else mine.first()
+    lately = mine.order_by(F("last_entered_at").desc(nulls_last=True), "team__name", "pk")
+    membership = named.first() if slug else lately.first()
     if membership is None:
         raise NotFound("There is no such team, or you are not in it.")
     return membership

@@ -43,6 +43,13 @@ class Membership(models.Model):
     notices_read_to = models.BigIntegerField(
         default=0, editable=False, help_text="ID of the last notification that the person has seen."
     )
+    # Outlives the session, so that whoever signs in again is where they were.
+    last_entered_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When the person last changed to this team or changed something in it.",
+    )
 
     class Meta:
         constraints = [

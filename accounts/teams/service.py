@@ -1,5 +1,7 @@
 """Create teams and change who is in them."""
 
+from datetime import datetime
+
 from django.db import transaction
 
 from accounts.audit import record
@@ -44,3 +46,8 @@ def set_role(*, team: Team, user: User, role: str, by: By) -> Membership:
         role=role,
     )
     return membership
+
+
+def enter_team(membership: Membership, *, now: datetime) -> None:
+    """Keep that the person works in this team from now on, for sessions that chose none yet."""
+    Membership.objects.filter(pk=membership.pk).update(last_entered_at=now)

@@ -24,6 +24,7 @@ from accounts.errors import RateLimitExceeded
 from accounts.models import Membership, User
 from accounts.roles import Permission
 from accounts.selectors import memberships_of, require, team_for
+from accounts.teams import enter_team
 from generations.models import Generation
 from generations.selectors import generation_for
 from platform_site.errors import DailiesError, InvalidRequest, NotFound
@@ -189,7 +190,9 @@ def _named_team(request: MemberRequest) -> str:
 
 
 def _chosen_membership(request: MemberRequest) -> Membership | None:
-    """Return the membership in the team that the person chose last, else in their first one."""
+    """Return the membership in the team that the person chose last: in this session, else in any,
+    else in their first one.
+    """
     for slug in (request.session.get(_TEAM_IN_SESSION), None):
         try:
             return team_for(request.user, slug)
@@ -199,10 +202,13 @@ def _chosen_membership(request: MemberRequest) -> Membership | None:
 
 
 def _keep_team(request: MemberRequest) -> None:
-    """Let the pages that follow an act be about the team that it was in. Looking keeps nothing."""
+    """Let the pages that follow an act be about the team that it was in, also once the person has
+    signed in again. Looking keeps nothing.
+    """
     if request.method not in SAFE:
         request.chosen = request.membership
         request.session[_TEAM_IN_SESSION] = request.membership.team.slug
+        enter_team(request.membership, now=timezone.now())
 
 
 def _sign_in(request: MemberRequest) -> HttpResponse:

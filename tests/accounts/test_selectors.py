@@ -1,6 +1,9 @@
 """Reads about people and teams, filtered by what the asker may see."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from accounts.api_keys.service import delete_api_key
 from accounts.models import Membership, Team, User
@@ -13,6 +16,7 @@ from accounts.selectors import (
     require,
     team_for,
 )
+from accounts.teams import enter_team
 from platform_site.errors import NotFound, PermissionDenied
 from tests.factories import SYSTEM, make_api_key, make_member, make_team, make_user
 
@@ -24,6 +28,23 @@ def test_a_persons_team_is_found_by_its_slug_or_is_their_first(alice: Membership
     assert team_for(alice.user, None) == alice
     assert team_for(alice.user, second.team.slug) == second
     assert list(memberships_of(alice.user)) == [alice, second]
+
+
+def test_f17_a_person_is_in_the_team_they_entered_last(alice: Membership) -> None:
+    second = make_member(make_team("Zoo"), "viewer", user=alice.user)
+    now = timezone.now()
+    enter_team(alice, now=now - timedelta(hours=1))
+    enter_team(second, now=now)
+    assert team_for(alice.user, None) == second
+    assert team_for(alice.user, alice.team.slug) == alice
+    assert list(memberships_of(alice.user)) == [alice, second], "the menu is by name"
+    second.delete()
+    assert team_for(alice.user, None) == alice
+
+
+def test_teams_of_one_name_keep_their_order(alice: Membership) -> None:
+    twins = [make_member(make_team("Twins"), "viewer", user=alice.user) for _ in range(3)]
+    assert list(memberships_of(alice.user).filter(team__name="Twins")) == twins
 
 
 def test_p32_a_strangers_team_and_no_team_read_alike(

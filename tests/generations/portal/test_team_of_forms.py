@@ -58,6 +58,18 @@ def test_f17_looking_at_another_teams_film_chooses_no_team(
     assert browser.session["team"] == alice.team.slug
 
 
+def test_f17_who_signs_in_again_is_in_the_team_they_were_in(
+    browser: Client, alice: Membership, away: Membership, charlie: Membership
+) -> None:
+    for chosen, looked_at in ((away, alice), (alice, away)):
+        browser.post("/team/", {"team": chosen.team.slug})
+        browser.get(f"/generations/{make_generation(looked_at, State.COMPLETED).pk}/")
+        browser.session.flush()
+        assert browser.get("/budgets/").url == "/accounts/login/?next=%2Fbudgets%2F"
+        browser.force_login(alice.user, backend=BACKEND)
+        assert browser.get("/budgets/").context["membership"] == chosen
+
+
 def test_f17_a_page_of_another_team_says_so_and_offers_to_switch(
     browser: Client, alice: Membership, away: Membership, charlie: Membership
 ) -> None:
