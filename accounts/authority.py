@@ -26,6 +26,8 @@ class By:
     request_id: str = ""
     _membership: Membership | None = None
     acts_everywhere: bool = False
+    # Whoever acts, by whichever door; None for who is no person.
+    user_id: int | None = None
 
     @classmethod
     def member(
@@ -33,17 +35,18 @@ class By:
     ) -> "By":
         """Return a person with the rights of one membership, at the portal or by an API key."""
         person = Person(membership.user_id, api_key.pk if api_key else None)
-        return cls(str(person), request_id, membership)
+        return cls(str(person), request_id, membership, user_id=membership.user_id)
 
     @classmethod
     def operator(cls, user: User, *, request_id: str = "") -> "By":
         """Return an administrator in the admin, whose pages have checked what they may do."""
-        return cls(str(Person(user.pk, in_admin=True)), request_id, acts_everywhere=True)
+        name = str(Person(user.pk, in_admin=True))
+        return cls(name, request_id, acts_everywhere=True, user_id=user.pk)
 
     @classmethod
     def person(cls, user: User, *, request_id: str = "") -> "By":
         """Return a person who acts on their own account, without rights in any team."""
-        return cls(str(Person(user.pk)), request_id)
+        return cls(str(Person(user.pk)), request_id, user_id=user.pk)
 
     @classmethod
     def command(cls, command: str) -> "By":

@@ -2,7 +2,6 @@
 
 from django.db import transaction
 
-from accounts.actors import read_person
 from accounts.audit import record
 from accounts.authority import By
 from accounts.models import AuditAction, Membership, Team
@@ -39,10 +38,9 @@ def require_other_than_orderer(generation: Generation, *, by: By) -> bool:
 
     Raises `PermissionDenied` where somebody else has to approve it, and names them.
     """
-    person = read_person(by.name)
-    if person is None or person.user_id != generation.user_id:
+    if by.user_id is None or by.user_id != generation.user_id:
         return False
-    others = instead_of(generation, person.user_id)
+    others = instead_of(generation, by.user_id)
     if others:
         raise PermissionDenied(
             f"You created this yourself, so someone else has to approve it: {others}."

@@ -15,6 +15,7 @@ from billing.ledger import MAX_CREDITS
 from generations.approvals.duties import require_other_than_orderer
 from generations.approvals.notices import notify_requester
 from generations.approvals.steps import ask_step
+from generations.approvals.waiting import NotWaiting, require_waiting
 from generations.lifecycle import Ending, State
 from generations.models import Approval, ApprovalThreshold, Generation
 from generations.provider_keys import wake_dispatch
@@ -110,9 +111,10 @@ def approve(generation: Generation, *, by: By, now: datetime, reason: str = "") 
     """Let a waiting generation be sent, at the price it was admitted under.
 
     Raises `PermissionDenied`, also for who submitted it where somebody else has to, or `Conflict`
-    when it does not wait (any more).
+    when it does not wait (any more), which says who decided.
     """
     by.require(Permission.APPROVE, team_id=generation.team_id)
+    require_waiting(generation, by=by, now=now)
     is_own = require_other_than_orderer(generation, by=by)
     reason = typed_reason(reason)
     _decide(generation, Approval.Decision.APPROVED, by=by, now=now, reason=reason, is_own=is_own)
@@ -136,9 +138,6 @@ def decide_approval(
     by.require(Permission.APPROVE, team_id=generation.team_id)
     if decision not in {"approve", "deny"}:
         raise InvalidRequest("The decision is approve or deny.", field="decision")
-    asked = Approval.objects.filter(generation=generation).first()
-    if asked is not None and asked.expires_at <= now:
-        raise Conflict("This request has expired; its credits are released.")
     decide = approve if decision == "approve" else deny
     decide(generation, by=by, now=now, reason=reason)
 
@@ -184,10 +183,11 @@ def _decide(
         # Past its time it is the sweep's, however late that comes.
         open_approval = open_approval.filter(expires_at__gt=now)
     decided = open_approval.update(
-        decision=decision, decided_at=now, decided_by=by.name, reason=reason[:500]
+        decision=decision, decided_at=now, decided_by=by.name, reason=reason
     )
     if not decided:
-        raise Conflict("This is not waiting for approval.")
+        require_waiting(generation, by=by, now=now)
+        raise NotWaiting
     record(
         by=by,
         action=_ACTIONS[decision],
@@ -224,5 +224,5 @@ def _send(generation: Generation, reason: str, by: By, now: datetime, *, is_own:
         next_submit_at=now,
     )
     if not moved:
-        raise Conflict("This is not waiting for approval.")
+        raise NotWaiting
     wake_dispatch()

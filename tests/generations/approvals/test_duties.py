@@ -15,7 +15,7 @@ from generations.approvals.mail import ask_managers
 from generations.approvals.service import approve, deny, set_threshold
 from generations.lifecycle import State
 from generations.models import Approval, Generation
-from platform_site.errors import PermissionDenied
+from platform_site.errors import Conflict, PermissionDenied
 from tests.factories import SYSTEM, make_api_key, make_generation, make_member
 from tests.support.api import Api
 from tests.support.desk import fresh
@@ -135,3 +135,21 @@ def test_f17_the_owner_allows_it_in_the_portal(alice: Membership, mona: Membersh
     client.post("/budgets/approvals/own/")
     alice.team.refresh_from_db()
     assert not alice.team.own_approval
+
+
+def test_f17_what_no_longer_waits_is_refused_for_that(
+    own: Generation, alice: Membership, mona: Membership
+) -> None:
+    api = Api(make_api_key(alice).text)
+    assert api.post(f"/v1/tasks/{own.pk}/cancel").status_code == 200
+    for verb in ("approve", "deny"):
+        reply = api.post(f"/v1/tasks/{own.pk}/{verb}")
+        assert reply.status_code == 409
+        error = reply.json()["error"]
+        said = error["message"]
+        assert said.startswith("Your decision was not recorded: you cancelled this on "), said
+        assert said.isascii()
+        assert error["details"]["decision"] == "withdrawn"
+    for by in (By.operator(alice.user), By.member(mona)):
+        with pytest.raises(Conflict, match=r"alice|you"):
+            approve(own, by=by, now=now())

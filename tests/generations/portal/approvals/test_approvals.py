@@ -101,6 +101,10 @@ def test_a_second_answer_changes_nothing_and_says_so(
     client.post(f"/generations/{asked.id}/decision/", {"decision": "approve"})
     reply = client.post(f"/generations/{asked.id}/decision/", {"decision": "deny"})
     assert reply.status_code == 409
+    page = reply.content.decode()
+    assert "Your decision was not recorded: you approved this on " in page
+    assert 'href="/approvals/">Back to approvals' in page
+    assert f'href="/generations/{asked.id}/">See full request' in page
     assert state_of(asked) == State.QUEUED
     wrong = client.post(f"/generations/{asked.id}/decision/", {"decision": "perhaps"})
     assert wrong.status_code == 400
@@ -160,7 +164,8 @@ class TestLink:
         assert "Not this month" in page
         reply = client.post(link_for(asked, manager), {"decision": "approve"})
         assert reply.status_code == 409
-        assert "Your decision was not recorded" in reply.content.decode()
+        page = reply.content.decode()
+        assert page.count("Your decision was not recorded: alice denied this on ") == 1
         assert state_of(asked) == State.CANCELLED
 
     @pytest.mark.parametrize("role", [Role.MEMBER, Role.VIEWER])
