@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from accounts.actors import ActorKind, Person, actor_name
 from accounts.models import ApiKey, Membership, User
-from accounts.roles import Permission, role_allows
+from accounts.roles import Permission, role_allows, role_refusal
 from platform_site.errors import PermissionDenied
 
 
@@ -84,7 +84,8 @@ class By:
             return
         member = self._membership if self.is_in(team_id) else None
         if member is None or not member.user.is_active or not role_allows(member.role, permission):
-            raise PermissionDenied(refusal or f"Your role cannot {permission.label}.")
+            role = member.role if member and member.user.is_active else ""
+            raise PermissionDenied(refusal or role_refusal(role, permission))
 
     def require_over(
         self,

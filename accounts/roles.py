@@ -13,7 +13,8 @@ class Role(models.TextChoices):
 
 
 class Permission(models.TextChoices):
-    """Something a role may do in its team; people read the label after “you can”."""
+    """Something a role may do in its team; people read the label after “you can” and
+    after “permission to”."""
 
     VIEW = "VIEW", "view films and the balance"
     SUBMIT = "SUBMIT", "create films"
@@ -22,7 +23,7 @@ class Permission(models.TextChoices):
     LIMITS = "LIMITS", "set spend limits"
     APPROVE = "APPROVE", "approve and deny films"
     FILMS = "FILMS", "set how long films are kept"
-    MEMBERS = "MEMBERS", "invite people and change roles"
+    MEMBERS = "MEMBERS", "let managers approve their own films"
 
 
 _VIEWER = frozenset({Permission.VIEW})
@@ -51,3 +52,15 @@ def permissions_of(role: str) -> frozenset[Permission]:
 def role_allows(role: str, permission: Permission) -> bool:
     """Return whether `role` carries `permission`; an unknown role carries none."""
     return permission in permissions_of(role)
+
+
+def role_refusal(role: str, permission: Permission) -> str:
+    """Return what a person is told whose `role` lacks `permission`, whatever they were about to do.
+
+    `role` is "" for who has none that counts. Roles are changed in the admin alone.
+    """
+    named = f"Your role, {role}, does not" if role in Role.values else "Your role does not"
+    return (
+        f"{named} allow this. It needs permission to {permission.label}. "
+        "An administrator can change your role."
+    )

@@ -12,7 +12,7 @@ from accounts.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
-from accounts.roles import Permission, permissions_of, role_allows
+from accounts.roles import Permission, permissions_of, role_allows, role_refusal
 from platform_site.errors import InvalidRequest, NotFound, PermissionDenied
 
 _MOST_NAMED = 10  # projects in a refusal
@@ -63,7 +63,7 @@ def project_for(team: Team, slug: str | None) -> Project | None:
 def require(membership: Membership | None, permission: Permission) -> None:
     """Raise `PermissionDenied` unless the membership's role carries `permission`."""
     if membership is None or not role_allows(membership.role, permission):
-        raise PermissionDenied(f"Your role cannot {permission.label}.")
+        raise PermissionDenied(role_refusal(membership.role if membership else "", permission))
 
 
 def people_who_may(team: Team, permission: Permission) -> list[str]:

@@ -165,6 +165,33 @@ def test_a_film_is_continued_from_its_last_frame(alice: Membership, sign_in: Sig
     assert draft.remix_of == str(generation.id)
 
 
+@pytest.mark.parametrize(
+    ("path", "needed"),
+    [
+        ("/generations/{}/cancel/", "create films"),
+        ("/generations/{}/keep/", "create films"),
+        ("/generations/{}/priority/", "create films"),
+        ("/generations/{}/retry/", "create films"),
+        ("/generations/{}/favourite/", "create films"),
+        ("/generations/{}/decision/", "approve and deny films"),
+        ("/budgets/limits/", "create films"),
+        ("/budgets/approvals/own/", "let managers approve their own films"),
+        ("/projects/", "set spend limits"),
+    ],
+)
+def test_f17_a_role_that_lacks_a_permission_is_told_so_and_who_can_help(
+    alice: Membership, viewer: Membership, sign_in: SignIn, path: str, needed: str
+) -> None:
+    done = make_generation(alice, State.COMPLETED)
+    reply = sign_in(viewer).post(path.format(done.pk), {"team": viewer.team.slug})
+    assert reply.status_code == 403
+    page = " ".join(reply.content.decode().split())
+    assert (
+        f"Your role, viewer, does not allow this. It needs permission to {needed}. "
+        "An administrator can change your role." in page
+    )
+
+
 def test_what_has_no_film_cannot_be_continued(alice: Membership, sign_in: SignIn) -> None:
     generation = make_generation(alice, State.FAILED)
     reply = sign_in(alice).post(f"/generations/{generation.id}/extend/")
