@@ -1,4 +1,4 @@
-"""Refusals about money, in the vendor's words (its error table)."""
+"""Refusals about money, by the vendor's codes (its error table)."""
 
 from billing.subjects import Subject
 from platform_site.errors import DailiesError, ErrorCode, ErrorType
@@ -10,7 +10,7 @@ class InsufficientCredits(DailiesError):
     status = 402
     code = ErrorCode.INSUFFICIENT_CREDITS
     type = ErrorType.BILLING
-    message = "Your credit balance is too low. Please top up."
+    message = "Your credit balance is too low. Ask an administrator to top up the wallet."
 
 
 class SpendLimitExceeded(DailiesError):

@@ -44,7 +44,7 @@ def wallet_refusal(team: Team, amount: int) -> InsufficientCredits:
     books = books_of(team)
     return InsufficientCredits(
         f"Your credit balance is too low: this needs {amount} credits, and {books.available} are "
-        "available. Please top up.",
+        "available. Ask an administrator to top up the wallet.",
         details={
             "scope": "wallet",
             "window": "total",

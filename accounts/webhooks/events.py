@@ -191,7 +191,6 @@ class WalletLow(WebhookEvent):
     held: Credits
     spent: Credits
     low_at: Credits
-    raised_by: Names
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from django.template.loader import render_to_string
 from accounts.models import NoticeKind, User
 from accounts.notices import notify
 from accounts.roles import Permission
-from accounts.selectors import people_who_may
 from accounts.webhooks import BudgetThreshold, WalletLow, publish_event
 from billing.alerts import Crossing, crossings, low_wallets
 from billing.models import Account
@@ -116,7 +115,6 @@ def _notify_low_wallet(wallet: Account, *, now: datetime) -> bool:
         held=books.held,
         spent=books.spent,
         low_at=wallet.low_at,
-        raised_by=people_who_may(team, Permission.MEMBERS),
     )
     notify(
         team=team,

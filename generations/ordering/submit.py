@@ -69,8 +69,8 @@ def submit_generation(
     is priced, with `is_replay` set. Raises `IdempotencyConflict` for another request,
     `PermissionDenied`, `NotFound` for a key, project or generation of another team's,
     `Unavailable`, `NoProviderKey`, `NoRate`, `SpendLimitExceeded` or `InsufficientCredits`; the
-    last two say in `details` which scope refused, who can raise it and which variants would fit
-    (P34).
+    last two say in `details` which scope refused, who can raise its limit and which variants would
+    fit (P34).
     """
     submission = Submission(
         request, api_key, project, idempotency_key, remix_of, retry_of, priority
@@ -263,16 +263,18 @@ def _explain(
     *,
     now: datetime,
 ) -> None:
-    """Add to a refusal who can raise the limit and what would fit, and log it whole (P34)."""
-    scope = None
+    """Add to a refusal who can raise the limit and what would fit, and log it whole (P34).
+
+    Nobody in the team can fill the wallet: that refusal names administrators in its message.
+    """
     if isinstance(refusal, SpendLimitExceeded):
         scope = scope_under(draft, refusal.subject)
-    if scope is None:
-        refusal.details["raised_by"] = people_who_may(draft.team, Permission.MEMBERS)
-    else:
-        refusal.details["raised_by"] = scope.raised_by(draft.team, draft.user)
-        if scope.is_own:
-            refusal.details["is_own"] = True
+        if scope is None:
+            refusal.details["raised_by"] = people_who_may(draft.team, Permission.LIMITS)
+        else:
+            refusal.details["raised_by"] = scope.raised_by(draft.team, draft.user)
+            if scope.is_own:
+                refusal.details["is_own"] = True
     refusal.details["variants"] = variants_that_fit(
         request,
         team=draft.team,

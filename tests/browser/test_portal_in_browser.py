@@ -155,7 +155,7 @@ def test_p34_an_empty_wallet_refuses_and_nothing_typed_is_lost(desk: Desk) -> No
     refusal = page.locator(".refusal")
     expect(refusal).to_contain_text("Not enough credits in the wallet")
     expect(refusal).to_contain_text("This needs 28 credits; 0 are available.")
-    expect(refusal).to_contain_text("For more credits, ask Both, Charlie.")
+    expect(refusal).to_contain_text("An administrator can top up the wallet.")
     expect(page.get_by_label("Prompt")).to_have_value("A door that opens on the sea")
 
 

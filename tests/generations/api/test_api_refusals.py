@@ -118,7 +118,6 @@ class TestInsufficientCredits:
             "held": 720,
             "needed": 360,
             "resets_at": None,
-            "raised_by": ["alice"],
             "variants": None,
         }
         assert [v["credits"] for v in details["variants"]] == [270, 180, 168]

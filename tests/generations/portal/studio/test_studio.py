@@ -21,6 +21,8 @@ from tests.factories import (
     make_generation,
     make_limit,
     make_member,
+    make_provider_key,
+    make_team,
     make_user,
 )
 from tests.generations.portal.conftest import SignIn
@@ -144,6 +146,18 @@ def test_p34_a_limit_says_who_how_much_and_what_would_fit(
     generation = Generation.objects.get()
     assert generation.credits == take.credits <= 30
     assert generation.prompt == "A quiet lake"
+
+
+def test_p34_an_empty_wallet_says_that_an_administrator_can_fill_it(
+    sign_in: SignIn,
+) -> None:
+    poor = make_member(make_team("Poor"), "owner")
+    make_provider_key(poor.team, poor.user)
+    page = order(sign_in(poor), typed(poor)).content.decode()
+    assert "Not enough credits in the wallet" in page
+    assert "An administrator can top up the wallet." in page
+    assert "For more credits" not in page
+    assert Generation.objects.count() == 0
 
 
 def test_without_scripts_the_whole_page_answers(bob: Membership, sign_in: SignIn) -> None:
