@@ -221,7 +221,7 @@ class ReviewPages(CorrectionButtons):
     @admin.action(description="Cancel selected", permissions=["operate"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Generation]) -> None:
         """Cancel what was not sent, and note a cancel request for what was."""
-        by, reason = by_of(request), _reason(request)
+        by, reason = by_of(request), request.POST.get("reason", "")
 
         def work(generation: Generation) -> str:
             cancel_generation(generation, by=by, now=timezone.now(), reason=reason)
@@ -232,7 +232,7 @@ class ReviewPages(CorrectionButtons):
     def _decide_all(
         self, request: HttpRequest, queryset: QuerySet[Generation], decision: str, words: str
     ) -> None:
-        by, reason = by_of(request), _reason(request)
+        by, reason = by_of(request), request.POST.get("reason", "")
 
         def work(generation: Generation) -> str:
             decide_review(generation, decision, by=by, reason=reason, now=timezone.now())
@@ -251,10 +251,6 @@ def _cancelled(generation: Generation) -> str:
     if generation.state == State.CANCELLED:
         return f"“{generation}” is cancelled; {generation.credits:,} credits are released."
     return f"Cancel requested. “{generation}” costs credits only if the vendor finishes it."
-
-
-def _reason(request: HttpRequest) -> str:
-    return " ".join(request.POST.get("reason", "").replace("\0", "").split())[:500]
 
 
 def _review_of(generation: Generation) -> Review:

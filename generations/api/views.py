@@ -19,7 +19,7 @@ from generations.approvals import approve, deny
 from generations.dispatch import cancel_generation
 from generations.errors import TaskNotFound
 from generations.models import Generation
-from generations.ordering import is_plain_text, submit_generation, validate_request
+from generations.ordering import read_reason, submit_generation, validate_request
 from generations.reports import receipt_of
 from generations.selectors import generation_for
 from generations.task_object import task_object
@@ -98,7 +98,7 @@ class DecisionView(ApiView):
             generation,
             by=self.caller.by,
             now=timezone.now(),
-            reason=_reason(request),
+            reason=read_reason(request.data),
         )
         return Response(task_object(generation))
 
@@ -129,7 +129,7 @@ class CancelView(ApiView):
             generation,
             by=self.caller.by,
             now=timezone.now(),
-            reason=_reason(request),
+            reason=read_reason(request.data),
         )
         return Response(task_object(generation))
 
@@ -198,15 +198,6 @@ class UploadsView(ApiView):
         return _success(
             {"url": upload_url(upload), "expires_at": int(upload.expires_at.timestamp())}
         )
-
-
-def _reason(request: Request) -> str:
-    """Return the optional `reason` of a JSON body; an empty body gives none."""
-    data = request.data or {}
-    reason = data.get("reason") if isinstance(data, dict) else None
-    if reason is not None and (not isinstance(reason, str) or not is_plain_text(reason)):
-        raise InvalidRequest("'reason' must be a string.", field="reason")
-    return (reason or "")[:500]
 
 
 def _project_slug(request: Request) -> str | None:

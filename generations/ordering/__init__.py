@@ -7,17 +7,17 @@ from generations.ordering.priorities import (
     priorities_for,
     set_priority,
 )
-from generations.ordering.request import MAX_PROMPT_CHARACTERS, is_plain_text, validate_request
+from generations.ordering.request import MAX_PROMPT_CHARACTERS, read_reason, validate_request
 from generations.ordering.submit import quote_request, submit_generation
 
 __all__ = [
     "MAX_PROMPT_CHARACTERS",
     "as_priority",
     "credits_left",
-    "is_plain_text",
     "orderable_priorities",
     "priorities_for",
     "quote_request",
+    "read_reason",
     "set_priority",
     "submit_generation",
     "validate_request",

@@ -36,6 +36,7 @@ from platform_site.text.visible import is_blank
 log = structlog.get_logger(__name__)
 
 MAX_PROMPT_CHARACTERS = 10_000
+_NO_TEXT = "holds a character that is not text (NUL or half a surrogate pair)."
 
 _TOP_FIELDS = ("model", "input", "callback_url")
 _INPUT_FIELDS = ("prompt", "image_urls")  # beside the parameters of the model
@@ -140,6 +141,24 @@ def validate_request(payload: object, *, team: Team, now: datetime) -> Generatio
     )
 
 
+def read_reason(payload: object) -> str:
+    """Read the JSON value `payload` of whoever approves, denies or cancels: an optional `reason`.
+
+    Raises `InvalidRequest` as `validate_request` does: a reason under another name would be lost.
+    """
+    if not isinstance(payload, Mapping):
+        raise InvalidRequest("The body must be a JSON object, or empty.", field="reason")
+    _refuse_unknown(payload, ("reason",))
+    reason = payload.get("reason")
+    if reason is None:
+        return ""
+    if not isinstance(reason, str):
+        raise InvalidRequest("'reason' must be a string.", field="reason")
+    if not _is_plain_text(reason):
+        raise InvalidRequest(f"'reason' {_NO_TEXT}", field="reason")
+    return reason
+
+
 def _model_in(catalogue: Sequence[VideoModel], payload: Mapping[str, Any]) -> VideoModel:
     name = payload.get("model")
     if name is None or name == "":
@@ -208,14 +227,12 @@ def _prompt(inputs: Mapping[str, Any]) -> str:
             "prompt",
             f"has {len(prompt):,} characters; at most {MAX_PROMPT_CHARACTERS:,} are allowed.",
         )
-    if not is_plain_text(prompt):
-        raise InvalidInput(
-            "prompt", "holds a character that is not text (NUL or half a surrogate pair)."
-        )
+    if not _is_plain_text(prompt):
+        raise InvalidInput("prompt", _NO_TEXT)
     return prompt
 
 
-def is_plain_text(text: str) -> bool:
+def _is_plain_text(text: str) -> bool:
     """Return whether `text` can be stored and sent: no NUL, nothing UTF-8 cannot say."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 

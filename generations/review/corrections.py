@@ -51,6 +51,7 @@ def adjust(generation: Generation, *, spent: bool, by: By, reason: str, now: dat
     Raises `PermissionDenied`, otherwise as `billing.ledger.adjust_hold` does.
     """
     by.require(Permission.APPROVE, team_id=generation.team_id)
+    reason = typed_reason(reason)
     with transaction.atomic():
         adjust_hold(hold_id=generation.hold_id, spent=spent, by=by, reason=reason, now=now)
         words = "corrected to spent" if spent else "corrected to released"

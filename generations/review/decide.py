@@ -32,7 +32,6 @@ PATIENCE = timedelta(minutes=15)
 REVIEW_PATH = "/review/"
 _CHECK_CALLBACK = "generations.callbacks.steps.check_callback_step"
 _BATCH = 200
-_MAX_REASON = 500
 
 
 def decide_review(
@@ -47,7 +46,6 @@ def decide_review(
 ) -> None:
     """Release, settle or adopt, as a form's word says, for who decides. Raises as those do."""
     by.require(Permission.APPROVE, team_id=generation.team_id)
-    reason = " ".join(reason.replace("\0", "").split())[:_MAX_REASON]
     match decision:
         case "release":
             release_reviewed(generation, by=by, reason=reason, now=now)

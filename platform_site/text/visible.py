@@ -6,6 +6,7 @@ import unicodedata
 from django.core.exceptions import ValidationError
 
 from platform_site.logs import redact
+from platform_site.text.untrusted import clean_text
 
 # Blank without being white space or a control, by Unicode's own category.
 _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u17b4\u17b5\U0001d159\ufffc")
@@ -67,9 +68,11 @@ def visible_line(text: str) -> str:
 
 def typed_reason(text: str) -> str:
     """Return the reason that a person typed, as rows and pages have it: one line of at most 500
-    characters, with a key that was pasted into it masked; "" when nothing of it can be seen.
+    characters, without controls and marks of direction, which would turn the words around it, and
+    with a key that was pasted into it masked; "" when nothing of it can be seen.
     """
-    return redact(visible_line(text.replace("\0", "")))[:_LONGEST_REASON]
+    line = clean_text(visible_line(text), most=len(text))
+    return redact(line)[:_LONGEST_REASON]
 
 
 def bare_secret(text: str) -> str:

@@ -89,6 +89,11 @@ def test_f15_a_reason_is_one_line_with_its_keys_masked() -> None:
     assert len(typed_reason("x" * 900)) == 500
 
 
+@pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\x07", "\x1b", "\0", "\x9b"], ids=ascii)
+def test_f12_a_reason_holds_no_control_and_turns_no_words_around(mark: str) -> None:
+    assert typed_reason(f"Too{mark} long{mark}, {mark} see") == "Too long, see"
+
+
 @pytest.mark.parametrize(
     "pasted",
     [
