@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
                 ('role', models.CharField(choices=[('owner', 'Owner'), ('manager', 'Manager'), ('member', 'Member'), ('viewer', 'Viewer')], max_length=10)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('notices_read_to', models.BigIntegerField(default=0, editable=False, help_text='ID of the last notification that the person has seen.')),
-                ('last_entered_at', models.DateTimeField(blank=True, editable=False, help_text='When the person last changed to this team or changed something in it.', null=True)),
+                ('last_entered_at', models.DateTimeField(blank=True, editable=False, help_text='When the person last came from another team to act in this one.', null=True)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
                 ('team', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='accounts.team')),
             ],

@@ -48,7 +48,7 @@ class Membership(models.Model):
         null=True,
         blank=True,
         editable=False,
-        help_text="When the person last changed to this team or changed something in it.",
+        help_text="When the person last came from another team to act in this one.",
     )
 
     class Meta:

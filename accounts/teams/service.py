@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.audit import record
 from accounts.authority import By
@@ -49,5 +50,12 @@ def set_role(*, team: Team, user: User, role: str, by: By) -> Membership:
 
 
 def enter_team(membership: Membership, *, now: datetime) -> None:
-    """Keep that the person works in this team from now on, for sessions that chose none yet."""
-    Membership.objects.filter(pk=membership.pk).update(last_entered_at=now)
+    """Keep that the person works in this team from now on, for sessions that chose none yet.
+
+    Writes nothing where it was the team that they entered last.
+    """
+    later = Membership.objects.filter(
+        user=membership.user_id, last_entered_at__gt=OuterRef("last_entered_at")
+    )
+    entered = Membership.objects.filter(Q(last_entered_at=None) | Exists(later), pk=membership.pk)
+    entered.update(last_entered_at=now)

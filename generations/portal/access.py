@@ -167,7 +167,7 @@ def _guarded(view: View) -> View:
                 status = 200 if request.method in SAFE else 403
                 return render(request, "no_team.html", status=status)
             request.membership = request.chosen = membership
-            return view(request, *args, **kwargs)
+            return _entered(request, view(request, *args, **kwargs))
         except NotFound as error:
             raise Http404 from error
         except DailiesError as error:
@@ -202,13 +202,17 @@ def _chosen_membership(request: MemberRequest) -> Membership | None:
 
 
 def _keep_team(request: MemberRequest) -> None:
-    """Let the pages that follow an act be about the team that it was in, also once the person has
-    signed in again. Looking keeps nothing.
-    """
+    """Let the pages that follow an act be about the team that it was in. Looking keeps nothing."""
     if request.method not in SAFE:
         request.chosen = request.membership
         request.session[_TEAM_IN_SESSION] = request.membership.team.slug
+
+
+def _entered(request: MemberRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Keep the team of an act for the session after this one; what is refused changes no row."""
+    if request.method not in SAFE and response.status_code < 400:
         enter_team(request.membership, now=timezone.now())
+    return response
 
 
 def _sign_in(request: MemberRequest) -> HttpResponse:

@@ -38,6 +38,12 @@ def test_f17_a_person_is_in_the_team_they_entered_last(alice: Membership) -> Non
     assert team_for(alice.user, None) == second
     assert team_for(alice.user, alice.team.slug) == alice
     assert list(memberships_of(alice.user)) == [alice, second], "the menu is by name"
+    enter_team(second, now=now + timedelta(hours=1))
+    second.refresh_from_db()
+    assert second.last_entered_at == now, "it was the last one already"
+    enter_team(alice, now=now + timedelta(hours=2))
+    assert team_for(alice.user, None) == alice
+    enter_team(second, now=now + timedelta(hours=3))
     second.delete()
     assert team_for(alice.user, None) == alice
 

@@ -293,6 +293,7 @@ STEPS = {
     "generations.approvals.notices.notify_requester",
     "generations.approvals.service.ask_for_approval",
     "generations.approvals.service.withdraw_approval",
+    "generations.approvals.waiting.require_waiting",
     "generations.transitions.end_generation",
     "generations.transitions.end_unsent",
     "generations.transitions.transition",

@@ -281,7 +281,7 @@ def _what_came_of_it(
     person: Membership, theirs: Belongings, *, watches: bool
 ) -> dict[str, str | list[str]]:
     """Make every attempt; return what was wrongly changed, shown or kept from who may watch."""
-    client, before = entered(person), _all_but_drafts_of(person)
+    client, before = entered(person), _all_but_own_traces_of(person)
     wrong: dict[str, str | list[str]] = {}
     for name, number, attempt, named in (
         (name, number, one, named)
@@ -301,7 +301,7 @@ def _what_came_of_it(
             client.post(attempt.path(theirs), form)
         if not (attempt.sees and watches) and _shows(theirs, shown):
             wrong[f"{name} {number}"] = "shown"
-        after = _all_but_drafts_of(person)
+        after = _all_but_own_traces_of(person)
         changed = [model for model, rows in after.items() if rows != before[model]]
         if changed:
             wrong[f"{name} {number}"] = changed
@@ -310,9 +310,14 @@ def _what_came_of_it(
     return wrong
 
 
-def _all_but_drafts_of(person: Membership) -> dict[str, list[dict[str, Any]]]:
-    """Return every row but those that keep what the person types, wherever it leads."""
+def _all_but_own_traces_of(person: Membership) -> dict[str, list[dict[str, Any]]]:
+    """Return every row but those that keep what the person types, wherever it leads, and without
+    in which of their teams they were last.
+    """
     rows = everything()
+    for row in rows["Membership"]:
+        if row["user_id"] == person.user_id:
+            row["last_entered_at"] = None
     rows["Draft"] = [row for row in rows["Draft"] if row["user_id"] != person.user_id]
     return rows
 
