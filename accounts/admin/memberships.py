@@ -5,13 +5,12 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from unfold.admin import TabularInline
 
 from accounts.models import Membership
 from accounts.people import by_of
 from accounts.roles import Role
 from accounts.teams import set_role
-from platform_site.admin.base import ReadOnlyInline
+from platform_site.admin.base import ReadOnlyInline, SiteInline
 from platform_site.admin.services import ServiceAdmin
 from platform_site.admin.shown import badge_of, linked, moment
 from platform_site.admin.typed import display
@@ -47,7 +46,7 @@ class MembersInline(ReadOnlyInline):
         return super().get_queryset(request).select_related("user", "team")
 
 
-class NewMembersInline(TabularInline):  # type: ignore[misc]  # the theme is untyped
+class NewMembersInline(SiteInline):
     """People to add to the team; an existing member gets the new role."""
 
     model = Membership

@@ -4,18 +4,18 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import Manager, Model
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from generations.vendors import has_several_vendors
+from platform_site.admin.searched import SearchedSelect
 from platform_site.admin.shown import options_of
 
 
 def one_of(rows: Manager[Any], source: type[Model], name: str) -> "forms.ModelChoiceField[Any]":
     """Return a field that searches `rows` as the foreign key `name` of `source` would."""
-    widget = AutocompleteSelect(options_of(source).get_field(name), admin.site)
+    widget = SearchedSelect(options_of(source).get_field(name), admin.site)
     return forms.ModelChoiceField(rows.all(), required=False, widget=widget)
 
 

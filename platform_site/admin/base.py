@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 
+from platform_site.admin.searched import SearchesRows
 from platform_site.admin.shown import link_to
 from platform_site.admin.typed import display
 
@@ -31,7 +32,7 @@ SECRET_FIELDS = frozenset(
 )
 
 
-class SiteAdmin(ModelAdmin):  # type: ignore[misc]  # the theme is untyped
+class SiteAdmin(SearchesRows, ModelAdmin):  # type: ignore[misc]  # the theme is untyped
     """Base of every model's pages."""
 
     list_per_page = 50
@@ -89,7 +90,11 @@ class ReadOnlyAdmin(SiteAdmin):
         return False
 
 
-class ReadOnlyInline(TabularInline):  # type: ignore[misc]  # the theme is untyped
+class SiteInline(SearchesRows, TabularInline):  # type: ignore[misc]  # the theme is untyped
+    """Base of every table inside another row's page."""
+
+
+class ReadOnlyInline(SiteInline):
     """Related rows inside another row's page, to be seen only."""
 
     extra = 0
