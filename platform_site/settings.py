@@ -133,7 +133,13 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_FORMS = {"reset_password": "accounts.sign_in.backend.PasswordResetForm"}
+ACCOUNT_FORMS = {
+    "login": "accounts.sign_in.forms.SignInForm",
+    "reauthenticate": "accounts.sign_in.forms.ConfirmForm",
+    "change_password": "accounts.sign_in.forms.NewPasswordForm",
+    "reset_password": "accounts.sign_in.forms.SendLinkForm",
+    "reset_password_from_key": "accounts.sign_in.forms.FirstPasswordForm",
+}
 # Attempts at one account by all clients together; those of one client are the library's to limit.
 ACCOUNT_RATE_LIMITS = {"login_account": "50/300s/key"}
 ACCOUNT_LOGOUT_ON_GET = False

@@ -14,6 +14,13 @@ ACCOUNT_LIMIT = "login_account"  # in settings.ACCOUNT_RATE_LIMITS
 class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library is untyped
     """People are added by an owner or an administrator, never by a sign-up form."""
 
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": "The email or the password is wrong.",
+        "enter_current_password": "This password is wrong.",
+        "incorrect_password": "This password is wrong.",
+        "too_many_login_attempts": "Too many failed attempts. Try again in a few minutes.",
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Refuse every registration."""
         return False

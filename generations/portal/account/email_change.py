@@ -19,10 +19,11 @@ from accounts.people import ask_for_email, confirm_email, email_named
 from generations.portal.form_errors import show_error
 from platform_site.errors import Conflict, DailiesError, InvalidRequest
 from platform_site.text.visible import is_visible
+from platform_site.web.form_words import PlainForm
 from platform_site.web.requests import actor_request_id
 
 
-class EmailForm(forms.Form):
+class EmailForm(PlainForm):
     """The new email, and the password of whoever asks."""
 
     email = forms.CharField(

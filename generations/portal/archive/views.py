@@ -36,13 +36,14 @@ from generations.portal.post_only import post_only
 from generations.selectors import generation_for
 from generations.task_object import film_of
 from platform_site.errors import Conflict, InvalidRequest
+from platform_site.web.form_words import PlainForm
 
 PAGE = 30
 _MOST_LATE = 50
 _USUAL_DAYS = 90
 
 
-class RetentionForm(forms.Form):
+class RetentionForm(PlainForm):
     """How long films are kept."""
 
     days = forms.IntegerField(

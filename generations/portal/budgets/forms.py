@@ -11,12 +11,13 @@ from billing.ledger import MAX_CREDITS
 from billing.windows import Window
 from generations.limits import MEMBER, PROJECT, TEAM, LimitChoice
 from generations.portal.budgets.reads import choices_of
+from platform_site.web.form_words import PlainForm
 
 _USUAL = "50, 80, 100"
 _BETWEEN = re.compile(r"[\s,;%]+")
 
 
-class LimitForm(forms.Form):
+class LimitForm(PlainForm):
     """A spend limit and when to notify people of it; `known` is the limit that it would change."""
 
     known: int | None = None
@@ -55,7 +56,7 @@ class LimitForm(forms.Form):
         return [int(word) for word in words]
 
 
-class LowMarkForm(forms.Form):
+class LowMarkForm(PlainForm):
     """Below how many available credits the wallet is low."""
 
     low_at = forms.IntegerField(
@@ -66,7 +67,7 @@ class LowMarkForm(forms.Form):
     )
 
 
-class ThresholdForm(forms.Form):
+class ThresholdForm(PlainForm):
     """Above how many credits a film needs approval, and whose."""
 
     scope = forms.ChoiceField(label="For")
@@ -91,7 +92,7 @@ class ThresholdForm(forms.Form):
             ]
 
 
-class ProjectForm(forms.Form):
+class ProjectForm(PlainForm):
     """A project's name."""
 
     name = forms.CharField(

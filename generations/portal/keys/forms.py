@@ -13,9 +13,10 @@ from billing.windows import end_of_day
 from generations.provider_keys import MOST_IN_FLIGHT, MOST_PER_MINUTE
 from generations.vendors import has_several_vendors, key_examples, vendor_choices
 from platform_site.text.visible import require_visible
+from platform_site.web.form_words import PlainForm
 
 
-class ApiKeyForm(forms.Form):
+class ApiKeyForm(PlainForm):
     """A new API key with its limits; empty means no limit."""
 
     label = forms.CharField(
@@ -70,7 +71,7 @@ class ApiKeyForm(forms.Form):
         return [one for one in re.split(r"[\s,;]+", self.cleaned_data["allowed_networks"]) if one]
 
 
-class ProviderKeyForm(forms.Form):
+class ProviderKeyForm(PlainForm):
     """A provider key to be vaulted. It is never sent back, not even on an error."""
 
     vendor = forms.ChoiceField(choices=vendor_choices, label="Vendor")
@@ -97,7 +98,7 @@ class ProviderKeyForm(forms.Form):
         self.fields["secret"].widget.attrs["placeholder"] = key_examples()
 
 
-class SendRateForm(forms.Form):
+class SendRateForm(PlainForm):
     """How quickly a provider key may send."""
 
     max_in_flight = forms.IntegerField(

@@ -13,6 +13,7 @@ from generations.models import VideoModel
 from generations.portal.form_errors import show_error
 from generations.reports import Filters, this_month
 from platform_site.errors import InvalidRequest
+from platform_site.web.form_words import PlainForm
 
 
 def sees_team(membership: Membership) -> bool:
@@ -20,7 +21,7 @@ def sees_team(membership: Membership) -> bool:
     return role_allows(membership.role, Permission.LIMITS)
 
 
-class ReportForm(forms.Form):
+class ReportForm(PlainForm):
     """Days and filters; empty means the month so far, and everything."""
 
     since = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}))

@@ -19,6 +19,7 @@ from generations.portal.feed.versions import Kind, Shown, version_of
 from generations.portal.post_only import post_only
 from generations.portal.webhooks.reads import delivery_context, delivery_for
 from platform_site.errors import DailiesError
+from platform_site.web.form_words import PlainForm
 
 PAGE = 30
 _STATES = {
@@ -28,7 +29,7 @@ _STATES = {
 }
 
 
-class DeliveryFilter(forms.Form):
+class DeliveryFilter(PlainForm):
     """Which deliveries are listed."""
 
     state = forms.ChoiceField(

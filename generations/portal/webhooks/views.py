@@ -30,11 +30,12 @@ from generations.portal.form_errors import show_error
 from generations.portal.post_only import post_only
 from generations.portal.webhooks.deliveries import DeliveryFilter, page_of
 from platform_site.errors import DailiesError, InvalidRequest
+from platform_site.web.form_words import PlainForm
 
 _LATEST = 10
 
 
-class EventsForm(forms.Form):
+class EventsForm(PlainForm):
     """The events that an endpoint receives."""
 
     events = forms.MultipleChoiceField(
