@@ -22,7 +22,7 @@ class SignInForm(PlainWords, LoginForm):  # type: ignore[misc]  # the library is
 
 
 class SendLinkForm(PlainWords, PasswordResetForm):
-    """Whose password is to be chosen anew."""
+    """Whose password is forgotten."""
 
 
 class _Labelled(PlainWords):

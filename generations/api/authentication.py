@@ -12,6 +12,8 @@ from accounts.errors import InvalidApiKey
 from accounts.models import ApiKey, Membership
 from platform_site.web.requests import actor_request_id, client_address
 
+_HOW = "Send the key as 'Authorization: Bearer sk-...'."
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -29,7 +31,8 @@ def caller_of(request: Request | HttpRequest, *, is_counted: bool = True) -> Cal
     """
     text = key_in_header(request.headers.get("Authorization", ""))
     if not text:
-        raise InvalidApiKey
+        # The message is the vendor's for every key that is none; the way out stands beside it.
+        raise InvalidApiKey(details={"hint": _HOW})
     now = timezone.now()
     key = authenticate_api_key(
         text, client_ip=client_address(request), now=now, is_counted=is_counted

@@ -42,6 +42,12 @@ def threshold_for(generation: Generation) -> ApprovalThreshold | None:
     return over.order_by("above").first()
 
 
+def needs_approval(generation: Generation) -> bool:
+    """Return whether a manager must decide on the generation, at its credits, before it is sent."""
+    threshold = threshold_for(generation)
+    return threshold is not None and generation.credits > threshold.above
+
+
 @transaction.atomic
 def set_threshold(
     *,

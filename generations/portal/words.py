@@ -129,6 +129,8 @@ def _trouble_of(key: ProviderKey) -> str:
 def cost_of(generation: Generation) -> Cost:
     """Say what became of the credits."""
     hold = generation.hold
+    if hold.is_open and generation.state == State.AWAITING_APPROVAL:
+        return Cost("held", "Held until a manager decides.", "live")
     if hold.is_open:
         return Cost("held", "Held until the vendor answers, then spent or released.", "live")
     since = " Corrected after it ended." if hold.adjusted else ""

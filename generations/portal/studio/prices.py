@@ -7,6 +7,7 @@ from accounts.models import Membership
 from accounts.selectors import project_for
 from billing.pricing import Quote
 from billing.selectors import books_of
+from generations.approvals import needs_approval
 from generations.limits import subjects_of
 from generations.models import Generation, ProviderKey, VideoModel
 from generations.ordering import credits_left, quote_request, validate_request
@@ -27,6 +28,7 @@ class PriceTag:
     available: int = 0
     room: int = 0
     problem: str = ""
+    needs_approval: bool = False
 
     @property
     def left(self) -> int:
@@ -56,10 +58,15 @@ def price_of(form: StudioForm, *, membership: Membership, now: datetime) -> Pric
     if key is None:
         return PriceTag(quote, available, room=available)
     film = Generation(
-        team=team, user=membership.user, provider_key=key, project=project, model=request.model
+        team=team,
+        user=membership.user,
+        provider_key=key,
+        project=project,
+        model=request.model,
+        credits=quote.credits,
     )
     room = credits_left(team=team, subjects=subjects_of(film), now=now)
-    return PriceTag(quote, available, room=room)
+    return PriceTag(quote, available, room=room, needs_approval=needs_approval(film))
 
 
 def sending_key(membership: Membership, model: VideoModel) -> ProviderKey | None:

@@ -17,6 +17,7 @@ from tests.support.api import GENERATIONS, Api, generation_body
 from tests.support.api_errors import error_of
 
 pytestmark = pytest.mark.django_db
+HINT = "Send the key as 'Authorization: Bearer sk-...'."
 
 
 class TestInvalidApiKey:
@@ -41,7 +42,13 @@ class TestInvalidApiKey:
         headers = {} if header is None else {"Authorization": header}
         error = error_of(Client().get(path, headers=headers), 401, "invalid_api_key")
         assert error["message"] == "API key is invalid, disabled, or deleted."
-        assert "details" not in error
+        # A key that looks like one is not told apart from the others.
+        is_key = header is not None and header.startswith("Bearer sk-")
+        assert error.get("details") == (None if is_key else {"hint": HINT})
+
+    def test_f08_a_key_in_another_header_is_told_where_it_goes(self, api: Api) -> None:
+        reply = Client().get("/v1/credits", headers={"X-Api-Key": str(api.key)})
+        assert error_of(reply, 401, "invalid_api_key")["details"] == {"hint": HINT}
 
     @pytest.mark.parametrize(
         "header",

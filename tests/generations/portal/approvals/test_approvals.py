@@ -20,6 +20,7 @@ from generations.lifecycle import State
 from generations.models import Approval, Generation
 from tests.factories import SYSTEM, make_generation
 from tests.generations.portal.conftest import SignIn
+from tests.generations.portal.studio.test_studio import typed
 
 pytestmark = pytest.mark.django_db
 
@@ -241,3 +242,22 @@ class TestLink:
         reply = Client().post(link, {"decision": "deny"})
         assert reply.status_code == 409
         assert state_of(asked) == State.QUEUED
+
+
+def test_f12_the_studio_says_before_the_click_that_a_film_needs_approval(
+    bob: Membership, sign_in: SignIn
+) -> None:
+    client, form = sign_in(bob), typed(bob)
+    assert "needs approval" not in client.post("/studio/price/", form).content.decode()
+    set_threshold(team=bob.team, above=70, by=SYSTEM)
+    assert "needs approval" not in client.post("/studio/price/", form).content.decode()
+    set_threshold(team=bob.team, above=69, by=SYSTEM, user=bob.user)
+    assert "needs approval" in client.post("/studio/price/", form).content.decode()
+
+
+def test_f12_credits_that_await_a_manager_are_not_held_for_the_vendor(
+    asked: Generation, bob: Membership, sign_in: SignIn
+) -> None:
+    page = sign_in(bob).get(f"/generations/{asked.pk}/").content.decode()
+    assert "Held until a manager decides." in page
+    assert "Held until the vendor answers" not in page
