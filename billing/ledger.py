@@ -39,7 +39,9 @@ def grant(
     """
     by.require_everywhere()
     if isinstance(credits, bool) or not isinstance(credits, int) or not 0 < credits <= MAX_CREDITS:
-        raise InvalidRequest("Enter a whole number of credits above 0.", field="credits")
+        raise InvalidRequest(
+            f"Enter a whole number of credits from 1 to {MAX_CREDITS:,}.", field="credits"
+        )
     reason = typed_reason(reason)
     if not reason:
         raise InvalidRequest("Enter a reason.", field="reason")

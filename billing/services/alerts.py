@@ -55,7 +55,9 @@ def set_low_mark(*, team: Team, credits: int, by: By) -> None:
     """
     by.require(Permission.LIMITS, team_id=team.pk)
     if type(credits) is not int or not 0 <= credits <= MAX_CREDITS:
-        raise InvalidRequest("Enter a whole number of credits, 0 or more.", field="low_at")
+        raise InvalidRequest(
+            f"Enter a whole number of credits from 0 to {MAX_CREDITS:,}.", field="low_at"
+        )
     open_accounts(team)
     Account.objects.filter(team=team, kind=Account.Kind.WALLET).update(low_at=credits)
     record(

@@ -45,7 +45,9 @@ def set_limit(
             f"{window!r} is not one of {', '.join(Window.values)}.", field="window"
         )
     if credits is not None and (type(credits) is not int or not 0 <= credits <= MAX_CREDITS):
-        raise InvalidRequest("Enter a whole number of credits, 0 or more.", field="credits")
+        raise InvalidRequest(
+            f"Enter a whole number of credits from 0 to {MAX_CREDITS:,}.", field="credits"
+        )
     place = {
         "subject_kind": holder.subject.kind,
         "subject_id": holder.subject.id,

@@ -91,7 +91,8 @@ def _require_price(credits_per_second: int) -> None:
     whole = isinstance(credits_per_second, int) and not isinstance(credits_per_second, bool)
     if not whole or not 0 < credits_per_second <= MAX_CREDITS_PER_SECOND:
         raise InvalidRequest(
-            "Enter a whole number of credits per second, above 0.", field="credits_per_second"
+            f"Enter a whole number of credits per second from 1 to {MAX_CREDITS_PER_SECOND:,}.",
+            field="credits_per_second",
         )
 
 

@@ -64,7 +64,9 @@ def set_threshold(
     """
     by.require(Permission.LIMITS, team_id=team.pk)
     if above is not None and (type(above) is not int or not 0 <= above <= MAX_CREDITS):
-        raise InvalidRequest("Enter a whole number of credits, 0 or more.", field="above")
+        raise InvalidRequest(
+            f"Enter a whole number of credits from 0 to {MAX_CREDITS:,}.", field="above"
+        )
     place: dict[str, Any] = {"team": team, "user": user, "project": project}
     threshold = None
     if above is None:

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from accounts.models import Membership, Notice
 from accounts.roles import Permission, role_allows
 from billing.selectors import site_zone
+from billing.windows import end_of_day
 from generations.catalog import ordered_inputs
 from generations.decoders.shapes import LARGE, SMALL, fitted
 from generations.models import Film, Generation, ProviderKey
@@ -89,6 +90,17 @@ def until(time: datetime) -> str:
         if count:
             return f"in {count} {word}{'' if count == 1 else 's'}"
     return "in a moment"
+
+
+@register.filter
+def expiry(time: datetime) -> str:
+    """Name the last day of what lasts until a day's end, as people typed it; else day and time."""
+    zone = site_zone()
+    local = time.astimezone(zone)
+    day = local.date() - timedelta(days=1)
+    if time == end_of_day(day, zone):
+        return f"{day:%-d %b %Y}"
+    return f"{local:%-d %b %Y, %H:%M %Z}"
 
 
 @register.filter

@@ -24,7 +24,7 @@ from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 
 from platform_site.serving.bounds import Bounds
-from platform_site.serving.refusals import Refused, no_room, path_of
+from platform_site.serving.refusals import Refused, no_room, path_of, words_of_fault
 
 _END_OF_HEAD = b"\r\n\r\n"
 # No head that has one ends well, and gunicorn says so.
@@ -44,13 +44,6 @@ _STATUS = {
     LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
     UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
-}
-
-_WORDS = {
-    LimitRequestHeaders: (
-        "The request's headers are too long or too many: at most 100, each of 8 kB, 64 kB in all."
-    ),
-    LimitRequestLine: "The address of the request is too long: 4,000 bytes at most.",
 }
 
 
@@ -217,7 +210,7 @@ class Incoming:
         end += len(_END_OF_HEAD)
         head = self._judge(bytes(text[:end]))
         if head is None:
-            raise Refused(HTTPStatus.BAD_REQUEST, "The request is not valid HTTP.")
+            raise Refused(HTTPStatus.BAD_REQUEST, words_of_fault())
         self.head = head
         self._begin_body(head)
         after = bytes(text[end:])
@@ -310,5 +303,4 @@ def _temporary_file(memory_bytes: int) -> IO[bytes]:
 def _refused(error: Exception) -> Refused:
     """Return a refusal in few words: what the client sent may be secret, and is not repeated."""
     status = _STATUS.get(type(error), HTTPStatus.BAD_REQUEST)
-    words = _WORDS.get(type(error), f"The request is not valid HTTP: {type(error).__name__}.")
-    return Refused(status, words)
+    return Refused(status, words_of_fault(type(error).__name__))

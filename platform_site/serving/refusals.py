@@ -10,6 +10,35 @@ from platform_site.web.addresses import is_for_programs
 RETRY_SECONDS = 5
 # Method and path of a request line that may be broken off or too long; of the rest nothing counts.
 _TARGET = re.compile(rb"[\r\n]*[A-Za-z]{1,20} +(?:https?://[^/ ]*)?(/[^ \r\n?#]{0,200})")
+_CHUNKS = "The body's chunks are damaged. Send whole chunks, or the body with a Content-Length."
+# A space too many in the path is told as a version, too.
+_FIRST_LINE = (
+    "The request's first line is not valid. Send 'METHOD /path HTTP/1.1', with spaces in the path "
+    "percent-encoded."
+)
+_FAULTS = {
+    "ChunkMissingTerminator": _CHUNKS,
+    "ExpectationFailed": "The Expect header may say '100-continue' only. Leave it out.",
+    "InvalidChunkExtension": _CHUNKS,
+    "InvalidChunkSize": _CHUNKS,
+    "InvalidHTTPVersion": _FIRST_LINE,
+    "InvalidHeader": (
+        "A header is not valid. Send each as 'Name: value', and either one Content-Length or one "
+        "Transfer-Encoding."
+    ),
+    "InvalidHeaderName": "The name of a header is not valid. Use letters, digits and hyphens.",
+    "InvalidRequestLine": _FIRST_LINE,
+    "InvalidRequestMethod": "The method is not valid. Send it in capitals, such as GET or POST.",
+    "InvalidSchemeHeaders": "Headers contradict each other about HTTPS. Send one of them only.",
+    "LimitRequestHeaders": (
+        "The request's headers are too long or too many: at most 100, each of 8 kB, 64 kB in all."
+    ),
+    "LimitRequestLine": "The address of the request is too long: 4,000 bytes at most.",
+    "ObsoleteFolding": "A header goes on in a second line. Send each header in one line.",
+    "UnsupportedTransferCoding": (
+        "This Transfer-Encoding is not supported. Send 'chunked', or a Content-Length."
+    ),
+}
 
 
 class Refused(Exception):
@@ -61,6 +90,16 @@ def path_of(text: bytes) -> str:
     """Return the path that the beginning of a request calls; "" if it does not say."""
     found = _TARGET.match(text)
     return found[1].decode("latin-1") if found else ""
+
+
+def words_of_fault(kind: str = "") -> str:
+    """Say what is wrong with a request and what to send, by the name of the parser's exception.
+
+    By name, because gunicorn's two parsers have classes of their own for the same faults.
+    """
+    return _FAULTS.get(
+        kind, "The request is not valid HTTP. Check its first line, its headers and its length."
+    )
 
 
 def came_too_slowly() -> Refused:

@@ -133,3 +133,7 @@ class TestGrant:
         with pytest.raises(CommandError):
             run("grant", *(word.format(team=team.slug) for word in arguments))
         assert books_of(team).granted == 1000
+
+    def test_f17_too_large_a_grant_is_told_the_most(self, team: Team) -> None:
+        with pytest.raises(CommandError, match="from 1 to 1,000,000,000,000"):
+            run("grant", team.slug, "9" * 30, "--reason", "x")

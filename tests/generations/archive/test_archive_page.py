@@ -80,7 +80,7 @@ def test_managers_set_the_rule_and_members_do_not(
     assert "favourites are kept" in page
     wrong = signed_in(alice).post("/archive/retention/", {"days": "0"})
     assert wrong.status_code == 200
-    assert "greater than or equal to 1" in wrong.content.decode()
+    assert "Enter a whole number from 1 to" in wrong.content.decode()
     assert signed_in(alice).post("/archive/retention/", {"remove": "1"}).status_code == 302
     assert not RetentionRule.objects.exists()
     assert AuditEvent.objects.filter(action__startswith="retention.").count() == 2
@@ -94,3 +94,23 @@ def test_a_removed_films_page_says_so(film: Film, alice: Membership) -> None:
     assert "<video" not in page
     assert "Remix" in page
     assert signed_in(alice).get(f"/generations/{film.pk}/receipt/").status_code == 200
+
+
+def test_f17_a_late_films_link_expires_only_while_it_is_believed(
+    alice: Membership, vendor: Vendor
+) -> None:
+    film = make_generation(alice, State.COMPLETED, duration=4, resolution="480p").film
+    pending = Film.objects.filter(pk=film.pk)
+    pending.update(
+        state=Film.State.PENDING,
+        source_url="https://vendor.example/a.mp4",
+        link_expires_at=timezone.now() + timedelta(hours=5),
+        failures=3,
+        created_at=timezone.now() - timedelta(hours=12),
+    )
+    client = signed_in(alice)
+    assert "link expires" in client.get("/archive/").content.decode()
+    pending.update(link_died=True, problem="The vendor's link has expired.")
+    page = client.get("/archive/").content.decode()
+    assert "link has expired" in page
+    assert "link expires" not in page

@@ -1,9 +1,13 @@
 """What the server itself refuses: in the envelope to programs, in a line of text to others."""
 
 import json
+import re
 
 import pytest
+from gunicorn.asgi import parser
+from gunicorn.http import errors
 
+from platform_site.serving.refusals import words_of_fault
 from tests.support.bounds import answered
 from tests.support.serving import Clock, Running
 
@@ -52,6 +56,37 @@ def test_f10_a_program_is_refused_in_the_envelope(
     error = json.loads(body)["error"]
     assert set(error) == {"code", "message", "type"}
     assert error["type"] in {"invalid_request_error", "api_error"}
+
+
+@pytest.mark.parametrize(
+    ("rest", "way_out"),
+    [
+        (b" HTTP/1.1\r\n" + HEAD + b"Content-Length: a\r\n\r\n", "one Content-Length"),
+        (b" HTTP/1.1\r\n" + HEAD + b"no colon\r\n\r\n", "'Name: value'"),
+        (b" HTTP/1.1\r\n" + HEAD + b"a b: c\r\n\r\n", "letters, digits and hyphens"),
+        (b" HTTP/9.9\r\n" + HEAD + b"\r\n", "'METHOD /path HTTP/1.1'"),
+        (b" and more HTTP/1.1\r\n" + HEAD + b"\r\n", "percent-encoded"),
+        (b" HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: gzip\r\n\r\n", "one Transfer-Encoding"),
+    ],
+)
+def test_f10_a_refusal_says_what_to_send_instead(
+    running: Running, rest: bytes, way_out: str
+) -> None:
+    message = json.loads(refused(running, b"POST /v1/credits" + rest)[1])["error"]["message"]
+    assert way_out in message
+
+
+def test_f10_no_fault_of_the_parsers_is_told_by_the_name_of_its_class() -> None:
+    kinds = [*vars(errors).values(), *vars(parser).values()]
+    faults = {
+        kind.__name__
+        for kind in kinds
+        if isinstance(kind, type)
+        and issubclass(kind, errors.ParseException | parser.ParseError)
+        and not re.search("Proxy|Response|Configuration|H2C|Parse", kind.__name__)
+    }
+    assert len(faults) > 12
+    assert [kind for kind in faults if words_of_fault(kind) == words_of_fault()] == []
 
 
 @pytest.mark.parametrize("path", [b"/studio/", b"/", b"/v1x", b"/films/x.mp4"])

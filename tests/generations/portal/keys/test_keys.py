@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.models import ApiKey, AuditEvent, Membership
 from billing.selectors import limits_of
 from generations.models import ProviderKey
+from generations.templatetags.dailies import expiry
 from tests.factories import make_api_key, make_provider_key
 from tests.generations.portal.conftest import SignIn
 
@@ -280,3 +281,15 @@ def test_a_member_may_do_it_with_their_own_key_and_not_with_the_teams(
 def test_a_vendors_key_starts_with_twenty_at_once(bob: Membership, sign_in: SignIn) -> None:
     sign_in(bob).post("/keys/provider/", {"scope": "own", "secret": SECRET})
     assert ProviderKey.objects.get(owner=bob.user).max_in_flight == 20
+
+
+def test_f12_an_expiry_is_shown_as_the_last_day_that_was_typed(
+    bob: Membership, sign_in: SignIn
+) -> None:
+    last_day = timezone.localdate() + timedelta(days=3)
+    client = sign_in(bob)
+    client.post("/keys/api/", {"label": "Farm", "expires_on": last_day.isoformat()})
+    assert f"expires {last_day:%-d %b %Y}\n" in client.get("/keys/").content.decode()
+    key = ApiKey.objects.get()
+    assert key.expires_at is not None
+    assert expiry(key.expires_at - timedelta(minutes=30)) == f"{last_day:%-d %b %Y}, 23:30 UTC"
