@@ -278,3 +278,13 @@ def test_earlier_prompts_come_with_the_arrow_keys(desk: Desk, installation: Inst
     prompt.fill("Typed")
     prompt.press("ArrowUp")
     expect(prompt).to_have_value("Typed")
+
+
+def test_f03_a_film_created_after_signing_out_leaves_nothing_saving(desk: Desk) -> None:
+    page = desk("member")
+    page.goto("/")
+    forget_session(page)
+    page.get_by_label("Prompt").press_sequentially("A moth at a window")
+    page.locator("#create").click()
+    expect(page.locator("#signed-out")).to_be_visible()
+    expect(page.locator("#draft")).to_have_text("Not saved: you are signed out")

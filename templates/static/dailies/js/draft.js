@@ -88,8 +88,8 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 
 document.addEventListener("htmx:afterRequest", (event) => {
   const { xhr, successful } = event.detail;
-  if (event.target.id === "composer" && !successful) isUncertain = true;
-  if (event.target.id !== "draft") return;
+  // Create takes over what waits to be saved: a request that failed has saved nothing either.
+  if (event.target.id !== "draft" && (event.target.id !== "composer" || successful)) return;
   if (successful && xhr.status === 200) isUncertain = false;
   else if (xhr.getResponseHeader("HX-Redirect")) notSaved("Not saved: you are signed out");
   else if (!successful && xhr.status !== 0) notSaved("Not saved yet");
