@@ -1,5 +1,6 @@
 """What people read about a generation: honest words for states, events and errors."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ from generations.lifecycle import Ending, EventKind, ReviewReason, State
 from generations.models import Film, Generation, GenerationEvent, Priority, ProviderKey
 from generations.vendors import UnknownVendor, vendor_named
 
+# In an event's message, for whoever searches the log by it.
+_CODE = re.compile(r"^(The vendor refused: )[a-z0-9]+(?:_[a-z0-9]+)*: ")
+_CLASS_NAME = re.compile(r"^(No whole answer|Not reached): [A-Z]\w+\.")
 # What a priority means for a film that waits.
 _PRIORITY_NOTES: dict[int, str] = {
     Priority.HIGH: "It is ahead of your team’s other films.",
@@ -231,8 +235,13 @@ def _first_money(generation: Generation) -> str:
     return f"{spent:,} credits spent." if spent else f"{generation.credits:,} credits released."
 
 
+def _without_codes(message: str) -> str:
+    """Return what happened without error codes and class names: logs and the API have those."""
+    return _CLASS_NAME.sub(r"\1.", _CODE.sub(r"\1", message))
+
+
 def _entry_words(event: GenerationEvent, generation: Generation) -> tuple[str, str]:
-    message = event.message
+    message = _without_codes(event.message)
     by_kind = {
         EventKind.ADMITTED: ("Submitted", message),
         EventKind.KEPT: ("Film saved", "Fetched, checked and stored."),

@@ -261,3 +261,13 @@ def test_f12_credits_that_await_a_manager_are_not_held_for_the_vendor(
     page = sign_in(bob).get(f"/generations/{asked.pk}/").content.decode()
     assert "Held until a manager decides." in page
     assert "Held until the vendor answers" not in page
+
+
+def test_f12_a_long_prompt_scrolls_within_its_card(
+    manager: Membership, asked: Generation, sign_in: SignIn
+) -> None:
+    client = sign_in(manager)
+    region = 'tabindex="0" aria-label="Prompt"'
+    assert region not in client.get("/approvals/").content.decode()
+    Generation.objects.filter(pk=asked.pk).update(prompt="a\n" * 5000)
+    assert region in client.get("/approvals/").content.decode()

@@ -10,9 +10,11 @@ from django.utils import timezone
 from accounts.models import Membership
 from accounts.roles import Role
 from billing.subjects import Subject
-from generations.lifecycle import State
-from generations.models import Film, Generation, Upload
-from tests.factories import make_api_key, make_generation, make_limit, make_member
+from generations.lifecycle import EventKind, State
+from generations.models import Film, Generation, ProviderKey, Upload
+from generations.portal.words import timeline_of
+from generations.transitions import record_event
+from tests.factories import SYSTEM, make_api_key, make_generation, make_limit, make_member
 from tests.generations.portal.conftest import SignIn
 
 pytestmark = pytest.mark.django_db
@@ -197,3 +199,20 @@ def test_what_has_no_film_cannot_be_continued(alice: Membership, sign_in: SignIn
     reply = sign_in(alice).post(f"/generations/{generation.id}/extend/")
     assert reply.status_code == 409
     assert b"no last frame to continue from" in reply.content
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("No whole answer: RemoteProtocolError.", "No whole answer."),
+        ("Not reached: ConnectTimeout.", "Not reached."),
+        ("The vendor refused: upstream_error: The input is odd.", "refused: The input is odd."),
+        ("The vendor refused: timeout: Too slow.", "refused: Too slow."),
+    ],
+)
+def test_f12_the_timeline_has_no_codes_and_no_names_of_classes(
+    message: str, shown: str, alice: Membership, provider_key: ProviderKey
+) -> None:
+    generation = make_generation(alice, State.NEEDS_REVIEW)
+    record_event(generation, EventKind.LOOKED, by=SYSTEM, message=message)
+    assert timeline_of(generation)[-1].note.endswith(shown)
