@@ -333,7 +333,11 @@ def _pause(provider_key: ProviderKey, pause: dict[str, Any], *, words: str, by: 
         )
         provider_key.refresh_from_db(fields=["probes", "next_probe_at", "pause_reason"])
         notify_key_paused(
-            provider_key, reason=words, by=name_of(by.name), pause=event.pk, now=event.at
+            provider_key,
+            reason=pause["pause_note"] or words,
+            by=name_of(by.name),
+            pause=event.pk,
+            now=event.at,
         )
         log.warning("provider_key_paused", provider_key=provider_key.pk, reason=words)
     return bool(paused)

@@ -34,7 +34,7 @@ def portal_forms() -> Iterator[type[forms.Form]]:
     for name, module in list(sys.modules.items()):
         if name.startswith("generations.portal"):
             for value in vars(module).values():
-                if isinstance(value, type) and issubclass(value, forms.BaseForm):
+                if isinstance(value, type) and issubclass(value, forms.Form):
                     yield value
 
 
