@@ -61,6 +61,6 @@ def role_refusal(role: str, permission: Permission) -> str:
     """
     named = f"Your role, {role}, does not" if role in Role.values else "Your role does not"
     return (
-        f"{named} allow this. It needs permission to {permission.label}. "
+        f"{named} allow this. It takes permission to {permission.label}. "
         "An administrator can change your role."
     )

@@ -75,7 +75,7 @@ def test_somebody_without_a_team_has_none(team: Team) -> None:
 
 def test_a_refusal_says_what_the_role_may_not(bob: Membership) -> None:
     said = (
-        "^Your role, member, does not allow this. It needs permission to set spend limits. An admin"
+        "^Your role, member, does not allow this. It takes permission to set spend limits. An admin"
     )
     with pytest.raises(PermissionDenied, match=said):
         require(bob, Permission.LIMITS)

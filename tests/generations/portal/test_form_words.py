@@ -29,7 +29,7 @@ LIBRARY = [
 ]
 
 
-def portal_forms() -> Iterator[type[forms.Form]]:
+def portal_forms() -> Iterator[type[forms.BaseForm]]:
     assert is_valid_path("/")
     for name, module in list(sys.modules.items()):
         if name.startswith("generations.portal"):

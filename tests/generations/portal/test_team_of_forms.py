@@ -65,7 +65,7 @@ def test_f17_who_signs_in_again_is_in_the_team_they_were_in(
         browser.post("/team/", {"team": chosen.team.slug})
         browser.get(f"/generations/{make_generation(looked_at, State.COMPLETED).pk}/")
         browser.session.flush()
-        assert browser.get("/budgets/").url == "/accounts/login/?next=%2Fbudgets%2F"
+        assert browser.get("/budgets/")["Location"] == "/accounts/login/?next=%2Fbudgets%2F"
         browser.force_login(alice.user, backend=BACKEND)
         assert browser.get("/budgets/").context["membership"] == chosen
 

@@ -189,7 +189,7 @@ def test_f17_a_role_that_lacks_a_permission_is_told_so_and_who_can_help(
     assert reply.status_code == 403
     page = " ".join(reply.content.decode().split())
     assert (
-        f"Your role, viewer, does not allow this. It needs permission to {needed}. "
+        f"Your role, viewer, does not allow this. It takes permission to {needed}. "
         "An administrator can change your role." in page
     )
 

@@ -147,7 +147,7 @@ def test_only_managers_touch_the_teams_provider_key(
     assert ProviderKey.objects.get(pk=provider_key.pk).state == "sealed"
     form = {"secret": SECRET, "scope": "team"}
     assert (
-        b"It needs permission to manage all API keys"
+        b"It takes permission to manage all API keys"
         in sign_in(bob).post("/keys/provider/", form).content
     )
     sign_in(manager).post("/keys/provider/", form)
