@@ -109,10 +109,12 @@ class PollPool:
             return bool(self._waiting or self._asked or self._results)
 
     def load(self) -> "Load":
-        """Return whom the requests belong to that wait or are asked."""
+        """Return whom the requests belong to that wait, are asked, or whose answers were not
+        collected: what those say of a key's speed is not known yet.
+        """
         load = Load()
         with self._lock:
-            for request in self._asked:
+            for request in (*self._asked, *(one.request for one in self._results)):
                 load.add(request.due, request.client.endpoint)
             for waiting in self._waiting.values():
                 for request in waiting:
