@@ -38,8 +38,8 @@ def team_for(user: User, slug: str | None) -> Membership:
     mine = memberships_of(user)
     # PostgreSQL takes no NUL.
     named = mine.filter(team__slug=slug) if slug and slug.isprintable() else mine.none()
-    lately = mine.order_by(F("last_entered_at").desc(nulls_last=True), "team__name", "pk")
-    membership = named.first() if slug else lately.first()
+    latest_first = mine.order_by(F("last_entered_at").desc(nulls_last=True), "team__name", "pk")
+    membership = named.first() if slug else latest_first.first()
     if membership is None:
         raise NotFound("There is no such team, or you are not in it.")
     return membership

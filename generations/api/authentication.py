@@ -31,7 +31,7 @@ def caller_of(request: Request | HttpRequest, *, is_counted: bool = True) -> Cal
     """
     text = key_in_header(request.headers.get("Authorization", ""))
     if not text:
-        # The message is the vendor's for every key that is none; the way out stands beside it.
+        # The message is the vendor's for whatever is no key; how to send one stands beside it.
         raise InvalidApiKey(details={"hint": _HOW})
     now = timezone.now()
     key = authenticate_api_key(

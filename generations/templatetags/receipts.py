@@ -9,24 +9,25 @@ from accounts.actors import ActorKind, kind_of_actor
 from billing.models import Account, Transfer
 from generations.lifecycle import EventKind, State
 from generations.models import Film
+from generations.portal.words import ShownState
 
 register = template.Library()
 
-_STATES: dict[str, str] = {
-    State.AWAITING_APPROVAL: "Awaiting approval",
-    State.QUEUED: "Queued",
-    State.SUBMITTING: "Sending",
-    State.PROCESSING: "Rendering",
-    State.NEEDS_REVIEW: "Needs review",
-    State.COMPLETED: "Saving",
-    State.FAILED: "Failed",
-    State.CANCELLED: "Cancelled",
+_STATES: dict[str, ShownState] = {
+    State.AWAITING_APPROVAL: ShownState.AWAITING_APPROVAL,
+    State.QUEUED: ShownState.QUEUED,
+    State.SUBMITTING: ShownState.SENDING,
+    State.PROCESSING: ShownState.RENDERING,
+    State.NEEDS_REVIEW: ShownState.NEEDS_REVIEW,
+    State.COMPLETED: ShownState.SAVING,
+    State.FAILED: ShownState.FAILED,
+    State.CANCELLED: ShownState.CANCELLED,
 }
-_FILM_STATES: dict[str, str] = {
-    Film.State.PENDING: "Saving",
-    Film.State.KEPT: "Ready",
-    Film.State.GIVEN_UP: "Film lost",
-    Film.State.REMOVED: "Removed",
+_FILM_STATES: dict[str, ShownState] = {
+    Film.State.PENDING: ShownState.SAVING,
+    Film.State.KEPT: ShownState.READY,
+    Film.State.GIVEN_UP: ShownState.FILM_LOST,
+    Film.State.REMOVED: ShownState.REMOVED,
 }
 _ENTRIES: dict[str, str] = {
     Transfer.Kind.HOLD: "Held",
@@ -62,14 +63,14 @@ def state_word(receipt: Mapping[str, Any]) -> str:
     """Return where the receipt's generation stands, as every page says it."""
     film = receipt["film"]
     if film is not None and receipt["state"] == State.COMPLETED:
-        return _FILM_STATES[film["state"]]
-    return _STATES[receipt["state"]]
+        return film_word(film)
+    return str(_STATES[receipt["state"]].label)
 
 
 @register.filter
 def film_word(film: Mapping[str, Any]) -> str:
     """Return where the receipt's film stands."""
-    return _FILM_STATES[film["state"]]
+    return str(_FILM_STATES[film["state"]].label)
 
 
 @register.filter
@@ -85,7 +86,7 @@ def entry_word(entry: Mapping[str, Any]) -> str:
 def event_word(event: Mapping[str, Any]) -> str:
     """Return what happened: for a transition the two states, else what it is called."""
     if event["kind"] == EventKind.MOVED:
-        return f"{_STATES[event['from']]} → {_STATES[event['to']]}"
+        return f"{_STATES[event['from']].label} → {_STATES[event['to']].label}"
     return _EVENTS[event["kind"]]
 
 
