@@ -13,9 +13,9 @@ Desk = Callable[..., Page]
 def choose(page: Page, field: str, text: str) -> None:
     """Pick the first row that a field's search offers for `text`."""
     page.locator(f"#select2-id_{field}-container").click()
-    page.keyboard.type(text)
-    page.locator(".select2-results__option--highlighted", has_text=text).wait_for()
-    page.keyboard.press("Enter")
+    # The list opens before its search field has the focus.
+    page.locator(".select2-container--open .select2-search__field").fill(text)
+    page.locator(".select2-container--open .select2-results__option", has_text=text).click()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])

@@ -87,15 +87,23 @@ def test_f13_who_wants_no_motion_loads_no_film(desk: Desk, films: None) -> None:
 
 def test_f13_quotes_are_latin_and_chinese_is_the_readers_own(desk: Desk, films: None) -> None:
     page = studio(desk)
-    assert re.search(r"Source Serif 4.*CJK", fonts_of(page, ".tile-prompt"))
+    until_set(page, ".tile-prompt", r"Source Serif 4.*CJK")
     page.locator(".tile > a").first.click()
-    assert re.search(r"Source Serif 4.*CJK", fonts_of(page, ".script"))
-    assert fonts_of(page, ".nav .clip").startswith("Inter")
+    until_set(page, ".script", r"Source Serif 4.*CJK")
+    until_set(page, ".nav .clip", r"Inter")
+
+
+def until_set(page: Page, selector: str, fonts: str) -> None:
+    """Wait until the first such element is set by these fonts, which load after the page."""
+    page.locator(selector).first.wait_for()
+    ends = time.monotonic() + SECONDS / 4
+    while not re.match(fonts, seen := fonts_of(page, selector)):
+        assert time.monotonic() < ends, f"{selector} is set by {seen}."
+        page.wait_for_timeout(100)
 
 
 def fonts_of(page: Page, selector: str) -> str:
     """Return the names of the fonts that set the first such element, the most used one first."""
-    page.evaluate("document.fonts.ready")
     session = page.context.new_cdp_session(page)
     session.send("DOM.enable")
     session.send("CSS.enable")
