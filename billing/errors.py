@@ -5,22 +5,24 @@ from platform_site.errors import DailiesError, ErrorCode, ErrorType
 
 
 class InsufficientCredits(DailiesError):
-    """The team's wallet has too little available (402)."""
+    """The team's wallet has too little available (402) for a batch's item at the place `item`."""
 
     status = 402
     code = ErrorCode.INSUFFICIENT_CREDITS
     type = ErrorType.BILLING
     message = "Your credit balance is too low. Ask an administrator to top up the wallet."
+    item: int = 0
 
 
 class SpendLimitExceeded(DailiesError):
-    """A spend limit of some scope has no room (429). `subject` is whose limit it is."""
+    """The limit of `subject` has no room (429) for a batch's item at the place `item`."""
 
     status = 429
     code = ErrorCode.SPEND_LIMIT_EXCEEDED
     type = ErrorType.BILLING
     message = "Spend limit reached."
     subject: Subject | None = None
+    item: int = 0
 
 
 class NoRate(DailiesError):
@@ -32,8 +34,8 @@ class NoRate(DailiesError):
     message = "This model has no price for these parameters."
 
 
-class LimitsChanged(Exception):
-    """Spend limits changed while an admission counted under the old ones; it must start over."""
+class AdmissionOutdated(Exception):
+    """What an admission had read changed before it was written; it must start over."""
 
 
 class LedgerConflict(DailiesError):

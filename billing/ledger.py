@@ -1,25 +1,22 @@
-"""The only writer of accounts, holds and transfers.
+"""The only writer of accounts, holds and transfers, beside `admission`, which opens holds.
 
 Every function runs inside its caller's transaction, so that money and the state it belongs to
 commit together or not at all (P10). Rows are locked in one order by every writer: holds, then spend
 windows by id, then the team's accounts by id; so writers wait, and never deadlock.
 """
 
-from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from accounts.authority import By
 from accounts.models import Team
-from billing.errors import LedgerConflict, LimitsChanged
+from billing.errors import LedgerConflict
 from billing.models import Account, Hold, HoldWindow, SpendWindow, Transfer
-from billing.refusals import limit_refusal, wallet_refusal
-from billing.selectors import limits_over, site_zone
-from billing.subjects import Subject
-from billing.windows import window_start
+from billing.refusals import wallet_refusal
+from billing.selectors import books_of
 from platform_site.errors import InvalidRequest
 from platform_site.text.untrusted import clean_text
 from platform_site.text.visible import typed_reason
@@ -62,73 +59,6 @@ def grant(
         return earlier
 
 
-def place_hold(
-    *,
-    team: Team,
-    amount: int,
-    purpose: Subject,
-    subjects: Sequence[Subject],
-    by: By,
-    now: datetime,
-) -> Hold:
-    """Set `amount` credits aside under every limit of `subjects` and from the wallet, or nothing.
-
-    `purpose` is what they are for; there is one hold for it, ever. `subjects` come narrowest first:
-    of several limits without room the first is named. Rows are inserted first and the contended
-    counters updated last, each by a conditional UPDATE whose row count decides (P01). Who places
-    several holds in one transaction calls `lock_windows` before. Raises `SpendLimitExceeded`,
-    `InsufficientCredits` or, when limits were changed meanwhile, `LimitsChanged`; the caller's
-    transaction must then end, and after the last may begin again.
-    """
-    _require_transaction()
-    # The accounts first: the wallet's version must be older than the limits read after it.
-    accounts = _accounts_of(team)
-    windows = _current_windows(subjects, now)
-    hold = Hold.objects.create(
-        team=team,
-        amount=amount,
-        subject_kind=purpose.kind,
-        subject_id=purpose.id,
-        created_at=now,
-    )
-    HoldWindow.objects.bulk_create([HoldWindow(hold=hold, window=window) for window in windows])
-    _write(
-        kind=Transfer.Kind.HOLD,
-        accounts=accounts,
-        debit=Account.Kind.WALLET,
-        credit=Account.Kind.HELD,
-        amount=amount,
-        by=by,
-        hold=hold,
-        at=now,
-    )
-    untaken = list(windows)
-    for window in sorted(windows, key=lambda one: one.pk):
-        room = window.limit.credits - amount - F("spent")
-        taken = SpendWindow.objects.filter(pk=window.pk, held__lte=room).update(
-            held=F("held") + amount
-        )
-        if not taken:
-            _require_same_limits(accounts)
-            raise limit_refusal(untaken, window, amount, now)
-        untaken.remove(window)
-    if not _move(accounts, Account.Kind.WALLET, Account.Kind.HELD, amount, same_limits=True):
-        _require_same_limits(accounts)
-        raise wallet_refusal(team, amount)
-    return hold
-
-
-def lock_windows(*, subjects: Iterable[Subject], now: datetime) -> None:
-    """Lock the current windows of every limit of `subjects`, before several holds are placed.
-
-    One hold locks its own windows in order; the second one's would come after the wallet.
-    """
-    _require_transaction()
-    windows = _current_windows(list(dict.fromkeys(subjects)), now)
-    ids = [window.pk for window in windows]
-    list(SpendWindow.objects.filter(pk__in=ids).order_by("id").select_for_update())
-
-
 def settle_hold(*, hold_id: UUID, by: By, reason: str, now: datetime) -> Transfer | None:
     """Spend a hold: the vendor charged. None when it was closed already."""
     return _close(hold_id, Transfer.Kind.SETTLE, by=by, reason=reason, now=now)
@@ -146,7 +76,7 @@ def adjust_hold(*, hold_id: UUID, spent: bool, by: By, reason: str, now: datetim
     corrected before, `InsufficientCredits` when the wallet lacks what is to be spent, and
     `InvalidRequest` without a reason.
     """
-    _require_transaction()
+    require_transaction()
     reason = typed_reason(reason)
     if not reason:
         raise InvalidRequest("Enter a reason.", field="reason")
@@ -177,7 +107,7 @@ def adjust_hold(*, hold_id: UUID, spent: bool, by: By, reason: str, now: datetim
     )
     _count_in_windows(hold, held=0, spent=hold.adjusted)
     if not _move(accounts, debit, credit, hold.amount):
-        raise wallet_refusal(hold.team, hold.amount)
+        raise wallet_refusal(books_of(hold.team), hold.amount)
     return entry
 
 
@@ -209,7 +139,7 @@ def _grant(
 def _close(
     hold_id: UUID, kind: Transfer.Kind, *, by: By, reason: str, now: datetime
 ) -> Transfer | None:
-    _require_transaction()
+    require_transaction()
     settles = kind == Transfer.Kind.SETTLE
     # The row count decides between poller, callback, sweep and person (P09).
     won = Hold.objects.filter(pk=hold_id, closed_at=None).update(
@@ -244,31 +174,6 @@ def _count_in_windows(hold: Hold, *, held: int, spent: int) -> None:
         SpendWindow.objects.filter(pk=window_id).update(
             held=F("held") + held, spent=F("spent") + spent
         )
-
-
-def _current_windows(subjects: Sequence[Subject], now: datetime) -> list[SpendWindow]:
-    """Return the current window of every limit of `subjects`, in their order, making new ones."""
-    zone = site_zone()
-    starts = {limit: window_start(limit.window, now, zone) for limit in limits_over(subjects)}
-    if not starts:
-        return []
-    SpendWindow.objects.bulk_create(
-        [
-            SpendWindow(limit=limit, starts_at=starts[limit])
-            # Inserts of one new window wait for each other, so they come in one order too.
-            for limit in sorted(starts, key=lambda one: one.pk)
-        ],
-        ignore_conflicts=True,
-    )
-    current = Q()
-    for limit, starts_at in starts.items():
-        current |= Q(limit=limit, starts_at=starts_at)
-    windows = {window.limit_id: window for window in SpendWindow.objects.filter(current)}
-    if len(windows) < len(starts):
-        raise LimitsChanged  # one was lifted since it was read
-    for limit in starts:
-        windows[limit.pk].limit = limit
-    return [windows[limit.pk] for limit in starts]
 
 
 def _accounts_of(team: Team) -> dict[str, Account]:
@@ -311,27 +216,9 @@ def _write(
     return entry
 
 
-def _require_same_limits(accounts: dict[str, Account]) -> None:
-    wallet = accounts[Account.Kind.WALLET]
-    if not Account.objects.filter(pk=wallet.pk, limits_version=wallet.limits_version).exists():
-        raise LimitsChanged
-
-
-def _move(
-    accounts: dict[str, Account],
-    debit: str,
-    credit: str,
-    amount: int,
-    *,
-    same_limits: bool = False,
-) -> bool:
-    """Move credits between two accounts; False when the debited one has too few.
-
-    With `same_limits` also when the team's spend limits are not those that were read.
-    """
+def _move(accounts: dict[str, Account], debit: str, credit: str, amount: int) -> bool:
+    """Move credits between two accounts; False when the debited one has too few."""
     source = Account.objects.filter(pk=accounts[debit].pk)
-    if same_limits:
-        source = source.filter(limits_version=accounts[debit].limits_version)
     if debit != Account.Kind.GRANTED:
         source = source.filter(credits__gte=F("debits") + amount)
     target = Account.objects.filter(pk=accounts[credit].pk)
@@ -354,6 +241,7 @@ def _earlier_grant(idempotency_key: str | None, team: Team, credits: int) -> Tra
     return earlier
 
 
-def _require_transaction() -> None:
+def require_transaction() -> None:
+    """Raise `TransactionManagementError` outside of a transaction."""
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("Money moves inside a transaction only.")

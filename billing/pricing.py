@@ -5,6 +5,7 @@ from datetime import datetime
 
 from billing.errors import NoRate
 from billing.models import Rate
+from platform_site.catalogue import Catalogue, catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +22,28 @@ class Quote:
         return self.credits_per_second * self.seconds
 
 
-def quote(*, model: str, resolution: str, audio: bool, seconds: int, at: datetime) -> Quote:
-    """Price `seconds` of film under the rate in force at the moment `at`.
+def quote(
+    *,
+    model: str,
+    resolution: str,
+    audio: bool,
+    seconds: int,
+    at: datetime,
+    known: Catalogue | None = None,
+) -> Quote:
+    """Price `seconds` of film under the rate in force at the moment `at`, as the catalogue `known`
+    says, or the present one.
 
     Raises `NoRate` when no rate matches: what has no price cannot be submitted (P20).
     """
-    rate = (
-        Rate.objects.filter(model=model, resolution=resolution, audio=audio, effective_from__lte=at)
-        .order_by("-effective_from")
-        .first()
+    rates = _rates_of(model, known or catalogue())
+    rate = next(
+        (
+            one
+            for one in rates
+            if (one.resolution, one.audio) == (resolution, audio) and one.effective_from <= at
+        ),
+        None,
     )
     if rate is None:
         sound = "with audio" if audio else "without audio"
@@ -39,5 +53,11 @@ def quote(*, model: str, resolution: str, audio: bool, seconds: int, at: datetim
 
 def rates_in_force(*, model: str, at: datetime) -> dict[tuple[str, bool], int]:
     """Return {(resolution, audio): credits a second} for `model` at the moment `at`."""
-    rows = Rate.objects.filter(model=model, effective_from__lte=at).order_by("effective_from")
-    return {(rate.resolution, rate.audio): rate.credits_per_second for rate in rows}
+    rates = [one for one in _rates_of(model, catalogue()) if one.effective_from <= at]
+    return {(rate.resolution, rate.audio): rate.credits_per_second for rate in reversed(rates)}
+
+
+def _rates_of(model: str, known: Catalogue) -> list[Rate]:
+    """Return every price of a model, the latest first, whether in force or not."""
+    rows = Rate.objects.filter(model=model).order_by("-effective_from")
+    return known.recall(("rates", model), lambda: list(rows))

@@ -1,23 +1,13 @@
 """What is said to whoever submits more than a limit or the wallet has room for."""
 
-from collections.abc import Sequence
-from datetime import datetime
-
-from accounts.models import Team
 from billing.errors import InsufficientCredits, SpendLimitExceeded
-from billing.models import SpendWindow
-from billing.selectors import books_of, use_of, uses_of
+from billing.selectors import Books, LimitUse
 from billing.subjects import Subject
 from billing.windows import Window
 
 
-def limit_refusal(
-    untaken: Sequence[SpendWindow], full: SpendWindow, amount: int, now: datetime
-) -> SpendLimitExceeded:
-    """Return the refusal of the narrowest limit without room; `full` was seen to have none."""
-    uses = uses_of([window.limit for window in untaken], now=now)
-    fallback = use_of(full.limit, now=now)
-    use = next((use for use in uses if use.left < amount), fallback)
+def limit_refusal(use: LimitUse, amount: int, *, item: int = 0) -> SpendLimitExceeded:
+    """Return the refusal of a limit that has less room than `amount` credits."""
     limit = use.limit
     per = "in total" if limit.window == Window.TOTAL else f"per {limit.window}"
     kind = limit.subject_kind.replace("_", " ")
@@ -36,13 +26,13 @@ def limit_refusal(
         },
     )
     refusal.subject = Subject(limit.subject_kind, limit.subject_id)
+    refusal.item = item
     return refusal
 
 
-def wallet_refusal(team: Team, amount: int) -> InsufficientCredits:
+def wallet_refusal(books: Books, amount: int, *, item: int = 0) -> InsufficientCredits:
     """Return the refusal of a wallet with fewer than `amount` available credits."""
-    books = books_of(team)
-    return InsufficientCredits(
+    refusal = InsufficientCredits(
         f"Your credit balance is too low: this needs {amount} credits, and {books.available} are "
         "available. Ask an administrator to top up the wallet.",
         details={
@@ -55,3 +45,5 @@ def wallet_refusal(team: Team, amount: int) -> InsufficientCredits:
             "resets_at": None,
         },
     )
+    refusal.item = item
+    return refusal

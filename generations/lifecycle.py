@@ -64,7 +64,7 @@ class EventKind(models.TextChoices):
     """What an event of a generation is about."""
 
     MOVED = "moved", "State changed"
-    ADMITTED = "admitted", "Submitted"
+    ADMITTED = "admitted", "Submitted"  # told by the ledger's opening entry, and not by a row
     KEPT = "kept", "Film saved"
     FILM_LOST = "film_lost", "Film lost"
     FILM_TRIED_AGAIN = "film_tried_again", "Saving again"

@@ -1,6 +1,7 @@
 """Reads about generations, filtered by what the asker may see."""
 
 import string
+from copy import copy
 from datetime import datetime
 from uuid import UUID
 
@@ -9,8 +10,19 @@ from django.db.models import QuerySet
 from accounts.authority import By
 from accounts.models import Membership, Team, User
 from accounts.roles import Permission
+from billing.models import Transfer
+from generations.catalog import model_named
 from generations.errors import NoProviderKey, TaskNotFound
-from generations.models import Approval, Film, Generation, ProviderKey, Upload, VideoModel
+from generations.lifecycle import EventKind
+from generations.models import (
+    Approval,
+    Film,
+    Generation,
+    GenerationEvent,
+    ProviderKey,
+    Upload,
+)
+from platform_site.catalogue import Catalogue, catalogue
 from platform_site.errors import PermissionDenied
 
 # Blanks, quotes, brackets and the ends of sentences, which come along when an id is copied.
@@ -37,20 +49,46 @@ def generation_for(team: Team, generation_id: str | UUID) -> Generation:
     return generation
 
 
-def provider_key_for(team: Team, user: User, *, model: str) -> ProviderKey:
+def events_of(generation: Generation) -> list[GenerationEvent]:
+    """Return what happened to a generation, oldest first.
+
+    The first is its admission, which the ledger's opening entry tells: no row repeats that.
+    """
+    opening = Transfer.objects.get(hold=generation.hold_id, kind=Transfer.Kind.HOLD)
+    admitted = GenerationEvent(
+        generation=generation,
+        at=generation.created_at,
+        kind=EventKind.ADMITTED,
+        message=f"{generation.credits} credits held.",
+        actor=opening.actor,
+        request_id=opening.request_id,
+    )
+    return [admitted, *generation.events.order_by("id")]
+
+
+def provider_key_for(
+    team: Team, user: User, *, model: str, known: Catalogue | None = None
+) -> ProviderKey:
     """Return the key of a model's vendor to send with: the person's own, else the team's shared
-    one.
+    one, as the catalogue `known` says, or the present one.
 
     A paused key still counts: its generations wait for it (P36). Raises `NoProviderKey`.
     """
-    keys = ProviderKey.objects.filter(
-        team=team, vendor__in=VideoModel.objects.filter(name=model).values("vendor")
-    ).exclude(state=ProviderKey.State.SEALED)
-    own = keys.filter(owner=user).first()
-    key = own or keys.filter(owner=None).first()
+    known = known or catalogue()
+    video_model = model_named(model, known)
+    rows: QuerySet[ProviderKey] = ProviderKey.objects.filter(team=team).exclude(
+        state=ProviderKey.State.SEALED
+    )
+    keys = [
+        one
+        for one in known.recall(("provider_keys", team.pk), lambda: list(rows.order_by("pk")))
+        if video_model is not None and one.vendor == video_model.vendor
+    ]
+    own = next((one for one in keys if one.owner_id == user.pk), None)
+    key = own or next((one for one in keys if one.is_shared), None)
     if key is None:
         raise NoProviderKey
-    return key
+    return copy(key)
 
 
 def provider_keys_for(membership: Membership) -> QuerySet[ProviderKey]:

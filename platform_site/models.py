@@ -1,8 +1,12 @@
-"""What the site itself remembers: its clusters, and heartbeats and leases of background loops."""
+"""What the site itself remembers: its clusters, heartbeats and leases of background loops, versions
+of what processes remember.
+"""
 
 from datetime import datetime
 
 from django.db import models
+
+CATALOGUE = "catalogue"
 
 
 class Heartbeat(models.Model):
@@ -51,4 +55,15 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         """Name the loop."""
+        return self.name
+
+
+class Version(models.Model):
+    """A random number that stands as long as what it is of (see `remembered`)."""
+
+    name = models.CharField(max_length=60, primary_key=True)
+    number = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        """Name what it is of."""
         return self.name

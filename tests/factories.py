@@ -16,7 +16,8 @@ from accounts.authority import By
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.roles import Role
 from accounts.teams.service import create_team, set_role
-from billing.ledger import grant, place_hold
+from billing.admission import WantedHold, plan_holds
+from billing.ledger import grant
 from billing.models import Hold, SpendLimit
 from billing.services.api_keys import issue_api_key
 from billing.services.limits import set_limit
@@ -102,15 +103,12 @@ def make_hold(
     team: Team, amount: int = 70, *, subjects: tuple[Subject, ...] = (), now: datetime | None = None
 ) -> Hold:
     """Hold credits for something that is no generation."""
-    with transaction.atomic():
-        return place_hold(
-            team=team,
-            amount=amount,
-            purpose=Subject("test", str(next(_count))),
-            subjects=subjects,
-            by=SYSTEM,
-            now=now or timezone.now(),
-        )
+    purpose = Subject("test", str(next(_count)))
+    wanted = [WantedHold(amount, purpose, subjects)]
+    plan = plan_holds(team=team, wanted=wanted, now=now or timezone.now())
+    with transaction.atomic(), plan.taking(by=SYSTEM) as [hold]:
+        pass
+    return hold
 
 
 def make_request(team: Team, prompt: str = "A quiet lake", **inputs: Any) -> GenerationRequest:

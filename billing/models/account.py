@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import Team
+from platform_site.remembered import fresh_version
 
 
 class Account(models.Model):
@@ -23,9 +24,9 @@ class Account(models.Model):
     kind = models.CharField(max_length=10, choices=Kind.choices)
     debits = models.BigIntegerField(default=0)
     credits = models.BigIntegerField(default=0)
-    # On the wallet: grows with every change of the team's spend limits, so that an admission that
-    # read them before notices (see `ledger.place_hold`).
-    limits_version = models.BigIntegerField(default=0)
+    # On the wallet: another with every change of the team's spend limits, so that an admission that
+    # read them before notices (see `admission`).
+    limits_version = models.BigIntegerField(default=fresh_version)
     # On the wallet: below so many available credits people are notified, once a drop.
     low_at = models.PositiveBigIntegerField(
         "alert when below",

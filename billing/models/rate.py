@@ -3,8 +3,10 @@
 from django.db import models
 from django.utils import timezone
 
+from platform_site.catalogue import CatalogueModel
 
-class Rate(models.Model):
+
+class Rate(CatalogueModel):
     """Credits per second for one model, resolution and audio choice, from a certain time.
 
     A price change is a new row; an old row stays, because generations were admitted under it.

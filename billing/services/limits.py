@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.audit import record
@@ -16,6 +16,7 @@ from billing.selectors import site_zone
 from billing.subjects import LimitHolder, Subject
 from billing.windows import Window, window_start
 from platform_site.errors import Conflict, InvalidRequest
+from platform_site.remembered import fresh_version
 
 _TRIES = 10
 
@@ -110,7 +111,7 @@ def _stop_admissions(team: Team, existing: SpendLimit | None) -> None:
         list(SpendWindow.objects.filter(limit=existing).order_by("id").select_for_update())
     open_accounts(team)
     Account.objects.filter(team=team, kind=Account.Kind.WALLET).update(
-        limits_version=F("limits_version") + 1
+        limits_version=fresh_version()
     )
 
 

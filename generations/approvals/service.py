@@ -20,6 +20,7 @@ from generations.lifecycle import Ending, State
 from generations.models import Approval, ApprovalThreshold, Generation
 from generations.provider_keys import wake_dispatch
 from generations.transitions import end_unsent, transition
+from platform_site.catalogue import Catalogue, catalogue
 from platform_site.clusters.steps import ENQUEUE_AGAIN
 from platform_site.errors import Conflict, InvalidRequest
 from platform_site.text.visible import typed_reason
@@ -33,13 +34,16 @@ _ACTIONS = {
 }
 
 
-def threshold_for(generation: Generation) -> ApprovalThreshold | None:
-    """Return the strictest threshold over the generation's team, person and project."""
-    rules = ApprovalThreshold.objects.filter(team=generation.team)
-    over = rules.filter(user=None, project=None) | rules.filter(user=generation.user)
-    if generation.project is not None:
-        over |= rules.filter(project=generation.project)
-    return over.order_by("above").first()
+def threshold_for(
+    generation: Generation, *, known: Catalogue | None = None
+) -> ApprovalThreshold | None:
+    """Return the strictest threshold over the generation's team, person and project, as the
+    catalogue `known` says, or the present one.
+    """
+    team_id = generation.team_id
+    rows = ApprovalThreshold.objects.filter(team=team_id).order_by("above")
+    rules = (known or catalogue()).recall(("thresholds", team_id), lambda: list(rows))
+    return next((one for one in rules if _is_over(one, generation)), None)
 
 
 def needs_approval(generation: Generation) -> bool:
@@ -210,6 +214,12 @@ def _decide(
     publish_event(decided_event, team=generation.team, subject_id=generation.pk, now=now)
     if not by.is_person(generation.user_id):
         notify_requester(generation, decision, reason=reason, by=by, now=now)
+
+
+def _is_over(rule: ApprovalThreshold, generation: Generation) -> bool:
+    if rule.user_id is not None:
+        return rule.user_id == generation.user_id
+    return rule.project_id is None or rule.project_id == generation.project_id
 
 
 def _task(generation: Generation) -> dict[str, Any]:

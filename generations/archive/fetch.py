@@ -8,8 +8,8 @@ from django.conf import settings
 from generations.archive.inspect import FilmFacts, inspect_film
 from generations.archive.partial import Partial
 from generations.archive.start import without_link
-from generations.catalog import ordered_inputs
-from generations.models import Film, Generation, VideoModel
+from generations.catalog import model_named, ordered_inputs
+from generations.models import Film, Generation
 from generations.provider_keys import client_for
 from generations.vendors import ProviderError, Vendor, vendor_named
 from platform_site.clusters.shutdown import is_shutting_down
@@ -77,7 +77,7 @@ def fresh_link(film: Film) -> tuple[str, str]:
 
 def differences(generation: Generation, facts: FilmFacts) -> str:
     """Say how a film differs from what was requested, or nothing."""
-    model = VideoModel.objects.filter(name=generation.model).first()
+    model = model_named(generation.model)
     sizes = model.sizes.get(generation.resolution, {}) if model else {}
     size = sizes.get(generation.aspect_ratio)
     # A model whose row is gone promises no number of frames.

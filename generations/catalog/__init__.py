@@ -8,6 +8,8 @@ from generations.catalog.comparison import (
 )
 from generations.catalog.entries import (
     durations_of,
+    model_named,
+    models_of_site,
     names_refused_by,
     orderable_models,
     parameters_of,
@@ -40,6 +42,8 @@ __all__ = [
     "differs_from_request",
     "durations_of",
     "frames_per_second_of",
+    "model_named",
+    "models_of_site",
     "names_refused_by",
     "orderable_models",
     "ordered_inputs",

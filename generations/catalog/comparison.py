@@ -3,21 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
-from generations.catalog.entries import readable_parameters_of
+from generations.catalog.entries import model_named, readable_parameters_of
 from generations.catalog.parameters import Parameter
-from generations.models import Generation, VideoModel
+from generations.models import Generation
 
 
 def parameters_by_name(name: str) -> tuple[Parameter, ...]:
     """Return a model's parameters; none for a row that is gone or broken: a paid film goes on."""
-    model = VideoModel.objects.filter(name=name).first()
+    model = model_named(name)
     return readable_parameters_of(model) if model else ()
 
 
 def frames_per_second_of(name: str) -> int | None:
     """Return the frames per second of a model's films; None for a row that is gone."""
-    rows = VideoModel.objects.filter(name=name)
-    return rows.values_list("frames_per_second", flat=True).first()
+    model = model_named(name)
+    return model.frames_per_second if model else None
 
 
 def ordered_inputs(generation: Generation) -> Mapping[str, Any]:

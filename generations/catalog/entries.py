@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from generations.catalog.parameters import Choice, Parameter, WholeNumber
 from generations.catalog.specs import BadParameters, read_parameters
 from generations.models import VideoModel
+from platform_site.catalogue import Catalogue, catalogue
 
 
 def parameters_of(model: VideoModel) -> tuple[Parameter, ...]:
@@ -20,9 +21,22 @@ def readable_parameters_of(model: VideoModel) -> tuple[Parameter, ...]:
         return ()
 
 
+def models_of_site(known: Catalogue | None = None) -> list[VideoModel]:
+    """Return every model by name, as the catalogue `known` says, or the present one.
+
+    They are shared by all that ask: change none.
+    """
+    return (known or catalogue()).recall("models", lambda: list(VideoModel.objects.all()))
+
+
+def model_named(name: str, known: Catalogue | None = None) -> VideoModel | None:
+    """Return the model of this name, as `models_of_site` has it; None for one that is gone."""
+    return next((one for one in models_of_site(known) if one.name == name), None)
+
+
 def orderable_models() -> list[VideoModel]:
     """Return the models that can be used, by name: active, and with a row that can be read."""
-    return [one for one in VideoModel.objects.filter(active=True) if readable_parameters_of(one)]
+    return [one for one in models_of_site() if one.active and readable_parameters_of(one)]
 
 
 def durations_of(model: VideoModel) -> range:

@@ -8,9 +8,10 @@ from django.utils import timezone
 from accounts.actors import read_person
 from accounts.models import MailedModel, Project, Team
 from generations.models.generation import Generation, new_token
+from platform_site.catalogue import CatalogueModel
 
 
-class ApprovalThreshold(models.Model):
+class ApprovalThreshold(CatalogueModel):
     """Above so many credits, a generation of this team, person or project needs approval."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="approval_thresholds")

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts.models import Team
 from generations.vendors import DEFAULT_VENDOR, USUAL_IN_FLIGHT, vendor_choices
+from platform_site.catalogue import CatalogueModel
 
 
 class PauseReason(models.TextChoices):
@@ -16,10 +17,13 @@ class PauseReason(models.TextChoices):
     REFUSED = "refused", "Refused by the vendor"
 
 
-class ProviderKey(models.Model):
+class ProviderKey(CatalogueModel):
     """A person's or a team's key at a vendor. Only `generations.provider_keys.vault` reads the
     secret.
     """
+
+    # What decides which key a generation is admitted with, and whether it can be.
+    catalogue_columns = frozenset({"team", "owner", "vendor", "endpoint", "secret_token", "state"})
 
     class State(models.TextChoices):
         """Whether generations are sent with it."""

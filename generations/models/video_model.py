@@ -3,9 +3,10 @@
 from django.db import models
 
 from generations.vendors import DEFAULT_VENDOR, vendor_choices
+from platform_site.catalogue import CatalogueModel
 
 
-class VideoModel(models.Model):
+class VideoModel(CatalogueModel):
     """One model of a vendor. Models come and go, so everything about them is a row."""
 
     name = models.CharField(max_length=80, unique=True)

@@ -8,8 +8,7 @@ from accounts.models import Team
 from billing.pricing import rates_in_force
 from billing.selectors import books_of, limits_over, uses_of
 from billing.subjects import Subject
-from generations.catalog import durations_of, resolutions_of
-from generations.models import VideoModel
+from generations.catalog import durations_of, model_named, resolutions_of
 from generations.ordering.request import GenerationRequest
 
 AT_MOST = 3
@@ -68,7 +67,9 @@ def credits_left(
 
 def _variants(request: GenerationRequest, *, now: datetime) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (number of changed parameters, variant) for everything no larger than the request."""
-    model = VideoModel.objects.get(name=request.model)
+    model = model_named(request.model)
+    if model is None:
+        return
     rates = rates_in_force(model=request.model, at=now)
     resolutions, shortest = resolutions_of(model), durations_of(model).start
     for resolution in resolutions[: resolutions.index(request.resolution) + 1]:

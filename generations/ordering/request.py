@@ -21,6 +21,7 @@ from generations.catalog import (
     BadParameters,
     Parameter,
     ParameterValue,
+    models_of_site,
     names_refused_by,
     parameters_of,
     readable_parameters_of,
@@ -113,7 +114,7 @@ def validate_request(payload: object, *, team: Team, now: datetime) -> Generatio
     """
     if not isinstance(payload, Mapping):
         raise InvalidRequest("The body must be a JSON object.")
-    catalogue = list(VideoModel.objects.all())
+    catalogue = models_of_site()
     _refuse_unknown(payload, _TOP_FIELDS, below=_input_names(catalogue))
     model = _model_in(catalogue, payload)
     taken, refused = _parameters_of(model), names_refused_by(model, catalogue)

@@ -3,38 +3,40 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 
 from accounts.authority import By
 from accounts.models import ApiKey, Membership, Project, Team
 from accounts.roles import Permission
 from accounts.selectors import people_who_may
-from billing.errors import InsufficientCredits, LimitsChanged, SpendLimitExceeded
-from billing.ledger import lock_windows, place_hold
+from billing.admission import WantedHold, plan_holds
+from billing.errors import AdmissionOutdated, InsufficientCredits, SpendLimitExceeded
 from billing.pricing import Quote, quote
 from billing.subjects import Subject
 from generations.approvals import ask_for_approval, threshold_for
 from generations.errors import IdempotencyConflict
-from generations.lifecycle import EventKind, State
+from generations.lifecycle import State
 from generations.limits import scope_under, subjects_of
-from generations.models import Generation, Priority
+from generations.models import ApprovalThreshold, Generation, Priority
 from generations.ordering.alternatives import variants_that_fit
 from generations.ordering.images import require_reachable
 from generations.ordering.priorities import require_priority
 from generations.ordering.request import GenerationRequest
 from generations.provider_keys import opens, wake_dispatch
 from generations.selectors import provider_key_for
-from generations.transitions import record_event
 from generations.uploads import keep_uploads_alive
+from platform_site.catalogue import Catalogue, catalogue
 from platform_site.errors import DailiesError, NotFound, Unavailable
+from platform_site.inserts import Insert
 
 log = structlog.get_logger(__name__)
 
-# Limits are changed by people, or by a script, which may outrun one admission for a while.
+# Limits are changed by people, or by a script, which may outrun one admission for a while; so may
+# others who take the last credits.
 _TRIES = 20
+_INSERT = Insert(Generation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +93,14 @@ def submit_batch(submissions: Sequence[Submission], *, by: By, now: datetime) ->
     for submission in submissions:
         _require_own_team(submission, membership.team)
     for _ in range(_TRIES):
-        answers, drafts = _drafts(submissions, membership=membership, now=now)
+        known = catalogue()
+        answers, drafts = _drafts(submissions, membership=membership, now=now, known=known)
         try:
-            with transaction.atomic(durable=True):
-                if len(drafts) > 1:
-                    lock_windows(subjects=chain(*map(subjects_of, drafts.values())), now=now)
-                for item, draft in drafts.items():
-                    _admit(draft, item, by=by, now=now)
-                wake_dispatch(sum(one.state == State.QUEUED for one in drafts.values()))
-        except LimitsChanged:
+            _admit(list(drafts.values()), team=membership.team, by=by, now=now, known=known)
+        except AdmissionOutdated:
             continue
-        except _Refused as refused:
-            refusal, item = refused.refusal, refused.item
+        except (SpendLimitExceeded, InsufficientCredits) as refusal:
+            item = list(drafts)[refusal.item]
             if _answered_before(membership.team, submissions[item]):
                 # Another caller with this idempotency key took the room that this one lacked.
                 continue
@@ -110,7 +108,7 @@ def submit_batch(submissions: Sequence[Submission], *, by: By, now: datetime) ->
                 refusal.details["item"] = item
             earlier = [draft for place, draft in drafts.items() if place < item]
             _explain(refusal, submissions[item].request, drafts[item], earlier, now=now)
-            raise refusal from None
+            raise
         except IntegrityError:
             # Two callers came with one idempotency key at once; the database let one in.
             if not any(_answered_before(membership.team, submission) for submission in submissions):
@@ -120,14 +118,20 @@ def submit_batch(submissions: Sequence[Submission], *, by: By, now: datetime) ->
     raise Unavailable("The team's spend limits keep changing. Try again in a moment.")
 
 
-def quote_request(request: GenerationRequest, *, now: datetime) -> Quote:
-    """Price a request as it will be sent. Raises `NoRate`."""
+def quote_request(
+    request: GenerationRequest, *, now: datetime, known: Catalogue | None = None
+) -> Quote:
+    """Price a request as it will be sent, as the catalogue `known` says, or the present one.
+
+    Raises `NoRate`.
+    """
     return quote(
         model=request.model,
         resolution=request.resolution,
         audio=request.generate_audio,
         seconds=request.duration,
         at=now,
+        known=known,
     )
 
 
@@ -140,17 +144,12 @@ def _require_own_team(submission: Submission, team: Team) -> None:
         raise NotFound("The request names something that is not your team's.")
 
 
-class _Refused(Exception):
-    """Carries which item of a batch was refused out of its transaction."""
-
-    def __init__(self, item: int, refusal: SpendLimitExceeded | InsufficientCredits) -> None:
-        super().__init__(str(refusal))
-        self.item = item
-        self.refusal = refusal
-
-
 def _drafts(
-    submissions: Sequence[Submission], *, membership: Membership, now: datetime
+    submissions: Sequence[Submission],
+    *,
+    membership: Membership,
+    now: datetime,
+    known: Catalogue,
 ) -> tuple[list[Generation], dict[int, Generation]]:
     """Return what answers each submission, and by their place those that are yet to be admitted."""
     answers: list[Generation] = []
@@ -161,7 +160,9 @@ def _drafts(
             if answer is None:
                 # A batch is sent in its order, which the moments of its items keep.
                 at = now + timedelta(microseconds=item)
-                answer = drafts[item] = _draft(submission, membership=membership, now=at)
+                answer = drafts[item] = _draft(
+                    submission, membership=membership, now=at, known=known
+                )
         except DailiesError as refusal:
             if len(submissions) > 1:
                 refusal.details["item"] = item
@@ -170,11 +171,15 @@ def _drafts(
     return answers, drafts
 
 
-def _draft(submission: Submission, *, membership: Membership, now: datetime) -> Generation:
+def _draft(
+    submission: Submission, *, membership: Membership, now: datetime, known: Catalogue
+) -> Generation:
     request = submission.request
-    price = quote_request(request, now=now)
-    provider_key = provider_key_for(membership.team, membership.user, model=request.model)
-    if not opens(provider_key):
+    price = quote_request(request, now=now, known=known)
+    provider_key = provider_key_for(
+        membership.team, membership.user, model=request.model, known=known
+    )
+    if not known.recall(("opens", provider_key.pk), lambda: opens(provider_key)):
         log.error("provider_key_does_not_open", provider_key=provider_key.pk)
         raise Unavailable(
             "The provider key cannot be opened on this server, so nothing was held. Let an "
@@ -210,31 +215,53 @@ def _draft(submission: Submission, *, membership: Membership, now: datetime) -> 
     )
 
 
-def _admit(generation: Generation, item: int, *, by: By, now: datetime) -> None:
-    """Hold and insert one generation, inside the caller's transaction."""
-    threshold = threshold_for(generation)
-    waits = threshold is not None and generation.credits > threshold.above
-    if waits:
-        generation.state = State.AWAITING_APPROVAL
-        generation.next_submit_at = None
+def _admit(
+    drafts: Sequence[Generation], *, team: Team, by: By, now: datetime, known: Catalogue
+) -> None:
+    """Hold and insert all of `drafts` in one transaction, and have what may be sent sent soon."""
+    if not drafts:
+        return
+    asking = _awaiting_approval(drafts, known)
+    wanted = [
+        WantedHold(one.credits, Subject("generation", str(one.id)), subjects_of(one))
+        for one in drafts
+    ]
+    plan = plan_holds(team=team, wanted=wanted, now=now, catalogue_version=known.version)
+    with transaction.atomic(durable=True), plan.taking(by=by) as holds:
+        for draft, hold in zip(drafts, holds, strict=True):
+            draft.hold = hold
+        _INSERT.run(drafts)
+        for draft in drafts:
+            keep_uploads_alive(draft, now=now)
+        for draft, threshold in asking:
+            ask_for_approval(draft, threshold, by=by, now=now)
+    queued = len(drafts) - len(asking)
+    if queued:
+        _wake(queued)
+
+
+def _wake(count: int) -> None:
+    """Have what was admitted sent soon. It is committed: whatever keeps this from being done, the
+    sweep finds it, and nobody may be told that it was not admitted.
+    """
     try:
-        generation.hold = place_hold(
-            team=generation.team,
-            amount=generation.credits,
-            purpose=Subject("generation", str(generation.id)),
-            subjects=subjects_of(generation),
-            by=by,
-            now=now,
-        )
-    except (SpendLimitExceeded, InsufficientCredits) as refusal:
-        raise _Refused(item, refusal) from refusal
-    generation.save(force_insert=True)
-    record_event(
-        generation, EventKind.ADMITTED, by=by, message=f"{generation.credits} credits held."
-    )
-    keep_uploads_alive(generation, now=now)
-    if threshold is not None and waits:
-        ask_for_approval(generation, threshold, by=by, now=now)
+        wake_dispatch(count)
+    except DatabaseError:
+        log.exception("dispatch_not_woken")
+
+
+def _awaiting_approval(
+    drafts: Sequence[Generation], known: Catalogue
+) -> list[tuple[Generation, ApprovalThreshold]]:
+    """Let those above their threshold await approval; return them, each with its threshold."""
+    asking = []
+    for draft in drafts:
+        threshold = threshold_for(draft, known=known)
+        if threshold is not None and draft.credits > threshold.above:
+            draft.state = State.AWAITING_APPROVAL
+            draft.next_submit_at = None
+            asking.append((draft, threshold))
+    return asking
 
 
 def _answered_before(

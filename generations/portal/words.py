@@ -11,6 +11,7 @@ from accounts.people import names_of
 from generations.dispatch import QueuePosition
 from generations.lifecycle import Ending, EventKind, ReviewReason, State
 from generations.models import Film, Generation, GenerationEvent, Priority, ProviderKey
+from generations.selectors import events_of
 from generations.vendors import UnknownVendor, vendor_named
 
 # In an event's message, for whoever searches the log by it.
@@ -151,7 +152,7 @@ def created_words(generation: Generation) -> str:
 
 def timeline_of(generation: Generation) -> list[TimelineEntry]:
     """Return a generation's events in words, oldest first."""
-    events = list(generation.events.all())
+    events = events_of(generation)
     names = names_of(event.actor for event in events)
     return [_timeline_entry(event, generation, names) for event in events]
 

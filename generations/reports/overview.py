@@ -76,9 +76,9 @@ def paused_keys() -> QuerySet[ProviderKey]:
     """Return the provider keys that the vendor turned away, with the generations that wait for
     each.
     """
+    paused: QuerySet[ProviderKey] = ProviderKey.objects.filter(state=ProviderKey.State.PAUSED)
     return (
-        ProviderKey.objects.filter(state=ProviderKey.State.PAUSED)
-        .select_related("team", "owner")
+        paused.select_related("team", "owner")
         .annotate(waiting=Count("generations", filter=Q(generations__state=State.QUEUED)))
         .order_by("team", "pk")
     )

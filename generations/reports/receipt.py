@@ -8,6 +8,7 @@ from django.conf import settings
 from accounts.people import names_of
 from billing.models import Transfer
 from generations.models import Approval, Film, Generation
+from generations.selectors import events_of
 from generations.task_object import api_status, film_of
 from generations.uploads import UPLOAD_PATH, uploaded_token
 
@@ -17,7 +18,7 @@ def receipt_of(generation: Generation) -> dict[str, Any]:
 
     Actors are named as `accounts.people.names` does: people by the address that they have today.
     """
-    entries, events = list(_entries(generation)), list(generation.events.order_by("id"))
+    entries, events = list(_entries(generation)), events_of(generation)
     approval = Approval.objects.filter(generation=generation).first()
     names = names_of(
         [*(one.actor for one in (*entries, *events)), approval.decided_by if approval else ""]

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from accounts.audit import record
 from accounts.authority import By
@@ -151,7 +152,7 @@ def _wait_for_other_adoptions(generation: Generation) -> None:
     endpoint = generation.provider_key.endpoint
     first = ProviderKey.objects.only("pk").filter(endpoint=endpoint).earliest("pk")
     # Writing what is there already locks the row until the commit.
-    ProviderKey.objects.filter(pk=first.pk).update(endpoint=endpoint)
+    ProviderKey.objects.filter(pk=first.pk).update(last4=F("last4"))
 
 
 def _bind(generation: Generation, upstream_id: str, *, by: By, now: datetime, reason: str) -> bool:

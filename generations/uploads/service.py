@@ -12,7 +12,8 @@ from django.db import transaction
 from accounts.authority import By
 from accounts.errors import RateLimitExceeded
 from accounts.models import Team
-from generations.models import Generation, Upload, VideoModel
+from generations.catalog import models_of_site
+from generations.models import Generation, Upload
 from generations.models.generation import new_token
 from generations.uploads.links import uploaded_token
 from generations.uploads.pictures import Picture, prepared, too_long
@@ -37,8 +38,8 @@ def frame_limits() -> FrameLimits:
 
     An upload does not say which model it is for, so it must fit whichever it is submitted with.
     """
-    models = VideoModel.objects.filter(active=True, max_images__gt=0)
-    return common_frame_limits(set(models.values_list("vendor", flat=True)))
+    models = [one for one in models_of_site() if one.active and one.max_images]
+    return common_frame_limits({one.vendor for one in models})
 
 
 def store_upload(file: File, *, by: By, now: datetime) -> Upload:  # type: ignore[type-arg]

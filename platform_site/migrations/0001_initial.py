@@ -38,4 +38,11 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField()),
             ],
         ),
+        migrations.CreateModel(
+            name='Version',
+            fields=[
+                ('name', models.CharField(max_length=60, primary_key=True, serialize=False)),
+                ('number', models.BigIntegerField()),
+            ],
+        ),
     ]

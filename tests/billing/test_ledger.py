@@ -1,4 +1,4 @@
-"""The ledger's four verbs: `grant`, `place_hold`, `settle_hold`, `release_hold`."""
+"""The ledger's verbs: `grant`, taking holds, `settle_hold`, `release_hold`."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from accounts.authority import By
 from accounts.models import Team
+from billing.admission import WantedHold, plan_holds
 from billing.audit import audit_books
 from billing.errors import InsufficientCredits, LedgerConflict, SpendLimitExceeded
-from billing.ledger import grant, place_hold, release_hold, settle_hold
+from billing.ledger import grant, release_hold, settle_hold
 from billing.models import Account, Hold, SpendWindow, Transfer
 from billing.selectors import Books, books_of, limits_of
 from billing.services.limits import set_limit
@@ -88,7 +89,7 @@ class TestGrant:
         assert stored.reason == "Bought"
 
 
-class TestPlaceHold:
+class TestTakingHolds:
     def test_a_hold_moves_credits_aside(self, team: Team) -> None:
         hold = make_hold(team, 70)
         assert hold.is_open
@@ -308,10 +309,10 @@ def test_the_books_prove_themselves_after_all_of_it(team: Team) -> None:
 def test_p10_money_moves_inside_a_transaction_only() -> None:
     team = make_team(credits=70)
     now = timezone.now()
-    with pytest.raises(transaction.TransactionManagementError):
-        place_hold(
-            team=team, amount=70, purpose=Subject("test", "1"), subjects=(), by=SYSTEM, now=now
-        )
+    wanted = [WantedHold(70, Subject("test", "1"), ())]
+    plan = plan_holds(team=team, wanted=wanted, now=now)
+    with pytest.raises(transaction.TransactionManagementError), plan.taking(by=SYSTEM):
+        pass
     hold = make_hold(team)
     for close in (settle_hold, release_hold):
         with pytest.raises(transaction.TransactionManagementError):

@@ -7,21 +7,24 @@ from django.db import IntegrityError, connection
 
 from accounts.models import AuditEvent, Team
 from billing.audit import audit_books
-from billing.errors import LimitsChanged, SpendLimitExceeded
+from billing.errors import AdmissionOutdated, SpendLimitExceeded
 from billing.ledger import grant
-from billing.models import Hold, SpendLimit, SpendWindow, Transfer
+from billing.models import Account, Hold, SpendLimit, SpendWindow, Transfer
 from billing.selectors import Books, books_of, use_of
 from billing.services.limits import set_limit
 from billing.subjects import LimitHolder, Subject
 from platform_site.errors import Conflict
+from platform_site.models import CATALOGUE, Version
+from platform_site.remembered import fresh_version
 from tests.factories import SYSTEM, make_hold, make_limit, make_team
 from tests.support.meanwhile import before
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 KEY = Subject("api_key", "7")
-READ_WINDOWS = 'FROM "billing_spendwindow"'
-TAKE_WINDOW = 'UPDATE "billing_spendwindow"'
+READ_WINDOWS = "FROM billing_spendwindow\nWHERE (limit_id"
+TAKE_WINDOWS = "UPDATE billing_spendwindow"
+TAKE_CREDITS = "UPDATE billing_account"
 WRITE_ENTRY = 'INSERT INTO "billing_transfer"'
 CHANGE_ACCOUNT = 'UPDATE "billing_account"'
 LOCK_LATE_HOLDS = 'FROM "billing_hold" WHERE "billing_hold"."id" IN'
@@ -69,9 +72,9 @@ class TestGrant:
         assert books_of(team) == Books()
 
 
-class TestPlaceHold:
+class TestTakingHolds:
     def test_p01_a_limit_set_meanwhile_makes_the_admission_begin_again(self, team: Team) -> None:
-        with before(CHANGE_ACCOUNT, lambda: cap(team, 0)), pytest.raises(LimitsChanged):
+        with before(TAKE_CREDITS, lambda: cap(team, 0)), pytest.raises(AdmissionOutdated):
             make_hold(team, 70, subjects=(KEY,))
         assert not Hold.objects.exists()
         assert books_of(team) == UNTOUCHED
@@ -79,22 +82,54 @@ class TestPlaceHold:
         with pytest.raises(SpendLimitExceeded):
             make_hold(team, 70, subjects=(KEY,))
 
-    def test_a_limit_raised_meanwhile_refuses_nobody_under_the_old_one(self, team: Team) -> None:
-        cap(team, 50)
-        with before(TAKE_WINDOW, lambda: cap(team, 100)), pytest.raises(LimitsChanged):
-            make_hold(team, 70, subjects=(KEY,))
-        assert not Hold.objects.exists()
+    def test_p01_a_limit_lowered_meanwhile_admits_nobody_under_the_old_one(
+        self, team: Team
+    ) -> None:
         cap(team, 100)
-        assert make_hold(team, 70, subjects=(KEY,)).is_open
-
-    def test_a_limit_lifted_meanwhile_is_not_counted_under(self, team: Team) -> None:
-        make_limit(KEY, 50, team=team)
-        with before(READ_WINDOWS, lambda: cap(team, None)), pytest.raises(LimitsChanged):
+        with before(TAKE_WINDOWS, lambda: cap(team, 50)), pytest.raises(AdmissionOutdated):
             make_hold(team, 70, subjects=(KEY,))
         assert not Hold.objects.exists()
-        cap(team, None)
+        cap(team, 50)
+        with pytest.raises(SpendLimitExceeded):
+            make_hold(team, 70, subjects=(KEY,))
+
+    def test_p01_room_that_others_take_meanwhile_is_not_taken_twice(self, team: Team) -> None:
+        cap(team, 100)
+
+        def take() -> None:
+            SpendWindow.objects.update(held=31)
+
+        with before(TAKE_WINDOWS, take), pytest.raises(AdmissionOutdated):
+            make_hold(team, 70, subjects=(KEY,))
+        assert not Hold.objects.exists()
+        assert books_of(team) == UNTOUCHED
+
+    def test_p01_credits_that_others_take_meanwhile_are_not_taken_twice(self, team: Team) -> None:
+        def take() -> None:
+            Account.objects.filter(team=team, kind="wallet").update(debits=931)
+
+        with before(TAKE_CREDITS, take), pytest.raises(AdmissionOutdated):
+            make_hold(team, 70)
+        assert not Hold.objects.exists()
+        assert books_of(team) == UNTOUCHED
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_limit_lifted_meanwhile_is_not_counted_under(self) -> None:
+        team = make_team(credits=1000)
+        make_limit(KEY, 90, team=team)
+        with before(READ_WINDOWS, lambda: cap(team, None)), pytest.raises(AdmissionOutdated):
+            make_hold(team, 70, subjects=(KEY,))
+        assert not Hold.objects.exists()
         assert make_hold(team, 70, subjects=(KEY,)).is_open
         assert not SpendWindow.objects.exists()
+
+    def test_the_catalogue_changed_meanwhile_holds_nothing(self, team: Team) -> None:
+        def change() -> None:
+            Version.objects.update_or_create(name=CATALOGUE, defaults={"number": fresh_version()})
+
+        with before(TAKE_CREDITS, change), pytest.raises(AdmissionOutdated):
+            make_hold(team, 70)
+        assert books_of(team) == UNTOUCHED
 
 
 class TestSetLimit:

@@ -26,6 +26,7 @@ from generations.lifecycle import (
 from generations.models import Generation, GenerationEvent
 from generations.ordering.submit import submit_generation
 from generations.reports.audit import audit_site
+from generations.selectors import events_of
 from generations.task_object import task_object
 from generations.transitions import end_generation, transition
 from tests.factories import SYSTEM, make_generation, make_request
@@ -188,9 +189,9 @@ class TestMoves:
         reply = api.generate(headers={"X_Request_ID": sent})
         assert reply.headers["X-Request-ID"] == sent
         task_id = reply.json()["data"]["taskId"]
-        event = GenerationEvent.objects.get(generation=task_id, kind="admitted")
         entry = Transfer.objects.get(kind="hold")
         job = Generation.objects.select_related("api_key").get(pk=task_id)
+        [event] = events_of(job)
         assert job.api_key
         caller = f"user:{job.user_id}/api_key:{job.api_key.pk}"
         assert (event.actor, event.request_id) == (caller, sent)
@@ -206,7 +207,7 @@ class TestMoves:
         assert not Transfer.objects.filter(actor="").exists()
 
     def test_events_are_written_once(self, alice: Membership) -> None:
-        make_generation(alice)
+        make_generation(alice, State.SUBMITTING)
         event = GenerationEvent.objects.get()
         event.message = "Something else."
         with pytest.raises(Exception, match=r"(?i)append|change|written once"):

@@ -46,7 +46,6 @@ INSTEAD = {
 # Module and name (the module's own is its name): why the word is meant there.
 EXCEPTIONS = {
     ("platform_site/admin/shown.py", "moment"): "a list's column of times, and no timeline's entry",
-    ("billing/ledger.py", "place_hold"): "the verb of accounting: a hold is placed",
     ("platform_site/stores/bucket.py", "tell"): "the name that file objects have for it",
     ("billing/ledger.py", "_move"): "money does move, between accounts",
 }

@@ -284,7 +284,6 @@ SITE: dict[str, Call] = {
 STEPS = {
     "accounts.audit.record",
     "billing.ledger.adjust_hold",
-    "billing.ledger.place_hold",
     "billing.ledger.release_hold",
     "billing.ledger.settle_hold",
     "generations.selectors.require_provider_key",

@@ -62,7 +62,7 @@ FROM
         WHERE pkey.id = generation.provider_key_id AND pkey.state = 'paused')
       THEN generation.id END) AS fresh
   FROM generations_generation AS generation
-  JOIN generations_generationevent AS event ON event.generation_id = generation.id
+  LEFT JOIN generations_generationevent AS event ON event.generation_id = generation.id
   WHERE generation.team_id = %(team)s AND generation.state IN {_OPEN}) AS active,
   (SELECT count(*) AS films, sum(attempts) AS attempts, sum(failures) AS failures,
     sum(length(problem)) AS problems,
@@ -101,8 +101,9 @@ SELECT {_HEADER}, generation.state, generation.favourite,
     FROM accounts_webhookdelivery AS delivery
     WHERE delivery.subject_id = %(subject)s AND delivery.team_id = %(team)s) AS delivery_attempts,
   CASE WHEN generation.state = 'queued' THEN (
-    SELECT sum(event.id) FROM generations_generation AS other
-    JOIN generations_generationevent AS event ON event.generation_id = other.id
+    SELECT count(DISTINCT other.id) + coalesce(sum(event.id), 0)
+    FROM generations_generation AS other
+    LEFT JOIN generations_generationevent AS event ON event.generation_id = other.id
     WHERE other.team_id = %(team)s AND other.state IN {_OPEN}) END AS queue
 FROM generations_generation AS generation
 JOIN generations_providerkey AS pkey ON pkey.id = generation.provider_key_id

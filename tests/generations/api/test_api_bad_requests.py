@@ -10,6 +10,7 @@ from django.test import Client
 from accounts.models import Membership
 from billing.models import Rate
 from generations.models import VideoModel
+from generations.selectors import events_of
 from tests.support.api import GENERATIONS, Api, generation_body
 from tests.support.api_errors import error_of
 
@@ -248,4 +249,4 @@ def test_p35_the_request_id_reaches_the_books_and_the_log(
     assert "'request_id': 'request-0003'" in caplog.text
     generation = alice.team.generations.get(pk=reply.json()["data"]["taskId"])
     assert generation.hold.transfers.get().request_id == "request-0002"
-    assert [e.request_id for e in generation.events.all()] == ["request-0002"]
+    assert [e.request_id for e in events_of(generation)] == ["request-0002"]

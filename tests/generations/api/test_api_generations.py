@@ -11,6 +11,7 @@ from accounts.models import Membership
 from billing.models import Hold, Transfer
 from billing.selectors import Books, books_of
 from generations.models import Generation, ProviderKey
+from generations.selectors import events_of
 from tests.factories import fund, make_api_key, make_member, make_provider_key
 from tests.support.api import GENERATIONS, MODEL, Api, generation_body
 
@@ -114,7 +115,7 @@ def test_p35_events_and_entries_name_the_person_and_the_key(api: Api, alice: Mem
     generation = stored(api.generate())
     assert generation.api_key
     name = f"user:{alice.user_id}/api_key:{generation.api_key.pk}"
-    assert [event.actor for event in generation.events.all()] == [name]
+    assert [event.actor for event in events_of(generation)] == [name]
     assert Transfer.objects.get(hold=generation.hold).actor == name
 
 
