@@ -6,8 +6,8 @@ from django.db.models import Model
 
 from accounts.authority import By
 from accounts.models import AuditAction, AuditEvent, Team
+from platform_site.db.subjects import subject_kind_of
 from platform_site.logs import redact
-from platform_site.subjects import subject_kind_of
 
 
 class Named(Protocol):

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from accounts.models import Membership
 from platform_site.admin.shown import clean, link_to_subject, options_of
 from platform_site.admin.typed import display
-from platform_site.subjects import model_of
+from platform_site.db.subjects import model_of
 
 Subject = tuple[str, str]
 _MEMBER = "member"  # what a limit of a person in a team is for: the ids of the team and the person

@@ -26,9 +26,9 @@ from billing.refusals import limit_refusal, wallet_refusal
 from billing.selectors import Books, LimitUse, limits_over, site_zone
 from billing.subjects import Subject
 from billing.windows import window_end, window_start
-from platform_site.inserts import Insert
+from platform_site.db.inserts import Insert
+from platform_site.db.remembered import Remembered
 from platform_site.models import CATALOGUE
-from platform_site.remembered import Remembered
 
 _INSERT_HOLDS = Insert(Hold)
 _INSERT_LINKS = Insert(HoldWindow)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from billing.errors import NoRate
 from billing.models import Rate
-from platform_site.catalogue import Catalogue, catalogue
+from platform_site.db.catalogue import Catalogue, catalogue
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from generations.models import (
     ProviderKey,
     Upload,
 )
-from platform_site.catalogue import Catalogue, catalogue
+from platform_site.db.catalogue import Catalogue, catalogue
 from platform_site.errors import PermissionDenied
 
 # Blanks, quotes, brackets and the ends of sentences, which come along when an id is copied.

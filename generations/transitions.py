@@ -54,6 +54,15 @@ class EndChanges(TypedDict, total=False):
     seed: int | None
 
 
+def awaiting_approval(draft: Generation) -> Generation:
+    """Return a generation that was not inserted yet as one that nothing sends before it is
+    approved.
+    """
+    draft.state = State.AWAITING_APPROVAL
+    draft.next_submit_at = None
+    return draft
+
+
 def transition(
     generation: Generation,
     to_state: State,

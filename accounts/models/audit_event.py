@@ -5,8 +5,8 @@ from django.utils import timezone
 
 from accounts.models.audit_action import AuditAction
 from accounts.models.team import Team
-from platform_site.append_only import AppendOnlyModel
-from platform_site.subjects import SubjectModel
+from platform_site.db.append_only import AppendOnlyModel
+from platform_site.db.subjects import SubjectModel
 
 
 class AuditEvent(AppendOnlyModel, SubjectModel):

@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models.mailing import MailedModel
 from accounts.models.team import Team
 from accounts.roles import Permission
-from platform_site.subjects import SubjectModel
+from platform_site.db.subjects import SubjectModel
 
 
 class NoticeKind(models.TextChoices):

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models.team import Team
-from platform_site.subjects import SubjectModel
+from platform_site.db.subjects import SubjectModel
 
 
 def host_of(url: str) -> str:

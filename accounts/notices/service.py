@@ -10,7 +10,7 @@ from accounts.models import Membership, Notice, NoticeKind, Team, User
 from accounts.notices.steps import mail_step
 from accounts.roles import Permission
 from platform_site.clusters.steps import ENQUEUE_AGAIN
-from platform_site.subjects import subject_kind_of
+from platform_site.db.subjects import subject_kind_of
 
 
 def notify(

@@ -17,7 +17,7 @@ Slug = Annotated[str, "a slug"]
 
 
 class About(StrEnum):
-    """What an event is about, by the kinds of `platform_site.subjects`."""
+    """What an event is about, by the kinds of `platform_site.db.subjects`."""
 
     GENERATION = "generation"
     APPROVAL = "approval"

@@ -4,7 +4,7 @@ import billing.models.spend_limit
 import django.db.models.deletion
 import django.db.models.expressions
 import django.utils.timezone
-import platform_site.remembered
+import platform_site.db.remembered
 import uuid
 from django.db import migrations, models
 
@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('granted', 'Granted'), ('wallet', 'Wallet'), ('held', 'Held'), ('spent', 'Spent')], max_length=10)),
                 ('debits', models.BigIntegerField(default=0)),
                 ('credits', models.BigIntegerField(default=0)),
-                ('limits_version', models.BigIntegerField(default=platform_site.remembered.fresh_version)),
+                ('limits_version', models.BigIntegerField(default=platform_site.db.remembered.fresh_version)),
                 ('low_at', models.PositiveBigIntegerField(default=1000, help_text='Credits. Managers are notified below this. 0 turns this off.', verbose_name='alert when below')),
                 ('low_since', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='accounts.team')),

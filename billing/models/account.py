@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import Team
-from platform_site.remembered import fresh_version
+from platform_site.db.remembered import fresh_version
 
 
 class Account(models.Model):

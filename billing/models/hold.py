@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import Team
 from billing.models.spend_limit import SpendWindow
-from platform_site.subjects import SubjectModel
+from platform_site.db.subjects import SubjectModel
 
 
 class Hold(SubjectModel):

@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils import timezone
 
-from platform_site.catalogue import CatalogueModel
+from platform_site.db.catalogue import CatalogueModel
 
 
 class Rate(CatalogueModel):

@@ -7,7 +7,7 @@ from django.utils import timezone
 from accounts.models import Team
 from billing.models.account import Account
 from billing.models.hold import Hold
-from platform_site.append_only import AppendOnlyModel
+from platform_site.db.append_only import AppendOnlyModel
 
 
 class Transfer(AppendOnlyModel):

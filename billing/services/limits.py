@@ -15,8 +15,8 @@ from billing.models import Account, Hold, HoldWindow, SpendLimit, SpendWindow
 from billing.selectors import site_zone
 from billing.subjects import LimitHolder, Subject
 from billing.windows import Window, window_start
+from platform_site.db.remembered import fresh_version
 from platform_site.errors import Conflict, InvalidRequest
-from platform_site.remembered import fresh_version
 
 _TRIES = 10
 

@@ -7,10 +7,10 @@ from generations.approvals.service import (
     ask_for_approval,
     decide_approval,
     deny,
+    exceeded_threshold,
     expire_approvals,
     needs_approval,
     set_threshold,
-    threshold_for,
     withdraw_approval,
 )
 from generations.approvals.steps import ask_step
@@ -22,12 +22,12 @@ __all__ = [
     "decide_approval",
     "deciders_of",
     "deny",
+    "exceeded_threshold",
     "expire_approvals",
     "instead_of",
     "needs_approval",
     "read_approval_link",
     "set_own_approval",
     "set_threshold",
-    "threshold_for",
     "withdraw_approval",
 ]

@@ -20,8 +20,8 @@ from generations.lifecycle import Ending, State
 from generations.models import Approval, ApprovalThreshold, Generation
 from generations.provider_keys import wake_dispatch
 from generations.transitions import end_unsent, transition
-from platform_site.catalogue import Catalogue, catalogue
 from platform_site.clusters.steps import ENQUEUE_AGAIN
+from platform_site.db.catalogue import Catalogue, catalogue
 from platform_site.errors import Conflict, InvalidRequest
 from platform_site.text.visible import typed_reason
 
@@ -34,22 +34,27 @@ _ACTIONS = {
 }
 
 
-def threshold_for(
+def exceeded_threshold(
     generation: Generation, *, known: Catalogue | None = None
 ) -> ApprovalThreshold | None:
-    """Return the strictest threshold over the generation's team, person and project, as the
-    catalogue `known` says, or the present one.
+    """Return the strictest threshold over a generation's team, person and project if its credits
+    are above that, as the catalogue `known` says, or the present one.
     """
     team_id = generation.team_id
     rows = ApprovalThreshold.objects.filter(team=team_id).order_by("above")
     rules = (known or catalogue()).recall(("thresholds", team_id), lambda: list(rows))
-    return next((one for one in rules if _is_over(one, generation)), None)
+    over = (
+        rule
+        for rule in rules
+        if rule.user_id in {None, generation.user_id}
+        and rule.project_id in {None, generation.project_id}
+    )
+    return next((rule for rule in over if generation.credits > rule.above), None)
 
 
-def needs_approval(generation: Generation) -> bool:
+def needs_approval(generation: Generation, *, known: Catalogue | None = None) -> bool:
     """Return whether a manager must decide on the generation, at its credits, before it is sent."""
-    threshold = threshold_for(generation)
-    return threshold is not None and generation.credits > threshold.above
+    return exceeded_threshold(generation, known=known) is not None
 
 
 @transaction.atomic
@@ -214,12 +219,6 @@ def _decide(
     publish_event(decided_event, team=generation.team, subject_id=generation.pk, now=now)
     if not by.is_person(generation.user_id):
         notify_requester(generation, decision, reason=reason, by=by, now=now)
-
-
-def _is_over(rule: ApprovalThreshold, generation: Generation) -> bool:
-    if rule.user_id is not None:
-        return rule.user_id == generation.user_id
-    return rule.project_id is None or rule.project_id == generation.project_id
 
 
 def _task(generation: Generation) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from generations.catalog.parameters import Choice, Parameter, WholeNumber
 from generations.catalog.specs import BadParameters, read_parameters
 from generations.models import VideoModel
-from platform_site.catalogue import Catalogue, catalogue
+from platform_site.db.catalogue import Catalogue, catalogue
 
 
 def parameters_of(model: VideoModel) -> tuple[Parameter, ...]:

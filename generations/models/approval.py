@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.actors import read_person
 from accounts.models import MailedModel, Project, Team
 from generations.models.generation import Generation, new_token
-from platform_site.catalogue import CatalogueModel
+from platform_site.db.catalogue import CatalogueModel
 
 
 class ApprovalThreshold(CatalogueModel):

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from generations.lifecycle import EventKind, ReviewCause, State
 from generations.models.generation import Generation
-from platform_site.append_only import AppendOnlyModel
+from platform_site.db.append_only import AppendOnlyModel
 
 
 class GenerationEvent(AppendOnlyModel):

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import Team
 from generations.vendors import DEFAULT_VENDOR, USUAL_IN_FLIGHT, vendor_choices
-from platform_site.catalogue import CatalogueModel
+from platform_site.db.catalogue import CatalogueModel
 
 
 class PauseReason(models.TextChoices):

@@ -3,7 +3,7 @@
 from django.db import models
 
 from generations.vendors import DEFAULT_VENDOR, vendor_choices
-from platform_site.catalogue import CatalogueModel
+from platform_site.db.catalogue import CatalogueModel
 
 
 class VideoModel(CatalogueModel):

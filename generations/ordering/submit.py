@@ -15,21 +15,22 @@ from billing.admission import WantedHold, plan_holds
 from billing.errors import AdmissionOutdated, InsufficientCredits, SpendLimitExceeded
 from billing.pricing import Quote, quote
 from billing.subjects import Subject
-from generations.approvals import ask_for_approval, threshold_for
+from generations.approvals import ask_for_approval, exceeded_threshold, needs_approval
 from generations.errors import IdempotencyConflict
 from generations.lifecycle import State
 from generations.limits import scope_under, subjects_of
-from generations.models import ApprovalThreshold, Generation, Priority
+from generations.models import Generation, Priority
 from generations.ordering.alternatives import variants_that_fit
 from generations.ordering.images import require_reachable
 from generations.ordering.priorities import require_priority
 from generations.ordering.request import GenerationRequest
 from generations.provider_keys import opens, wake_dispatch
 from generations.selectors import provider_key_for
+from generations.transitions import awaiting_approval
 from generations.uploads import keep_uploads_alive
-from platform_site.catalogue import Catalogue, catalogue
+from platform_site.db.catalogue import Catalogue, catalogue
+from platform_site.db.inserts import Insert
 from platform_site.errors import DailiesError, NotFound, Unavailable
-from platform_site.inserts import Insert
 
 log = structlog.get_logger(__name__)
 
@@ -186,7 +187,7 @@ def _draft(
             "administrator know: VAULT_KEYS is wrong."
         )
     require_reachable(request.image_urls, endpoint=provider_key.endpoint)
-    return Generation(
+    draft = Generation(
         team=membership.team,
         user=membership.user,
         api_key=submission.api_key,
@@ -213,6 +214,7 @@ def _draft(
         created_at=now,
         next_submit_at=now,
     )
+    return awaiting_approval(draft) if needs_approval(draft, known=known) else draft
 
 
 def _admit(
@@ -221,7 +223,6 @@ def _admit(
     """Hold and insert all of `drafts` in one transaction, and have what may be sent sent soon."""
     if not drafts:
         return
-    asking = _awaiting_approval(drafts, known)
     wanted = [
         WantedHold(one.credits, Subject("generation", str(one.id)), subjects_of(one))
         for one in drafts
@@ -233,9 +234,10 @@ def _admit(
         _INSERT.run(drafts)
         for draft in drafts:
             keep_uploads_alive(draft, now=now)
-        for draft, threshold in asking:
-            ask_for_approval(draft, threshold, by=by, now=now)
-    queued = len(drafts) - len(asking)
+            threshold = exceeded_threshold(draft, known=known)
+            if threshold is not None:
+                ask_for_approval(draft, threshold, by=by, now=now)
+    queued = sum(draft.state == State.QUEUED for draft in drafts)
     if queued:
         _wake(queued)
 
@@ -248,20 +250,6 @@ def _wake(count: int) -> None:
         wake_dispatch(count)
     except DatabaseError:
         log.exception("dispatch_not_woken")
-
-
-def _awaiting_approval(
-    drafts: Sequence[Generation], known: Catalogue
-) -> list[tuple[Generation, ApprovalThreshold]]:
-    """Let those above their threshold await approval; return them, each with its threshold."""
-    asking = []
-    for draft in drafts:
-        threshold = threshold_for(draft, known=known)
-        if threshold is not None and draft.credits > threshold.above:
-            draft.state = State.AWAITING_APPROVAL
-            draft.next_submit_at = None
-            asking.append((draft, threshold))
-    return asking
 
 
 def _answered_before(

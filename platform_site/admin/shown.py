@@ -18,8 +18,8 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
 from platform_site.admin.typed import display
+from platform_site.db.subjects import model_of
 from platform_site.logs import redact
-from platform_site.subjects import model_of
 
 EMPTY = "–"
 # Our unguessable paths; whoever has one needs no key.

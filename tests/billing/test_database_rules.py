@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, Team
 from billing.models import Account, Hold, HoldWindow, SpendLimit, SpendWindow, Transfer
 from generations.models import GenerationEvent
-from platform_site.append_only import AppendOnlyError
+from platform_site.db.append_only import AppendOnlyError
 from tests.factories import SYSTEM, make_hold, make_limit, make_team, team_subject
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

@@ -13,9 +13,9 @@ from billing.models import Account, Hold, SpendLimit, SpendWindow, Transfer
 from billing.selectors import Books, books_of, use_of
 from billing.services.limits import set_limit
 from billing.subjects import LimitHolder, Subject
+from platform_site.db.remembered import fresh_version
 from platform_site.errors import Conflict
 from platform_site.models import CATALOGUE, Version
-from platform_site.remembered import fresh_version
 from tests.factories import SYSTEM, make_hold, make_limit, make_team
 from tests.support.meanwhile import before
 

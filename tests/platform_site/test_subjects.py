@@ -7,7 +7,7 @@ from django.utils.functional import SimpleLazyObject
 
 from accounts.models import ApiKey, User, WebhookEndpoint
 from generations.models import VideoModel
-from platform_site.subjects import model_of, subject_kind_of
+from platform_site.db.subjects import model_of, subject_kind_of
 
 OURS = ("platform_site", "accounts", "billing", "generations")
 MODELS = [model for app in OURS for model in apps.get_app_config(app).get_models()]

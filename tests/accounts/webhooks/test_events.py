@@ -21,7 +21,7 @@ from accounts.webhooks.events import (
 from accounts.webhooks.events_table import DOC, events_table, with_table
 from generations.lifecycle import TERMINAL, ReviewReason
 from generations.models import Approval
-from platform_site.subjects import model_of
+from platform_site.db.subjects import model_of
 from tests.support.golden import FOLDER
 
 by_name = pytest.mark.parametrize("name", EVENTS)

@@ -13,8 +13,8 @@ from typing import Any, ClassVar, TypeVar
 from django.db import connection, models
 from django.db.models.signals import post_migrate
 
+from platform_site.db.remembered import fresh_version
 from platform_site.models import CATALOGUE, Version
-from platform_site.remembered import fresh_version
 
 _READ = f"SELECT number FROM platform_site_version WHERE name = '{CATALOGUE}'"  # noqa: S608
 

@@ -29,7 +29,7 @@ class Insert(Generic[Row]):
         self._row = f"({', '.join(['%s'] * len(self._fields))})"
 
     def run(self, rows: Sequence[Row]) -> None:
-        """Insert `rows` as they are: no defaults, no signals, no ids given back.
+        """Insert `rows` as they are: no defaults, no signals, and no ids returned.
 
         Raises `IntegrityError` as the ORM does.
         """

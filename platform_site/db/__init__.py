@@ -1,0 +1,1 @@
+"""Rows: written once, about something, inserted cheaply, and remembered while they stand."""
