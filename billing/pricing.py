@@ -59,5 +59,7 @@ def rates_in_force(*, model: str, at: datetime) -> dict[tuple[str, bool], int]:
 
 def _rates_of(model: str, known: Catalogue) -> list[Rate]:
     """Return every price of a model, the latest first, whether in force or not."""
-    rows = Rate.objects.filter(model=model).order_by("-effective_from")
-    return known.recall(("rates", model), lambda: list(rows))
+    return known.recall(
+        ("rates", model),
+        lambda: list(Rate.objects.filter(model=model).order_by("-effective_from")),
+    )

@@ -5,7 +5,8 @@ from copy import copy
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db import connection
+from django.db.models import QuerySet, UUIDField
 
 from accounts.authority import By
 from accounts.models import Membership, Team, User
@@ -23,10 +24,22 @@ from generations.models import (
     Upload,
 )
 from platform_site.db.catalogue import Catalogue, catalogue
+from platform_site.db.columns import Columns
 from platform_site.errors import PermissionDenied
 
 # Blanks, quotes, brackets and the ends of sentences, which come along when an id is copied.
 _AROUND_AN_ID = f"{string.whitespace}\"'`<>()[].,;:!?/\\\u00a0\u200b\ufeff\u201c\u201d"
+
+_GENERATION, _USER = Columns(Generation, "generation"), Columns(User, "person")
+_FILM = Columns(Film, "film")
+_UUIDS = UUIDField()
+_FIND = f"""
+SELECT {_GENERATION.text}, {_USER.text}, {_FILM.text}
+FROM generations_generation AS generation
+JOIN accounts_user AS person ON person.id = generation.user_id
+LEFT JOIN generations_film AS film ON film.generation_id = generation.id
+WHERE generation.id = %s AND generation.team_id = %s
+"""  # noqa: S608  # nothing but the models' own columns
 
 
 def generations_of(team: Team) -> QuerySet[Generation]:
@@ -43,9 +56,19 @@ def generation_for(team: Team, generation_id: str | UUID) -> Generation:
         known = UUID(str(generation_id).strip(_AROUND_AN_ID))
     except ValueError:
         raise TaskNotFound from None
-    generation = generations_of(team).filter(pk=known).first()
-    if generation is None:
+    with connection.cursor() as cursor:
+        cursor.execute(_FIND, [_UUIDS.get_db_prep_value(known, connection), team.pk])
+        row = cursor.fetchone()
+    if row is None:
         raise TaskNotFound
+    generation = _GENERATION.read(row)
+    generation.team, generation.user = team, _USER.read(row, start=_GENERATION.count)
+    film = _FILM.read_joined(row, start=_GENERATION.count + _USER.count)
+    if film is None:
+        # As the ORM remembers it: nobody asks again.
+        Generation.film.related.set_cached_value(generation, None)
+    else:
+        film.generation = generation
     return generation
 
 
@@ -76,12 +99,9 @@ def provider_key_for(
     """
     known = known or catalogue()
     video_model = model_named(model, known)
-    rows: QuerySet[ProviderKey] = ProviderKey.objects.filter(team=team).exclude(
-        state=ProviderKey.State.SEALED
-    )
     keys = [
         one
-        for one in known.recall(("provider_keys", team.pk), lambda: list(rows.order_by("pk")))
+        for one in known.recall(("provider_keys", team.pk), lambda: _usable_keys(team))
         if video_model is not None and one.vendor == video_model.vendor
     ]
     own = next((one for one in keys if one.owner_id == user.pk), None)
@@ -89,6 +109,11 @@ def provider_key_for(
     if key is None:
         raise NoProviderKey
     return copy(key)
+
+
+def _usable_keys(team: Team) -> list[ProviderKey]:
+    rows = ProviderKey.objects.filter(team=team).exclude(state=ProviderKey.State.SEALED)
+    return list(rows.order_by("pk"))
 
 
 def provider_keys_for(membership: Membership) -> QuerySet[ProviderKey]:

@@ -8,6 +8,7 @@ from generations.catalog import frames_per_second_of, ordered_inputs
 from generations.lifecycle import API_STATUS, IN_FLIGHT, ApiStatus, State
 from generations.models import Film, Generation
 from generations.vendors import METADATA_NAMES
+from platform_site.db.catalogue import Catalogue
 
 _WAS_KEPT = frozenset({Film.State.KEPT, Film.State.REMOVED})
 
@@ -41,8 +42,11 @@ def film_url(film: Film) -> str:
     return f"{settings.PUBLIC_URL}/films/{film.token}.mp4"
 
 
-def task_object(generation: Generation) -> dict[str, Any]:
-    """Return the vendor's task object for one of ours; times are unix seconds."""
+def task_object(generation: Generation, *, known: Catalogue | None = None) -> dict[str, Any]:
+    """Return the vendor's task object for one of ours; times are unix seconds.
+
+    What only the model says is as the catalogue `known` has it, or the present one.
+    """
     status = api_status(generation)
     task: dict[str, Any] = {
         "id": str(generation.id),
@@ -52,7 +56,7 @@ def task_object(generation: Generation) -> dict[str, Any]:
     }
     if status == ApiStatus.COMPLETED:
         task["completed_at"] = _completed_at(generation)
-        task["output"] = _output(generation)
+        task["output"] = _output(generation, known)
     elif status == ApiStatus.FAILED:
         task["error"] = {"code": generation.error_code, "message": generation.error_message}
     else:
@@ -69,9 +73,9 @@ def _completed_at(generation: Generation) -> int | None:
     return int(moment.timestamp()) if moment else None
 
 
-def _output(generation: Generation) -> dict[str, Any]:
+def _output(generation: Generation, known: Catalogue | None) -> dict[str, Any]:
     film, inputs = film_of(generation), ordered_inputs(generation)
-    known = _known(generation.upstream_metadata)
+    reported = _reported(generation.upstream_metadata)
     output: dict[str, Any] = {
         "urls": [],
         "metadata": {
@@ -80,8 +84,8 @@ def _output(generation: Generation) -> dict[str, Any]:
             "duration": generation.duration,
             "resolution": generation.resolution,
             **({"generate_audio": generation.generate_audio} if "generate_audio" in inputs else {}),
-            **_frame_rate(generation, known),
-            **known,
+            **_frame_rate(generation, reported, known),
+            **reported,
         },
     }
     if film is not None and film.state == Film.State.KEPT:
@@ -93,11 +97,14 @@ def _output(generation: Generation) -> dict[str, Any]:
     return output
 
 
-def _frame_rate(generation: Generation, known: dict[str, Any]) -> dict[str, int]:
+def _frame_rate(
+    generation: Generation, reported: dict[str, Any], known: Catalogue | None
+) -> dict[str, int]:
     """Return the frame rate by the model's row, where the vendor did not report one."""
-    rate = None if "framespersecond" in known else frames_per_second_of(generation.model)
+    is_reported = "framespersecond" in reported
+    rate = None if is_reported else frames_per_second_of(generation.model, known)
     return {} if rate is None else {"framespersecond": rate}
 
 
-def _known(metadata: dict[str, Any]) -> dict[str, Any]:
+def _reported(metadata: dict[str, Any]) -> dict[str, Any]:
     return {name: metadata[name] for name in METADATA_NAMES if name in metadata}

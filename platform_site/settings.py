@@ -173,6 +173,8 @@ else:
     _given = DATABASES["default"].get("OPTIONS", {})
     DATABASES["default"]["OPTIONS"] = {
         "server_side_binding": True,
+        # What is asked often is planned once a connection.
+        "prepare_threshold": 3,
         # A network that swallows everything is noticed in seconds, not after hours.
         "connect_timeout": 10,
         "keepalives_idle": 10,
@@ -191,6 +193,7 @@ else:
         ),
     }
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"]["ENGINE"] = "platform_site.db.postgresql"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = value_of(env.str, "REDIS_URL", "")

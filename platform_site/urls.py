@@ -9,8 +9,9 @@ from platform_site.clusters.health import healthz
 admin.autodiscover()
 
 urlpatterns = [
-    path("", include("generations.portal.urls")),
+    # The first that fits is taken, and most requests are programs'.
     path("v1/", include("generations.api.urls")),
+    path("", include("generations.portal.urls")),
     path("callbacks/<str:token>", callbacks.callback, name="callback"),
     # Before the film and its poster, whose patterns they fit too.
     path("films/<str:token>-preview.mp4", files.preview, {"kind": "preview"}, name="film_preview"),

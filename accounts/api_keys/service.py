@@ -5,10 +5,10 @@ import secrets
 from datetime import date, datetime, timedelta
 from ipaddress import ip_address, ip_network
 
-from django.db import transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.api_keys.lookup import FoundKey, find_key
 from accounts.audit import record
 from accounts.authority import By
 from accounts.errors import InvalidApiKey, IpNotAllowed, RateLimitExceeded
@@ -34,6 +34,12 @@ LAST_DAY = date(2999, 12, 31)  # on which a key may expire; later ones overflow 
 TOO_FAR = "Choose a day before the year 3000, or none for no expiry."
 _PREFIX_LENGTH = 12
 _SECRET_BYTES = 32
+_COUNT = """
+UPDATE accounts_apikey
+SET minute_requests = CASE WHEN minute = %s THEN minute_requests + 1 ELSE 1 END, minute = %s
+WHERE id = %s AND requests_per_minute > 0
+  AND (minute <> %s OR minute_requests < requests_per_minute)
+"""
 # Writing every use would make each call a write; a minute is exact enough for people.
 _LAST_USED_EVERY = timedelta(minutes=1)
 
@@ -115,7 +121,7 @@ def delete_api_key(*, api_key: ApiKey, by: By) -> None:
 
 def authenticate_api_key(
     text: str, *, client_ip: str, now: datetime, is_counted: bool = True
-) -> ApiKey:
+) -> FoundKey:
     """Return the live key whose text this is, and count its use in the key's minute.
 
     A use that is not counted is refused all the same when the minute has no room.
@@ -125,12 +131,11 @@ def authenticate_api_key(
     constant time; the prefix only finds the row.
     """
     prefix = text[len(KEY_START) : len(KEY_START) + _PREFIX_LENGTH]
-    key = None
-    if text.startswith(KEY_START) and prefix.isalnum():
-        key = ApiKey.objects.select_related("owner", "team").filter(prefix=prefix).first()
+    found = find_key(prefix) if text.startswith(KEY_START) and prefix.isalnum() else None
+    key = found.key if found else None
     stored = key.digest if key else "0" * 64
     is_right = secrets.compare_digest(stored, _digest(text))
-    if key is None or not is_right or not _is_live(key, now):
+    if found is None or key is None or not is_right or not _is_live(key, now):
         if is_counted and not WRONG_KEYS.take(client_ip, now=now):
             raise RateLimitExceeded(
                 "Too many requests with wrong keys, please slow down.",
@@ -142,7 +147,7 @@ def authenticate_api_key(
         _count_request(key, now)
     elif not _has_room(key, now):
         raise _too_many(key, now)
-    return key
+    return found
 
 
 def normal_networks(entries: list[str]) -> list[str]:
@@ -195,19 +200,10 @@ def _count_request(key: ApiKey, now: datetime) -> None:
             raise _too_many(key, now)
     else:
         minute = _minute_of(now)
-        room = ~Q(minute=minute) | Q(minute_requests__lt=key.requests_per_minute)
-        counted = (
-            ApiKey.objects.filter(room, pk=key.pk)
-            .exclude(requests_per_minute=0)
-            .update(
-                minute_requests=Case(
-                    When(minute=minute, then=F("minute_requests") + 1), default=Value(1)
-                ),
-                minute=minute,
-            )
-        )
-        if not counted:
-            raise _too_many(key, now)
+        with connection.cursor() as cursor:
+            cursor.execute(_COUNT, [minute, minute, key.pk, minute])
+            if not cursor.rowcount:
+                raise _too_many(key, now)
     if key.last_used_at is None or now - key.last_used_at > _LAST_USED_EVERY:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
 

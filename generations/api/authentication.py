@@ -10,6 +10,7 @@ from accounts.api_keys import authenticate_api_key, key_in_header
 from accounts.authority import By
 from accounts.errors import InvalidApiKey
 from accounts.models import ApiKey, Membership
+from platform_site.db.catalogue import Catalogue, catalogue_at
 from platform_site.web.requests import actor_request_id, client_address
 
 _HOW = "Send the key as 'Authorization: Bearer sk-...'."
@@ -17,11 +18,14 @@ _HOW = "Send the key as 'Authorization: Bearer sk-...'."
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: a key, and its owner's membership in the key's team."""
+    """Who calls: a key, and its owner's membership in the key's team; and the catalogue as it was
+    at that moment.
+    """
 
     api_key: ApiKey
     membership: Membership
     by: By
+    known: Catalogue
 
 
 def caller_of(request: Request | HttpRequest, *, is_counted: bool = True) -> Caller:
@@ -34,15 +38,12 @@ def caller_of(request: Request | HttpRequest, *, is_counted: bool = True) -> Cal
         # The message is the vendor's for whatever is no key; how to send one stands beside it.
         raise InvalidApiKey(details={"hint": _HOW})
     now = timezone.now()
-    key = authenticate_api_key(
+    found = authenticate_api_key(
         text, client_ip=client_address(request), now=now, is_counted=is_counted
     )
-    membership = (
-        Membership.objects.filter(team=key.team, user=key.owner)
-        .select_related("team", "user")
-        .first()
-    )
+    key, membership = found.key, found.membership
     if membership is None:  # the owner has left the team
         raise InvalidApiKey
     by = By.member(membership, request_id=actor_request_id(request), api_key=key)
-    return Caller(api_key=key, membership=membership, by=by)
+    known = catalogue_at(found.catalogue_version)
+    return Caller(api_key=key, membership=membership, by=by, known=known)

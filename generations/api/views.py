@@ -60,7 +60,9 @@ class GenerationsView(ApiView):
         """Submit one generation; answer with its task id at once."""
         now = timezone.now()
         caller = self.caller
-        wanted = validate_request(request.data, team=caller.membership.team, now=now)
+        wanted = validate_request(
+            request.data, team=caller.membership.team, now=now, known=caller.known
+        )
         generation = submit_generation(
             wanted,
             by=caller.by,
@@ -81,7 +83,8 @@ class TaskView(ApiView):
     def get(self, request: Request, task_id: str) -> Response:
         """Answer with the vendor's task object for a generation of the key's team."""
         require(self.caller.membership, Permission.VIEW)
-        return Response(task_object(generation_for(self.caller.membership.team, task_id)))
+        generation = generation_for(self.caller.membership.team, task_id)
+        return Response(task_object(generation, known=self.caller.known))
 
 
 class DecisionView(ApiView):

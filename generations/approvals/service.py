@@ -41,8 +41,10 @@ def exceeded_threshold(
     are above that, as the catalogue `known` says, or the present one.
     """
     team_id = generation.team_id
-    rows = ApprovalThreshold.objects.filter(team=team_id).order_by("above")
-    rules = (known or catalogue()).recall(("thresholds", team_id), lambda: list(rows))
+    rules = (known or catalogue()).recall(
+        ("thresholds", team_id),
+        lambda: list(ApprovalThreshold.objects.filter(team=team_id).order_by("above")),
+    )
     over = (
         rule
         for rule in rules

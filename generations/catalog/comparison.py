@@ -6,6 +6,7 @@ from typing import Any
 from generations.catalog.entries import model_named, readable_parameters_of
 from generations.catalog.parameters import Parameter
 from generations.models import Generation
+from platform_site.db.catalogue import Catalogue
 
 
 def parameters_by_name(name: str) -> tuple[Parameter, ...]:
@@ -14,9 +15,11 @@ def parameters_by_name(name: str) -> tuple[Parameter, ...]:
     return readable_parameters_of(model) if model else ()
 
 
-def frames_per_second_of(name: str) -> int | None:
-    """Return the frames per second of a model's films; None for a row that is gone."""
-    model = model_named(name)
+def frames_per_second_of(name: str, known: Catalogue | None = None) -> int | None:
+    """Return the frames per second of a model's films, as the catalogue `known` has it, or the
+    present one; None for a row that is gone.
+    """
+    model = model_named(name, known)
     return model.frames_per_second if model else None
 
 

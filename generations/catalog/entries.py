@@ -7,10 +7,18 @@ from generations.catalog.specs import BadParameters, read_parameters
 from generations.models import VideoModel
 from platform_site.db.catalogue import Catalogue, catalogue
 
+# What was read of a model's `parameters`, kept with the instance and what it was read of.
+_READ = "_parameters_read"
+
 
 def parameters_of(model: VideoModel) -> tuple[Parameter, ...]:
     """Return the parameters that a model takes, in its row's order. Raises `BadParameters`."""
-    return read_parameters(model.parameters)
+    raw, read = model.__dict__.get(_READ, (None, ()))
+    if raw is not model.parameters:
+        raw, read = model.parameters, read_parameters(model.parameters)
+        model.__dict__[_READ] = raw, read
+    found: tuple[Parameter, ...] = read
+    return found
 
 
 def readable_parameters_of(model: VideoModel) -> tuple[Parameter, ...]:

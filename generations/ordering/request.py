@@ -30,6 +30,7 @@ from generations.errors import InvalidInput, ModelNotFound
 from generations.models import VideoModel
 from generations.models.generation import Mode
 from generations.ordering.images import read_image_urls
+from platform_site.db.catalogue import Catalogue
 from platform_site.errors import InvalidRequest
 from platform_site.http.addresses import literal_address_problem
 from platform_site.text.visible import is_blank
@@ -105,19 +106,22 @@ def _parameters_of(model: VideoModel) -> tuple[Parameter, ...]:
         raise ModelNotFound from None
 
 
-def validate_request(payload: object, *, team: Team, now: datetime) -> GenerationRequest:
+def validate_request(
+    payload: object, *, team: Team, now: datetime, known: Catalogue | None = None
+) -> GenerationRequest:
     """Read the JSON value `payload` in the vendor's shape.
 
-    The model's row of the catalogue decides which parameters it takes. Raises `InvalidRequest`,
-    whose `field` names the culprit, or `ModelNotFound`. Null in an optional field means left out.
-    An unknown field is refused: a misspelt `resolution` would otherwise be billed at the default.
+    The model's row, of the catalogue `known` or the present one, decides which parameters it takes.
+    Raises `InvalidRequest`, whose `field` names the culprit, or `ModelNotFound`. Null in an
+    optional field means left out. An unknown field is refused: a misspelt `resolution` would
+    otherwise be billed at the default.
     """
     if not isinstance(payload, Mapping):
         raise InvalidRequest("The body must be a JSON object.")
-    catalogue = models_of_site()
-    _refuse_unknown(payload, _TOP_FIELDS, below=_input_names(catalogue))
-    model = _model_in(catalogue, payload)
-    taken, refused = _parameters_of(model), names_refused_by(model, catalogue)
+    models = models_of_site(known)
+    _refuse_unknown(payload, _TOP_FIELDS, below=_input_names(models))
+    model = _model_in(models, payload)
+    taken, refused = _parameters_of(model), names_refused_by(model, models)
     inputs = payload.get("input")
     if inputs is None:
         raise InvalidRequest("'input' is required.", field="input")
@@ -126,8 +130,8 @@ def validate_request(payload: object, *, team: Team, now: datetime) -> Generatio
     for name in refused:
         if inputs.get(name) is not None:
             raise InvalidRequest(f"'{name}' is not supported by this model.", field=name)
-    known = (*_INPUT_FIELDS, *(name for one in taken for name in one.names), *refused)
-    _refuse_unknown(inputs, known, above=_TOP_FIELDS)
+    fields = (*_INPUT_FIELDS, *(name for one in taken for name in one.names), *refused)
+    _refuse_unknown(inputs, fields, above=_TOP_FIELDS)
     prompt = _prompt(inputs)
     image_urls = read_image_urls(inputs, model=model, team=team, now=now)
     values = [(one, one.value_in(inputs)) for one in taken]
@@ -160,22 +164,22 @@ def read_reason(payload: object) -> str:
     return reason
 
 
-def _model_in(catalogue: Sequence[VideoModel], payload: Mapping[str, Any]) -> VideoModel:
+def _model_in(models: Sequence[VideoModel], payload: Mapping[str, Any]) -> VideoModel:
     name = payload.get("model")
     if name is None or name == "":
         raise InvalidRequest("'model' is required.", field="model")
     if not isinstance(name, str):
         raise InvalidRequest("'model' must be a string.", field="model")
-    for model in catalogue:
+    for model in models:
         if model.name == name and model.active:
             return model
-    names = sorted(model.name for model in catalogue if model.active)
+    names = sorted(model.name for model in models if model.active)
     raise ModelNotFound(field="model", details={"models": names})
 
 
-def _input_names(catalogue: Iterable[VideoModel]) -> tuple[str, ...]:
+def _input_names(models: Iterable[VideoModel]) -> tuple[str, ...]:
     """Return every name that the `input` of some model has."""
-    parameters = (one for model in catalogue for one in readable_parameters_of(model))
+    parameters = (one for model in models for one in readable_parameters_of(model))
     return (*_INPUT_FIELDS, *dict.fromkeys(name for one in parameters for name in one.names))
 
 

@@ -31,7 +31,7 @@ NOW = datetime(2026, 5, 1, 12, 0, 30, tzinfo=UTC)
 
 def authenticated(text: str, *, ip: str = "203.0.113.7", now: datetime = NOW) -> ApiKey:
     """Present a key's text."""
-    return authenticate_api_key(text, client_ip=ip, now=now)
+    return authenticate_api_key(text, client_ip=ip, now=now).key
 
 
 class TestCreating:

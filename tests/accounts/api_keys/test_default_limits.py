@@ -33,7 +33,7 @@ def spend(rate: object, who: object, times: int, now: datetime) -> None:
 def test_f17_a_key_without_a_rate_of_its_own_has_the_usual_one(alice: Membership) -> None:
     issued = make_api_key(alice)
     spend(USUAL_RATE, issued.key.pk, USUAL_RATE.most - 1, NOON)
-    assert authenticate_api_key(issued.text, client_ip="", now=NOON) == issued.key
+    assert authenticate_api_key(issued.text, client_ip="", now=NOON).key == issued.key
     for is_counted in (True, False):
         with pytest.raises(RateLimitExceeded) as caught:
             authenticate_api_key(issued.text, client_ip="", now=NOON, is_counted=is_counted)
@@ -42,13 +42,13 @@ def test_f17_a_key_without_a_rate_of_its_own_has_the_usual_one(alice: Membership
             "window": "minute",
             "resets_at": int(NOON.timestamp()) + 40,
         }
-    assert authenticate_api_key(issued.text, client_ip="", now=LATER) == issued.key
+    assert authenticate_api_key(issued.text, client_ip="", now=LATER).key == issued.key
 
 
 def test_f17_a_key_with_a_rate_of_its_own_may_have_more(alice: Membership) -> None:
     issued = make_api_key(alice, requests_per_minute=100_000)
     spend(USUAL_RATE, issued.key.pk, USUAL_RATE.most, NOON)
-    assert authenticate_api_key(issued.text, client_ip="", now=NOON) == issued.key
+    assert authenticate_api_key(issued.text, client_ip="", now=NOON).key == issued.key
 
 
 def test_f17_wrong_keys_of_one_address_are_slowed_down_and_right_ones_are_not(

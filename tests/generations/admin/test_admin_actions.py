@@ -172,7 +172,7 @@ class TestApiKeys:
         shown = [str(message) for message in page.context["messages"] if "sk-" in str(message)]
         text = "sk-" + shown[0].partition("sk-")[2].partition("<")[0]
         now = timezone.now()
-        assert authenticate_api_key(text, client_ip="10.1.1.1", now=now).pk == key.pk
+        assert authenticate_api_key(text, client_ip="10.1.1.1", now=now).key.pk == key.pk
         assert key.allowed_networks == ["10.0.0.0/8", "192.0.2.7/32"]
         limit = SpendLimit.objects.get(subject_kind="api_key", subject_id=str(key.pk))
         assert (limit.window, limit.credits) == ("hour", 50)
