@@ -1,6 +1,6 @@
 """Admit generations: the one door that portal, API, remix, retry and batches come through (P03)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -102,7 +102,7 @@ def submit_batch(submissions: Sequence[Submission], *, by: By, now: datetime) ->
             continue
         except (SpendLimitExceeded, InsufficientCredits) as refusal:
             item = list(drafts)[refusal.item]
-            if _answered_before(membership.team, submissions[item]):
+            if _answers_before(membership.team, [submissions[item]]):
                 # Another caller with this idempotency key took the room that this one lacked.
                 continue
             if len(submissions) > 1:
@@ -112,7 +112,7 @@ def submit_batch(submissions: Sequence[Submission], *, by: By, now: datetime) ->
             raise
         except IntegrityError:
             # Two callers came with one idempotency key at once; the database let one in.
-            if not any(_answered_before(membership.team, submission) for submission in submissions):
+            if not _answers_before(membership.team, submissions):
                 raise
             continue
         return answers
@@ -155,9 +155,10 @@ def _drafts(
     """Return what answers each submission, and by their place those that are yet to be admitted."""
     answers: list[Generation] = []
     drafts: dict[int, Generation] = {}
+    earlier = _answers_before(membership.team, submissions)
     for item, submission in enumerate(submissions):
         try:
-            answer = _answered_before(membership.team, submission, answers)
+            answer = _answer_of(submission, earlier)
             if answer is None:
                 # A batch is sent in its order, which the moments of its items keep.
                 at = now + timedelta(microseconds=item)
@@ -169,6 +170,8 @@ def _drafts(
                 refusal.details["item"] = item
             raise
         answers.append(answer)
+        if submission.idempotency_key is not None:
+            earlier.setdefault(submission.idempotency_key, answer)
     return answers, drafts
 
 
@@ -232,8 +235,8 @@ def _admit(
         for draft, hold in zip(drafts, holds, strict=True):
             draft.hold = hold
         _INSERT.run(drafts)
+        keep_uploads_alive(drafts, team=team, now=now)
         for draft in drafts:
-            keep_uploads_alive(draft, now=now)
             threshold = exceeded_threshold(draft, known=known)
             if threshold is not None:
                 ask_for_approval(draft, threshold, by=by, now=now)
@@ -252,22 +255,27 @@ def _wake(count: int) -> None:
         log.exception("dispatch_not_woken")
 
 
-def _answered_before(
-    team: Team, submission: Submission, batch: Sequence[Generation] = ()
-) -> Generation | None:
-    """Return the generation of the submission's idempotency key, from `batch` or of an earlier
-    time.
+def _answers_before(team: Team, submissions: Sequence[Submission]) -> dict[str, Generation]:
+    """Return the generations of the submissions' idempotency keys that exist, by key."""
+    keys = {one.idempotency_key for one in submissions if one.idempotency_key is not None}
+    if not keys:
+        return {}
+    rows = Generation.objects.filter(team=team, idempotency_key__in=keys)
+    return {one.idempotency_key or "": one for one in rows}
+
+
+def _answer_of(submission: Submission, earlier: Mapping[str, Generation]) -> Generation | None:
+    """Return the generation among `earlier` that answers a submission already.
+
+    Raises `IdempotencyConflict` for one of another request.
     """
-    key = submission.idempotency_key
-    if key is None:
+    answer = earlier.get(submission.idempotency_key or "")
+    if answer is None:
         return None
-    earlier = next((one for one in batch if one.idempotency_key == key), None)
-    earlier = earlier or Generation.objects.filter(team=team, idempotency_key=key).first()
-    if earlier is not None and earlier.fingerprint != submission.request.fingerprint():
+    if answer.fingerprint != submission.request.fingerprint():
         raise IdempotencyConflict
-    if earlier is not None:
-        earlier.is_replay = True
-    return earlier
+    answer.is_replay = True
+    return answer
 
 
 def _explain(

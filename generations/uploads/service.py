@@ -1,7 +1,8 @@
 """Take in images for first and last frames, serve them for a while, and clear them away."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import cast
 
 import structlog
@@ -81,16 +82,24 @@ def refuse_long_body(content_length: int) -> None:
         raise too_long(limits, content_length)
 
 
-def keep_uploads_alive(generation: Generation, *, now: datetime) -> None:
-    """Let a stored generation's images live until it ends, and as long as those uploaded just then.
+def keep_uploads_alive(generations: Sequence[Generation], *, team: Team, now: datetime) -> None:
+    """Let the images of a team's stored generations live until those end, and as long as those
+    uploaded just then.
 
     Raises `InvalidRequest` when one of them was cleared away meanwhile.
     """
-    urls = generation.body["input"].get("image_urls", [])
-    uploads = renew_uploads(urls, team=generation.team, now=now)
-    if len(uploads) < len({token for token in map(uploaded_token, urls) if token}):
+    urls = {one.pk: one.body["input"].get("image_urls", []) for one in generations}
+    uploads = renew_uploads(chain.from_iterable(urls.values()), team=team, now=now)
+    by_token = {upload.token: upload.pk for upload in uploads}
+    needed = {
+        (pk, token) for pk, some in urls.items() for token in map(uploaded_token, some) if token
+    }
+    if any(token not in by_token for _, token in needed):
         raise InvalidRequest("An uploaded image has expired. Upload it again.", field="image_urls")
-    generation.uploads.add(*uploads)
+    links = Generation.uploads.through.objects
+    links.bulk_create(
+        [links.model(generation_id=pk, upload_id=by_token[token]) for pk, token in needed]
+    )
 
 
 def renew_uploads(urls: Iterable[str], *, team: Team, now: datetime) -> list[Upload]:

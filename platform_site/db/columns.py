@@ -13,7 +13,8 @@ _Convert = Callable[[Any], Any]
 
 class Columns(Generic[Row]):
     """All columns of `model` under a table's `alias`, for the few places where the ORM takes
-    longer to write a query than the database to answer it. Several may stand in one SELECT, one after the other.
+    longer to write a query than the database to answer it. Several may stand in one SELECT, one
+    after the other.
     """
 
     def __init__(self, model: type[Row], alias: str) -> None:
