@@ -1,11 +1,11 @@
 """Set credits aside for what is being admitted: one thing or many, all of them or none.
 
-`plan_holds` looks outside any transaction: which limits count, how far they are used, what the
-wallet has. `HoldPlan.taking` then writes inside the caller's transaction, in the order that every
-writer keeps: holds and entries first, then spend windows by id, then the team's accounts by id. The
-contended counters come last, each changed by a conditional UPDATE whose row count decides (P01), so
-that their locks live for a moment only. The statements are the same on SQLite and PostgreSQL, and
-as many for a batch as for one.
+`read_wallet` and `plan_holds` look outside any transaction: what the wallet has, which limits
+count, how far they are used. `HoldPlan.taking` then writes inside the caller's transaction, in the
+order that every writer keeps: holds and entries first, then spend windows by id, then the team's
+accounts by id. The contended counters come last, each changed by a conditional UPDATE whose row
+count decides (P01), so that their locks live for a moment only. The statements are the same on
+SQLite and PostgreSQL, and as many for a batch as for one.
 """
 
 from collections import Counter
@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from accounts.authority import By
 from accounts.models import Team
@@ -91,8 +92,12 @@ class WantedHold:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wallet:
-    accounts: dict[str, int]  # ids by kind
+class Wallet:
+    """A team's accounts as they were read, with the versions of its limits and of the catalogue at
+    that moment; `accounts` are ids by kind.
+    """
+
+    accounts: dict[str, int]
     books: Books
     limits_version: int
     catalogue_version: int
@@ -100,17 +105,13 @@ class _Wallet:
 
 @dataclass(frozen=True, slots=True)
 class HoldPlan:
-    """Holds that would fit at the moment they were planned, and what that rests on.
-
-    `catalogue_version` is the catalogue's as it was read with the wallet; who prices by another one
-    gives that instead.
-    """
+    """Holds that would fit at the moment they were planned, and what that rests on."""
 
     team: Team
     wanted: Sequence[WantedHold]
     windows: Sequence[Sequence[LimitUse]]  # of each wanted hold
     window_ids: dict[int, int]  # by limit
-    wallet: _Wallet
+    wallet: Wallet
     now: datetime
 
     @contextmanager
@@ -123,18 +124,20 @@ class HoldPlan:
         """
         require_transaction()
         holds = [self._hold(one) for one in self.wanted]
-        _INSERT_HOLDS.run(holds)
-        _INSERT_LINKS.run(
-            [
-                HoldWindow(hold=hold, window_id=self.window_ids[use.limit.pk])
-                for hold, uses in zip(holds, self.windows, strict=True)
-                for use in uses
-            ]
-        )
-        _INSERT_ENTRIES.run([self._entry(hold, by) for hold in holds])
-        yield holds
-        self._take_windows()
-        self._take_credits()
+        with connection.cursor() as cursor:
+            _INSERT_HOLDS.run(cursor, holds)
+            _INSERT_LINKS.run(
+                cursor,
+                [
+                    HoldWindow(hold_id=hold.pk, window_id=self.window_ids[use.limit.pk])
+                    for hold, uses in zip(holds, self.windows, strict=True)
+                    for use in uses
+                ],
+            )
+            _INSERT_ENTRIES.run(cursor, [self._entry(hold, by) for hold in holds])
+            yield holds
+            self._take_windows(cursor)
+            self._take_credits(cursor)
 
     def _hold(self, wanted: WantedHold) -> Hold:
         return Hold(
@@ -158,7 +161,7 @@ class HoldPlan:
             created_at=self.now,
         )
 
-    def _take_windows(self) -> None:
+    def _take_windows(self, cursor: CursorWrapper) -> None:
         taken: Counter[int] = Counter()
         most: dict[int, int] = {}
         for wanted, uses in zip(self.wanted, self.windows, strict=True):
@@ -174,15 +177,38 @@ class HoldPlan:
             lock=_lock(),
         )
         rows = [value for pk, amount in taken.items() for value in (pk, amount, most[pk])]
-        if _execute(text, [*rows, *taken]) < len(taken):
+        cursor.execute(text, [*rows, *taken])
+        if cursor.rowcount < len(taken):
             raise AdmissionOutdated
 
-    def _take_credits(self) -> None:
+    def _take_credits(self, cursor: CursorWrapper) -> None:
         total = sum(wanted.amount for wanted in self.wanted)
         versions = self.wallet.limits_version, self.wallet.catalogue_version
         values = (total, total, self.team.pk, total, *versions)
-        if _execute(_TAKE_CREDITS.format(lock=_lock()), values) < 2:
+        cursor.execute(_TAKE_CREDITS.format(lock=_lock()), values)
+        if cursor.rowcount < 2:
             raise AdmissionOutdated
+
+
+def read_wallet(team: Team) -> Wallet:
+    """Return the team's wallet in one statement; a team's first one is opened."""
+    rows = _rows(_READ_ACCOUNTS, [team.pk])
+    if len(rows) < len(Account.Kind.values):
+        open_accounts(team)
+        rows = _rows(_READ_ACCOUNTS, [team.pk])
+    sums = {kind: credits - debits for kind, _, debits, credits, _, _ in rows}
+    versions = {kind: version for kind, _, _, _, version, _ in rows}
+    return Wallet(
+        accounts={kind: pk for kind, pk, *_ in rows},
+        books=Books(
+            granted=-sums[Account.Kind.GRANTED],
+            available=sums[Account.Kind.WALLET],
+            held=sums[Account.Kind.HELD],
+            spent=sums[Account.Kind.SPENT],
+        ),
+        limits_version=versions[Account.Kind.WALLET],
+        catalogue_version=rows[0][-1],
+    )
 
 
 def plan_holds(
@@ -190,19 +216,15 @@ def plan_holds(
     team: Team,
     wanted: Sequence[WantedHold],
     now: datetime,
-    catalogue_version: int | None = None,
+    wallet: Wallet,
 ) -> HoldPlan:
-    """Return how `wanted` would be held under all limits and from the wallet.
+    """Return how `wanted` would be held under all limits and from the team's wallet, which was read
+    before anything else that this rests on: it is taken only while its versions stand.
 
-    With `catalogue_version` they are taken only while that is the catalogue's. Makes the rows of
-    windows that begin. Raises `SpendLimitExceeded` or `InsufficientCredits` for what has no room;
-    their `item` is the place of the first such hold, and of several limits without room its first
-    is named. Raises `AdmissionOutdated` when limits change meanwhile.
+    Makes the rows of windows that begin. Raises `SpendLimitExceeded` or `InsufficientCredits` for
+    what has no room; their `item` is the place of the first such hold, and of several limits
+    without room its first is named. Raises `AdmissionOutdated` when limits change meanwhile.
     """
-    # The wallet first: its version must be older than the limits that are read under it.
-    wallet = _wallet_of(team)
-    if catalogue_version is not None:
-        wallet = replace(wallet, catalogue_version=catalogue_version)
     subjects = list(dict.fromkeys(subject for one in wanted for subject in one.subjects))
     limits = _limits_of(team, wallet.limits_version, subjects)
     uses, window_ids = _uses_of([limit for some in limits.values() for limit in some], now)
@@ -230,26 +252,6 @@ def _require_room(
         for use in uses:
             taken[use.limit.pk] += one.amount
         books = replace(books, available=books.available - one.amount, held=books.held + one.amount)
-
-
-def _wallet_of(team: Team) -> _Wallet:
-    rows = _rows(_READ_ACCOUNTS, [team.pk])
-    if len(rows) < len(Account.Kind.values):
-        open_accounts(team)
-        rows = _rows(_READ_ACCOUNTS, [team.pk])
-    sums = {kind: credits - debits for kind, _, debits, credits, _, _ in rows}
-    versions = {kind: version for kind, _, _, _, version, _ in rows}
-    return _Wallet(
-        accounts={kind: pk for kind, pk, *_ in rows},
-        books=Books(
-            granted=-sums[Account.Kind.GRANTED],
-            available=sums[Account.Kind.WALLET],
-            held=sums[Account.Kind.HELD],
-            spent=sums[Account.Kind.SPENT],
-        ),
-        limits_version=versions[Account.Kind.WALLET],
-        catalogue_version=rows[0][-1],
-    )
 
 
 def _limits_of(
@@ -318,13 +320,6 @@ def _begin_windows(limits: Sequence[SpendLimit], starts: dict[int, datetime]) ->
 
 def _lock() -> str:
     return "FOR NO KEY UPDATE" if connection.features.has_select_for_update else ""
-
-
-def _execute(text: str, values: Sequence[Any]) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(text, values)
-        count: int = cursor.rowcount
-    return count
 
 
 def _rows(text: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:

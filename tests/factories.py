@@ -16,7 +16,7 @@ from accounts.authority import By
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.roles import Role
 from accounts.teams.service import create_team, set_role
-from billing.admission import WantedHold, plan_holds
+from billing.admission import WantedHold, plan_holds, read_wallet
 from billing.ledger import grant
 from billing.models import Hold, SpendLimit
 from billing.services.api_keys import issue_api_key
@@ -105,7 +105,7 @@ def make_hold(
     """Hold credits for something that is no generation."""
     purpose = Subject("test", str(next(_count)))
     wanted = [WantedHold(amount, purpose, subjects)]
-    plan = plan_holds(team=team, wanted=wanted, now=now or timezone.now())
+    plan = plan_holds(team=team, wanted=wanted, now=now or timezone.now(), wallet=read_wallet(team))
     with transaction.atomic(), plan.taking(by=SYSTEM) as [hold]:
         pass
     return hold

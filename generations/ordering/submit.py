@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from accounts.authority import By
 from accounts.models import ApiKey, Membership, Project, Team
 from accounts.roles import Permission
 from accounts.selectors import people_who_may
-from billing.admission import WantedHold, plan_holds
+from billing.admission import Wallet, WantedHold, plan_holds, read_wallet
 from billing.errors import AdmissionOutdated, InsufficientCredits, SpendLimitExceeded
 from billing.pricing import Quote, quote
 from billing.subjects import Subject
@@ -28,7 +28,7 @@ from generations.provider_keys import opens, wake_dispatch
 from generations.selectors import provider_key_for
 from generations.transitions import awaiting_approval
 from generations.uploads import keep_uploads_alive
-from platform_site.db.catalogue import Catalogue, catalogue
+from platform_site.db.catalogue import Catalogue, catalogue_at
 from platform_site.db.inserts import Insert
 from platform_site.errors import DailiesError, NotFound, Unavailable
 
@@ -94,10 +94,12 @@ def submit_batch(submissions: Sequence[Submission], *, by: By, now: datetime) ->
     for submission in submissions:
         _require_own_team(submission, membership.team)
     for _ in range(_TRIES):
-        known = catalogue()
+        # The wallet first: its versions must be older than what is read under them.
+        wallet = read_wallet(membership.team)
+        known = catalogue_at(wallet.catalogue_version)
         answers, drafts = _drafts(submissions, membership=membership, now=now, known=known)
         try:
-            _admit(list(drafts.values()), team=membership.team, by=by, now=now, known=known)
+            _admit(list(drafts.values()), membership.team, wallet, by=by, now=now, known=known)
         except AdmissionOutdated:
             continue
         except (SpendLimitExceeded, InsufficientCredits) as refusal:
@@ -221,7 +223,13 @@ def _draft(
 
 
 def _admit(
-    drafts: Sequence[Generation], *, team: Team, by: By, now: datetime, known: Catalogue
+    drafts: Sequence[Generation],
+    team: Team,
+    wallet: Wallet,
+    *,
+    by: By,
+    now: datetime,
+    known: Catalogue,
 ) -> None:
     """Hold and insert all of `drafts` in one transaction, and have what may be sent sent soon."""
     if not drafts:
@@ -230,11 +238,12 @@ def _admit(
         WantedHold(one.credits, Subject("generation", str(one.id)), subjects_of(one))
         for one in drafts
     ]
-    plan = plan_holds(team=team, wanted=wanted, now=now, catalogue_version=known.version)
+    plan = plan_holds(team=team, wanted=wanted, now=now, wallet=wallet)
     with transaction.atomic(durable=True), plan.taking(by=by) as holds:
         for draft, hold in zip(drafts, holds, strict=True):
             draft.hold = hold
-        _INSERT.run(drafts)
+        with connection.cursor() as cursor:
+            _INSERT.run(cursor, drafts)
         keep_uploads_alive(drafts, team=team, now=now)
         for draft in drafts:
             threshold = exceeded_threshold(draft, known=known)

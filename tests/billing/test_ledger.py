@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.authority import By
 from accounts.models import Team
-from billing.admission import WantedHold, plan_holds
+from billing.admission import WantedHold, plan_holds, read_wallet
 from billing.audit import audit_books
 from billing.errors import InsufficientCredits, LedgerConflict, SpendLimitExceeded
 from billing.ledger import grant, release_hold, settle_hold
@@ -310,7 +310,7 @@ def test_p10_money_moves_inside_a_transaction_only() -> None:
     team = make_team(credits=70)
     now = timezone.now()
     wanted = [WantedHold(70, Subject("test", "1"), ())]
-    plan = plan_holds(team=team, wanted=wanted, now=now)
+    plan = plan_holds(team=team, wanted=wanted, now=now, wallet=read_wallet(team))
     with pytest.raises(transaction.TransactionManagementError), plan.taking(by=SYSTEM):
         pass
     hold = make_hold(team)

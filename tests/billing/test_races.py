@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Team
-from billing.admission import WantedHold, plan_holds
+from billing.admission import WantedHold, plan_holds, read_wallet
 from billing.audit import audit_books
 from billing.errors import AdmissionOutdated, InsufficientCredits, SpendLimitExceeded
 from billing.ledger import grant, release_hold, settle_hold
@@ -169,7 +169,7 @@ def test_holds_in_either_order_with_batches_and_ends_do_not_deadlock() -> None:
             WantedHold(10, Subject("test", f"{number}-{place}"), (subject, team_subject(team)))
             for place, subject in enumerate(order * 3)
         ]
-        plan = plan_holds(team=team, wanted=wanted, now=now)
+        plan = plan_holds(team=team, wanted=wanted, now=now, wallet=read_wallet(team))
         with transaction.atomic(), plan.taking(by=SYSTEM):
             pass
         with transaction.atomic():

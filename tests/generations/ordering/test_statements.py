@@ -31,8 +31,8 @@ from tests.support.meanwhile import before
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 SCOPES = ("team", "member", "project", "api_key")
-TAKE_CREDITS = "UPDATE billing_account"
-READ_WALLET = "FROM billing_account"
+# In tests, which have a transaction of their own, another one begins so.
+BEGIN = "SAVEPOINT"
 
 
 def submit(desk: Desk, count: int = 1) -> list[Generation]:
@@ -73,7 +73,7 @@ class TestStatements:
             "UPDATE billing_spendwindow",
             "UPDATE billing_account",
         ]
-        assert len(outside) <= 6  # of which two wake the dispatcher
+        assert len(outside) <= 5  # of which one reads the models, two wake the dispatcher
 
     def test_a_batch_takes_no_more_statements_for_more_items(self, desk: Desk) -> None:
         fund(desk.team, 100_000)
@@ -106,7 +106,7 @@ class TestNothingStale:
     def test_p18_a_price_that_changes_meanwhile_is_charged(self, alice: Membership) -> None:
         self.order(alice)
         dearer = {"credits_per_second": 20}
-        with before(READ_WALLET, lambda: Rate.objects.filter(model=MODEL).update(**dearer)):
+        with before(BEGIN, lambda: Rate.objects.filter(model=MODEL).update(**dearer)):
             generation = self.order(alice)
         assert (generation.credits_per_second, generation.hold.amount) == (20, 100)
         assert list(audit_books()) == []
@@ -116,7 +116,7 @@ class TestNothingStale:
         held = books_of(alice.team).held
         tomorrow = timezone.now() + timedelta(days=1)
         with (
-            before(READ_WALLET, lambda: Rate.objects.update(effective_from=tomorrow)),
+            before(BEGIN, lambda: Rate.objects.update(effective_from=tomorrow)),
             pytest.raises(NoRate),
         ):
             self.order(alice)
@@ -125,7 +125,7 @@ class TestNothingStale:
 
     def test_a_threshold_that_is_set_meanwhile_asks(self, alice: Membership) -> None:
         self.order(alice)
-        with before(READ_WALLET, lambda: set_threshold(team=alice.team, above=0, by=SYSTEM)):
+        with before(BEGIN, lambda: set_threshold(team=alice.team, above=0, by=SYSTEM)):
             generation = self.order(alice)
         assert generation.state == State.AWAITING_APPROVAL
         assert Generation.objects.get(pk=generation.pk).approval.above == 0
@@ -139,7 +139,7 @@ class TestNothingStale:
             delete_provider_key(provider_key, by=SYSTEM)
             make_provider_key(alice.team)
 
-        with before(READ_WALLET, replace):
+        with before(BEGIN, replace):
             generation = self.order(alice)
         assert generation.provider_key_id != provider_key.pk
 
