@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                 ('adjusted', models.BigIntegerField(default=0, help_text='Credits that a later correction added to what was spent (+) or released (-).', verbose_name='corrected')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='holds', to='accounts.team')),
+                ('team', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='holds', to='accounts.team')),
             ],
             options={
                 'ordering': ['-created_at'],
@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
             name='HoldWindow',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('hold', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='windows', to='billing.hold')),
+                ('hold', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='windows', to='billing.hold')),
                 ('window', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='holds', to='billing.spendwindow')),
             ],
             options={
@@ -130,7 +130,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(choices=[('grant', 'Granted'), ('hold', 'Held'), ('settle', 'Spent'), ('release', 'Released'), ('adjust', 'Corrected')], max_length=10)),
                 ('amount', models.BigIntegerField()),
-                ('idempotency_key', models.CharField(blank=True, max_length=120, null=True, unique=True)),
+                ('idempotency_key', models.CharField(blank=True, max_length=120, null=True)),
                 ('actor', models.CharField(max_length=200)),
                 ('request_id', models.CharField(blank=True, max_length=64)),
                 ('reason', models.CharField(blank=True, max_length=500)),
@@ -138,7 +138,7 @@ class Migration(migrations.Migration):
                 ('credit_account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='incoming', to='billing.account')),
                 ('debit_account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='outgoing', to='billing.account')),
                 ('hold', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='billing.hold')),
-                ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='accounts.team')),
+                ('team', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='accounts.team')),
             ],
             options={
                 'verbose_name': 'ledger entry',
@@ -201,6 +201,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='holdwindow',
             constraint=models.UniqueConstraint(fields=('hold', 'window'), name='hold_once_a_window'),
+        ),
+        migrations.AddConstraint(
+            model_name='transfer',
+            constraint=models.UniqueConstraint(condition=models.Q(('idempotency_key__isnull', False)), fields=('idempotency_key',), name='transfer_idempotent'),
         ),
         migrations.AddIndex(
             model_name='transfer',

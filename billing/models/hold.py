@@ -15,7 +15,7 @@ class Hold(SubjectModel):
     """The credits of one subject, in exactly one of three states: open, spent or released."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="holds")
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="holds", db_index=False)
     amount = models.PositiveBigIntegerField()
     settled = models.PositiveBigIntegerField("spent", default=0)
     released = models.PositiveBigIntegerField(default=0)
@@ -70,7 +70,7 @@ class Hold(SubjectModel):
 class HoldWindow(models.Model):
     """The window that a hold counts in, for each limit it was admitted under (P07)."""
 
-    hold = models.ForeignKey(Hold, on_delete=models.PROTECT, related_name="windows")
+    hold = models.ForeignKey(Hold, on_delete=models.PROTECT, related_name="windows", db_index=False)
     window = models.ForeignKey(SpendWindow, on_delete=models.CASCADE, related_name="holds")
 
     class Meta:

@@ -22,7 +22,9 @@ class Transfer(AppendOnlyModel):
         RELEASE = "release", "Released"
         ADJUST = "adjust", "Corrected"
 
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="transfers")
+    team = models.ForeignKey(
+        Team, on_delete=models.PROTECT, related_name="transfers", db_index=False
+    )
     kind = models.CharField(max_length=10, choices=Kind.choices)
     debit_account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="outgoing")
     credit_account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="incoming")
@@ -30,7 +32,7 @@ class Transfer(AppendOnlyModel):
     hold = models.ForeignKey(
         Hold, null=True, blank=True, on_delete=models.PROTECT, related_name="transfers"
     )
-    idempotency_key = models.CharField(max_length=120, null=True, blank=True, unique=True)
+    idempotency_key = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001
     actor = models.CharField(max_length=200)
     request_id = models.CharField(max_length=64, blank=True)
     reason = models.CharField(max_length=500, blank=True)
@@ -42,6 +44,11 @@ class Transfer(AppendOnlyModel):
         ordering = ["-created_at", "-id"]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="transfer_positive"),
+            models.UniqueConstraint(
+                fields=["idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="transfer_idempotent",
+            ),
             models.CheckConstraint(
                 condition=~Q(debit_account=F("credit_account")), name="transfer_between_two"
             ),

@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
                 ('cancel_requested_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('cancel_requested_by', models.CharField(blank=True, editable=False, max_length=200)),
                 ('upstream_id', models.CharField(blank=True, max_length=120, null=True, verbose_name='vendor task ID')),
-                ('callback_token', models.CharField(default=generations.models.generation.new_token, editable=False, max_length=64, unique=True)),
+                ('callback_token', models.CharField(default=generations.models.generation.new_token, editable=False, max_length=64)),
                 ('next_poll_at', models.DateTimeField(blank=True, null=True)),
                 ('polls', models.PositiveIntegerField(default=0)),
                 ('poll_holder', models.CharField(blank=True, editable=False, help_text='The sweep that asks.', max_length=32)),
@@ -61,13 +61,13 @@ class Migration(migrations.Migration):
                 ('metadata_differs', models.BooleanField(default=False, verbose_name='vendor reports differences')),
                 ('seed', models.BigIntegerField(blank=True, help_text='The seed that the vendor used.', null=True)),
                 ('favourite', models.BooleanField(default=False)),
-                ('api_key', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='generations', to='accounts.apikey')),
+                ('api_key', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='generations', to='accounts.apikey')),
                 ('hold', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.hold')),
-                ('project', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='generations', to='accounts.project')),
-                ('rate', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.rate')),
-                ('remix_of', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='remixes', to='generations.generation')),
-                ('retry_of', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='retries', to='generations.generation')),
-                ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='generations', to='accounts.team')),
+                ('project', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='generations', to='accounts.project')),
+                ('rate', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.rate')),
+                ('remix_of', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='remixes', to='generations.generation')),
+                ('retry_of', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='retries', to='generations.generation')),
+                ('team', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='generations', to='accounts.team')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='generations', to=settings.AUTH_USER_MODEL)),
             ],
             options={
@@ -129,7 +129,7 @@ class Migration(migrations.Migration):
                 ('actor', models.CharField(max_length=200)),
                 ('request_id', models.CharField(blank=True, max_length=64)),
                 ('upstream_id', models.CharField(blank=True, max_length=120, verbose_name='vendor task ID')),
-                ('generation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='generations.generation')),
+                ('generation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='generations.generation')),
             ],
             options={
                 'ordering': ['id'],
@@ -407,6 +407,26 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='providerkey',
             constraint=models.UniqueConstraint(condition=models.Q(models.Q(('state', 'sealed'), _negated=True), ('owner', None)), fields=('team', 'vendor'), name='provider_key_one_shared'),
+        ),
+        migrations.AddIndex(
+            model_name='generation',
+            index=models.Index(condition=models.Q(('api_key__isnull', False)), fields=['api_key'], name='generation_by_api_key'),
+        ),
+        migrations.AddIndex(
+            model_name='generation',
+            index=models.Index(condition=models.Q(('project__isnull', False)), fields=['project'], name='generation_by_project'),
+        ),
+        migrations.AddIndex(
+            model_name='generation',
+            index=models.Index(condition=models.Q(('remix_of__isnull', False)), fields=['remix_of'], name='generation_by_remix_of'),
+        ),
+        migrations.AddIndex(
+            model_name='generation',
+            index=models.Index(condition=models.Q(('retry_of__isnull', False)), fields=['retry_of'], name='generation_by_retry_of'),
+        ),
+        migrations.AddConstraint(
+            model_name='generation',
+            constraint=models.UniqueConstraint(fields=('callback_token',), name='generation_callback_token'),
         ),
         migrations.AddIndex(
             model_name='generation',

@@ -11,7 +11,9 @@ from platform_site.db.append_only import AppendOnlyModel
 class GenerationEvent(AppendOnlyModel):
     """One transition, or another event: who, when, and the vendor's ID of then (P35)."""
 
-    generation = models.ForeignKey(Generation, on_delete=models.PROTECT, related_name="events")
+    generation = models.ForeignKey(
+        Generation, on_delete=models.PROTECT, related_name="events", db_index=False
+    )
     at = models.DateTimeField(default=timezone.now)
     kind = models.CharField(max_length=40, choices=EventKind.choices)
     from_state = models.CharField(max_length=20, choices=State.choices, blank=True)

@@ -55,15 +55,29 @@ class Generation(models.Model):
     """One row a video. Its id is our task id; its state changes only through `transitions`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="generations")
+    # Each index is written with every change of a row: what another one serves has none, and what
+    # few rows have is indexed where they have it.
+    team = models.ForeignKey(
+        Team, on_delete=models.PROTECT, related_name="generations", db_index=False
+    )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="generations"
     )
     api_key = models.ForeignKey(
-        ApiKey, null=True, blank=True, on_delete=models.PROTECT, related_name="generations"
+        ApiKey,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="generations",
+        db_index=False,
     )
     project = models.ForeignKey(
-        Project, null=True, blank=True, on_delete=models.PROTECT, related_name="generations"
+        Project,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="generations",
+        db_index=False,
     )
     provider_key = models.ForeignKey(
         ProviderKey, on_delete=models.PROTECT, related_name="generations"
@@ -83,14 +97,24 @@ class Generation(models.Model):
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001
     fingerprint = models.CharField(max_length=64, editable=False)
     remix_of = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="remixes"
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="remixes",
+        db_index=False,
     )
     retry_of = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="retries"
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="retries",
+        db_index=False,
     )
 
     # The price it was admitted under (P18) and the credits held for it (P02).
-    rate = models.ForeignKey(Rate, on_delete=models.PROTECT, related_name="+")
+    rate = models.ForeignKey(Rate, on_delete=models.PROTECT, related_name="+", db_index=False)
     credits_per_second = models.PositiveIntegerField()
     credits = models.PositiveBigIntegerField()
     hold = models.OneToOneField(Hold, on_delete=models.PROTECT, related_name="+")
@@ -116,7 +140,7 @@ class Generation(models.Model):
     upstream_id = models.CharField(  # noqa: DJ001
         "vendor task ID", max_length=120, null=True, blank=True
     )
-    callback_token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
+    callback_token = models.CharField(max_length=64, default=new_token, editable=False)
     next_poll_at = models.DateTimeField(null=True, blank=True)
     polls = models.PositiveIntegerField(default=0)
     poll_holder = models.CharField(
@@ -156,6 +180,7 @@ class Generation(models.Model):
                 condition=Q(state=State.NEEDS_REVIEW) ^ Q(review_reason=""),
                 name="generation_review_has_a_reason",
             ),
+            models.UniqueConstraint(fields=["callback_token"], name="generation_callback_token"),
             # A vendor's task belongs to one generation, and is asked for with its own key (P25).
             models.UniqueConstraint(
                 fields=["provider_key", "upstream_id"],
@@ -177,6 +202,14 @@ class Generation(models.Model):
                 fields=["team", "-created_at", "-id"],
                 name="generation_favourites",
                 condition=Q(favourite=True),
+            ),
+            *(
+                models.Index(
+                    fields=[name],
+                    name=f"generation_by_{name}",
+                    condition=Q(**{f"{name}__isnull": False}),
+                )
+                for name in ("api_key", "project", "remix_of", "retry_of")
             ),
             models.Index(
                 fields=["next_poll_at"],
