@@ -241,7 +241,6 @@ Q_CLUSTER = {
     "ack_failures": True,
     "save_limit": -1,
     "catch_up": False,
-    "poll": 0.1,
     "recycle": 500,
     "label": "Background jobs",
     "ALT_CLUSTERS": {
@@ -251,7 +250,6 @@ Q_CLUSTER = {
             "queue_limit": 1,
             "timeout": 300,
             "retry": 1800,
-            "poll": 0.2,
             "recycle": 100,
         },
     },

@@ -1,23 +1,27 @@
 """django-q2's ORM broker, with a heartbeat: the queue is a table in the main database.
 
-Beside the queue's own tasks it hands its cluster a heartbeat every few seconds (`registry`). It
-takes nothing more once its cluster was told to stop, takes tasks in the order they came, sets aside
-what cannot be loaded, and outlives a database that is away for a while.
+Who puts a task in announces it, and a cluster looks for tasks when it is told: no query is made
+while there is nothing to take. Beside the queue's own tasks the broker hands its cluster a
+heartbeat every few seconds (`registry`). It takes nothing more once its cluster was told to stop,
+takes tasks in the order they came, sets aside what cannot be loaded, and outlives a database that
+is away for a while.
 """
 
 import time
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import structlog
 from django.db import Error
+from django.db.models import Min
 from django.utils import timezone
 from django_q.brokers.orm import ORM
-from django_q.conf import Conf
 from django_q.signing import SignedPackage
 
 from platform_site.clusters.registry import HEARTBEAT_SECONDS, note_heartbeat
 from platform_site.clusters.shutdown import is_shutting_down
+from platform_site.clusters.watch import Watch, announce
 from platform_site.supervisor.liveness import Liveness
 
 log = structlog.get_logger(__name__)
@@ -28,6 +32,10 @@ _HEARTBEAT = "heartbeat"
 UNREADABLE = "unreadable"
 _CANDIDATES = 8
 _DATABASE_PAUSE = 1.0
+# The pusher hears no sooner that its cluster ends for another reason than a signal.
+_LONGEST_WAIT = 2.0
+# django-q2 asks again and again until the cluster's processes have ended.
+_STOPPING_PAUSE = 0.1
 
 
 class HeartbeatBroker(ORM):  # type: ignore[misc]  # untyped
@@ -45,25 +53,37 @@ class HeartbeatBroker(ORM):  # type: ignore[misc]  # untyped
         super().__init__(list_key)
         self._heartbeat_due = 0.0
         self._heartbeat_written = 0.0
+        self._watch: Watch | None = None
+        # When there is a reason to look: at once, or when a row is handed out again.
+        self._look_at: datetime | None = None
+        self._must_look = True
+
+    def enqueue(self, task: str) -> int:
+        """Put a task in, in the caller's transaction; return its row's id."""
+        row: int = super().enqueue(task)
+        announce(self.list_key)
+        return row
 
     def dequeue(self) -> list[tuple[int | str, str]] | None:
-        """Return the next task and its row's id; None, after a pause, when there is none."""
+        """Return the next task and its row's id; None, after a wait, when there was none."""
         if is_shutting_down():
-            time.sleep(Conf.POLL)
+            time.sleep(_STOPPING_PAUSE)
             return None
-        now = time.monotonic()
-        if self.serving is not None and now >= self._heartbeat_due:
-            self._heartbeat_due = now + HEARTBEAT_SECONDS
+        if self._watch is None:
+            # Before the first look: what is put in after it is announced.
+            self._watch = Watch(self.list_key)
+        if self.serving is not None and time.monotonic() >= self._heartbeat_due:
+            self._heartbeat_due = time.monotonic() + HEARTBEAT_SECONDS
             return [(_HEARTBEAT, _heartbeat_task())]
         try:
-            taken = self._take()
+            taken = self._take() if self._has_reason_to_look() else None
         except Error as error:
             # django-q2's own pusher would sleep ten times as long, and die.
             log.warning("queue_not_read", queue=self.list_key, problem=type(error).__name__)
             time.sleep(_DATABASE_PAUSE)
             return None
-        if taken is None:
-            time.sleep(Conf.POLL)
+        if taken is None and not self._must_look:
+            self._must_look = self._watch.wait(self._seconds_to_wait())
         return taken
 
     def acknowledge(self, task_id: int | str) -> None:
@@ -88,17 +108,34 @@ class HeartbeatBroker(ORM):  # type: ignore[misc]  # untyped
             self.liveness.signal()
         note_heartbeat(self.serving)
 
+    def _has_reason_to_look(self) -> bool:
+        return self._must_look or (self._look_at is not None and timezone.now() > self._look_at)
+
+    def _seconds_to_wait(self) -> float:
+        """Return how long nothing is due, but for what is announced."""
+        seconds = _LONGEST_WAIT
+        if self.serving is not None:
+            seconds = min(seconds, self._heartbeat_due - time.monotonic())
+        if self._look_at is not None:
+            seconds = min(seconds, (self._look_at - timezone.now()).total_seconds())
+        return max(0.0, seconds)
+
     def _take(self) -> list[tuple[int | str, str]] | None:
         """Claim the first row that no other cluster claims; None when there is none to claim."""
-        rows = self.get_connection()
-        due = rows.filter(key=self.list_key, lock__lt=timezone.now()).order_by("pk")
-        for row in due[:_CANDIDATES]:
-            ours = rows.filter(pk=row.pk, lock=row.lock)
+        self._must_look = True
+        ours = self.get_connection().filter(key=self.list_key)
+        candidates = list(ours.filter(lock__lt=timezone.now()).order_by("pk")[:_CANDIDATES])
+        for row in candidates:
+            unclaimed = ours.filter(pk=row.pk, lock=row.lock)
             if not _can_be_loaded(row.payload):
-                if ours.update(key=UNREADABLE, lock=timezone.now()):
+                if unclaimed.update(key=UNREADABLE, lock=timezone.now()):
                     log.error("task_not_readable", queue=self.list_key, row=row.pk)
-            elif ours.update(lock=self.timeout(row)):
+            elif unclaimed.update(lock=self.timeout(row)):
                 return [(row.pk, row.payload)]
+        if not candidates:
+            self._must_look = False
+            # A task that was lost is handed out again, and a host's clock may be ahead of ours.
+            self._look_at = ours.aggregate(soonest=Min("lock"))["soonest"]
         return None
 
 

@@ -85,7 +85,7 @@ def tasks_end(**_kwargs: Any) -> list[CheckMessage]:
 
 @register(OURS)
 def queues_are_quick(**_kwargs: Any) -> list[CheckMessage]:
-    """E034, E035, W034: what makes each task cost several times as much, or holds up others."""
+    """E034, E035: what makes each task cost several times as much, or holds up others."""
     found: list[CheckMessage] = []
     for name in QUEUES:
         found += _slow(name, settings_of(name))
@@ -101,10 +101,6 @@ def _slow(name: str, queue: dict[str, Any]) -> Iterator[CheckMessage]:
         hint = "Set 'save_limit' to -1; failed jobs are kept anyway."
         message = f"The queue {name} stores each success, and reads all of them after each job."
         yield Error(message, hint=hint, id="dailies.E035")
-    if not 0.02 <= queue["poll"] <= 1.0:
-        hint = "Set 'poll' to 0.02 to 1 seconds; 0.1 works well."
-        message = f"The queue {name} is polled too often or too rarely."
-        yield Warning(message, hint=hint, id="dailies.W034")
 
 
 @register(OURS)

@@ -1,5 +1,6 @@
 """The broker: tasks in order, a liveness for each cluster, and nothing that kills the pusher."""
 
+import gc
 import os
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,7 +8,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import time_machine
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_q.conf import Conf
 from django_q.models import OrmQ
@@ -30,12 +33,20 @@ from platform_site.models import Cluster
 from platform_site.supervisor.liveness import Liveness
 from tests.support.races import race
 from tests.support.steps import Trap
+from tests.support.waiting import until
 
 Delivered = tuple[int | str, str]
 
 
 class ACluster(HeartbeatBroker):
     """The broker of one cluster of many in this process."""
+
+
+@pytest.fixture(autouse=True)
+def closed_watches() -> Iterator[None]:
+    """Close what brokers waited by: in a cluster it ends with the process."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
@@ -96,11 +107,61 @@ def test_a_task_that_is_not_acknowledged_comes_again_after_its_time(db: None) ->
     broker = HeartbeatBroker(MAIN_QUEUE)
     assert name_of(taken(broker)) == "lost"
     assert taken(broker) is None
-    OrmQ.objects.update(lock=timezone.now() - timedelta(seconds=1))
-    delivered = taken(broker)
+    with time_machine.travel(timezone.now() + timedelta(seconds=Conf.RETRY + 1)):
+        delivered = taken(broker)
+    assert name_of(delivered) == "lost"
     assert delivered is not None
     broker.acknowledge(delivered[0])
     assert not OrmQ.objects.exists()
+
+
+@pytest.fixture
+def waiting_broker(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[HeartbeatBroker]:
+    """A broker that found nothing and finds nothing by looking: it must be told."""
+    monkeypatch.setattr("platform_site.clusters.watch.LOOK_SECONDS", 600.0)
+    monkeypatch.setattr("platform_site.clusters.broker._LONGEST_WAIT", 0.0)
+    broker = HeartbeatBroker(MAIN_QUEUE)
+    assert taken(broker) is None
+    monkeypatch.setattr("platform_site.clusters.broker._LONGEST_WAIT", 600.0)
+    yield broker
+    assert broker._watch is not None
+    broker._watch.close()
+
+
+@pytest.mark.both_databases
+def test_a_task_ends_the_wait_of_its_cluster(waiting_broker: HeartbeatBroker) -> None:
+    enqueue("task")
+    assert taken(waiting_broker) is None, "the wait, which ended"
+    with CaptureQueriesContext(connection) as queries:
+        assert name_of(taken(waiting_broker)) == "task"
+    assert len(queries) == 2, "a look and a claim"
+
+
+@pytest.mark.both_databases
+def test_a_cluster_without_work_makes_no_queries(
+    waiting_broker: HeartbeatBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform_site.clusters.broker._LONGEST_WAIT", 0.0)
+    enqueue("film", queue=FILM_QUEUE)
+    with CaptureQueriesContext(connection) as queries:
+        assert [taken(waiting_broker) for _ in range(5)] == [None] * 5
+    assert len(queries) == 0
+
+
+@pytest.mark.both_databases
+def test_a_task_whose_announcement_was_lost_is_found(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform_site.clusters.watch.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("platform_site.clusters.broker._LONGEST_WAIT", 0.0)
+    broker = HeartbeatBroker(MAIN_QUEUE)
+    assert taken(broker) is None
+    monkeypatch.setattr("platform_site.clusters.broker._LONGEST_WAIT", 600.0)
+    payload = SignedPackage.dumps({"id": "x", "name": "quiet"})
+    OrmQ.objects.create(key=MAIN_QUEUE, payload=payload, lock=timezone.now())
+    assert until(lambda: name_of(taken(broker))) == "quiet"
 
 
 @pytest.mark.parametrize("payload", ["", "no package", "gAB:forged:1", "a:b:c"])

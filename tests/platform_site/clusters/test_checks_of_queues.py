@@ -38,8 +38,6 @@ def queue(settings: Settings, films: dict[str, Any] | None = None, **main: Any) 
         ({"bulk": 5}, "E034"),
         ({"save_limit": 250}, "E035"),
         ({"films": {"save_limit": 0}}, "E035"),
-        ({"poll": 5}, "W034"),
-        ({"films": {"poll": 0}}, "W034"),
         ({"timeout": 60}, "E011"),
     ],
     ids=str,
