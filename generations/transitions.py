@@ -26,9 +26,13 @@ from generations.lifecycle import (
 from generations.models import Generation, GenerationEvent
 from generations.notifications import notify_ended
 from generations.provider_keys import anything_due, wake_dispatch
+from platform_site.clusters.watch import announce
 from platform_site.errors import Conflict
 
 log = structlog.get_logger(__name__)
+
+# What the sweep watches: announced where a generation is to be asked about sooner than it knew.
+POLLS = "polls"
 
 
 class Changes(TypedDict, total=False):
@@ -191,6 +195,8 @@ def _transition(
             cause=cause or "",
             data=dict(data or {}),
         )
+        if changes.get("next_poll_at") is not None:
+            announce(POLLS)
         if from_state in COUNTS_IN_FLIGHT and to_state not in COUNTS_IN_FLIGHT:
             _fill_slot(generation)
     return True

@@ -241,6 +241,8 @@ Q_CLUSTER = {
     "ack_failures": True,
     "save_limit": -1,
     "catch_up": False,
+    # Between two looks at the cluster's processes, in seconds; one that died is replaced then.
+    "guard_cycle": 2,
     "recycle": 500,
     "label": "Background jobs",
     "ALT_CLUSTERS": {

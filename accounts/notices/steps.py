@@ -14,6 +14,9 @@ mail_step = Step(
 )
 
 
+mail_step.due_by(Notice.objects.all(), "next_mail_at")
+
+
 @mail_step.when_due
 def _mail_due(now: datetime) -> None:
     for notice in take_due(Notice.objects.filter(next_mail_at__lte=now), "next_mail_at", now=now):

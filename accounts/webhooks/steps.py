@@ -22,6 +22,11 @@ deliver_step = Step(
 )
 
 
+deliver_step.due_by(
+    WebhookDelivery.objects.filter(state=WebhookDelivery.State.PENDING), "next_attempt_at"
+)
+
+
 @deliver_step.when_due
 def _deliver_due(now: datetime) -> None:
     if claim_wakeup(now=now):

@@ -15,6 +15,9 @@ ask_step = Step(
 )
 
 
+ask_step.due_by(Approval.objects.filter(decision=Approval.Decision.OPEN), "next_mail_at")
+
+
 @ask_step.when_due
 def _ask_due(now: datetime) -> None:
     unasked = Approval.objects.filter(decision=Approval.Decision.OPEN, next_mail_at__lte=now)

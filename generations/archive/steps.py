@@ -28,6 +28,10 @@ make_previews_step = Step(
 )
 
 
+keep_step.due_by(Film.objects.filter(state=Film.State.PENDING), "next_attempt_at")
+make_previews_step.due_by(StoredFile.objects.filter(uses__gt=0), "previews_due_at")
+
+
 @keep_step.when_due
 def _keep_due(now: datetime) -> None:
     films = Film.objects.filter(state=Film.State.PENDING, next_attempt_at__lte=now)

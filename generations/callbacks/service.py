@@ -19,7 +19,7 @@ from generations.lifecycle import TERMINAL, EventKind
 from generations.models import CallbackReceipt, Generation
 from generations.provider_keys import client_for
 from generations.review import adopt_task, lacks_id, may_still_come, time_mismatch
-from generations.transitions import record_event
+from generations.transitions import POLLS, record_event
 from generations.vendors import (
     ProviderError,
     TaskReport,
@@ -29,6 +29,7 @@ from generations.vendors import (
     vendor_named,
 )
 from platform_site.backoff import Backoff
+from platform_site.clusters.watch import announce
 from platform_site.errors import NotFound
 from platform_site.text.untrusted import clean_text
 
@@ -86,6 +87,7 @@ def receive_callback(
     _note(receipt, by)
     if generation.state not in TERMINAL:
         Generation.objects.filter(pk=generation.pk, state=generation.state).update(next_poll_at=now)
+        announce(POLLS)
 
 
 def check_callback(receipt_id: int) -> None:

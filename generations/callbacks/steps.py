@@ -14,6 +14,11 @@ check_callback_step = Step(
 )
 
 
+check_callback_step.due_by(
+    CallbackReceipt.objects.filter(verdict=CallbackReceipt.Verdict.PROPOSED), "next_check_at"
+)
+
+
 @check_callback_step.when_due
 def _check_due(now: datetime) -> None:
     proposed = CallbackReceipt.objects.filter(

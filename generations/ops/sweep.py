@@ -1,6 +1,7 @@
 """The sweep: a leased loop that polls what is due and finds what a crash left behind.
 
-It has no logic of its own: it asks the other services what is due and enqueues their steps. Where
+It has no logic of its own: it asks the other services what is due and enqueues their steps. While
+nothing is, it sleeps until the next moment at which something is, or until it is told of one. Where
 one sweep falls behind, as many more as there are clusters poll beside it; they share the due rows.
 """
 
@@ -12,19 +13,19 @@ from uuid import uuid4
 import structlog
 from django.utils import timezone
 
-from generations.approvals import expire_approvals
 from generations.archive import raise_alarms
-from generations.dispatch import mark_stale_submits_unknown
 from generations.limits import raise_spend_alerts
 from generations.ops import steps
-from generations.ops.steps import STEPS
+from generations.ops.agenda import LOOK_AGAIN_SECONDS, READ_AGAIN_SECONDS, Agenda
 from generations.polling import Poller, is_behind
 from generations.review import notify_long_reviews
+from generations.transitions import POLLS
 from platform_site.clusters.heartbeats import record_heartbeat
 from platform_site.clusters.leases import acquire, is_free, release
 from platform_site.clusters.queues import MAIN_QUEUE
 from platform_site.clusters.registry import live_clusters
-from platform_site.clusters.shutdown import is_shutting_down
+from platform_site.clusters.shutdown import is_shutting_down, shutdown_sleep
+from platform_site.clusters.watch import Watch
 
 log = structlog.get_logger(__name__)
 
@@ -35,11 +36,10 @@ HELPERS = ("sweep 2", "sweep 3", "sweep 4")
 LEASE_LIFE = timedelta(seconds=15)
 # A sweep that lasts longer than this hands over: its worker may have tasks of others to do.
 RUN_SECONDS = 50.0
-# At rest a callback waits for half of this on average.
+# While the vendor is asked.
 POLL_PAUSE = 0.03
-RENEW_SECONDS = 3.0
-STEPS_SECONDS = 0.5
-ALERT_SECONDS = 5.0
+RENEW_SECONDS = 5.0
+ALERT_SECONDS = 15.0
 ALARM_SECONDS = 30.0
 HELP_SECONDS = 5.0
 BEHIND = timedelta(seconds=2)
@@ -63,14 +63,11 @@ def run_sweep(*, run_seconds: float = RUN_SECONDS, wait_seconds: float = 0.0) ->
     if lease is None:
         return False
     renew = (RENEW_SECONDS, lambda now: _renew(lease, holder, now))
-    regular = _every(renew, *(_CHORES if lease == LEASE else ()))
-    ends = time.monotonic() + run_seconds
+    regular = _Regular(renew, *(_CHORES if lease == LEASE else ()))
     poller = Poller()
     try:
-        while time.monotonic() < ends and not is_shutting_down():
-            if not regular(timezone.now()):
-                return False
-            poller.step(pause=POLL_PAUSE)
+        if not _work(poller, regular, Agenda(with_steps=lease == LEASE), seconds=run_seconds):
+            return False
         # The next one starts before the last answers are in: one that hangs delays nobody (P27).
         release(lease, holder, now=timezone.now())
         if lease == LEASE or is_behind(timezone.now(), by=BEHIND):
@@ -80,13 +77,28 @@ def run_sweep(*, run_seconds: float = RUN_SECONDS, wait_seconds: float = 0.0) ->
     return True
 
 
-def enqueue_due_steps(now: datetime) -> bool:
-    """Enqueue every step that is due, whatever the reason that nobody took it.
-
-    One that cannot be looked for keeps none of the others from being enqueued.
-    """
-    for look in _LOOKS:
-        _done(look, now)
+def _work(poller: Poller, regular: "_Regular", agenda: Agenda, *, seconds: float) -> bool:
+    """Poll, enqueue and do the chores for some seconds; return False once the lease is lost."""
+    ends = time.monotonic() + seconds
+    has_news = True
+    with Watch(POLLS) as watch:
+        while time.monotonic() < ends and not is_shutting_down():
+            now = timezone.now()
+            if not regular.do_due(now):
+                return False
+            # A busy poller looks for its rows itself.
+            if has_news and (not poller.busy or agenda.age_seconds >= LOOK_AGAIN_SECONDS):
+                agenda.read()
+                has_news = False
+            has_news |= agenda.enqueue_due(now)
+            if poller.busy or agenda.is_poll_due(now):
+                poller.step(pause=POLL_PAUSE)
+                watch.wait(0)
+                has_news = True
+            elif not has_news:
+                pause = min(agenda.seconds_to_next(now), regular.seconds_to_next())
+                has_news = watch.wait(min(pause, ends - time.monotonic()))
+                has_news |= agenda.age_seconds >= READ_AGAIN_SECONDS
     return True
 
 
@@ -101,14 +113,7 @@ def _call_for_help(now: datetime) -> bool:
     return True
 
 
-# What crashes and time leave behind, then what each step finds due.
-_LOOKS: tuple[Callable[[datetime], object], ...] = (
-    lambda now: mark_stale_submits_unknown(now=now),
-    lambda now: expire_approvals(now=now),
-    *(step.enqueue_due for step in STEPS),
-)
 _CHORES: tuple[tuple[float, Callable[[datetime], object]], ...] = (
-    (STEPS_SECONDS, enqueue_due_steps),
     (ALERT_SECONDS, lambda now: raise_spend_alerts(now=now)),
     (ALARM_SECONDS, lambda now: raise_alarms(now=now)),
     (ALARM_SECONDS, lambda now: notify_long_reviews(now=now)),
@@ -127,7 +132,7 @@ def _wait_for_lease(holder: str, wait_seconds: float) -> str | None:
                 return name
         if time.monotonic() >= ends:
             return None
-        time.sleep(0.5)
+        shutdown_sleep(0.5)
     return None
 
 
@@ -137,21 +142,25 @@ def _helpers() -> tuple[str, ...]:
     return HELPERS[: max(0, clusters - 1)]
 
 
-def _every(
-    *chores: tuple[float, Callable[[datetime], object]],
-) -> Callable[[datetime], bool]:
-    """Return a function that runs each chore once its seconds have passed; False stops the loop."""
-    due = dict.fromkeys(range(len(chores)), 0.0)
+class _Regular:
+    """Chores, each done once its seconds have passed."""
 
-    def run(now: datetime) -> bool:
-        for index, (seconds, chore) in enumerate(chores):
-            if time.monotonic() >= due[index]:
-                due[index] = time.monotonic() + seconds
+    def __init__(self, *chores: tuple[float, Callable[[datetime], object]]) -> None:
+        self._chores = chores
+        self._due = [0.0 for _ in chores]
+
+    def do_due(self, now: datetime) -> bool:
+        """Do what is due; return whether to go on."""
+        for number, (seconds, chore) in enumerate(self._chores):
+            if time.monotonic() >= self._due[number]:
+                self._due[number] = time.monotonic() + seconds
                 if not _done(chore, now):
                     return False
         return True
 
-    return run
+    def seconds_to_next(self) -> float:
+        """Return for how long none is due."""
+        return max(0.0, min(self._due) - time.monotonic())
 
 
 def _done(chore: Callable[[datetime], object], now: datetime) -> bool:

@@ -14,6 +14,9 @@ probe_step = Step(
 )
 
 
+probe_step.due_by(ProviderKey.objects.filter(state=ProviderKey.State.PAUSED), "next_probe_at")
+
+
 @probe_step.when_due
 def _probe_due(now: datetime) -> None:
     paused = ProviderKey.objects.filter(state=ProviderKey.State.PAUSED, next_probe_at__lte=now)

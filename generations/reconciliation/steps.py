@@ -14,6 +14,9 @@ sample_step = Step(
 )
 
 
+sample_step.due_by(ProviderKey.objects.exclude(secret_token=""), "next_sample_at")
+
+
 @sample_step.when_due
 def _sample_due(now: datetime) -> None:
     due = ProviderKey.objects.filter(next_sample_at__lte=now).exclude(secret_token="")

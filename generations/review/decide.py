@@ -21,8 +21,9 @@ from generations.reconciliation import sample_by
 from generations.review.adopt import adopt_found_id
 from generations.review.corrections import release_reviewed, settle_reviewed
 from generations.review.evidence import Review, reviews_of, untold_since
-from generations.transitions import record_event
+from generations.transitions import POLLS, record_event
 from platform_site.clusters.steps import step_at
+from platform_site.clusters.watch import announce
 from platform_site.errors import Conflict, InvalidRequest
 
 log = structlog.get_logger(__name__)
@@ -78,6 +79,7 @@ def look_now(generation: Generation, *, by: By, now: datetime) -> None:
         if generation.upstream_id is not None:
             polled = Generation.objects.filter(pk=generation.pk, next_poll_at__gt=now)
             polled.update(next_poll_at=now)
+            announce(POLLS)
             return
         proposed = generation.callbacks.filter(verdict=CallbackReceipt.Verdict.PROPOSED)
         proposed.update(next_check_at=now)

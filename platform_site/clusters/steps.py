@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.tasks import async_task
 
+from platform_site.clusters.due_times import DueRows
 from platform_site.clusters.shutdown import is_shutting_down
 
 # The queue delivers at once. In case it lost a step, the sweep enqueues it again after this long;
@@ -59,6 +60,7 @@ class Step:
         self.queue = queue
         self.takes = tuple(takes)
         self.most_waiting = most_waiting
+        self.due_rows: DueRows | None = None
         self._enqueue_due: Callable[[datetime], None] | None = None
 
     def __call__(self, *ids: Any) -> None:
@@ -105,6 +107,10 @@ class Step:
         """Decorate the function that enqueues what is due at a moment, for the sweep."""
         self._enqueue_due = look
         return look
+
+    def due_by(self, rows: "QuerySet[Any]", column: str) -> None:
+        """Say by which rows the sweep knows when to look: each is due at the time in `column`."""
+        self.due_rows = DueRows(rows, column)
 
     def enqueue_due(self, now: datetime) -> None:
         """Enqueue what is due at `now`, whatever the reason that nobody took it."""

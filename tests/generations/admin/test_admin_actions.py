@@ -16,7 +16,7 @@ from accounts.selectors import membership_of
 from billing.models import SpendLimit, Transfer
 from billing.selectors import books_of
 from generations.models import Generation, ProviderKey
-from generations.ops.sweep import enqueue_due_steps
+from generations.ops.agenda import enqueue_due_steps
 from generations.provider_keys import vault
 from generations.provider_keys.service import pause_provider_key
 from generations.reports.audit import audit_site

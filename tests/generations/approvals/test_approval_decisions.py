@@ -19,7 +19,7 @@ from generations.approvals.service import (
 )
 from generations.lifecycle import State
 from generations.models import Approval, Generation
-from generations.ops.sweep import enqueue_due_steps
+from generations.ops.agenda import enqueue_due_steps
 from generations.reports.audit import audit_site
 from platform_site.errors import Conflict, PermissionDenied
 from tests.factories import SYSTEM, make_member

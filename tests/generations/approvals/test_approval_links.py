@@ -13,7 +13,7 @@ from generations.approvals.links import approval_link, read_approval_link
 from generations.approvals.mail import ask_managers
 from generations.approvals.service import approve, deny, set_threshold
 from generations.models import Approval, Generation
-from generations.ops.sweep import enqueue_due_steps
+from generations.ops.agenda import enqueue_due_steps
 from platform_site.clusters.steps import ENQUEUE_AGAIN
 from platform_site.errors import Conflict, PermissionDenied
 from tests.factories import SYSTEM, make_api_key, make_member

@@ -11,7 +11,7 @@ from billing.selectors import Books, books_of
 from generations.approvals.service import set_threshold
 from generations.lifecycle import State
 from generations.models import Approval, ApprovalThreshold, Generation
-from generations.ops.sweep import enqueue_due_steps
+from generations.ops.agenda import enqueue_due_steps
 from platform_site.errors import InvalidRequest
 from tests.factories import SYSTEM, make_generation
 from tests.support.api import Api

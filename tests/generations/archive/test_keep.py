@@ -16,7 +16,7 @@ from generations.archive.keep import GONE_TIMES, keep_film
 from generations.archive.store import film_storage
 from generations.lifecycle import State
 from generations.models import Film, Generation
-from generations.ops.sweep import enqueue_due_steps
+from generations.ops.agenda import enqueue_due_steps
 from generations.reports.audit import audit_site
 from generations.task_object import task_object
 from tests.support.films import film_bytes

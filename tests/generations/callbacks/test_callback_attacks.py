@@ -17,7 +17,7 @@ from billing.selectors import books_of
 from generations.callbacks.service import MAX_RECEIPTS, check_callback
 from generations.lifecycle import LATE_WATCH, State
 from generations.models import Film, Generation, ProviderKey
-from generations.ops.sweep import enqueue_due_steps
+from generations.ops.agenda import enqueue_due_steps
 from generations.provider_keys.service import delete_provider_key, wipe_sealed_keys
 from generations.reports.audit import audit_site
 from generations.review.corrections import release_reviewed, settle_reviewed

@@ -15,7 +15,7 @@ from generations.callbacks.service import MAX_RECEIPTS, check_callback
 from generations.dispatch.submit_unknown import STALE_AFTER, mark_stale_submits_unknown
 from generations.lifecycle import ReviewReason, State
 from generations.models import CallbackReceipt, Film, Generation, ProviderKey
-from generations.ops.sweep import enqueue_due_steps
+from generations.ops.agenda import enqueue_due_steps
 from tests.factories import make_generation, make_provider_key
 from tests.support.races import race
 from tests.support.steps import empty_queue, make_due, poll_due, queued, run_queue, send_now

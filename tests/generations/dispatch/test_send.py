@@ -14,7 +14,7 @@ from billing.models import Rate, Transfer
 from generations.dispatch.claim import send_next
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
-from generations.ops.sweep import enqueue_due_steps
+from generations.ops.agenda import enqueue_due_steps
 from generations.provider_keys.service import delete_provider_key
 from tests.factories import SYSTEM, make_generation
 from tests.support.desk import is_held

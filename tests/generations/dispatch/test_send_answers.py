@@ -9,7 +9,7 @@ from accounts.models import Membership
 from billing.selectors import books_of
 from generations.lifecycle import ReviewReason, State
 from generations.models import Generation, ProviderKey
-from generations.ops.sweep import enqueue_due_steps
+from generations.ops.agenda import enqueue_due_steps
 from generations.provider_keys.service import probe_provider_key
 from tests.factories import make_generation
 from tests.support.desk import is_held

@@ -9,7 +9,7 @@ from generations.dispatch.claim import claim_next, send_next
 from generations.dispatch.steps import SENDS_WAITING, refill_sends
 from generations.lifecycle import Ending, Money, ReviewReason, State
 from generations.models import ProviderKey
-from generations.ops.sweep import enqueue_due_steps
+from generations.ops.agenda import enqueue_due_steps
 from generations.ordering.submit import Submission, submit_batch
 from generations.provider_keys.service import pause_provider_key, resume_provider_key
 from generations.transitions import end_generation, transition

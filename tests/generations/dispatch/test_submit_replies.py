@@ -16,7 +16,7 @@ from billing.selectors import books_of
 from generations.errors import NoProviderAnswer
 from generations.lifecycle import ReviewReason, State
 from generations.models import Generation, ProviderKey
-from generations.ops.sweep import enqueue_due_steps
+from generations.ops.agenda import enqueue_due_steps
 from generations.provider_keys.service import probe_provider_key
 from generations.reports.audit import audit_site
 from generations.review.adopt import adopt_found_id

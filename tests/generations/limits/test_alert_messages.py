@@ -21,7 +21,7 @@ from billing.models import SpendLimit
 from generations.approvals.service import approve, deny, expire_approvals, set_threshold
 from generations.limits.alerts import raise_spend_alerts
 from generations.models import ProviderKey
-from generations.ops.sweep import enqueue_due_steps
+from generations.ops.agenda import enqueue_due_steps
 from tests.factories import SYSTEM, make_generation, make_hold, make_member
 from tests.support.steps import empty_queue, run_queue
 from tests.support.vendor import Vendor, say

@@ -13,7 +13,7 @@ from generations.callbacks.service import check_callback
 from generations.dispatch.submit_unknown import STALE_AFTER, mark_stale_submits_unknown
 from generations.lifecycle import LATE_WATCH, ReviewReason, State
 from generations.models import Film, Generation
-from generations.ops.sweep import enqueue_due_steps
+from generations.ops.agenda import enqueue_due_steps
 from generations.polling.outcome import DEADLINE
 from generations.portal.words import status_of
 from generations.reports.audit import audit_site

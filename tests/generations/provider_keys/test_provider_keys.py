@@ -11,8 +11,8 @@ from accounts.selectors import notices_for
 from billing.selectors import books_of
 from generations.lifecycle import Ending, State
 from generations.models import Generation, ProviderKey
+from generations.ops.agenda import enqueue_due_steps
 from generations.ops.clean_up import clean_up
-from generations.ops.sweep import enqueue_due_steps
 from generations.provider_keys.service import (
     delete_provider_key,
     pause_provider_key,

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import Membership
 from generations.lifecycle import State
 from generations.models import ProviderKey, UsageSample
-from generations.ops.sweep import enqueue_due_steps
+from generations.ops.agenda import enqueue_due_steps
 from generations.provider_keys.service import (
     delete_provider_key,
     pause_refused_key,
