@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 RENDER_SECONDS: Final = 300.0
-IDLE_SECONDS: Final = 60.0
+IDLE_SECONDS: Final = 10.0
 _ATTEMPTS: Final = 2
 
 
@@ -80,7 +80,7 @@ class Renderer:
 
 
 class RendererPool:
-    """Lend renderers, `size` at a time; idle ones end after a minute to free memory."""
+    """Lend renderers, `size` at a time; idle ones end soon to free memory."""
 
     def __init__(self, size: int) -> None:
         """Start nothing yet."""

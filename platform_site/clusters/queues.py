@@ -21,9 +21,14 @@ PATIENCE_SECONDS = 30.0
 
 def settings_of(queue: str) -> dict[str, Any]:
     """Return what django-q2 makes of `Q_CLUSTER` in a process that serves `queue`."""
-    common: dict[str, Any] = settings.Q_CLUSTER
-    own: dict[str, Any] = common.get("ALT_CLUSTERS", {}).get(queue, {})
-    return {**common, **own}
+    return {**settings.Q_CLUSTER, **alternatives_of(queue)}
+
+
+def alternatives_of(queue: str) -> dict[str, Any]:
+    """Return the settings in which a queue differs from the main one's."""
+    main: dict[str, Any] = settings.Q_CLUSTER
+    alternatives: dict[str, Any] = main.get("ALT_CLUSTERS", {}).get(queue, {})
+    return alternatives
 
 
 def patience_of(queue: str) -> float:

@@ -10,40 +10,53 @@ import mmap
 import os
 import select
 
-# One byte that every process forked from here shares. No lock: a process that is killed while it
-# holds one would leave the others waiting forever.
-_flag = mmap.mmap(-1, 1)
-# The same for who sleeps: readable once the byte is set.
-_told, _tell = os.pipe()
-os.set_blocking(_told, False)
-os.set_blocking(_tell, False)
+
+class _Request:
+    """The request to stop, shared by all that are forked from here: a byte, and a pipe to wait by.
+
+    No lock: a process that is killed while it holds one would leave the others waiting forever.
+    """
+
+    def __init__(self) -> None:
+        self.flag = mmap.mmap(-1, 1)
+        self.readable, self._writable = os.pipe()
+        os.set_blocking(self._writable, False)
+
+    def make(self) -> None:
+        self.flag[0] = 1
+        with contextlib.suppress(BlockingIOError):  # It has been told very often.
+            os.write(self._writable, b"!")
+
+    def close(self) -> None:
+        self.flag.close()
+        os.close(self.readable)
+        os.close(self._writable)
+
+
+_shared = [_Request()]
 
 
 def request_shutdown() -> None:
     """Tell this process and all that were forked from it, or from its parents, to stop."""
-    _flag[0] = 1
-    with contextlib.suppress(BlockingIOError):  # It has been told very often.
-        os.write(_tell, b"!")
+    _shared[0].make()
 
 
 def clear_shutdown() -> None:
-    """Begin with nobody told to stop. Call it before forking."""
-    _flag[0] = 0
-    with contextlib.suppress(BlockingIOError):
-        while os.read(_told, 512):
-            pass
+    """Begin with nobody told to stop, together with what is forked from here from now on."""
+    _shared.append(_Request())
+    _shared.pop(0).close()
 
 
 def is_shutting_down() -> bool:
     """Say whether to stop soon: begin nothing, finish or hand back what is in progress."""
-    return _flag[0] == 1
+    return _shared[0].flag[0] == 1
 
 
 def shutdown_descriptor() -> int:
     """Return a descriptor to wait by beside others: readable once this process is to stop."""
-    return _told
+    return _shared[0].readable
 
 
 def shutdown_sleep(seconds: float) -> None:
     """Sleep, but no longer than until this process is to stop."""
-    select.select([_told], [], [], seconds)
+    select.select([shutdown_descriptor()], [], [], seconds)

@@ -10,8 +10,19 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-with tempfile.TemporaryFile(prefix="dailies-slots-") as _file:
-    _slots = os.dup(_file.fileno())
+
+def _nameless() -> int:
+    with tempfile.TemporaryFile(prefix="dailies-slots-") as file:
+        return os.dup(file.fileno())
+
+
+_files = [_nameless()]
+
+
+def renew_slots() -> None:
+    """Have slots of our own from now on, together with what is forked from here."""
+    _files.append(_nameless())
+    os.close(_files.pop(0))
 
 
 @contextmanager
@@ -25,12 +36,12 @@ def slot(*, among: int) -> Iterator[bool]:
         yield taken is not None
     finally:
         if taken is not None:
-            fcntl.lockf(_slots, fcntl.LOCK_UN, 1, taken)
+            fcntl.lockf(_files[0], fcntl.LOCK_UN, 1, taken)
 
 
 def _take(number: int) -> bool:
     try:
-        fcntl.lockf(_slots, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+        fcntl.lockf(_files[0], fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
     except BlockingIOError:
         return False
     return True

@@ -1,10 +1,11 @@
 """The supervisor as a process of its own: `python -m platform_site.supervisor --plan-fd N …`.
 
-`manage.py up` becomes this once all is prepared. Without Django it takes a fifth of the memory,
-for as long as the site runs. The plan is JSON in the open file N; further words are for readers
-of process lists only.
+`manage.py up` becomes this once all is prepared. It loads the site, and its children are forks of
+it: all processes together hold it once. The plan is JSON in the open file N; further words are for
+readers of process lists only.
 """
 
+import gc
 import http.client
 import json
 import logging
@@ -13,10 +14,14 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import django
+
 from platform_site.supervisor.child import ChildSpec
+from platform_site.supervisor.forks import show_command
 from platform_site.supervisor.liveness import Liveness
 from platform_site.supervisor.supervise import Supervisor
 
@@ -44,9 +49,21 @@ def main(arguments: list[str]) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JSONLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    show_command((sys.executable, *sys.orig_argv[1:-1]))
+    _load(plan["loads"])
     health_file = Path(plan["health_file"]) if plan["health_file"] else None
     specs = [spec_of(child) for child in plan["children"]]
     Supervisor(specs, cwd=Path.cwd(), health_file=health_file).run()
+
+
+def _load(modules: list[str]) -> None:
+    """Load what children run, and keep it out of collections, which would copy its pages."""
+    if modules:
+        django.setup()
+    for name in modules:
+        import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
 def spec_of(child: dict[str, Any]) -> ChildSpec:

@@ -4,16 +4,19 @@ import logging
 import math
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 from platform_site.backoff import Backoff
 from platform_site.supervisor import reaper
+from platform_site.supervisor.forks import fork_python, show_command, signals_held
 from platform_site.supervisor.liveness import VARIABLE as LIVENESS_VARIABLE
 from platform_site.supervisor.liveness import Liveness
 
@@ -43,24 +46,51 @@ class Timings:
 class ChildSpec:
     """What to run, and how to tell that it works.
 
+    `in_fork`: the command, `python SCRIPT …` or `python -m MODULE …`, runs in a fork of the
+    supervisor and shares what that has loaded.
     `silence` returns the seconds since the child's last sign of life, None for none. It is called
     in the supervisor's loop: it must answer within a few seconds. After `patience` seconds of
     silence the child counts as ill, and is replaced if `replace_when_silent`. `on_ready` is
-    called once, at the first sign of life. `environ` comes on top of ours. Children of one `stage`
-    are stopped together, lower stages before higher ones; `grace` is how long it may take. A
-    `liveness` is passed on to the child, which may give its signs of life there.
+    called once, at the first sign of life. Children of one `stage` are stopped together,
+    lower stages before higher ones; `grace` is how long it may take. A `liveness` is passed on to
+    the child, which may give its signs of life there.
     """
 
     name: str
     command: tuple[str, ...]
-    environ: Mapping[str, str] = field(default_factory=dict)
     stage: int = 0
     grace: float | None = None
     silence: Callable[[], float | None] | None = None
     liveness: Liveness | None = None
+    in_fork: bool = False
     patience: float = 90.0
     replace_when_silent: bool = False
     on_ready: Callable[[], None] | None = None
+
+
+class _Reaper:
+    """A child's reaper, and the pipe by which it notices that we are gone."""
+
+    _owners: ClassVar[set[int]] = set()
+
+    def __init__(self, pid: int, owner: int) -> None:
+        self.pid = pid
+        self._owner = owner  # Closed by the kernel when we die, however we die.
+        self._owners.add(owner)
+
+    @classmethod
+    def forget_all(cls) -> None:
+        """Close the pipes of all, in a fork: else they would not notice while it lives."""
+        for owner in cls._owners:
+            os.close(owner)
+        cls._owners.clear()
+
+    def wait(self) -> int:
+        """Collect it once it has ended; return its exit status, -n for signal n."""
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self._owner)
+        self._owners.discard(self._owner)
+        return os.waitstatus_to_exitcode(status)
 
 
 class Child:
@@ -71,7 +101,7 @@ class Child:
         self._cwd = cwd
         self._timings = timings
         self._grace = timings.grace if spec.grace is None else spec.grace
-        self._reaper: subprocess.Popen[bytes] | None = None
+        self._reaper: _Reaper | None = None
         self._failures = 0
         self._started_at = 0.0
         self._alive_at = 0.0
@@ -123,8 +153,6 @@ class Child:
             return False
         self._kill_session()
         status = self._reaper.wait()
-        if self._reaper.stdin is not None:
-            self._reaper.stdin.close()
         asked = self._stop_limit is not None
         logger.log(
             logging.INFO if asked else logging.WARNING,
@@ -138,22 +166,40 @@ class Child:
         return True
 
     def _start(self) -> None:
-        # Not -m: without site-packages and our own imports a reaper costs a few megabytes less.
-        run_reaper = (sys.executable, "-I", "-S", reaper.__file__, str(self._grace))
-        environ, liveness = {**os.environ, **self.spec.environ}, self.spec.liveness
-        if liveness is not None:
-            environ[LIVENESS_VARIABLE] = str(liveness.descriptor)
-        self._reaper = subprocess.Popen(
-            run_reaper + self.spec.command,
-            stdin=subprocess.PIPE,  # Closed by the kernel when we die, however we die.
-            cwd=self._cwd,
-            env=environ,
-            pass_fds=() if liveness is None else (liveness.descriptor,),
-            start_new_session=True,
-        )
+        sys.stdout.flush()
+        sys.stderr.flush()
+        owner_gone, owner = os.pipe()
+        with signals_held():
+            pid = os.fork()
+            if pid == 0:
+                os.close(owner)
+                self._become_reaper(owner_gone)
+        os.close(owner_gone)
+        self._reaper = _Reaper(pid, owner)
         self._started_at = self._alive_at = time.monotonic()
         self.wake_at = math.inf if self.spec.silence is None else self._started_at
         logger.info("%s started", self.spec.name)
+
+    def _become_reaper(self, owner_gone: int) -> None:
+        """Keep the command until it has ended, and end with it. Does not return."""
+        status = 1
+        try:
+            os.setsid()
+            _Reaper.forget_all()
+            os.dup2(owner_gone, reaper.STDIN)
+            os.chdir(self._cwd)
+            if self.spec.liveness is not None:
+                descriptor = self.spec.liveness.descriptor
+                os.environ[LIVENESS_VARIABLE] = str(descriptor)
+                os.set_inheritable(descriptor, True)
+            command = self.spec.command
+            show_command((sys.executable, reaper.__file__, str(self._grace), *command))
+            start = fork_python if self.spec.in_fork else reaper.spawn
+            status = reaper.keep(partial(start, command), grace=self._grace)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
 
     def _schedule_restart(self) -> None:
         now = time.monotonic()

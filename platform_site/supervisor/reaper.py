@@ -1,6 +1,7 @@
 """Keep one command: start it, stop it gently, and leave nothing of it behind.
 
-Run by path as a process of its own, between the supervisor and a child that forks::
+A process of its own between the supervisor, which forks it, and a child that forks in turn. It can
+be run by path as well::
 
     python -I -S reaper.py GRACE_SECONDS COMMAND [ARGUMENT ...]
 
@@ -10,7 +11,7 @@ does not wait. Signals go to the master alone, because gunicorn and django-q2 st
 so; after GRACE_SECONDS everything that is left is killed. The reaper is a subreaper: orphans of
 its command become its children, wherever they hid, and none escapes it.
 
-It imports nothing of ours and little else: one runs beside every child, and memory is scarce.
+It imports nothing of ours and little else.
 """
 
 import contextlib
@@ -20,7 +21,8 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36  # Source: linux/prctl.h
@@ -32,21 +34,35 @@ STDIN = 0
 def main(arguments: Sequence[str]) -> int:
     """Keep the command given on the command line; return its exit status, 128 + n for signal n."""
     grace, *command = arguments
+    return keep(partial(spawn, command), grace=float(grace))
+
+
+def keep(start: Callable[[], int], *, grace: float) -> int:
+    """Keep what `start` starts, whose process id it returns; return its exit status, as `main`.
+
+    It must lead a process group of its own: the group can be frozen or killed without us.
+    """
     become_subreaper()
     signals = open_signal_pipe(STOP_SIGNALS | {signal.SIGCHLD})
+    # Whoever forked us may have held them back until somebody listens.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS | {signal.SIGCHLD})
+    master = start()
+    status = _wait(master, signals=signals, grace=grace)
+    killed_status = _kill_everything(master)
+    return _exit_status(killed_status if status is None else status)
+
+
+def spawn(command: Sequence[str]) -> int:
+    """Start a command that reads nothing, in a group of its own; return its process id."""
     with Path(os.devnull).open("rb") as nothing:
-        # In a group of its own: the group can be frozen or killed without us.
-        master = os.posix_spawnp(
+        return os.posix_spawnp(
             command[0],
-            command,
+            list(command),
             os.environ,
             file_actions=[(os.POSIX_SPAWN_DUP2, nothing.fileno(), STDIN)],
             setpgroup=0,
             setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
         )
-    status = _wait(master, signals=signals, grace=float(grace))
-    killed_status = _kill_everything(master)
-    return _exit_status(killed_status if status is None else status)
 
 
 def become_subreaper() -> None:

@@ -2,13 +2,11 @@
 
 import argparse
 import os
-import sys
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.module_loading import import_string
-from django_q.conf import Conf
 
 from generations.ops import STEPS, ensure_schedules
 from platform_site.checks import OURS
@@ -40,10 +38,6 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, queue: str, cluster: UUID | None, **_options: Any) -> None:
         """Serve one queue until SIGTERM; raise CommandError where its hosts share no secrets."""
         keep_private()
-        if queue != Conf.CLUSTER_NAME:
-            # django-q2 chooses its queue while it is imported, which has happened.
-            environ = {**os.environ, "Q_CLUSTER_NAME": queue}
-            os.execve(sys.executable, sys.orig_argv, environ)  # noqa: S606 (itself again)
         for step in STEPS:
             if step.queue == queue:
                 # Loaded before the fork: the workers share its memory.

@@ -6,13 +6,14 @@ import os
 import socket
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
@@ -30,6 +31,7 @@ from platform_site.web.static_files import collect_static_files
 # In the order of stopping: no more requests, then no more work, and the vendor outlives both.
 ROLES = ("web", "worker", "films", "sandbox")
 STAGES = {"web": 0, "worker": 1, "films": 1, "sandbox": 2}
+WORKER_CLASS = "platform_site.serving.worker.ReadAheadWorker"
 QUEUE_OF = {"worker": MAIN_QUEUE, "films": FILM_QUEUE}
 
 
@@ -79,8 +81,12 @@ class Command(BaseCommand):
             connections.close_all()
         if "web" in roles:
             collect_static_files()
-        children = [_child(role, options) for role in ROLES if role in roles]
-        become_supervisor(children, health_file=options["health_file"])
+        plan = {
+            "children": [_child(role, options) for role in ROLES if role in roles],
+            "loads": _modules_of(roles),
+            "health_file": str(options["health_file"] or ""),
+        }
+        become_supervisor(plan)
 
 
 def _child(role: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -92,6 +98,7 @@ def _child(role: str, options: dict[str, Any]) -> dict[str, Any]:
         "probe": None,
         "ready": None,
         "has_liveness": False,
+        "in_fork": True,
     }
     if role == "web":
         command = web_command(
@@ -106,37 +113,49 @@ def _child(role: str, options: dict[str, Any]) -> dict[str, Any]:
         queue = QUEUE_OF[role]
         return child | {
             "command": worker_command(queue, uuid4()),
-            # django-q2 reads it while it is imported, before any option is.
-            "environ": {"Q_CLUSTER_NAME": queue},
             "has_liveness": True,
             "patience": options["patience"] or patience_of(queue),
             "replace_when_silent": True,
             "grace": GRACE_SECONDS,
         }
-    # Not through manage.py: without Django it takes half the memory.
-    return child | {"command": (sys.executable, "-m", "sandbox", "--host", host)}
+    # It needs nothing of what the others share.
+    return child | {"command": (sys.executable, "-m", "sandbox", "--host", host), "in_fork": False}
 
 
-def become_supervisor(children: list[dict[str, Any]], *, health_file: Path | None) -> NoReturn:
-    """Give this process over to the supervisor, which needs nothing that was loaded here."""
-    plan = {"children": children, "health_file": str(health_file) if health_file else None}
+def _modules_of(roles: Collection[str]) -> list[str]:
+    """Return what the supervisor is to load for its children, which then share it."""
+    modules = []
+    if "web" in roles:
+        modules += ["gunicorn.app.wsgiapp", WORKER_CLASS.rpartition(".")[0], settings.ROOT_URLCONF]
+        modules.append(settings.WSGI_APPLICATION.rpartition(".")[0])
+    if QUEUE_OF.keys() & set(roles):
+        modules.append(f"{get_commands()['worker']}.management.commands.worker")
+    return modules
+
+
+def become_supervisor(plan: dict[str, Any]) -> NoReturn:
+    """Give this process over to the supervisor, so that nothing of ours is left in its memory."""
     with tempfile.TemporaryFile() as file:
         file.write(json.dumps(plan).encode())
         file.flush()
         os.set_inheritable(file.fileno(), True)
         file.seek(0)
         run = (sys.executable, "-m", "platform_site.supervisor", "--plan-fd", str(file.fileno()))
+        # Threads that share their heaps leave less unused.
+        os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+        # Its forks show their own command lines in the room of its one.
+        room = " " * max(len(" ".join(child["command"])) for child in plan["children"])
         sys.stdout.flush()
         sys.stderr.flush()
         os.chdir(BASE_DIR)
-        os.execv(sys.executable, (*run, *sys.argv))  # noqa: S606 (ourselves, lighter)
+        os.execv(sys.executable, (*run, *sys.argv, room))  # noqa: S606 (ourselves, lighter)
 
 
 def web_command(host: str, port: int, *, workers: int, threads: int) -> tuple[str, ...]:
     """Return gunicorn's command line; its graceful timeout lies within the supervisor's grace."""
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     options = {
-        "--worker-class": "platform_site.serving.worker.ReadAheadWorker",
+        "--worker-class": WORKER_CLASS,
         "--workers": str(workers),
         "--threads": str(threads),
         "--bind": address,
