@@ -36,7 +36,7 @@ HELPERS = ("sweep 2", "sweep 3", "sweep 4")
 LEASE_LIFE = timedelta(seconds=15)
 # A sweep that lasts longer than this hands over: its worker may have tasks of others to do.
 RUN_SECONDS = 50.0
-# While the vendor is asked.
+# While the vendor is asked, or is not to be asked yet.
 POLL_PAUSE = 0.03
 RENEW_SECONDS = 5.0
 ALERT_SECONDS = 15.0
@@ -86,17 +86,21 @@ def _work(poller: Poller, regular: "_Regular", agenda: Agenda, *, seconds: float
             now = timezone.now()
             if not regular.do_due(now):
                 return False
-            # A busy poller looks for its rows itself.
-            if has_news and (not poller.busy or agenda.age_seconds >= LOOK_AGAIN_SECONDS):
-                agenda.read()
-                has_news = False
-            has_news |= agenda.enqueue_due(now)
-            if poller.busy or agenda.is_poll_due(now):
+            if has_news or poller.busy or agenda.is_poll_due(now):
+                # First, because a callback waits for it.
                 poller.step(pause=POLL_PAUSE)
-                watch.wait(0)
                 has_news = True
-            elif not has_news:
+            if poller.busy and agenda.age_seconds < LOOK_AGAIN_SECONDS:
+                watch.wait(0)
+                continue
+            if has_news:
+                agenda.read()
+            now = timezone.now()
+            has_news = agenda.enqueue_due(now)
+            if not (has_news or poller.busy):
                 pause = min(agenda.seconds_to_next(now), regular.seconds_to_next())
+                if agenda.is_poll_due(now):
+                    pause = POLL_PAUSE  # The vendor told its key to wait.
                 has_news = watch.wait(min(pause, ends - time.monotonic()))
                 has_news |= agenda.age_seconds >= READ_AGAIN_SECONDS
     return True

@@ -52,10 +52,14 @@ class Poller:
         self._learn_at = 0.0
 
     def step(self, *, pause: float, take_more: bool = True) -> None:
-        """Ask about what is due, then act on what was told within `pause` seconds."""
+        """Ask about what is due, then act on what was told within `pause` seconds.
+
+        Does not wait where there is nobody to wait for.
+        """
         if take_more and self._pool.waiting < GROUP:
             self._take()
-        self._handle(self._pool.collect(seconds=pause))
+        if self._pool.busy:
+            self._handle(self._pool.collect(seconds=pause))
 
     def finish(self, *, seconds: float) -> None:
         """Unclaim what was not asked about, and handle the answers for at most `seconds`.
