@@ -5,6 +5,7 @@ it: all processes together hold it once. The plan is JSON in the open file N; fu
 readers of process lists only.
 """
 
+import contextlib
 import gc
 import http.client
 import json
@@ -19,6 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import django
+from django.apps import apps
+from django.db import Error, connections
+from django.db.models import QuerySet
 
 from platform_site.supervisor.child import ChildSpec
 from platform_site.supervisor.forks import show_command
@@ -58,12 +62,24 @@ def main(arguments: list[str]) -> None:
 
 def _load(modules: list[str]) -> None:
     """Load what children run, and keep it out of collections, which would copy its pages."""
-    if modules:
-        django.setup()
+    if not modules:
+        return
+    django.setup()
     for name in modules:
         import_module(name)
+    with contextlib.suppress(Error):  # Without the database there is just less to share.
+        _build_queries()
+    connections.close_all()
     gc.collect()
     gc.freeze()
+
+
+def _build_queries() -> None:
+    """Let Django build once what it builds for a table's first queries, and each child then has."""
+    for model in apps.get_models():
+        rows: QuerySet[Any] = QuerySet(model)
+        for field in model._meta.concrete_fields:  # noqa: SLF001  # Django documents it
+            str(rows.filter(**{f"{field.attname}__isnull": True}).order_by(field.attname).query)
 
 
 def spec_of(child: dict[str, Any]) -> ChildSpec:
