@@ -21,7 +21,7 @@ from generations.limits.scopes.own import OWN
 from generations.limits.scopes.provider_key import PROVIDER_KEY
 from generations.limits.scopes.registry import subjects_of
 from generations.models import Generation, ProviderKey
-from generations.ops.sweep import enqueue_due_steps
+from generations.ops.agenda import enqueue_due_steps
 from generations.ordering.alternatives import credits_left
 from generations.ordering.submit import submit_generation
 from generations.reports.audit import audit_site
