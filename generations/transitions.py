@@ -1,11 +1,13 @@
 """The one way a generation changes state, and the one way it ends."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
+from uuid import UUID
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.authority import By
@@ -23,9 +25,9 @@ from generations.lifecycle import (
     check_transition,
     state_of,
 )
-from generations.models import Generation, GenerationEvent
+from generations.models import Generation
 from generations.notifications import notify_ended
-from generations.provider_keys import anything_due, wake_dispatch
+from generations.provider_keys import wake_for_slot
 from platform_site.clusters.watch import announce
 from platform_site.errors import Conflict
 
@@ -33,6 +35,17 @@ log = structlog.get_logger(__name__)
 
 # What the sweep watches: announced where a generation is to be asked about sooner than it knew.
 POLLS = "polls"
+# Written by hand where thousands go this way: the ORM would compile each again.
+_TRANSITION = "UPDATE generations_generation SET {columns} WHERE state = %s AND id IN ({ids})"
+# What sending needs of a row; the rest is read by whoever asks for it.
+_SENT = (
+    "id, state, provider_key_id, team_id, user_id, hold_id, credits, body, callback_token,"
+    " submit_attempts, submitted_at, next_submit_at, upstream_id"
+)
+_EVENT = (
+    "INSERT INTO generations_generationevent (generation_id, at, kind, from_state, to_state,"
+    " message, cause, data, actor, request_id, upstream_id) VALUES "
+)
 
 
 class Changes(TypedDict, total=False):
@@ -89,6 +102,27 @@ def transition(
     return _transition(
         generation, to_state, by=by, message=message, changes=columns, cause=cause, data=data
     )
+
+
+def transition_all(
+    ids: Sequence[UUID], start: State, end: State, *, by: By, **changes: Unpack[Changes]
+) -> list[Generation]:
+    """Move those of `ids` that still are in `start` to `end`, and write their events.
+
+    As `transition` does, in two statements, and inside the caller's transaction. Returns what was
+    moved, in the order of `ids`, with the columns that sending needs; others are read when asked
+    for. An end, or a move that leaves the provider, is none for many.
+    """
+    check_transition(start, end)
+    if end in TERMINAL or start in COUNTS_IN_FLIGHT:
+        raise ValueError(f"From {start} to {end} generations go one by one.")
+    if not ids:
+        return []
+    sql, parameters = _transition_sql(ids, start, {"state": end, **changes})
+    rows = {one.pk: one for one in Generation.objects.raw(f"{sql} RETURNING {_SENT}", parameters)}
+    moved = [rows[pk] for pk in ids if pk in rows]
+    _write_events(moved, EventKind.MOVED, by=by, from_state=start, to_state=end)
+    return moved
 
 
 def end_generation(
@@ -160,7 +194,7 @@ def end_unsent(
 
 def record_event(generation: Generation, kind: EventKind, *, by: By, message: str = "") -> None:
     """Write an event that is not a move."""
-    _write_event(generation, kind, by=by, message=message)
+    _write_events([generation], kind, by=by, message=message)
 
 
 def _transition(
@@ -178,50 +212,72 @@ def _transition(
     if to_state != State.NEEDS_REVIEW:
         changes = {"review_reason": "", **changes}
     with transaction.atomic():
-        moved = Generation.objects.filter(pk=generation.pk, state=from_state).update(
-            state=to_state, **changes
+        sql, parameters = _transition_sql(
+            [generation.pk], from_state, {"state": to_state, **changes}
         )
-        if not moved:
-            return False
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            if not cursor.rowcount:
+                return False
         for name, value in {"state": to_state, **changes}.items():
             setattr(generation, name, value)
-        _write_event(
-            generation,
+        _write_events(
+            [generation],
             EventKind.MOVED,
             by=by,
             message=message,
             from_state=from_state,
             to_state=to_state,
             cause=cause or "",
-            data=dict(data or {}),
+            data=data,
         )
         if changes.get("next_poll_at") is not None:
             announce(POLLS)
         if from_state in COUNTS_IN_FLIGHT and to_state not in COUNTS_IN_FLIGHT:
-            _fill_slot(generation)
+            wake_for_slot(generation.provider_key_id)
     return True
 
 
-def _fill_slot(generation: Generation) -> None:
-    """Let the place that a generation leaves be taken by the key's next one, if one waits."""
-    if anything_due(generation.provider_key_id, now=timezone.now()):
-        wake_dispatch()
+def _transition_sql(
+    ids: Sequence[UUID], start: State, columns: Mapping[str, Any]
+) -> tuple[str, list[Any]]:
+    """Return the UPDATE, and its parameters, that moves what is in `start`, and nothing else."""
+    names = ", ".join(f"{name} = %s" for name in columns)
+    sql = _TRANSITION.format(columns=names, ids=", ".join(["%s"] * len(ids)))
+    return sql, [_adapted(one) for one in (*columns.values(), start, *ids)]
 
 
-def _write_event(
-    generation: Generation,
+def _adapted(value: Any) -> Any:
+    """Return a column's value as the database takes it."""
+    match value:
+        case datetime():
+            return connection.ops.adapt_datetimefield_value(value)
+        case UUID():
+            return value if connection.features.has_native_uuid_field else value.hex
+        case dict():
+            return json.dumps(value)
+    return value
+
+
+def _write_events(
+    generations: Sequence[Generation],
     kind: EventKind,
     *,
     by: By,
-    message: str,
-    **move: Any,
+    message: str = "",
+    from_state: str = "",
+    to_state: str = "",
+    cause: str = "",
+    data: Mapping[str, Any] | None = None,
 ) -> None:
-    GenerationEvent.objects.create(
-        generation=generation,
-        kind=kind,
-        message=message,
-        **move,
-        actor=by.name,
-        request_id=by.request_id,
-        upstream_id=generation.upstream_id or "",
-    )
+    """Write the same event of each generation, in one statement."""
+    if not generations:
+        return
+    same = [_adapted(timezone.now()), kind, from_state, to_state, message, cause]
+    same += [json.dumps(data or {}), by.name, by.request_id]
+    parameters: list[Any] = []
+    for generation in generations:
+        parameters += [_adapted(generation.pk), *same, generation.upstream_id or ""]
+    row = f"({', '.join(['%s'] * 11)})"
+    with connection.cursor() as cursor:
+        cursor.execute(_EVENT + ", ".join([row] * len(generations)), parameters)

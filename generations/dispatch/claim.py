@@ -1,130 +1,132 @@
-"""Decide which queued generation goes out next, and let the queue decide how many at once.
+"""Claim the queued generations that go out next, a group at a time.
 
-The queue carries no generations, only "send the next one": whoever runs that claims the generation
-that is next by then (`generations.dispatch.fair_queue`). So one person's five hundred
-generations are five hundred rows and a few steps, and nobody waits behind them. A step that is lost
-strands nothing: others send its generation, and the sweep adds steps while there is anything to
-send.
+A claim takes the rows of its keys first and passes over those that another claim has: so claims
+with one key come one after another, each counts what the others took, and the key's cap and rate
+hold exactly, whoever races. Which of the key's generations go out is decided after that
+(`generations.dispatch.fair_choice`).
 """
 
-from datetime import datetime
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import chain, takewhile
+from typing import Any
+from uuid import UUID
 
-import structlog
-from django.db import transaction
-from django.db.models import F, Q
-from django.utils import timezone
+from django.db import connection, transaction
 
 from accounts.authority import By
-from generations.dispatch.fair_queue import Candidate, next_candidates
-from generations.dispatch.send import post_generation
-from generations.dispatch.steps import refill_sends, send_step
+from generations.dispatch.fair_choice import KeyRoom, PersonQueue, Shares, choose
+from generations.dispatch.fair_queue import candidates_of, read_further
 from generations.lifecycle import State
-from generations.models import Generation, LastServed, ProviderKey
-from generations.provider_keys import anything_due, in_flight, next_send_at
-from generations.transitions import transition
-from platform_site.clusters.queues import MAIN_QUEUE, settings_of
-from platform_site.clusters.slots import slot
+from generations.models import Generation, ProviderKey
+from generations.transitions import transition_all
 
-log = structlog.get_logger(__name__)
 SYSTEM = By.system("submit")
 
-# One worker of a cluster sweeps, and one carries webhooks and does all that is short.
-NOT_SENDING = 2
-# Others may be quicker each time; after so many looks they are many enough to do it.
-_LOOKS = 20
-
-
-def send_next() -> bool:
-    """Claim the next generation and submit it; False when none can be sent now.
-
-    Nor is any sent while enough of the cluster's workers send: one day all those posts hang, and
-    what the vendor has finished must still be heard of, kept and told (P27).
-    """
-    with slot(among=_senders()) as free:
-        generation = claim_next(now=timezone.now()) if free else None
-        if generation is None:
-            return False
-        post_generation(generation)
-    # The steps that came meanwhile found no slot.
-    refill_sends(now=timezone.now(), most=1)
-    return True
-
-
-def claim_next(*, now: datetime) -> Generation | None:
-    """Move the next generation to `submitting`; None when none can be sent (P26)."""
-    for _ in range(_LOOKS):
-        candidates = next_candidates(now=now, most=2)
-        if not candidates:
-            return None
-        claimed = _claim(candidates[0], others_wait=len(candidates) > 1, now=now)
-        if claimed is not None:
-            return claimed
-    log.info("claim_left_to_others")
-    return None
-
-
-def _senders() -> int:
-    workers: int = settings_of(MAIN_QUEUE)["workers"]
-    return max(1, workers - NOT_SENDING)
+# Written by hand, as `fair_queue` is: the ORM would compile each again for every claim.
+_KEYS = """
+SELECT * FROM generations_providerkey
+WHERE state <> 'paused' AND (next_send_at IS NULL OR next_send_at <= %s) AND id IN ({ids})
+ORDER BY id
+"""
+_SERVED = """
+INSERT INTO generations_lastserved (team_id, user_id, served_at) VALUES {values}
+ON CONFLICT (team_id, user_id) DO UPDATE SET served_at = excluded.served_at
+"""
 
 
 @transaction.atomic(durable=True)
-def _claim(candidate: Candidate, *, others_wait: bool, now: datetime) -> Generation | None:
-    """Claim this candidate, or the next one of its key, if the key may send and has room.
+def claim_group(
+    of_key: Mapping[int, int], *, of_endpoint: Mapping[str, int], most: int, now: datetime
+) -> list[Generation]:
+    """Move up to `most` generations to `submitting`, and return them in their order (P26).
 
-    The key's row is taken first, so claims with one key come one after another and each counts
-    what the others took: its cap and its rate hold exactly, whoever races.
+    Only those of the keys named are looked at: `of_key` and `of_endpoint` have how many each key
+    and each endpoint takes. Each has its `provider_key` as it was when it was claimed.
     """
-    key_id = candidate.provider_key_id
-    if not _take_key(key_id, now=now):
-        return None
-    generation = _still_queued(candidate)
-    if generation is None:
-        # Somebody took it since we looked; nobody can take what we see from here on.
-        candidates = next_candidates(now=now, provider_key_id=key_id)
-        generation = _still_queued(candidates[0]) if candidates else None
-    if generation is None or in_flight(key_id) >= generation.provider_key.max_in_flight:
-        return None
-    claimed = transition(
-        generation, State.SUBMITTING, by=SYSTEM, submitted_at=now, next_submit_at=None
+    taken = _take_keys(of_key, now=now) if of_key else {}
+    if not taken:
+        return []
+    queues, shares, in_flight = candidates_of(taken, now=now)
+    rooms = {
+        pk: KeyRoom(
+            key.endpoint,
+            free=min(of_key[pk], key.max_in_flight - in_flight.get(pk, 0)),
+            per_minute=key.per_minute,
+            failures=key.send_failures,
+            next_send_at=key.next_send_at,
+        )
+        for pk, key in taken.items()
+    }
+    endpoints = {room.endpoint: of_endpoint.get(room.endpoint, 0) for room in rooms.values()}
+    ids = _choose_ids(queues, rooms, shares, of_endpoint=endpoints, most=most, now=now)
+    claimed = transition_all(
+        ids, State.QUEUED, State.SUBMITTING, by=SYSTEM, submitted_at=now, next_submit_at=None
     )
-    if not claimed:
-        return None
-    _note_served(generation, now=now)
-    _note_send(generation.provider_key, now=now)
-    if others_wait or anything_due(key_id, now=now):
-        # Before the POST, however long that takes: a free worker goes on meanwhile.
-        send_step.enqueue_up_to(1)
-    return generation
+    for generation in claimed:
+        generation.provider_key = taken[generation.provider_key_id]
+        rooms[generation.provider_key_id].send(now)
+    _note_served(claimed, now=now)
+    for pk, room in rooms.items():
+        if room.next_send_at != taken[pk].next_send_at:
+            ProviderKey.objects.filter(pk=pk).update(next_send_at=room.next_send_at)
+    return claimed
 
 
-def _still_queued(candidate: Candidate) -> Generation | None:
-    queued = Generation.objects.filter(pk=candidate.generation_id, state=State.QUEUED)
-    return queued.select_related("provider_key", "team").first()
+def _take_keys(keys: Collection[int], *, now: datetime) -> dict[int, ProviderKey]:
+    """Lock the keys that may send now and that nobody else has, to the end of the transaction."""
+    # An id must not wait for somebody else's claim to be written; and in one order, so that two
+    # never wait for each other. On SQLite the transaction has all locks.
+    lock = " FOR NO KEY UPDATE SKIP LOCKED" if connection.features.has_select_for_update else ""
+    sql = _KEYS.format(ids=", ".join(["%s"] * len(keys))) + lock
+    at = connection.ops.adapt_datetimefield_value(now)
+    return {key.pk: key for key in ProviderKey.objects.raw(sql, [at, *keys])}
 
 
-def _take_key(provider_key_id: int, *, now: datetime) -> bool:
-    """Lock a key that may send now, to the end of the transaction; False when it may not."""
-    may_send = Q(next_send_at=None) | Q(next_send_at__lte=now)
-    keys = ProviderKey.objects.filter(may_send, pk=provider_key_id)
-    sending = keys.exclude(state=ProviderKey.State.PAUSED)
-    # The UPDATE is the lock; nothing but that is wanted of it.
-    return bool(sending.update(next_send_at=F("next_send_at")))
+def _choose_ids(
+    queues: Sequence[PersonQueue],
+    rooms: Mapping[int, KeyRoom],
+    shares: Shares,
+    *,
+    of_endpoint: Mapping[str, int],
+    most: int,
+    now: datetime,
+) -> list[UUID]:
+    """Return the ids of up to `most` generations that go out now, in their order."""
+    decide: dict[str, Any] = {"of_endpoint": of_endpoint, "most": most, "now": now}
+    order = list(choose(queues, rooms, shares, **decide))
+    # As if everybody had enough queued: nobody gets more than this, and so much is read of theirs.
+    counts = Counter(chosen.queue for chosen in order)
+    several = [number for number, count in counts.items() if count > 1]
+    if several:
+        further = read_further([(queues[number], counts[number]) for number in several], now=now)
+        known = dict(enumerate(queues)) | dict(zip(several, further, strict=True))
+        queues = list(known.values())
+        order = list(
+            takewhile(
+                lambda chosen: chosen.nth < len(queues[chosen.queue].first),
+                choose(queues, rooms, shares, **decide),
+            )
+        )
+    ids = [queues[chosen.queue].first[chosen.nth].id for chosen in order]
+    # SQLite knows no UUIDs, and hands out their digits.
+    return [one if isinstance(one, UUID) else UUID(one) for one in ids]
 
 
-def _note_send(key: ProviderKey, *, now: datetime) -> None:
-    moved_on = next_send_at(
-        key.next_send_at, per_minute=key.per_minute, failures=key.send_failures, now=now
-    )
-    if moved_on != key.next_send_at:
-        ProviderKey.objects.filter(pk=key.pk).update(next_send_at=moved_on)
-
-
-def _note_served(generation: Generation, *, now: datetime) -> None:
-    served = LastServed(team=generation.team, user_id=generation.user_id, served_at=now)
-    LastServed.objects.bulk_create(
-        [served],
-        update_conflicts=True,
-        unique_fields=["team", "user"],
-        update_fields=["served_at"],
-    )
+def _note_served(claimed: Sequence[Generation], *, now: datetime) -> None:
+    """Write down when each person was served, the order within the group included."""
+    served = {
+        (one.team_id, one.user_id): now + timedelta(microseconds=number)
+        for number, one in enumerate(claimed)
+    }
+    if not served:
+        return
+    # In one order: a person may have queues with two keys, which two claims have.
+    rows = [
+        (*person, connection.ops.adapt_datetimefield_value(at))
+        for person, at in sorted(served.items())
+    ]
+    values = ", ".join(["(%s, %s, %s)"] * len(rows))
+    with connection.cursor() as cursor:
+        cursor.execute(_SERVED.format(values=values), [*chain(*rows)])

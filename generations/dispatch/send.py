@@ -5,6 +5,7 @@ a transaction of its own. Whatever dies in between leaves a `submitting` row, wh
 again.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Unpack
 
@@ -23,6 +24,7 @@ from generations.provider_keys import client_for, hold_back_key, note_key_works,
 from generations.review import adopt_task
 from generations.transitions import Changes, end_generation, transition
 from generations.vendors import (
+    ProviderError,
     ProviderRefused,
     ProviderUnavailable,
     ProviderUnclear,
@@ -39,31 +41,53 @@ MAX_VENDOR_FAILURES = 5
 _BACKOFF = Backoff(first=timedelta(seconds=1), last=timedelta(seconds=8))
 
 
-def post_generation(generation: Generation) -> None:
-    """Submit a generation that the caller has claimed, and act on the vendor's answer.
+@dataclass(frozen=True, slots=True)
+class PostResult:
+    """What came of one POST: the provider's id, the error that there is instead, or that it was
+    `late` and nothing was sent.
+    """
+
+    generation: Generation
+    upstream_id: str = ""
+    error: ProviderError | None = None
+    late: bool = False
+
+
+def post(generation: Generation) -> PostResult:
+    """Submit a generation that the caller has claimed. Needs no database: any thread may do it."""
+    if generation.submitted_at is None or timezone.now() - generation.submitted_at > POST_WITHIN:
+        return PostResult(generation, late=True)
+    try:
+        client = client_for(generation.provider_key)
+        return PostResult(generation, client.create_task(body_to_submit(generation)))
+    except ProviderError as error:
+        return PostResult(generation, error=error)
+
+
+def record_post(result: PostResult) -> None:
+    """Act on what came of a POST.
 
     What says something about the key and not about the generation holds the key back as a whole.
     """
-    key = generation.provider_key
-    if generation.submitted_at is None or timezone.now() - generation.submitted_at > POST_WITHIN:
-        _requeue(generation, "Its worker was held up before it could send it. Nothing was sent.")
-        return
-    try:
-        upstream_id = client_for(key).create_task(body_to_submit(generation))
-    except ProviderUnavailable as error:
-        hold_back_key(key, reason=error.message, now=timezone.now())
-        _requeue(generation, f"{error.message} Nothing was sent.")
-    except ProviderRefused as refusal:
-        _handle_refusal(generation, refusal)
-    except ProviderUnclear as error:
-        if error.named_task:
-            _shout(generation, error.named_task)
-        # Or a vendor that is ill would send a whole queue to review, one by one.
-        hold_back_key(key, reason=error.message, now=timezone.now())
-        mark_unclear(generation, error)
-    else:
-        record_acceptance(generation, upstream_id, now=timezone.now())
-        note_key_works(key, now=timezone.now())
+    generation, key = result.generation, result.generation.provider_key
+    match result.error:
+        case None if result.late:
+            held_up = "Its worker was held up before it could send it. Nothing was sent."
+            _requeue(generation, held_up)
+        case None:
+            record_acceptance(generation, result.upstream_id, now=timezone.now())
+            note_key_works(key, now=timezone.now())
+        case ProviderUnavailable() as error:
+            hold_back_key(key, reason=error.message, now=timezone.now())
+            _requeue(generation, f"{error.message} Nothing was sent.")
+        case ProviderRefused() as refusal:
+            _handle_refusal(generation, refusal)
+        case ProviderUnclear() as error:
+            if error.named_task:
+                _shout(generation, error.named_task)
+            # Or a vendor that is ill would send a whole queue to review, one by one.
+            hold_back_key(key, reason=error.message, now=timezone.now())
+            mark_unclear(generation, error)
 
 
 def body_to_submit(generation: Generation) -> dict[str, object]:

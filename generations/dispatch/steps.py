@@ -1,30 +1,29 @@
-"""The step that sends the next generation."""
+"""The steps that send what is queued: of the one loop, and of those that help it."""
 
 from datetime import datetime
 
-from generations.dispatch.fair_queue import next_candidates
+from generations.dispatch.fair_queue import sendable_keys
+from generations.lifecycle import State
+from generations.models import Generation
+from generations.provider_keys import start_dispatch
 from platform_site.clusters.queues import MAIN_QUEUE
 from platform_site.clusters.steps import Step
 
-# More waiting sends than a worker or two can take at once only lengthen the queue.
-SENDS_WAITING = 6
-
-send_step = Step(
-    "generations.dispatch.steps.send_step",
-    runs="generations.dispatch.claim.send_next",
+dispatch_step = Step(
+    "generations.dispatch.steps.dispatch_step",
+    runs="generations.dispatch.loop.dispatch",
     queue=MAIN_QUEUE,
-    most_waiting=SENDS_WAITING,
 )
+help_dispatch_step = Step(
+    "generations.dispatch.steps.help_dispatch_step",
+    runs="generations.dispatch.loop.help_dispatch",
+    queue=MAIN_QUEUE,
+)
+dispatch_step.due_by(Generation.objects.filter(state=State.QUEUED), "next_submit_at")
 
 
-def refill_sends(*, now: datetime, most: int = SENDS_WAITING) -> int:
-    """Ask for up to `most` sends if something can be sent and few are asked for; return how many.
-
-    Meant for whoever cannot know whether a step was lost or what became due by time alone.
-    """
-    return send_step.enqueue_up_to(most) if next_candidates(now=now) else 0
-
-
-@send_step.when_due
-def _refill(now: datetime) -> None:
-    refill_sends(now=now)
+@dispatch_step.when_due
+def start_if_due(now: datetime) -> None:
+    """Enqueue the step if something can be sent: its due time came, or a step was lost."""
+    if sendable_keys(now):
+        start_dispatch(now=now)

@@ -5,9 +5,7 @@ from accounts.webhooks import deliver_step
 from generations.approvals import ask_step
 from generations.archive import keep_step, make_previews_step
 from generations.callbacks import check_callback_step
-from generations.dispatch import send_step
-from generations.lifecycle import State
-from generations.models import Generation
+from generations.dispatch import dispatch_step, help_dispatch_step
 from generations.provider_keys import probe_step
 from generations.reconciliation import sample_step
 from platform_site.clusters.queues import MAIN_QUEUE
@@ -25,12 +23,11 @@ clean_up_step = Step(
     queue=MAIN_QUEUE,
 )
 
-send_step.due_by(Generation.objects.filter(state=State.QUEUED), "next_submit_at")
-
 # In the order in which the sweep looks for what is due.
 STEPS = (
     sample_step,
-    send_step,
+    dispatch_step,
+    help_dispatch_step,
     keep_step,
     make_previews_step,
     deliver_step,

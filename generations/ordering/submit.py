@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from accounts.authority import By
 from accounts.models import ApiKey, Membership, Project, Team
@@ -249,19 +249,8 @@ def _admit(
             threshold = exceeded_threshold(draft, known=known)
             if threshold is not None:
                 ask_for_approval(draft, threshold, by=by, now=now)
-    queued = sum(draft.state == State.QUEUED for draft in drafts)
-    if queued:
-        _wake(queued)
-
-
-def _wake(count: int) -> None:
-    """Have what was admitted sent soon. It is committed: whatever keeps this from being done, the
-    sweep finds it, and nobody may be told that it was not admitted.
-    """
-    try:
-        wake_dispatch(count)
-    except DatabaseError:
-        log.exception("dispatch_not_woken")
+    # After the commit: what wakes nobody, because this process dies here, the sweep finds.
+    wake_dispatch(sum(draft.state == State.QUEUED for draft in drafts))
 
 
 def _answers_before(team: Team, submissions: Sequence[Submission]) -> dict[str, Generation]:

@@ -19,9 +19,16 @@ from generations.provider_keys.service import (
 )
 from generations.provider_keys.steps import probe_step
 from generations.provider_keys.vault import opens, sealed_keys
-from generations.provider_keys.wakeup import wake_dispatch
+from generations.provider_keys.wakeup import (
+    DISPATCH_LEASES,
+    note_started,
+    start_dispatch,
+    wake_dispatch,
+    wake_for_slot,
+)
 
 __all__ = [
+    "DISPATCH_LEASES",
     "MOST_IN_FLIGHT",
     "MOST_PER_MINUTE",
     "add_provider_key",
@@ -32,6 +39,7 @@ __all__ = [
     "in_flight",
     "next_send_at",
     "note_key_works",
+    "note_started",
     "opens",
     "pause_provider_key",
     "pause_refused_key",
@@ -41,6 +49,8 @@ __all__ = [
     "rotate_vault",
     "sealed_keys",
     "set_send_rate",
+    "start_dispatch",
     "wake_dispatch",
+    "wake_for_slot",
     "wipe_sealed_keys",
 ]

@@ -252,7 +252,6 @@ def hold_back_key(provider_key: ProviderKey, *, reason: str, now: datetime) -> b
     return bool(held)
 
 
-@transaction.atomic
 def note_key_works(provider_key: ProviderKey, *, now: datetime) -> None:
     """Forget past trouble once the vendor accepted a generation that was claimed in spite of it."""
     if not provider_key.probes and not provider_key.send_failures:
@@ -262,7 +261,7 @@ def note_key_works(provider_key: ProviderKey, *, now: datetime) -> None:
         send_failures=0,
         next_send_at=next_send_at(None, per_minute=provider_key.per_minute, failures=0, now=now),
     )
-    wake_dispatch()
+    wake_dispatch()  # it may have been another dispatch's
 
 
 @transaction.atomic

@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from django.db import connection
+
 from platform_site.models import Lease
 
 
@@ -22,7 +24,25 @@ def release(name: str, holder: str, *, now: datetime) -> None:
     Lease.objects.filter(name=name, holder=holder).update(holder="", expires_at=now)
 
 
+def clear(name: str, *, now: datetime) -> None:
+    """Let the lease be taken, whoever has it."""
+    Lease.objects.filter(name=name).exclude(holder="").update(holder="", expires_at=now)
+
+
 def is_free(names: Collection[str], *, now: datetime) -> bool:
     """Return whether one of the leases `names` could be taken."""
     held = Lease.objects.filter(name__in=names, expires_at__gt=now).exclude(holder="")
     return held.count() < len(names)
+
+
+def is_any_held(names: Collection[str], *, now: datetime) -> bool:
+    """Return whether somebody has one of the leases `names`; cheap enough to ask at every call."""
+    holes = ", ".join(["%s"] * len(names))
+    at = connection.ops.adapt_datetimefield_value(now)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM platform_site_lease"  # noqa: S608  # only placeholders are put in
+            f" WHERE name IN ({holes}) AND holder <> '' AND expires_at > %s LIMIT 1",
+            [*names, at],
+        )
+        return cursor.fetchone() is not None

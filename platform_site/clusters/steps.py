@@ -97,11 +97,19 @@ class Step:
         most = self.most_waiting
         if most is None:
             raise TypeError(f"{self.path} has no `most_waiting`.")
+        return max(0, most - self._count_waiting(timezone.now(), most=most))
+
+    def has_waited(self, time: timedelta) -> bool:
+        """Return whether a task of the step's queue, of whatever step, waits for so long."""
+        return self._count_waiting(timezone.now() - time, most=1) > 0
+
+    def _count_waiting(self, since: datetime, *, most: int) -> int:
+        """Return how many tasks, up to `most`, have been in the step's queue since then."""
         with connection.cursor() as cursor:
-            now = connection.ops.adapt_datetimefield_value(timezone.now())
-            cursor.execute(_COUNT_WAITING, [self.queue, now, most])
+            at = connection.ops.adapt_datetimefield_value(since)
+            cursor.execute(_COUNT_WAITING, [self.queue, at, most])
             (count,) = cursor.fetchone()
-        return max(0, most - int(count))
+        return int(count)
 
     def when_due(self, look: Callable[[datetime], None]) -> Callable[[datetime], None]:
         """Decorate the function that enqueues what is due at a moment, for the sweep."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from generations.dispatch.ramp import FIRST_POSTS
 from tests.engine.test_kill import Stage, kill_workers, reach, revive
 from tests.support.site import Site
 from tests.support.vendor import Vendor
@@ -13,9 +14,7 @@ def stage(wire: Vendor) -> Stage:
     return Stage(wire)
 
 
-def test_p27_posts_that_hang_leave_a_worker_for_everybody_else(
-    parts: Site, stage: Stage, wire: Vendor
-) -> None:
+def test_p27_posts_that_hang_hold_up_no_other_work(parts: Site, stage: Stage, wire: Vendor) -> None:
     revive(parts)
     working = parts.submit("working")
     reach(parts, working, "processing")
@@ -26,13 +25,13 @@ def test_p27_posts_that_hang_leave_a_worker_for_everybody_else(
         stuck.append(parts.submit(f"stuck {number}"))
     stage.finish("working")
 
-    # Their sends stand in the queue before the sweep.
+    # Their dispatch stands in the queue before the sweep.
     revive(parts)
-    post.wait()
+    until(lambda: len(wire.creates) == 1 + FIRST_POSTS)
     until(lambda: parts.task(working)["status"] == "completed")
 
     states = [parts.state(task_id) for task_id in stuck]
-    assert states.count("submitting") == len(wire.creates) - 1, "none has waited out its POST"
+    assert states.count("submitting") == len(wire.creates) - 1 == FIRST_POSTS
     assert states.count("queued") == len(stuck) - states.count("submitting")
     post.open()
     for task_id in stuck:

@@ -174,9 +174,10 @@ def test_p05_p23_a_worker_killed_while_it_waits_for_others(
         stage.plan(prompt, gates["post"].before(stage.accept))
         jobs[prompt] = parts.submit(prompt)
         until(lambda prompt=prompt: stage.sent(prompt))  # type: ignore[misc]
-    # All workers are busy now: one sweeps, three wait, and the films' only one waits too.
+    # The films' only worker is busy now, and so are the key's slots.
     stage.finish("completed")
     reach(parts, jobs["completed"], "completed")
+    parts.limit_sends(at_once=3)
     jobs["queued"] = parts.submit("queued")
     wire.next(f"{TASKS}upstream-polled", gates["poll"].before(lambda exchange: exchange.close()))
     gates["poll"].wait()
@@ -195,6 +196,7 @@ def test_p05_p23_a_worker_killed_while_it_waits_for_others(
     assert parts.row(jobs["completed"], "generations_film")["attempts"] == 0
     assert parts.row(jobs["fetched"], "generations_film")["state"] == "pending"
     parts.audit()
+    parts.limit_sends(at_once=20)
     for gate in gates.values():
         gate.open()
     posted = {"upstream-posted", "upstream-posted-too"}

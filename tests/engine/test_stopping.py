@@ -57,7 +57,8 @@ def test_p21_p23_a_stop_finishes_what_is_paid_and_hands_back_the_rest(
         " WHERE state = 'processing'"
     )
     look.wait()
-    # Posts have all the slots; the third job waits.
+    # The two that are posted and the one that renders fill the key; one more job waits.
+    parts.limit_sends(at_once=3)
     for prompt in ("posted", "posted too"):
         stage.plan(prompt, post.before(stage.accept))
         jobs[prompt] = parts.submit(prompt)
@@ -79,6 +80,7 @@ def test_p21_p23_a_stop_finishes_what_is_paid_and_hands_back_the_rest(
     assert parts.sql("SELECT * FROM platform_site_cluster") == []
 
     look.open()
+    parts.limit_sends(at_once=20)
     parts.start("films")
     parts.start("worker")
     wire.next("/files/fetched.mp4", film_file(wire))

@@ -22,7 +22,8 @@ from generations.review.evidence import decided_lately
 from generations.task_object import task_object
 from platform_site.errors import Conflict
 from tests.factories import SYSTEM, make_generation
-from tests.support.steps import make_due, poll_due, send_now
+from tests.support.sending import send_now
+from tests.support.steps import make_due, poll_due
 from tests.support.vendor import CREATE, Vendor, refuse
 from tests.support.working import CHEAP, working
 

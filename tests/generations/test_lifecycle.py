@@ -32,7 +32,8 @@ from generations.transitions import end_generation, transition
 from tests.factories import SYSTEM, make_generation, make_request
 from tests.support.api import Api
 from tests.support.races import race
-from tests.support.steps import Trap, make_due, poll_due, send_now
+from tests.support.sending import send_now
+from tests.support.steps import Trap, make_due, poll_due
 from tests.support.vendor import Vendor
 
 WORDS = {

@@ -21,6 +21,7 @@ from platform_site.logs import logging_config
 from platform_site.secrets.cipher import Undecryptable
 from tests.factories import make_api_key, make_provider_key
 from tests.support.api import GENERATIONS, Api
+from tests.support.sending import send_all
 from tests.support.steps import make_due, poll_due, run_queue
 from tests.support.vendor import Vendor, refuse
 
@@ -57,7 +58,7 @@ def test_p33_a_whole_run_shows_no_key(alice: Membership, vendor: Vendor, log: St
     vendor.next(GENERATIONS, refuse(400, "invalid_request", f"Bad {UPSTREAM}"))
     for _ in range(3):
         see(api.generate())
-    run_queue("send")
+    send_all()
     completed, failed = vendor.tasks
     vendor.finish(completed)
     vendor.fail(failed, message=f"Key {UPSTREAM} was naughty")
@@ -81,7 +82,7 @@ def test_p33_a_whole_run_shows_no_key(alice: Membership, vendor: Vendor, log: St
     # The key is turned away, and probed.
     vendor.next(GENERATIONS, refuse(401, "invalid_api_key", f"{UPSTREAM} is unknown"))
     see(api.generate())
-    run_queue("send")
+    send_all()
     assert ProviderKey.objects.get().state == "paused"
     vendor.next("/v1/credits", refuse(401, "invalid_api_key", f"{UPSTREAM} is unknown"))
     probe_provider_key(provider_key.pk)

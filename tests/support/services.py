@@ -296,6 +296,7 @@ STEPS = {
     "generations.transitions.end_generation",
     "generations.transitions.end_unsent",
     "generations.transitions.transition",
+    "generations.transitions.transition_all",
     "generations.transitions.record_event",
     "generations.dispatch.submit_unknown.mark_submit_unknown",
 }

@@ -243,6 +243,10 @@ class Site:
         row = self.row(task_id)
         return f"{row['state']} {row['review_reason']}".strip()
 
+    def limit_sends(self, *, at_once: int) -> None:
+        """Let each key have so many generations at the vendor."""
+        self.sql("UPDATE generations_providerkey SET max_in_flight = ?", at_once)
+
     def make_everything_due(self) -> None:
         """Let time pass while no worker runs: leases, claims and waits are over, submits stale."""
         self.sql(

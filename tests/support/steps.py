@@ -6,14 +6,11 @@ from typing import Any
 from uuid import uuid4
 
 from django.db import connection
-from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
-from generations.dispatch.claim import send_next
-from generations.lifecycle import State
-from generations.models import Generation, ProviderKey
+from generations.models import Generation
 from generations.polling.claims import Due, claim_rows, due_rows
 from generations.polling.loop import Poller
 
@@ -50,13 +47,6 @@ def run_queue(*names: str) -> int:
 def empty_queue() -> None:
     """Lose everything that is queued, as a broken broker would."""
     OrmQ.objects.all().delete()
-
-
-def send_now() -> bool:
-    """Send the next generation, as once every back-off has passed; tell whether there was one."""
-    ProviderKey.objects.update(next_send_at=None)
-    Generation.objects.filter(state=State.QUEUED).update(next_submit_at=timezone.now())
-    return send_next()
 
 
 def poll_due(*, seconds: float = 20.0) -> None:

@@ -5,10 +5,10 @@ from datetime import datetime
 from django.utils import timezone
 
 from accounts.authority import By
-from generations.dispatch.send import post_generation
 from generations.lifecycle import State
 from generations.models import Generation
 from generations.transitions import transition
+from tests.support.sending import post_generation
 
 
 def claim(generation: Generation, *, now: datetime | None = None) -> Generation | None:

@@ -16,7 +16,8 @@ from platform_site.errors import InvalidRequest
 from tests.factories import SYSTEM, make_generation
 from tests.support.api import Api
 from tests.support.desk import Desk, fresh
-from tests.support.steps import queued, run_queue, send_now
+from tests.support.sending import send_all, send_now
+from tests.support.steps import queued
 from tests.support.vendor import Vendor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("balanced")]
@@ -76,7 +77,7 @@ def test_p02_what_waits_holds_its_credits_and_is_not_sent(
     assert queued() == [("ask", (str(waiting.pk),))]
     send_now()
     enqueue_due_steps(now())
-    run_queue("send")
+    send_all()
     assert vendor.creates == []
     assert fresh(waiting).state == State.AWAITING_APPROVAL
 

@@ -18,7 +18,8 @@ from generations.models import CallbackReceipt, Film, Generation, ProviderKey
 from generations.ops.agenda import enqueue_due_steps
 from tests.factories import make_generation, make_provider_key
 from tests.support.races import race
-from tests.support.steps import empty_queue, make_due, poll_due, queued, run_queue, send_now
+from tests.support.sending import send_all, send_now
+from tests.support.steps import empty_queue, make_due, poll_due, queued, run_queue
 from tests.support.vendor import CREATE, TASKS, Exchange, Reply, Vendor, drop, html, refuse, say
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
@@ -348,7 +349,8 @@ def test_p05_a_loss_that_nobody_calls_about_stays_held_for_review(
     for days in (1, 10, 100):
         empty_queue()
         enqueue_due_steps(timezone.now() + timedelta(days=days))
-        run_queue("send", "check_callback")
+        run_queue("check_callback")
+        send_all()
     lost.refresh_from_db()
     lost.hold.refresh_from_db()
     assert (lost.state, lost.hold.closed_at) == (State.NEEDS_REVIEW, None)

@@ -25,7 +25,8 @@ from tests.support.api import MODEL, Api, generation_body
 from tests.support.catalogue import add_parameter, change_parameter, copied_model, drop_parameter
 from tests.support.films import film_bytes
 from tests.support.keeping import completed, kept
-from tests.support.steps import poll_due, send_now
+from tests.support.sending import send_now
+from tests.support.steps import poll_due
 from tests.support.vendor import Vendor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]

@@ -21,6 +21,7 @@ from tests.factories import SYSTEM, make_generation, make_member
 from tests.support.cancelling import fresh, kinds, stop
 from tests.support.films import film_bytes
 from tests.support.races import race
+from tests.support.sending import send_all
 from tests.support.steps import make_due, poll_due, run_queue
 from tests.support.submits import claim, submit
 from tests.support.vendor import CREATE, Exchange, Reply, Vendor, drop, html, refuse, say
@@ -45,7 +46,7 @@ def test_p16_what_is_queued_is_cancelled_and_given_back_at_once(alice: Membershi
 def test_p16_a_cancelled_one_is_never_sent(alice: Membership, vendor: Vendor) -> None:
     job = make_generation(alice)
     stop(job)
-    run_queue("send")
+    send_all()
     submit(job)
     assert vendor.creates == []
 
@@ -160,7 +161,7 @@ def test_p16_what_was_to_be_cancelled_while_being_sent_is_not_sent_again(
     ended = fresh(job)
     assert (ended.state, ended.error_code) == (State.CANCELLED, "cancelled")
     assert books_of(alice.team) == Books(granted=1000, available=1000)
-    run_queue("send")
+    send_all()
     assert len(vendor.creates) == 1
 
 
@@ -176,7 +177,7 @@ def test_p16_what_was_to_be_cancelled_and_provably_not_sent_is_cancelled(
         assert transition(claimed, State.QUEUED, by=SYSTEM, next_submit_at=timezone.now())
         assert cancel_if_requested(claimed, now=timezone.now())
     assert (fresh(job).state, books_of(alice.team).held) == (State.CANCELLED, 0)
-    run_queue("send")
+    send_all()
     assert vendor.creates == []
 
 

@@ -13,8 +13,6 @@ from accounts.authority import By
 from accounts.models import Membership
 from accounts.roles import Role
 from generations.dispatch import fair_queue
-from generations.dispatch.claim import claim_next
-from generations.dispatch.fair_queue import next_candidates
 from generations.lifecycle import State
 from generations.models import Generation, Priority, ProviderKey
 from generations.ordering.submit import Submission, submit_batch
@@ -27,7 +25,7 @@ from tests.factories import (
     make_request,
     make_team,
 )
-from tests.support.claiming import claims, limit_sends
+from tests.support.claiming import claim_all, claim_at_once, claims, limit_sends
 from tests.support.crowds import land, make_crowd
 from tests.support.races import race
 from tests.support.vendor import Vendor
@@ -149,34 +147,54 @@ def test_p36_jobs_of_a_key_that_cannot_send_block_nobody_elses(
 
 
 @pytest.mark.both_databases
+@pytest.mark.parametrize("at_once", [1, 5, 30])
+def test_a_group_is_in_the_order_that_claims_one_by_one_would_have(
+    alice: Membership, bob: Membership, neighbours: Membership, at_once: int
+) -> None:
+    for member in (alice, bob, neighbours):
+        make_crowd(member, 12)
+    for number, one in enumerate(Generation.objects.filter(user=bob.user).order_by("created_at")):
+        priority(one, Priority.HIGH if number == 5 else Priority.NORMAL)
+    order: list[Generation] = []
+    while len(order) < 30:
+        order += claim_at_once(min(at_once, 30 - len(order)))
+    teams = [one.team_id for one in order]
+    assert abs(teams[:24].count(alice.team_id) - teams[:24].count(neighbours.team_id)) <= 1
+    ours = [one.user_id for one in order if one.team_id == alice.team_id]
+    assert ours[0] == bob.user_id, "his high one goes first"
+    assert abs(ours.count(alice.user_id) - ours.count(bob.user_id)) <= 1
+    for member in (alice, bob, neighbours):
+        theirs = [one for one in order if one.user_id == member.user_id]
+        assert theirs == sorted(theirs, key=lambda one: (-one.priority, one.created_at))
+
+
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_p01_fifty_workers_with_room_for_three_claim_three(
-    alice: Membership, bob: Membership, provider_key: ProviderKey
+@pytest.mark.parametrize("at_once", [1, 2, 16])
+def test_p01_claims_that_race_for_three_slots_take_three(
+    alice: Membership, bob: Membership, provider_key: ProviderKey, at_once: int
 ) -> None:
     limit_sends(provider_key, at_once=3)
     for member in (alice, bob):
         make_crowd(member, 30)
-    outcomes = race(50, lambda _: claim_next(now=timezone.now()))
-    claimed = [one for one in outcomes if isinstance(one, Generation)]
-    assert [one for one in outcomes if isinstance(one, Exception)] == []
+    outcomes = race(20, lambda _: claim_all(now=timezone.now(), at_once=at_once))
+    claimed = _claimed(outcomes)
     assert len(claimed) == len({one.pk for one in claimed}) == 3
     assert Generation.objects.filter(state=State.SUBMITTING).count() == 3
 
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_p26_forty_workers_claim_forty_different_jobs_in_turn(
-    alice: Membership, bob: Membership, neighbours: Membership
+def test_p26_racing_claims_take_different_jobs_in_turn(
+    alice: Membership, bob: Membership, neighbours: Membership, provider_key: ProviderKey
 ) -> None:
+    limit_sends(provider_key, at_once=40)
     for member in (alice, bob, neighbours):
         make_crowd(member, 40)
-    outcomes = race(40, lambda _: claim_next(now=timezone.now()))
-    claimed = [one for one in outcomes if isinstance(one, Generation)]
-    # Who looks twenty times and is beaten each time leaves it to others, and nothing is lost.
-    assert [one for one in outcomes if isinstance(one, Exception)] == []
-    assert len({one.pk for one in claimed}) == len(claimed) >= 30
+    claimed = _claimed(race(20, lambda _: claim_all(now=timezone.now(), at_once=7)))
+    assert len({one.pk for one in claimed}) == len(claimed)
     people = Counter(one.user_id for one in claimed if one.team_id == alice.team_id)
-    assert abs(people[alice.user_id] - people[bob.user_id]) <= 1
+    assert people == {alice.user_id: 20, bob.user_id: 20}
 
 
 @pytest.mark.both_databases
@@ -185,21 +203,25 @@ def test_a_rate_holds_under_a_race(alice: Membership, provider_key: ProviderKey)
     limit_sends(provider_key, per_minute=1)
     make_crowd(alice, 20)
     now = timezone.now()
-    outcomes = race(20, lambda _: claim_next(now=now))
-    assert sum(isinstance(one, Generation) for one in outcomes) == 1
+    assert len(_claimed(race(20, lambda _: claim_all(now=now, at_once=4)))) == 1
 
 
+def _claimed(outcomes: list[list[Generation] | Exception]) -> list[Generation]:
+    assert [one for one in outcomes if isinstance(one, Exception)] == []
+    return [one for group in outcomes if isinstance(group, list) for one in group]
+
+
+@pytest.mark.parametrize("at_once", [1, 4])
 @pytest.mark.parametrize("rate", [1, 7, 60, 200])
 def test_a_key_sends_its_rate_and_never_more_in_any_minute(
-    alice: Membership, provider_key: ProviderKey, rate: int
+    alice: Membership, provider_key: ProviderKey, rate: int, at_once: int
 ) -> None:
     limit_sends(provider_key, per_minute=rate)
     make_crowd(alice, 3 * rate + 5)
     start, sent = timezone.now(), list[datetime]()
     for step in range(2 * 180):  # three minutes of looks, two a second
         now = start + timedelta(seconds=step / 2)
-        while claim_next(now=now):
-            sent.append(now)
+        sent += [now] * len(claim_all(now=now, at_once=at_once))
     for first, at in enumerate(sent):
         minute = [one for one in sent[first:] if one < at + timedelta(minutes=1)]
         assert len(minute) <= rate
@@ -211,8 +233,9 @@ def test_a_key_sends_its_rate_and_never_more_in_any_minute(
 
 @pytest.mark.both_databases
 def test_a_look_costs_as_much_with_ten_thousand_queued_as_with_a_hundred(
-    alice: Membership, bob: Membership
+    alice: Membership, bob: Membership, provider_key: ProviderKey
 ) -> None:
+    limit_sends(provider_key)
     make_crowd(bob, 50)
     make_crowd(alice, 50)
     few = _work_of_a_look()
@@ -223,10 +246,16 @@ def test_a_look_costs_as_much_with_ten_thousand_queued_as_with_a_hundred(
 def _work_of_a_look() -> float:
     """Return the work of one look: steps of SQLite's machine, or rows that PostgreSQL touched."""
     if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + fair_queue._NEXT, _parameters())
-            (plan,) = cursor.fetchone()
-        return _rows(plan[0]["Plan"])
+        every = {"now": timezone.now(), "first_key": 0, "last_key": 2**63 - 1}
+        person = fair_queue._OF_PERSON.format(number=0)
+        [(key, team, user)] = Generation.objects.values_list(
+            "provider_key", "team", "user"
+        ).distinct()[:1]
+        return (
+            _rows_of(fair_queue._SENDABLE, every)
+            + _rows_of(fair_queue._CANDIDATES, every)
+            + _rows_of(person, [timezone.now(), key, team, user, 16])
+        )
     steps = 0
 
     def count() -> int:
@@ -237,15 +266,17 @@ def _work_of_a_look() -> float:
     connection.ensure_connection()
     connection.connection.set_progress_handler(count, 10)
     try:
-        assert next_candidates(now=timezone.now())
+        assert claim_at_once(16)
     finally:
         connection.connection.set_progress_handler(None, 0)
     return steps
 
 
-def _parameters() -> dict[str, Any]:
-    first, last = fair_queue._ANY_KEY
-    return {"now": timezone.now(), "first_key": first, "last_key": last, "most": 1}
+def _rows_of(sql: str, parameters: Any) -> float:
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + sql, parameters)
+        (plan,) = cursor.fetchone()
+    return _rows(plan[0]["Plan"])
 
 
 def _rows(plan: dict[str, Any]) -> float:

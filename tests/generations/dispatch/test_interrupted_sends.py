@@ -11,8 +11,6 @@ from django.utils import timezone
 
 from accounts.models import Membership
 from billing.selectors import books_of
-from generations.dispatch.claim import claim_next, send_next
-from generations.dispatch.send import post_generation
 from generations.dispatch.submit_unknown import (
     POST_WITHIN,
     STALE_AFTER,
@@ -24,8 +22,9 @@ from generations.reports.audit import audit_site
 from generations.review.corrections import release_reviewed
 from generations.transitions import end_generation
 from tests.factories import SYSTEM, make_generation
+from tests.support.claiming import claim_next
 from tests.support.desk import is_held
-from tests.support.sending import send, sending
+from tests.support.sending import post_generation, send, send_next, sending
 from tests.support.steps import Trap, poll_due
 from tests.support.vendor import CREATE, Vendor
 
@@ -133,6 +132,7 @@ def test_p21_an_answer_to_an_ended_generation_leaves_its_id_in_the_log(
 
 
 @pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
 def test_p21_an_id_that_cannot_be_saved_is_shouted_and_found_again(
     job: Generation, vendor: Vendor, caplog: pytest.LogCaptureFixture
 ) -> None:

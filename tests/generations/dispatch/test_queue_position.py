@@ -8,7 +8,6 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Membership
-from generations.dispatch.claim import claim_next
 from generations.dispatch.queue_position import (
     KeyQueue,
     Queue,
@@ -22,6 +21,7 @@ from generations.models import Generation, Priority, ProviderKey
 from generations.polling.render_times import Expectation
 from generations.provider_keys.service import pause_provider_key, set_send_rate
 from tests.factories import SYSTEM, make_generation
+from tests.support.claiming import claim_next
 from tests.support.crowds import make_crowd
 
 NOW = datetime(2026, 3, 11, 12, tzinfo=UTC)

@@ -13,8 +13,8 @@ from generations.ops.agenda import enqueue_due_steps
 from generations.provider_keys.service import probe_provider_key
 from tests.factories import make_generation
 from tests.support.desk import is_held
-from tests.support.sending import send
-from tests.support.steps import empty_queue, run_queue
+from tests.support.sending import send, send_all
+from tests.support.steps import empty_queue
 from tests.support.vendor import CREATE, Reply, Vendor, drop, html, refuse, say
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider_key")]
@@ -32,7 +32,7 @@ def test_p22_a_job_that_may_have_been_accepted_waits_for_evidence(
     assert is_held(job)
     empty_queue()
     enqueue_due_steps(timezone.now() + timedelta(days=30))
-    run_queue("send")
+    send_all()
     assert len(vendor.creates) == 1, "it was sent again"
 
 
@@ -98,7 +98,7 @@ def test_p36_trouble_with_the_key_pauses_it_and_keeps_its_jobs(
     provider_key.refresh_from_db()
     assert provider_key.state == ProviderKey.State.ACTIVE
     enqueue_due_steps(timezone.now())
-    run_queue("send")
+    send_all()
     assert {job.state for job in Generation.objects.all()} == {State.PROCESSING}
     assert len(vendor.creates) == 4
 

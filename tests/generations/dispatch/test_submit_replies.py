@@ -22,7 +22,8 @@ from generations.reports.audit import audit_site
 from generations.review.adopt import adopt_found_id
 from platform_site.errors import InvalidRequest
 from tests.factories import SYSTEM, make_generation
-from tests.support.steps import empty_queue, run_queue, send_now
+from tests.support.sending import send_all, send_now
+from tests.support.steps import empty_queue
 from tests.support.vendor import CREATE, CREDITS, TASKS, Exchange, Reply, Vendor, refuse, say
 from tests.support.working import CHEAP
 
@@ -82,7 +83,7 @@ def test_f17_p21_an_id_that_cannot_be_stored_is_shouted_and_never_sent_again(
     assert len(alarm["upstream_id"]) <= 300
     empty_queue()
     enqueue_due_steps(timezone.now() + timedelta(days=30))
-    run_queue("send")
+    send_all()
     assert len(vendor.creates) == 1
     assert list(audit_site()) == []
 

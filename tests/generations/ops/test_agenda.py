@@ -20,7 +20,8 @@ from generations.transitions import POLLS
 from platform_site.clusters.watch import Watch
 from tests.factories import SYSTEM, make_generation
 from tests.support.meter import read_usage_at
-from tests.support.steps import empty_queue, queued, send_now
+from tests.support.sending import send_now
+from tests.support.steps import empty_queue, queued
 from tests.support.vendor import Vendor
 from tests.support.working import working
 

@@ -21,7 +21,8 @@ from generations.review.advice import Action
 from generations.review.corrections import settle_reviewed
 from generations.review.evidence import reviews_of
 from tests.factories import SYSTEM, make_generation
-from tests.support.steps import Trap, make_due, poll_due, run_queue, send_now
+from tests.support.sending import send_all, send_now
+from tests.support.steps import Trap, make_due, poll_due
 from tests.support.vendor import CREATE, Vendor, drop
 from tests.support.working import CHEAP, working
 
@@ -200,7 +201,7 @@ def test_f17_a_stale_submit_that_cannot_be_parked_keeps_no_other_from_it(
     with Trap("generations_generation", "UPDATE", condition):
         assert mark_stale_submits_unknown(now=timezone.now()) == 2
         enqueue_due_steps(timezone.now())
-    run_queue("send")
+    send_all()
     assert fresh(queued).state == State.PROCESSING
     assert fresh(stale[0]).state == State.SUBMITTING
     assert mark_stale_submits_unknown(now=timezone.now()) == 1

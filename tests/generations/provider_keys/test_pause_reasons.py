@@ -21,7 +21,7 @@ from generations.provider_keys.service import (
 from tests.factories import SYSTEM, make_generation, make_user, refusal
 from tests.support.ports import free_port
 from tests.support.races import race
-from tests.support.steps import send_now
+from tests.support.sending import send_now
 from tests.support.vendor import CREATE, CREDITS, Vendor, html, refuse
 
 pytestmark = pytest.mark.django_db

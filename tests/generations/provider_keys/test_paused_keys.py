@@ -16,6 +16,7 @@ from generations.provider_keys.service import (
     resume_provider_key,
 )
 from tests.factories import SYSTEM, make_generation, make_provider_key, refusal
+from tests.support.sending import send_all
 from tests.support.steps import run_queue
 from tests.support.vendor import Vendor, refuse
 
@@ -107,5 +108,5 @@ def test_a_refused_job_pauses_its_key_and_the_owner_hears_of_it(
 ) -> None:
     vendor.always("/v1/videos/generations", refuse(402, "insufficient_credits", "Top up."))
     make_generation(alice)
-    run_queue("send")
+    send_all()
     assert titles(alice) == [f"Provider key …{provider_key.last4} is paused"]

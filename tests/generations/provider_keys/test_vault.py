@@ -24,7 +24,7 @@ from generations.provider_keys.vault import reveal, seal
 from platform_site.errors import Conflict, InvalidRequest
 from platform_site.secrets.cipher import Secret, Undecryptable, UnknownKey
 from tests.factories import SYSTEM, make_generation, make_provider_key, make_user
-from tests.support.steps import send_now
+from tests.support.sending import send_now
 from tests.support.vault_keys import generate_key
 from tests.support.vendor import CREATE, CREDITS, Vendor, refuse
 

@@ -18,7 +18,7 @@ from generations.transitions import end_generation
 from platform_site.errors import Conflict, InvalidRequest
 from tests.factories import SYSTEM, make_generation, make_provider_key
 from tests.support.meter import Clock, Meter
-from tests.support.steps import send_now
+from tests.support.sending import send_now
 from tests.support.vendor import CREATE, Vendor, drop
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

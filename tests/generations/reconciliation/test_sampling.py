@@ -11,7 +11,7 @@ from generations.reconciliation.reads import sums_of
 from tests.factories import make_generation
 from tests.support.meter import Clock, Meter
 from tests.support.races import race
-from tests.support.steps import send_now
+from tests.support.sending import send_now
 from tests.support.vendor import CREDITS, Vendor, say
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

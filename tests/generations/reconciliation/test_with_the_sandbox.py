@@ -21,7 +21,8 @@ from generations.reconciliation.sampling import take_sample
 from tests.factories import make_generation, make_provider_key
 from tests.support.api import generation_body
 from tests.support.sandbox import Sandbox, running_sandbox
-from tests.support.steps import make_due, poll_due, send_now
+from tests.support.sending import send_now
+from tests.support.steps import make_due, poll_due
 
 pytestmark = pytest.mark.django_db
 

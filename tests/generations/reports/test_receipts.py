@@ -29,6 +29,7 @@ from tests.factories import (
 from tests.support.api import Api
 from tests.support.desk import Desk, fresh
 from tests.support.films import film_bytes
+from tests.support.sending import send_all
 from tests.support.steps import make_due, poll_due, run_queue
 from tests.support.vendor import Vendor
 
@@ -66,7 +67,7 @@ def finished(desk: Desk, alice: Membership, api: Api, vendor: Vendor) -> Generat
     task_id = api.generate("A pier", headers=headers, **SMALL).json()["data"]["taskId"]
     job = Generation.objects.get(pk=task_id)
     approve(job, by=SYSTEM, now=datetime.now(UTC), reason="Fine")
-    run_queue("send")
+    send_all()
     vendor.finish(vendor.only_task, film_bytes(), duration=4, resolution="480p")
     call_back(job, vendor.only_task)
     make_due(job)

@@ -14,7 +14,8 @@ from generations.polling.outcome import DEADLINE
 from generations.review.evidence import reviews_of
 from generations.vendors import UnclearCause
 from tests.factories import make_generation
-from tests.support.steps import Trap, make_due, poll_due, send_now
+from tests.support.sending import send_now
+from tests.support.steps import Trap, make_due, poll_due
 from tests.support.vendor import CREATE, Exchange, Reply, Vendor, drop, html, reset, say
 from tests.support.working import CHEAP, working
 

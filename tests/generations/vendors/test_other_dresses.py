@@ -22,7 +22,8 @@ from generations.vendors import (
 from tests.factories import make_generation
 from tests.support.keeping import ORDER
 from tests.support.provider_client import BODY, client, create_at
-from tests.support.steps import make_due, poll_due, send_now
+from tests.support.sending import send_now
+from tests.support.steps import make_due, poll_due
 from tests.support.vendor import CREATE, CREDITS, TASKS, Vendor, running_vendor, say
 from tests.support.working import CHEAP, working
 

@@ -25,7 +25,7 @@ def test_a_step_stands_where_the_queues_rows_look_for_it(step: Step) -> None:
 
 
 def test_steps_that_are_woken_by_their_path_are_steps() -> None:
-    for path in (wakeup._SEND, decide._CHECK_CALLBACK):
+    for path in (wakeup._STEP, decide._CHECK_CALLBACK):
         assert step_at(path) in STEPS
     with pytest.raises(TypeError, match="is not a step"):
         step_at("generations.archive.keep.keep_film")
