@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Membership
 from generations.callbacks.service import receive_callback
+from generations.dispatch.steps import help_dispatch_step
 from generations.lifecycle import State
 from generations.models import Generation, ProviderKey
 from generations.ops.agenda import LOOK_AGAIN_SECONDS, READ_AGAIN_SECONDS, Agenda
@@ -70,7 +71,11 @@ def test_nothing_is_due_where_nothing_is_in_progress(vendor: Vendor) -> None:
 
 def test_every_step_that_is_looked_for_says_when(vendor: Vendor) -> None:
     looked_for = {step.path for step in STEPS if step.due_rows}
-    assert looked_for == {step.path for step in STEPS} - {sweep_step.path, clean_up_step.path}
+    assert looked_for == {step.path for step in STEPS} - {
+        sweep_step.path,
+        clean_up_step.path,
+        help_dispatch_step.path,
+    }
 
 
 def test_a_poll_is_due_when_its_time_has_come_though_nothing_was_written(
