@@ -45,8 +45,8 @@ test: ## Set up and check everything, as CI does
 	@MAKE='$(MAKE)' .ci/timed setup dev \
 		lint types imports house templates migrations deployment locks others coverage postgres
 
-bench: dev ## Measure against the floors; results in var/bench.json too
-	$(RUN) -m tests.bench
+bench: dev ## Measure against floors and, with BASE=, a commit (ROUNDS=, ONLY=1,2); var/bench.json too
+	@$(RUN) -m tests.bench
 
 soak: setup dev ## Break everything under load, then compare all books (JOBS=, KILLS=, SEED=)
 	@$(RUN) -m tests.soak

@@ -1,38 +1,41 @@
 """`make bench`: measure, print a table, and write `var/bench.json`."""
 
-import json
-import platform
+import os
 import sys
-from dataclasses import asdict
+import traceback
 
-from tests.bench.film_latency import measure_films
-from tests.bench.memory import measure_memory
-from tests.bench.polling_figures import (
-    measure_callbacks,
-    measure_curves,
-    measure_flight,
-    measure_sweep,
-)
-from tests.bench.report import Row, table
-from tests.bench.whole_site import BENCH_JSON, whole_site
+from tests.bench.bench import bench
+from tests.bench.report import table
+from tests.bench.rows import accepting
+from tests.bench.sites.trees import BaseError
+
+ROUNDS = 5
+SUBJECTS = [((1, 2, 11), accepting.measure)]
 
 
-def main() -> None:
-    """Run every benchmark and report."""
-    rows: list[Row] = []
-    with whole_site() as site:
-        rows += measure_films(site)
-        rows += measure_callbacks(site)
-        rows += measure_memory(site)
-    rows += measure_sweep()
-    rows += measure_curves()
-    rows += measure_flight()
-    BENCH_JSON.parent.mkdir(parents=True, exist_ok=True)
-    machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    report = {"machine": machine, "rows": [asdict(row) for row in rows]}
-    BENCH_JSON.write_text(json.dumps(report, indent=2) + "\n")
-    sys.stdout.write(table(rows))
+def main() -> int:
+    """Run the rows that ONLY names, or all; return 1 when some could not be measured."""
+    only = {int(word) for word in os.environ.get("ONLY", "").replace(",", " ").split()}
+    rounds = int(os.environ.get("ROUNDS") or ROUNDS)
+    failed = False
+    try:
+        with bench(base=os.environ.get("BASE", ""), rounds=rounds) as run:
+            for numbers, measure in SUBJECTS:
+                if only and not only & set(numbers):
+                    continue
+                try:
+                    rows = measure(run)
+                except Exception:
+                    # One subject that cannot be measured does not take the others along.
+                    traceback.print_exc()
+                    failed = True
+                    continue
+                sys.stdout.write(table([row for row in rows if not only or row.number in only]))
+                sys.stdout.flush()
+    except BaseError as error:
+        sys.exit(str(error))
+    return int(failed)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
