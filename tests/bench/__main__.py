@@ -6,11 +6,11 @@ import traceback
 
 from tests.bench.bench import bench
 from tests.bench.report import table
-from tests.bench.rows import accepting
+from tests.bench.rows import accepting, admission
 from tests.bench.sites.trees import BaseError
 
 ROUNDS = 5
-SUBJECTS = [((1, 2, 11), accepting.measure)]
+SUBJECTS = [((1, 2, 11), accepting.measure), ((3,), admission.measure)]
 
 
 def main() -> int:

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 
 from tests.bench.measure.processes import Used, used_by
-from tests.bench.sites.databases import Database, SqliteSite
-from tests.bench.sites.trees import Tree
+from tests.bench.sites.databases import Database
+from tests.bench.sites.trees import ROOT, Tree
 from tests.support.ports import free_port
 
 START_SECONDS = 120.0
@@ -87,6 +87,15 @@ class Installation:
         """Run a command of the tree's `manage.py` and return what it prints."""
         return run_manage(self.tree, self._environ(self.folder, self.database), *arguments)
 
+    def inside(self, module: str, *arguments: str) -> Any:
+        """Run a module of `tests/bench/inside` on a copy and return what it prints."""
+        with tempfile.TemporaryDirectory(prefix="dailies-bench-") as path:
+            folder = Path(path)
+            shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+            with self.database.copied(folder) as database:
+                environ = self._environ(folder, database)
+                return run_inside(self.tree, environ, module, *arguments)
+
     @contextlib.contextmanager
     def running(
         self, *roles: str, web_workers: int = 1, with_sandbox: bool = False
@@ -133,6 +142,25 @@ def run_manage(tree: Tree, environ: dict[str, str], *arguments: str) -> str:
     return done.stdout
 
 
+def run_inside(tree: Tree, environ: dict[str, str], module: str, *arguments: str) -> Any:
+    """Run a module of `tests/bench/inside` with a tree's packages; return what it prints.
+
+    Raises RuntimeError with what it complains of.
+    """
+    runner = str(ROOT / "tests" / "bench" / "inside" / "run.py")
+    done = subprocess.run(
+        [sys.executable, runner, module, *arguments],
+        cwd=tree.folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{tree.commit}: {module}: {done.stderr[-1500:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 @contextlib.contextmanager
 def _up(
     tree: Tree, environ: dict[str, str], folder: Path, flags: list[str]
@@ -162,8 +190,3 @@ def _wait(up: "subprocess.Popen[bytes]", url: str, folder: Path) -> None:
             time.sleep(0.1)
     log = (folder / "up.log").read_text(errors="replace")[-1500:]
     raise RuntimeError(f"{url} does not answer: {log}")
-
-
-def sqlite_site(folder: Path) -> SqliteSite:
-    """Return the database that a site in `folder` has without a DATABASE_URL."""
-    return SqliteSite(folder)
