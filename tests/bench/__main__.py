@@ -6,11 +6,18 @@ import traceback
 
 from tests.bench.bench import bench
 from tests.bench.report import table
-from tests.bench.rows import accepting, admission
+from tests.bench.rows import accepting, admission, batch, doors, idle, reading
 from tests.bench.sites.trees import BaseError
 
 ROUNDS = 5
-SUBJECTS = [((1, 2, 11), accepting.measure), ((3,), admission.measure)]
+SUBJECTS = [
+    ((1, 2, 11), accepting.measure),
+    ((3,), admission.measure),
+    ((4,), reading.measure),
+    ((12,), batch.measure),
+    ((13,), doors.measure),
+    ((15,), idle.measure),
+]
 
 
 def main() -> int:

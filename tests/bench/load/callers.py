@@ -51,11 +51,12 @@ class Caller:
         self._reader = self._writer = None
 
     def _bytes(self, request: Request, number: int) -> bytes:
-        body = request.body.replace("{n}", str(number)).encode()
+        body = _numbered(request.body, number).encode()
         fields = {"Host": f"{self._host}:{self._port}", **request.headers}
         if request.method != "GET":
             fields["Content-Length"] = str(len(body))
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        head = _numbered(head, number)
         return f"{request.method} {request.path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
     @staticmethod
@@ -89,14 +90,16 @@ async def run(plan: Plan) -> Told:
             number = next(numbers)
             if time.perf_counter() >= ends or (plan.count and number - plan.first >= plan.count):
                 break
-            await _one(caller, request, number, told)
+            while not await _one(caller, request, number, told) and plan.insist:
+                pass
         caller.close()
 
     await asyncio.gather(*(go(place) for place in range(plan.callers)))
     return Told(time.perf_counter() - begun, told.statuses, told.latencies, told.unexpected)
 
 
-async def _one(caller: Caller, request: Request, number: int, told: Told) -> None:
+async def _one(caller: Caller, request: Request, number: int, told: Told) -> bool:
+    """Send one request and note what came of it; return whether it was answered."""
     sent = time.perf_counter()
     try:
         async with asyncio.timeout(_GIVE_UP_SECONDS):
@@ -105,12 +108,17 @@ async def _one(caller: Caller, request: Request, number: int, told: Told) -> Non
         caller.close()
         told.unexpected.append(f"{error or type(error).__name__} {request.path}")
         await asyncio.sleep(_PAUSE_SECONDS)
-        return
+        return False
     told.latencies.append(time.perf_counter() - sent)
     told.statuses[str(status)] = told.statuses.get(str(status), 0) + 1
     if status >= 500 or status in {400, 401, 403, 404}:
         said = body[:_SHOWN].decode(errors="replace")
         told.unexpected.append(f"{status} {request.method} {request.path}: {said}")
+    return True
+
+
+def _numbered(text: str, number: int) -> str:
+    return text.replace("{n}", str(number)).replace("{n12}", f"{number:012d}")
 
 
 def main() -> None:

@@ -12,7 +12,9 @@ _PATIENCE = 180.0  # seconds beyond the plan's own
 
 @dataclass(frozen=True)
 class Request:
-    """One request; `{n}` in its body is replaced by a number that no other request has."""
+    """One request; `{n}` in headers and body is a number that no other request has, `{n12}` the
+    same in twelve digits.
+    """
 
     method: str
     path: str
@@ -24,7 +26,8 @@ class Request:
 class Plan:
     """Callers go through `requests` in turn, each on a connection of its own, without a pause.
 
-    They stop after `seconds`, or once `count` requests were sent by all of them together.
+    They stop after `seconds`, or once `count` requests were sent by all of them together. With
+    `insist` a request whose connection breaks is sent again until it is answered.
     """
 
     url: str
@@ -32,7 +35,8 @@ class Plan:
     callers: int
     seconds: float = 0.0
     count: int = 0
-    first: int = 0  # where each caller's numbers begin
+    first: int = 0  # where the numbers begin
+    insist: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,6 @@
 """Rows 1, 2 and 11: orders accepted and submitted to the vendor, and the CPU that each costs."""
 
-import contextlib
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
@@ -13,6 +10,7 @@ from tests.bench.bench import LATENCY, Bench
 from tests.bench.floor import Floor, measure_floor
 from tests.bench.load import Plan, call
 from tests.bench.report import NEEDS_BASE, Row, at_least, at_most, ratio_of, spread_of
+from tests.bench.rows.parking import unpolled
 from tests.bench.rows.requests import order
 from tests.bench.sites.installation import RunningSite
 from tests.bench.sites.trees import Tree
@@ -22,7 +20,6 @@ SECONDS = 8.0
 WARM_UP_SECONDS = 3.0
 WEB_WORKERS = 2
 _LOOK_SECONDS = 0.05
-_PARK_SECONDS = 0.4  # a first poll is due after a second
 _DRAIN_SECONDS = 240.0
 
 
@@ -110,7 +107,7 @@ def accept(site: RunningSite, vendor_url: str) -> Accepting:
     """Measure one round on a running site, after a warm-up."""
     with (
         httpx.Client(base_url=vendor_url, trust_env=False, timeout=30) as vendor,
-        _unpolled(site),
+        unpolled(site),
     ):
         earlier = _submitted_all(site, vendor, call(_plan(site, WARM_UP_SECONDS, 0)).accepted, 0)
         before, polls = site.used(), _count(vendor, "polls")
@@ -133,29 +130,6 @@ def accept(site: RunningSite, vendor_url: str) -> Accepting:
         polls=polls / orders,
         problems=[f"{site.tree.commit}: {problem}" for problem in problems],
     )
-
-
-@contextlib.contextmanager
-def _unpolled(site: RunningSite) -> Iterator[None]:
-    """Take what was accepted out of the sweep's sight: polls are row 7's, and their number differs
-    with how long a round takes.
-    """
-    over = threading.Event()
-
-    def park() -> None:
-        while not over.wait(_PARK_SECONDS):
-            site.database.sql(
-                "UPDATE generations_generation SET next_poll_at = NULL "
-                "WHERE next_poll_at IS NOT NULL"
-            )
-
-    thread = threading.Thread(target=park)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _plan(site: RunningSite, seconds: float, first: int) -> Plan:

@@ -72,6 +72,10 @@ class Installation:
         self.manage("migrate", "--no-input", "--verbosity=0")
         self.manage("createcachetable", "--verbosity=0")
         self.demo: dict[str, Any] = json.loads(self.manage("demo", "--json"))
+        person = ["--team", "demo", "--user", "member@demo.example"]
+        issued = self.manage("issue_api_key", *person, "--name", "Tight", "--total", "50")
+        # A key whose limit refuses all but cheap orders.
+        self.tight_key = issued.strip().splitlines()[-1]
         self.manage("grant", "demo", str(CREDITS), "--reason", "To be measured")
         for scope in _LIMITS:
             limit = ["--window", "month", "--credits", str(CREDITS)]
