@@ -20,6 +20,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from tests.support.films import film_bytes
+
 
 @dataclass
 class Task:
@@ -45,6 +47,7 @@ class SlowVendor:
         app = web.Application(client_max_size=2**24)
         app.router.add_post("/v1/videos/generations", self.accept)
         app.router.add_get("/v1/tasks/{id}", self.look)
+        app.router.add_get("/film.mp4", self.film)
         app.router.add_put("/bench/tasks", self.take)
         app.router.add_get("/bench/ends", self.ends)
         app.router.add_get("/bench/counts", self.counts)
@@ -76,6 +79,10 @@ class SlowVendor:
             output = {"urls": [f"http://{request.host}/film.mp4"], "metadata": {}}
             body |= {"status": "completed", "output": output, "completed_at": int(task.ends_at)}
         return web.json_response(body)
+
+    async def film(self, _request: web.Request) -> web.Response:
+        """Serve the film of every task, 480p and 4 s."""
+        return web.Response(body=film_bytes(), content_type="video/mp4")
 
     async def take(self, request: web.Request) -> web.Response:
         """Begin with these tasks and no others."""
