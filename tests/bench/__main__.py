@@ -9,7 +9,17 @@ from tests.bench import page
 from tests.bench.bench import Bench, bench
 from tests.bench.report import Row, table
 from tests.bench.results import keep, results_of
-from tests.bench.rows import accepting, admission, batch, doors, idle, reading, spending
+from tests.bench.rows import (
+    accepting,
+    admission,
+    at_rest,
+    batch,
+    doors,
+    idle,
+    polling,
+    reading,
+    spending,
+)
 from tests.bench.sites.trees import BaseError
 
 ROUNDS = 5
@@ -18,9 +28,13 @@ SUBJECTS: list[tuple[tuple[int, ...], Callable[[Bench], list[Row]]]] = [
     ((3,), admission.measure),
     ((4,), reading.measure),
     ((5,), spending.measure),
+    ((7,), polling.measure_sweep),
+    ((8, 9, 10), at_rest.measure),
     ((12,), batch.measure),
     ((13,), doors.measure),
     ((15,), idle.measure),
+    ((0,), polling.measure_curves),
+    ((0,), polling.measure_flight),
 ]
 
 

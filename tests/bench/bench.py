@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from tests.bench.load.slow_vendor import slow_vendor
 from tests.bench.sites.databases import Database, PostgresSite, SqliteSite
 from tests.bench.sites.installation import Installation
 from tests.bench.sites.trees import Tree, base_tree, this_tree
-from tests.bench.slow_vendor import slow_vendor
 from tests.support.postgres import private_postgres
 
 LATENCY = 0.02  # seconds that the stub vendor takes for each answer

@@ -18,7 +18,7 @@ def demo_owner() -> Any:
 
 def demo_key() -> Any:
     """Return the demo team's API key, which a limit is over."""
-    return _found("ApiKey", "accounts.models").objects.filter(team__slug="demo").first()
+    return _found("ApiKey", "accounts.models").objects.get(team__slug="demo", label="Demo key")
 
 
 def request_of(team: Any, body: dict[str, Any], now: Any) -> Any:

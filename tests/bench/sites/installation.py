@@ -22,10 +22,11 @@ from tests.support.ports import free_port
 
 START_SECONDS = 120.0
 STOP_SECONDS = 100.0
+PATIENCE_SECONDS = 3.0  # with a site that is thrown away
 CREDITS = 10**9
 MANY = 10**6
 # Two limits over every order: of the team and of its demo key.
-_LIMITS = ([], ["--api-key", "Demo key"])
+_LIMITS: tuple[list[str], ...] = ([], ["--api-key", "Demo key"])
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def _up(
     finally:
         up.send_signal(signal.SIGINT)
         try:
-            up.wait(STOP_SECONDS)
+            up.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             # A second one does not wait.
             up.send_signal(signal.SIGINT)

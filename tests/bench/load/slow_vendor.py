@@ -123,7 +123,7 @@ class SlowVendor:
 def slow_vendor(latency: float) -> Iterator[str]:
     """Run one and yield its address."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.slow_vendor", str(latency)], stdout=subprocess.PIPE
+        [sys.executable, "-m", "tests.bench.load.slow_vendor", str(latency)], stdout=subprocess.PIPE
     )
     try:
         assert process.stdout is not None
