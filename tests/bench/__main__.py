@@ -19,6 +19,7 @@ from tests.bench.rows import (
     polling,
     reading,
     spending,
+    studio,
 )
 from tests.bench.sites.trees import BaseError
 
@@ -33,6 +34,7 @@ SUBJECTS: list[tuple[tuple[int, ...], Callable[[Bench], list[Row]]]] = [
     ((12,), batch.measure),
     ((13,), doors.measure),
     ((15,), idle.measure),
+    ((16,), studio.measure),
     ((0,), polling.measure_curves),
     ((0,), polling.measure_flight),
 ]

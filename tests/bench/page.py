@@ -73,7 +73,7 @@ def _runs(results: Sequence[Result]) -> str:
 
 def _profile_line(stage: dict[str, Any]) -> str:
     return (
-        f"| {stage['database']} | {stage['stage']} | {stage['cpu']:.2f} | {stage['statements']} | "
+        f"| {stage['database']} | {stage['stage']} | {stage['cpu']:.2f} | {stage['statements']:.3g} | "
         f"{stage['most']} |"
     )
 

@@ -23,7 +23,7 @@ def main() -> None:
     for row in rows:
         sys.stdout.write(
             f"{row['database']:<11} {row['stage']:<32} {row['cpu']:8.2f} ms of CPU "
-            f"{row['statements']:4} statements   {row['most']}\n"
+            f"{row['statements']:6.1f} statements   {row['most']}\n"
         )
 
 

@@ -3,10 +3,12 @@
 import cProfile
 import json
 import pstats
+import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -23,8 +25,9 @@ from tests.bench.inside.statements import counted
 from tests.bench.measure.processes import used_by
 
 WARM_UP, MEASURED, PROFILED = 4, 16, 8
-FILMS_MEASURED = 4  # of each; a film takes long, its parts differ little
-_COUNT = WARM_UP + MEASURED + PROFILED + 1
+FILMS_MEASURED = 4  # a film takes long, and one is like the other
+_COUNT = WARM_UP + MEASURED + 1 + PROFILED
+_GROUPS = 4  # of polls: to warm up, to measure, to count, to profile
 _GIVE_UP_SECONDS = 10.0
 
 Work = Callable[[], Any]
@@ -38,9 +41,15 @@ class Stages:
         self._server = server
         self.rows: list[dict[str, Any]] = []
 
-    def measure(self, name: str, works: Sequence[Work]) -> list[Any]:
-        """Do all of `works`; note CPU, statements and where the time goes; return results."""
-        warm, measured = (WARM_UP, MEASURED) if len(works) == _COUNT else (1, FILMS_MEASURED)
+    def measure(
+        self, name: str, works: Sequence[Work], *, measured: int, per: int = 1
+    ) -> list[Any]:
+        """Do all of `works`, `per` generations in each; note CPU, statements and where time goes.
+
+        Some come first to warm up, then those that are measured, one that is counted, and the rest
+        is profiled. Returns their results.
+        """
+        warm = (len(works) - measured - 1) // 3 or 1
         results = [work() for work in works[:warm]]
         before = self._used()
         results += [work() for work in works[warm : warm + measured]]
@@ -48,14 +57,14 @@ class Stages:
         with counted() as statements:
             results.append(works[warm + measured]())
         profile = cProfile.Profile()
-        for work in works[warm + measured + 1 :]:
-            results.append(profile.runcall(work))
-        row = {"stage": name, "cpu": cpu, "statements": len(statements.all)}
+        results += [profile.runcall(work) for work in works[warm + measured + 1 :]]
+        row = {"stage": name, "cpu": cpu / per, "statements": len(statements.all) / per}
         self.rows.append(row | {"most": _most(profile)})
         return results
 
     def _used(self) -> float:
-        own = time.process_time()
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        own = time.process_time() + children.ru_utime + children.ru_stime
         return own + (used_by(self._server).cpu if self._server else 0.0)
 
 
@@ -63,22 +72,26 @@ def main(server: str, vendor_url: str, api_key: str) -> list[dict[str, Any]]:
     """Return the stages' rows."""
     stages, orders = Stages(int(server)), Orders()
     client = Client(SERVER_NAME="127.0.0.1", headers={"Authorization": f"Bearer {api_key}"})
-    stages.measure("request, its admission included", [_post(client, n) for n in range(_COUNT)])
+    posts = [_post(client, number) for number in range(_COUNT)]
+    stages.measure("request, its admission included", posts, measured=MEASURED)
     Generation.objects.update(next_submit_at=timezone.now() + timedelta(days=1))
-    made = orders.made(_COUNT)
-    stages.measure("admission", [lambda one=one: orders.admit([one]) for one in made])  # type: ignore[misc]
-    claim = stages.measure("claim", [lambda: claim_next(now=timezone.now())] * _COUNT)
-    sent = [one for one in claim if one is not None]
-    stages.measure("POST and stored id", [lambda one=one: post_generation(one) for one in sent])  # type: ignore[misc]
+    admissions = [partial(orders.admit, [one]) for one in orders.made(_COUNT)]
+    stages.measure("admission", admissions, measured=MEASURED)
+    claims = [lambda: claim_next(now=timezone.now())] * _COUNT
+    sent = [one for one in stages.measure("claim", claims, measured=MEASURED) if one is not None]
+    submits = [partial(post_generation, one) for one in sent]
+    stages.measure("POST and stored id", submits, measured=MEASURED)
     Generation.objects.update(next_poll_at=None)
-    _set(vendor_url, sent, ends_in=None)
+    size = len(sent) // _GROUPS
+    groups = [sent[place * size : (place + 1) * size] for place in range(_GROUPS)]
     poller = Poller()
-    stages.measure("poll without news", [_poll(poller, one) for one in sent])
-    _set(vendor_url, sent, ends_in=0)
-    stages.measure("poll and settle", [_poll(poller, one) for one in sent])
+    for name, ends_in in (("poll without news", None), ("poll and settle", 0.0)):
+        _set(vendor_url, sent, ends_in=ends_in)
+        polls = [_poll(poller, group) for group in groups]
+        stages.measure(f"{name}, {size} at once", polls, measured=1, per=size)
     poller.finish(seconds=1)
-    kept = sent[: 2 + 2 * FILMS_MEASURED]
-    stages.measure("keep the film", [lambda one=one: keep_film(one.pk) for one in kept])  # type: ignore[misc]
+    films = [partial(keep_film, one.pk) for one in sent[: 2 + 2 * FILMS_MEASURED]]
+    stages.measure("keep the film", films, measured=FILMS_MEASURED)
     return stages.rows
 
 
@@ -94,16 +107,16 @@ def _post(client: Client, number: int) -> Work:
     return post
 
 
-def _poll(poller: Poller, generation: Generation) -> Work:
-    row = Generation.objects.filter(pk=generation.pk)
+def _poll(poller: Poller, generations: list[Generation]) -> Work:
+    rows = Generation.objects.filter(pk__in=[one.pk for one in generations])
 
     def poll() -> None:
-        row.update(next_poll_at=timezone.now() - timedelta(seconds=1))
+        rows.update(next_poll_at=timezone.now() - timedelta(seconds=1))
         give_up_at = time.monotonic() + _GIVE_UP_SECONDS
         poller.step(pause=0.05)
         while poller.busy and time.monotonic() < give_up_at:
             poller.step(pause=0.05, take_more=False)
-        row.update(next_poll_at=None)
+        rows.update(next_poll_at=None)
 
     return poll
 

@@ -10,16 +10,18 @@ from django.db import connection
 
 @dataclass
 class Statements:
-    """What was sent to the database, in order."""
+    """What was sent to the database, in order, but for BEGIN and COMMIT."""
 
     all: list[str] = field(default_factory=list)
-    inside: list[str] = field(default_factory=list)  # of a transaction; BEGIN and COMMIT are not
+    inside: list[str] = field(default_factory=list)  # of a transaction
 
     def note(self, execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
         """Note one statement and execute it."""
-        self.all.append(str(sql))
-        if context["connection"].in_atomic_block and not str(sql).startswith("BEGIN"):
-            self.inside.append(str(sql))
+        # Of the two, only SQLite's BEGIN comes by here.
+        if not str(sql).startswith("BEGIN"):
+            self.all.append(str(sql))
+            if context["connection"].in_atomic_block:
+                self.inside.append(str(sql))
         return execute(sql, params, many, context)
 
 
