@@ -3,11 +3,12 @@
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from tests.bench.load.slow_vendor import slow_vendor
+from tests.bench.seed import Patterns, seed
 from tests.bench.sites.databases import Database, PostgresSite, SqliteSite
 from tests.bench.sites.installation import Installation
 from tests.bench.sites.trees import Tree, base_tree, this_tree
@@ -27,7 +28,8 @@ class Bench:
     server_url: str
     vendor_url: str
     folder: Path
-    _installed: dict[tuple[str, str], Installation] = field(default_factory=dict)
+    generations: int = 0  # in each PostgreSQL site before a row begins
+    _installed: dict[tuple[str, str, int], Installation] = field(default_factory=dict)
 
     @property
     def trees(self) -> list[Tree]:
@@ -36,15 +38,20 @@ class Bench:
 
     def installation(self, tree: Tree, kind: str = PostgresSite.kind) -> Installation:
         """Return a tree's installed site on PostgreSQL or SQLite."""
-        place = (tree.name, kind)
+        place = (tree.name, kind, self.generations)
         if place not in self._installed:
-            folder = self.folder / f"{tree.name}-{kind}"
+            folder = self.folder / "-".join(map(str, place))
             database: Database = (
-                PostgresSite(self.server_url, f"bench_{tree.name}")
+                PostgresSite(self.server_url, f"bench_{tree.name}_{self.generations}")
                 if kind == PostgresSite.kind
                 else SqliteSite(folder)
             )
-            self._installed[place] = Installation(tree, database, folder, self.vendor_url)
+            made = Installation(tree, database, folder, self.vendor_url)
+            if self.generations and isinstance(database, PostgresSite):
+                seed(database, self.generations, Patterns(**made.inside_original("pattern")))
+                # Whatever is measured on it, its books balance.
+                made.manage("audit")
+            self._installed[place] = made
         return self._installed[place]
 
     def interleaved(self, measure: Callable[[Tree], Figure]) -> dict[str, list[Figure]]:
@@ -54,6 +61,10 @@ class Bench:
             for tree in self.trees:
                 figures[tree.name].append(measure(tree))
         return figures
+
+    def holding(self, generations: int) -> "Bench":
+        """Return this run with one round, without a base, on sites that hold so many."""
+        return replace(self, base=None, rounds=1, generations=generations)
 
     def notes(self) -> Sequence[str]:
         """Return what was done to the tree that is compared with."""

@@ -72,10 +72,8 @@ def _runs(results: Sequence[Result]) -> str:
 
 
 def _profile_line(stage: dict[str, Any]) -> str:
-    return (
-        f"| {stage['database']} | {stage['stage']} | {stage['cpu']:.2f} | {stage['statements']:.3g} | "
-        f"{stage['most']} |"
-    )
+    figures = f"{stage['cpu']:.2f} | {stage['statements']:.3g}"
+    return f"| {stage['database']} | {stage['stage']} | {figures} | {stage['most']} |"
 
 
 def _kept_profile() -> list[dict[str, Any]]:

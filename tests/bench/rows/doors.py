@@ -35,6 +35,11 @@ def measure(bench: Bench) -> list[Row]:
     return [_row(bench, kind) for kind in GOALS]
 
 
+def measure_postgres(bench: Bench) -> list[Row]:
+    """Measure PostgreSQL alone."""
+    return [_row(bench, "PostgreSQL")]
+
+
 def _row(bench: Bench, kind: str) -> Row:
     def round_(tree: Tree) -> Answers:
         installation = bench.installation(tree, kind)

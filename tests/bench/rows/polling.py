@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
@@ -13,19 +14,24 @@ from tests.bench.load.slow_vendor import slow_vendor
 from tests.bench.report import Row, at_least, at_most
 from tests.bench.sites.trees import ROOT
 from tests.bench.sites.whole_site import WholeSite
-from tests.support.postgres import private_postgres
 
 
 def measure_sweep(bench: Bench) -> list[Row]:
     """Poll a thousand due rows, on SQLite and on PostgreSQL, in turn with the floor."""
-    with slow_vendor(LATENCY) as vendor:
-        rows = _rows(run_child("sweep_rounds", vendor, str(bench.rounds)), "SQLite")
-        with private_postgres() as database:
-            measured = run_child(
-                "sweep_rounds", vendor, str(bench.rounds), DATABASE_URL=database.url
-            )
-            rows += _rows(measured, "PostgreSQL, whose own CPU is not counted")
-    return rows
+    measured = run_child("sweep_rounds", bench.vendor_url, str(bench.rounds))
+    return [*_rows(measured, "SQLite"), *measure_postgres_sweep(bench)]
+
+
+def measure_postgres_sweep(bench: Bench) -> list[Row]:
+    """Poll a thousand due rows on PostgreSQL alone, beside what else the site holds."""
+    installation = bench.installation(bench.this)
+    with (
+        tempfile.TemporaryDirectory(prefix="dailies-bench-") as folder,
+        installation.database.copied(Path(folder)) as database,
+    ):
+        environ = database.environ
+        measured = run_child("sweep_rounds", bench.vendor_url, str(bench.rounds), **environ)
+    return _rows(measured, "PostgreSQL, whose own CPU is not counted")
 
 
 def measure_callbacks(site: WholeSite) -> list[Row]:

@@ -92,6 +92,11 @@ class Installation:
         """Run a command of the tree's `manage.py` and return what it prints."""
         return run_manage(self.tree, self._environ(self.folder, self.database), *arguments)
 
+    def inside_original(self, module: str, *arguments: str) -> Any:
+        """Run a module of `tests/bench/inside` on the site itself, for all copies to come."""
+        environ = self._environ(self.folder, self.database)
+        return run_inside(self.tree, environ, module, *arguments)
+
     def inside(self, module: str, *arguments: str) -> Any:
         """Run a module of `tests/bench/inside` on a copy and return what it prints."""
         with tempfile.TemporaryDirectory(prefix="dailies-bench-") as path:
@@ -143,7 +148,8 @@ def run_manage(tree: Tree, environ: dict[str, str], *arguments: str) -> str:
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"{tree.commit}: manage.py {' '.join(arguments)}: {done.stderr[-1500:]}")
+        said = f"{done.stdout[:700]} {done.stderr}"
+        raise RuntimeError(f"{tree.commit}: manage.py {' '.join(arguments)}: {said[-1500:]}")
     return done.stdout
 
 
