@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from string import Template
 from typing import Any
 
-from tests.bench.report import Row
+from tests.bench.report import Row, figure_of
 from tests.bench.results import Result, kept_results
 from tests.bench.sites.trees import ROOT
 
@@ -34,7 +34,7 @@ def page_of(results: Sequence[Result], profile: Sequence[dict[str, Any]]) -> str
 
 
 def _goal_line(row: Row) -> str:
-    ratio = "–" if row.ratio is None else f"{row.ratio:.3g}"
+    ratio = "–" if row.ratio is None else figure_of(row.ratio)
     goals = f"{row.gate} / {row.aim}" if row.gate else ""
     return (
         f"| {row.number} | {row.name} | {_figure(row)} | {ratio} {row.floor} | {goals} | "
@@ -43,12 +43,13 @@ def _goal_line(row: Row) -> str:
 
 
 def _other_line(row: Row) -> str:
-    ratio = "–" if row.ratio is None else f"{row.ratio:.3g}"
+    ratio = "–" if row.ratio is None else figure_of(row.ratio)
     return f"| {row.name} | {_figure(row)} | {ratio} {row.floor} |"
 
 
 def _figure(row: Row) -> str:
-    return f"{row.median:.3g} {row.unit} ({row.lowest:.3g} to {row.highest:.3g})"
+    spread = f"{figure_of(row.lowest)} to {figure_of(row.highest)}"
+    return f"{figure_of(row.median)} {row.unit} ({spread})"
 
 
 def _conditions(row: Row) -> str:

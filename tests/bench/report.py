@@ -113,9 +113,15 @@ def ratio_of(figures: Sequence[float], others: Sequence[float]) -> float | None:
     return median(figures) / median(others) if others and median(others) else None
 
 
+def figure_of(value: float) -> str:
+    """Return a figure with three digits, or all those before the point."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def spread_of(figures: Sequence[float]) -> str:
     """Return the median and the spread of some rounds in words."""
-    return f"{median(figures):.3g} ({min(figures):.3g} to {max(figures):.3g})"
+    lowest, highest = figure_of(min(figures)), figure_of(max(figures))
+    return f"{figure_of(median(figures))} ({lowest} to {highest})"
 
 
 def table(rows: Sequence[Row]) -> str:

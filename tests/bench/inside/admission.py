@@ -15,8 +15,8 @@ CHEAP = {"duration": 4, "resolution": "480p", "generate_audio": False}
 MODEL = "doubao-seedance-1.5-pro"
 
 
-class Orders:
-    """Makes orders of the demo team and admits them."""
+class Submissions:
+    """Makes submissions of the demo team and admits them."""
 
     def __init__(self) -> None:
         """Find the demo team's owner and key."""
@@ -24,32 +24,32 @@ class Orders:
         self._key = product.demo_key()
 
     def made(self, count: int) -> list[Any]:
-        """Return orders that were read and checked."""
+        """Return submissions that were read and checked."""
         now = timezone.now()
-        orders = []
+        submissions = []
         for number in range(count):
             body = {"model": MODEL, "input": {"prompt": f"A lighthouse, take {number}", **CHEAP}}
             request = product.request_of(self._member.team, body, now)
-            orders.append(product.submission_of(request, api_key=self._key))
-        return orders
+            submissions.append(product.submission_of(request, api_key=self._key))
+        return submissions
 
-    def admit(self, orders: list[Any]) -> None:
+    def admit(self, submissions: list[Any]) -> None:
         """Admit all of them or none."""
-        product.submit(orders, self._member, timezone.now())
+        product.submit(submissions, self._member, timezone.now())
 
 
 def main(count: str, server: str) -> dict[str, Any]:
     """Return CPU milliseconds for each admission, and the statements of one."""
-    orders = Orders()
-    for one in orders.made(WARM_UP):
-        orders.admit([one])
-    made = orders.made(int(count))
+    submissions = Submissions()
+    for one in submissions.made(WARM_UP):
+        submissions.admit([one])
+    made = submissions.made(int(count))
     own, servers = time.process_time(), used_by(int(server))
     for one in made:
-        orders.admit([one])
+        submissions.admit([one])
     cpu = time.process_time() - own + (used_by(int(server)) - servers).cpu
     with counted() as statements:
-        orders.admit(orders.made(1))
+        submissions.admit(submissions.made(1))
     assert connection.vendor == "postgresql"
     return {
         "cpu": 1000 * cpu / len(made),

@@ -1,9 +1,9 @@
-"""A batch beside one order at rest, by the service that all doors use."""
+"""A batch beside one generation at rest, by the service that all doors use."""
 
 import time
 from typing import Any
 
-from tests.bench.inside.admission import Orders
+from tests.bench.inside.admission import Submissions
 from tests.bench.inside.statements import counted
 
 BATCH = 500
@@ -11,24 +11,24 @@ ONES = 20
 
 
 def main() -> dict[str, Any]:
-    """Return the seconds of a batch and of one order, and the statements of both."""
-    orders = Orders()
-    for one in orders.made(ONES):
-        orders.admit([one])
+    """Return the seconds of a batch and of one generation, and the statements of both."""
+    submissions = Submissions()
+    for one in submissions.made(ONES):
+        submissions.admit([one])
     seconds = []
-    for one in orders.made(ONES):
+    for one in submissions.made(ONES):
         begun = time.perf_counter()
-        orders.admit([one])
+        submissions.admit([one])
         seconds.append(time.perf_counter() - begun)
-    made = orders.made(BATCH)
+    made = submissions.made(BATCH)
     begun = time.perf_counter()
-    orders.admit(made)
+    submissions.admit(made)
     batch = time.perf_counter() - begun
     with counted() as of_one:
-        orders.admit(orders.made(1))
-    made = orders.made(BATCH)
+        submissions.admit(submissions.made(1))
+    made = submissions.made(BATCH)
     with counted() as of_batch:
-        orders.admit(made)
+        submissions.admit(made)
     return {
         "batch": batch,
         "one": sorted(seconds)[ONES // 2],

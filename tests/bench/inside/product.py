@@ -27,7 +27,7 @@ def request_of(team: Any, body: dict[str, Any], now: Any) -> Any:
 
 
 def submission_of(request: Any, **fields: Any) -> Any:
-    """Return one order of a batch."""
+    """Return one submission of a batch."""
     try:
         made = _found("Submission", *_ORDERING)
     except ImportError:
@@ -36,7 +36,7 @@ def submission_of(request: Any, **fields: Any) -> Any:
 
 
 def submit(submissions: Sequence[Any], membership: Any, now: Any) -> Any:
-    """Admit orders, all or none, for a member."""
+    """Admit submissions, all or none, for a member."""
     batch = _found("submit_batch", *_ORDERING, *_OLD)
     try:
         by = _found("By", "accounts.authority").member(membership)

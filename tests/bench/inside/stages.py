@@ -20,7 +20,7 @@ from generations.dispatch.claim import claim_next
 from generations.dispatch.send import post_generation
 from generations.models import Generation
 from generations.polling import Poller
-from tests.bench.inside.admission import CHEAP, MODEL, Orders
+from tests.bench.inside.admission import CHEAP, MODEL, Submissions
 from tests.bench.inside.statements import counted
 from tests.bench.measure.processes import used_by
 
@@ -70,12 +70,12 @@ class Stages:
 
 def main(server: str, vendor_url: str, api_key: str) -> list[dict[str, Any]]:
     """Return the stages' rows."""
-    stages, orders = Stages(int(server)), Orders()
+    stages, submissions = Stages(int(server)), Submissions()
     client = Client(SERVER_NAME="127.0.0.1", headers={"Authorization": f"Bearer {api_key}"})
     posts = [_post(client, number) for number in range(_COUNT)]
     stages.measure("request, its admission included", posts, measured=MEASURED)
     Generation.objects.update(next_submit_at=timezone.now() + timedelta(days=1))
-    admissions = [partial(orders.admit, [one]) for one in orders.made(_COUNT)]
+    admissions = [partial(submissions.admit, [one]) for one in submissions.made(_COUNT)]
     stages.measure("admission", admissions, measured=MEASURED)
     claims = [lambda: claim_next(now=timezone.now())] * _COUNT
     sent = [one for one in stages.measure("claim", claims, measured=MEASURED) if one is not None]
@@ -135,7 +135,7 @@ def _most(profile: cProfile.Profile) -> str:
         seconds[_package(path, name)] += own
     total = sum(seconds.values()) or 1.0
     return ", ".join(
-        f"{package} {100 * own / total:.0f} %" for package, own in seconds.most_common(4)
+        f"{package} {100 * own / total:.0f}%" for package, own in seconds.most_common(4)
     )
 
 

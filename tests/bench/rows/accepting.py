@@ -1,4 +1,4 @@
-"""Rows 1, 2 and 11: orders accepted and submitted to the vendor, and the CPU that each costs."""
+"""Rows 1, 2 and 11: generations accepted and submitted to the vendor, and the CPU of each."""
 
 import time
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tests.bench.floor import Floor, measure_floor
 from tests.bench.load import Plan, call
 from tests.bench.report import NEEDS_BASE, Row, at_least, at_most, ratio_of, spread_of
 from tests.bench.rows.parking import unpolled
-from tests.bench.rows.requests import order
+from tests.bench.rows.requests import submission
 from tests.bench.sites.installation import RunningSite
 from tests.bench.sites.trees import Tree
 
@@ -30,13 +30,13 @@ class Accepting:
     both_a_second: float  # accepted and submitted, the last submit included
     accepted_a_second: float
     cpu: float
-    percentiles: tuple[float, float]  # of an order's answer, ms
+    percentiles: tuple[float, float]  # of an answer to a submission, ms
     polls: float  # for each generation, that came before it was parked
     problems: list[str]
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Let callers order for some seconds, and wait until everything is submitted."""
+    """Let callers submit for some seconds, and wait until everything is submitted."""
     floors: list[Floor] = []
 
     def round_(tree: Tree) -> Accepting:
@@ -52,7 +52,7 @@ def measure(bench: Bench) -> list[Row]:
     p50, p99 = (median(one.percentiles[place] for one in ours) for place in (0, 1))
     conditions = (
         f"PostgreSQL, {WEB_WORKERS} web workers, one cluster, stub vendor of {1000 * LATENCY:.0f} "
-        f"ms, {CALLERS} callers for {SECONDS:.0f} s, two limits over each order; accepted "
+        f"ms, {CALLERS} callers for {SECONDS:.0f} s, two limits over each generation; accepted "
         f"{median(one.accepted_a_second for one in ours):.1f} a second, p50 {p50:.0f} ms, p99 "
         f"{p99:.0f} ms; what is accepted is parked before its first poll"
     )
@@ -121,23 +121,23 @@ def accept(site: RunningSite, vendor_url: str) -> Accepting:
     problems = told.problems
     if submitted < told.accepted:
         problems += [f"{told.accepted - submitted} of {told.accepted} were not submitted in time"]
-    orders = max(1, told.accepted)
+    generations = max(1, told.accepted)
     return Accepting(
         both_a_second=submitted / seconds,
         accepted_a_second=told.accepted / told.seconds,
-        cpu=1000 * cpu / orders,
+        cpu=1000 * cpu / generations,
         percentiles=told.percentiles,
-        polls=polls / orders,
+        polls=polls / generations,
         problems=[f"{site.tree.commit}: {problem}" for problem in problems],
     )
 
 
 def _plan(site: RunningSite, seconds: float, first: int) -> Plan:
-    return Plan(site.url, [order(site)], CALLERS, seconds=seconds, first=first)
+    return Plan(site.url, [submission(site)], CALLERS, seconds=seconds, first=first)
 
 
 def _submitted_all(site: RunningSite, vendor: httpx.Client, accepted: int, earlier: int) -> int:
-    """Wait until all orders have a stored vendor id; return how many of the site's have one."""
+    """Wait until all have a stored vendor id; return how many of the site's have one."""
     first = _count(vendor, "accepted")
     give_up_at = time.monotonic() + _DRAIN_SECONDS
     stored = _stored(site)

@@ -11,7 +11,7 @@ ADMISSIONS = 600
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Admit some orders in one process, in turn with the floor."""
+    """Admit some submissions in one process, in turn with the floor."""
     floors: list[Floor] = []
 
     def round_(tree: Tree) -> Any:
@@ -30,8 +30,8 @@ def measure(bench: Bench) -> list[Row]:
         base_cpu = spread_of([one["cpu"] for one in theirs])
         beside = f"; {bench.base.commit}: {theirs[0]['inside']} statements, {base_cpu} ms of CPU"
     conditions = (
-        f"{ADMISSIONS} orders one after the other in one process, PostgreSQL, two limits over each"
-        f"{beside}"
+        f"{ADMISSIONS} submissions one after the other in one process, PostgreSQL, two limits over "
+        f"each{beside}"
     )
     inside = [one["inside"] for one in ours]
     return [

@@ -1,4 +1,4 @@
-"""Row 12: a batch of 500 beside one order at rest."""
+"""Row 12: a batch of 500 beside one generation at rest."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.bench.sites.trees import Tree
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Admit batches and single orders in one process."""
+    """Admit batches and single generations in one process."""
 
     def round_(tree: Tree) -> Any:
         return bench.installation(tree).inside("batch")
@@ -27,9 +27,9 @@ def measure(bench: Bench) -> list[Row]:
             "s",
             [one["batch"] for one in ours],
             ratio=sorted(ratios)[len(ratios) // 2],
-            floor=f"times one order at rest, {1000 * ours[-1]['one']:.1f} ms; a loop takes 500",
+            floor=f"times one at rest, {1000 * ours[-1]['one']:.1f} ms; a loop takes 500",
             conditions=f"PostgreSQL, in one process, two limits over each; {statements['batch']} "
-            f"statements, one order has {statements['one']}{beside}",
+            f"statements, one has {statements['one']}{beside}",
             number=12,
             gate=at_most(50),
             aim=at_most(25),

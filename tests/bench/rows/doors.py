@@ -9,7 +9,7 @@ from tests.bench.report import NEEDS_BASE, Row, at_least, ratio_of, spread_of
 from tests.bench.rows.parking import unpolled
 from tests.bench.rows.portal import Person
 from tests.bench.rows.reading import working
-from tests.bench.rows.requests import order
+from tests.bench.rows.requests import submission
 from tests.bench.sites.installation import RunningSite
 from tests.bench.sites.trees import Tree
 
@@ -61,8 +61,8 @@ def _row(bench: Bench, kind: str) -> Row:
         speeds,
         ratio=ratio_of(speeds, base_speeds),
         floor=f"times {bench.base.commit}'s {spread_of(base_speeds)}" if bench.base else NEEDS_BASE,
-        conditions=f"{CALLERS} callers for {SECONDS:.0f} s: an order by the API, the studio's "
-        "form, a retry and an order that a limit refuses with variants, in turn; "
+        conditions=f"{CALLERS} callers for {SECONDS:.0f} s: a submission by the API, the studio's "
+        "form, a retry and one that a limit refuses with variants, in turn; "
         f"{WEB_WORKERS[kind]} web workers, one cluster; p50 {p50:.0f} ms, p99 {p99:.0f} ms, "
         f"{_statuses(ours[-1])}{notes}",
         number=13,
@@ -74,8 +74,11 @@ def _row(bench: Bench, kind: str) -> Row:
 
 def answers(site: RunningSite, tight_key: str) -> Answers:
     """Measure one round on a running site, after a warm-up."""
-    api, dear = order(site), order(site, duration=8, resolution="720p", generate_audio=True)
-    refused = replace(dear, headers={**dear.headers, "Authorization": f"Bearer {tight_key}"})
+    api, costly = (
+        submission(site),
+        submission(site, duration=8, resolution="720p", generate_audio=True),
+    )
+    refused = replace(costly, headers={**costly.headers, "Authorization": f"Bearer {tight_key}"})
     person = Person(site)
     requests = [api, person.studio_form(), person.retry_form(working(site)), refused]
     call(Plan(site.url, requests, CALLERS, seconds=WARM_UP_SECONDS))
@@ -86,7 +89,7 @@ def answers(site: RunningSite, tight_key: str) -> Answers:
         "NULL"
     )
     if not by_form:
-        problems += ["the studio's form ordered nothing"]
+        problems += ["the studio's form submitted nothing"]
     problems = [f"{site.tree.commit}: {problem}" for problem in problems]
     return Answers(told.answers / told.seconds, told.percentiles, told.statuses, problems)
 

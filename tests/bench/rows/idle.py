@@ -42,7 +42,7 @@ def measure(bench: Bench) -> list[Row]:
     beside = ""
     if theirs and bench.base:
         beside = (
-            f"; {bench.base.commit}: {spread_of([one.share for one in theirs])} %, "
+            f"; {bench.base.commit}: {spread_of([one.share for one in theirs])}%, "
             f"{spread_of([one.wake_ups for one in theirs])} wake-ups"
         )
     conditions = (
@@ -52,10 +52,10 @@ def measure(bench: Bench) -> list[Row]:
     return [
         Row.of(
             "Idle: share of one core",
-            "%",
+            "percent",
             share,
             ratio=median(share),
-            floor="% of one core",
+            floor="percent of one core",
             conditions=conditions,
             number=15,
             gate=at_most(1),

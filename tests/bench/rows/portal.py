@@ -22,16 +22,16 @@ class Person:
             base_url=site.url, trust_env=False, timeout=60, follow_redirects=True
         )
         login = self._http.get("/").raise_for_status()
-        fields = _fields(login.text, "")
+        fields = fields_of(login.text, "")
         fields |= {"login": site.demo["owner"]["email"], "password": site.demo["owner"]["password"]}
         self._http.post(str(login.url), data=fields, headers={"Referer": site.url})
         self.page = self._http.get("/").raise_for_status().text
-        if "prompt" not in _fields(self.page, "prompt"):
+        if "prompt" not in fields_of(self.page, "prompt"):
             raise RuntimeError("The demo team's owner could not sign in.")
 
     def studio_form(self) -> Request:
         """Return the studio's form as htmx sends it; each comes from a draft of its own."""
-        fields = _fields(self.page, "prompt")
+        fields = fields_of(self.page, "prompt")
         fields |= {
             "prompt": "A lighthouse in the evening, take {n}",
             "duration": "4",
@@ -45,10 +45,10 @@ class Person:
         return self._form("/studio/submit/", fields, {"HX-Request": "true"})
 
     def retry_form(self, generation_id: str) -> Request:
-        """Return the form that orders an earlier film again."""
+        """Return the form that submits an earlier film again."""
         fields = {
             name: value
-            for name, value in _fields(self.page, "prompt").items()
+            for name, value in fields_of(self.page, "prompt").items()
             if name == "csrfmiddlewaretoken"
         }
         return self._form(f"/generations/{generation_id}/retry/", fields, {})
@@ -79,7 +79,7 @@ class Person:
         return "; ".join(f"{name}={value}" for name, value in self._http.cookies.items())
 
 
-def _fields(page: str, named: str) -> dict[str, str]:
+def fields_of(page: str, named: str) -> dict[str, str]:
     """Return the values of the form that has a field `named`, of any form if that is empty."""
     forms = re.findall(r"<form\b.*?</form>", page, re.DOTALL)
     [form, *_] = [one for one in forms if not named or f'name="{named}"' in one] or [""]

@@ -59,7 +59,7 @@ def measure(bench: Bench) -> list[Row]:
 
 
 def working(site: RunningSite) -> str:
-    """Order one film and let the vendor work on it; return its task id."""
+    """Submit one film and let the vendor work on it; return its task id."""
     body = {"model": MODEL, "input": {"prompt": "A lighthouse", **CHEAP}}
     with site.client() as client:
         reply = client.post(GENERATIONS, json=body).raise_for_status()

@@ -16,8 +16,8 @@ def headers_of(site: RunningSite) -> dict[str, str]:
     return {"Authorization": f"Bearer {site.api_key}", "Content-Type": "application/json"}
 
 
-def order(site: RunningSite, **inputs: Any) -> Request:
-    """Return an order of the cheapest film, whose prompt no other order has."""
+def submission(site: RunningSite, **inputs: Any) -> Request:
+    """Return a submission of the cheapest film, whose prompt no other has."""
     prompt = "A lighthouse in the evening, take {n}"
     body = {"model": MODEL, "input": {"prompt": prompt, **CHEAP, **inputs}}
     return Request("POST", GENERATIONS, headers_of(site), json.dumps(body))

@@ -11,14 +11,14 @@ from tests.bench.bench import Bench
 from tests.bench.load import Plan, begin, finish
 from tests.bench.measure.processes import tree_of
 from tests.bench.report import Row, exactly
-from tests.bench.rows.requests import order
+from tests.bench.rows.requests import submission
 from tests.bench.sites.installation import RunningSite, run_inside, run_manage
 
 POSTS = 300
 CALLERS = 50
-ALLOWED = 100  # orders
+ALLOWED = 100  # generations
 PRICE = 12  # credits of the cheapest film
-KILL_AT = 30  # orders
+KILL_AT = 30  # generations
 WEB_WORKERS = 2
 _LOOK_SECONDS = 0.02
 _GIVE_UP_SECONDS = 60.0
@@ -54,7 +54,7 @@ def _row(bench: Bench, kind: str) -> Row:
         floor=f"of the {allowed} that are allowed, in the round furthest from it",
         conditions=f"{POSTS} posts by {CALLERS} callers, each sent again with its idempotency key "
         "until it is answered; limits over team, member, API key, project and provider key; a web "
-        f"worker and a worker of the cluster killed after {KILL_AT} orders; audited afterwards",
+        f"worker and a worker of the cluster killed after {KILL_AT} generations; books audited",
         number=5,
         gate=exactly(1),
         aim=exactly(1),
@@ -65,7 +65,7 @@ def _row(bench: Bench, kind: str) -> Row:
 def spend(site: RunningSite) -> Spending:
     """Measure one round on a running site."""
     project = _limit(site)
-    api = order(site)
+    api = submission(site)
     headers = {**api.headers, "Idempotency-Key": "bench-{n}", "X-Project": project}
     plan = Plan(site.url, [replace(api, headers=headers)], CALLERS, count=POSTS, insist=True)
     callers = begin(plan)
@@ -75,7 +75,7 @@ def spend(site: RunningSite) -> Spending:
         problems.append(f"{told.answers} of {POSTS} posts were answered")
     if told.accepted != ALLOWED:
         problems.append(f"{told.accepted} posts were told that they are accepted")
-    [(held, orders)] = site.database.sql(
+    [(held, generations)] = site.database.sql(
         "SELECT coalesce(sum(amount - released), 0), count(*) FROM billing_hold"
     )
     over = site.database.sql(
@@ -83,8 +83,8 @@ def spend(site: RunningSite) -> Spending:
         "WHERE w.held + w.spent > l.credits"
     )
     problems += [f"a window is over its limit: {row[0]}" for row in over]
-    if orders * PRICE != held:
-        problems.append(f"{orders} holds are {held} credits")
+    if generations * PRICE != held:
+        problems.append(f"{generations} holds are {held} credits")
     try:
         run_manage(site.tree, site.environ, "audit")
     except RuntimeError as error:
@@ -109,16 +109,16 @@ def _limit(site: RunningSite) -> str:
 
 
 def _kill_midway(site: RunningSite) -> list[str]:
-    """Kill a process of each kind once some orders were accepted; return what went wrong."""
+    """Kill a process of each kind once some generations were accepted; return what went wrong."""
     give_up_at = time.monotonic() + _GIVE_UP_SECONDS
     while time.monotonic() < give_up_at:
-        [(orders,)] = site.database.sql("SELECT count(*) FROM billing_hold")
-        if orders >= KILL_AT:
+        [(generations,)] = site.database.sql("SELECT count(*) FROM billing_hold")
+        if generations >= KILL_AT:
             break
         time.sleep(_LOOK_SECONDS)
     killed = [_kill(site, mark) for mark in (_WEB, _WORKER)]
     problems = [] if all(killed) else ["no process was found to be killed"]
-    if orders >= ALLOWED:
+    if generations >= ALLOWED:
         problems.append("they were killed too late")
     return problems
 

@@ -25,7 +25,7 @@ STOP_SECONDS = 100.0
 PATIENCE_SECONDS = 3.0  # with a site that is thrown away
 CREDITS = 10**9
 MANY = 10**6
-# Two limits over every order: of the team and of its demo key.
+# Two limits over every generation: of the team and of its demo key.
 _LIMITS: tuple[list[str], ...] = ([], ["--api-key", "Demo key"])
 
 
@@ -75,7 +75,7 @@ class Installation:
         self.demo: dict[str, Any] = json.loads(self.manage("demo", "--json"))
         person = ["--team", "demo", "--user", "member@demo.example"]
         issued = self.manage("issue_api_key", *person, "--name", "Tight", "--total", "50")
-        # A key whose limit refuses all but cheap orders.
+        # A key whose limit refuses all but cheap films.
         self.tight_key = issued.strip().splitlines()[-1]
         self.manage("grant", "demo", str(CREDITS), "--reason", "To be measured")
         for scope in _LIMITS:
