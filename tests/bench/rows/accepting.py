@@ -20,7 +20,7 @@ SECONDS = 8.0
 WARM_UP_SECONDS = 3.0
 WEB_WORKERS = 2
 _LOOK_SECONDS = 0.05
-_DRAIN_SECONDS = 240.0
+_DRAIN_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -109,15 +109,16 @@ def accept(site: RunningSite, vendor_url: str) -> Accepting:
         httpx.Client(base_url=vendor_url, trust_env=False, timeout=30) as vendor,
         unpolled(site),
     ):
-        earlier = _submitted_all(site, vendor, call(_plan(site, WARM_UP_SECONDS, 0)).accepted, 0)
+        progress = _Progress(site, vendor)
+        warm = call(_plan(site, WARM_UP_SECONDS, 0)).accepted
+        progress.wait_for(warm)
         before, polls = site.used(), _count(vendor, "polls")
         begun = time.perf_counter()
         told = call(_plan(site, SECONDS, 10**6))
-        everything = _submitted_all(site, vendor, told.accepted, earlier)
+        submitted = progress.wait_for(warm + told.accepted) - warm
         seconds = time.perf_counter() - begun
         cpu = (site.used() - before).cpu
         polls = _count(vendor, "polls") - polls
-    submitted = everything - earlier
     problems = told.problems
     if submitted < told.accepted:
         problems += [f"{told.accepted - submitted} of {told.accepted} were not submitted in time"]
@@ -132,23 +133,34 @@ def accept(site: RunningSite, vendor_url: str) -> Accepting:
     )
 
 
+class _Progress:
+    """How many generations were submitted since a site was started."""
+
+    def __init__(self, site: RunningSite, vendor: httpx.Client) -> None:
+        """Begin while nothing is being submitted."""
+        self._site = site
+        self._vendor = vendor
+        self._stored_before, self._seen_before = _stored(site), _count(vendor, "accepted")
+
+    def wait_for(self, count: int) -> int:
+        """Wait until so many have a stored vendor id; return how many have one in the end."""
+        give_up_at = time.monotonic() + _DRAIN_SECONDS
+        # The vendor's process is asked first: what the database counts is its CPU.
+        while self._seen() < count and time.monotonic() < give_up_at:
+            time.sleep(_LOOK_SECONDS)
+        while self._stored() < count and time.monotonic() < give_up_at:
+            time.sleep(_LOOK_SECONDS)
+        return self._stored()
+
+    def _seen(self) -> int:
+        return _count(self._vendor, "accepted") - self._seen_before
+
+    def _stored(self) -> int:
+        return _stored(self._site) - self._stored_before
+
+
 def _plan(site: RunningSite, seconds: float, first: int) -> Plan:
     return Plan(site.url, [submission(site)], CALLERS, seconds=seconds, first=first)
-
-
-def _submitted_all(site: RunningSite, vendor: httpx.Client, accepted: int, earlier: int) -> int:
-    """Wait until all have a stored vendor id; return how many of the site's have one."""
-    first = _count(vendor, "accepted")
-    give_up_at = time.monotonic() + _DRAIN_SECONDS
-    stored = _stored(site)
-    while stored < earlier + accepted and time.monotonic() < give_up_at:
-        # Looking costs the vendor's process something, and the database only once at the end.
-        seen = _count(vendor, "accepted") - first
-        if stored + seen >= earlier + accepted:
-            stored = _stored(site)
-            first = _count(vendor, "accepted")
-        time.sleep(_LOOK_SECONDS)
-    return _stored(site)
 
 
 def _stored(site: RunningSite) -> int:
