@@ -1,6 +1,7 @@
 """`make bench`: measure, print a table, write `var/bench.json` and, of all rows, the page."""
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -46,6 +47,7 @@ def main() -> int:
     """Run the rows that ONLY names, or all; return 1 when some could not be measured."""
     only = {int(word) for word in os.environ.get("ONLY", "").replace(",", " ").split()}
     failed = False
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     try:
         with bench(
             base=os.environ.get("BASE", ""), rounds=int(os.environ.get("ROUNDS") or ROUNDS)
