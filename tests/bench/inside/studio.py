@@ -19,7 +19,8 @@ def main() -> dict[str, Any]:
     member = product.demo_owner()
     states = [State.COMPLETED] * FILMS + [State.PROCESSING] * IN_PROGRESS
     for number, state in enumerate(states):
-        made = make_generation(member, state, prompt=f"A lighthouse, take {number}", **CHEAP)
+        named: dict[str, Any] = {"prompt": f"A lighthouse, take {number}", **CHEAP}
+        made = make_generation(member, state, upstream_id=f"studio-{number}", **named)
         type(made).objects.filter(pk=made.pk).update(next_poll_at=None)
     client = Client(SERVER_NAME="127.0.0.1")
     client.force_login(member.user)

@@ -66,6 +66,7 @@ def working(site: RunningSite) -> str:
     task_id: str = reply.json()["data"]["taskId"]
     site.database.sql(
         "UPDATE generations_generation SET state = 'processing', upstream_id = 'bench', "
-        "submitted_at = created_at, accepted_at = created_at, next_submit_at = NULL"
+        "submitted_at = created_at, accepted_at = created_at, next_submit_at = NULL WHERE id = %s",
+        site.database.key(task_id),
     )
     return task_id

@@ -41,6 +41,10 @@ class PostgresSite:
             found = connection.execute(statement, values)
             return found.fetchall() if found.description else []
 
+    def key(self, text: str) -> str:
+        """Return a UUID as a statement compares it."""
+        return text
+
     @contextlib.contextmanager
     def copied(self, _folder: Path) -> Iterator["PostgresSite"]:
         """Yield a copy and drop it afterwards. Nobody may use the original meanwhile."""
@@ -78,6 +82,10 @@ class SqliteSite:
         path = self._folder / "dailies.sqlite3"
         with contextlib.closing(sqlite3.connect(path, timeout=20)) as connection, connection:
             return connection.execute(statement.replace("%s", "?"), values).fetchall()
+
+    def key(self, text: str) -> str:
+        """Return a UUID as a statement compares it."""
+        return text.replace("-", "")
 
     @contextlib.contextmanager
     def copied(self, folder: Path) -> Iterator["SqliteSite"]:
