@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from string import Template
 from typing import Any
 
-from tests.bench.report import Row, figure_of
+from tests.bench.report import Row, exactly, figure_of
 from tests.bench.results import Result, kept_results
 from tests.bench.sites.trees import ROOT
 
@@ -35,6 +35,8 @@ def page_of(results: Sequence[Result], profile: Sequence[dict[str, Any]]) -> str
 
 def _goal_line(row: Row) -> str:
     ratio = "–" if row.ratio is None else figure_of(row.ratio)
+    if row.gate == exactly(1):
+        ratio = f"{row.ratio:.3f}"
     goals = f"{row.gate} / {row.aim}" if row.gate else ""
     return (
         f"| {row.number} | {row.name} | {_figure(row)} | {ratio} {row.floor} | {goals} | "

@@ -136,9 +136,10 @@ def _rows(measured: Any, database: str) -> list[Row]:
     cpu = [1000 * one["cpu"] / jobs for one in ours]
     floor_cpu = median(1000 * one["cpu"] / jobs for one in floor)
     conditions = f"{jobs} due rows of one key, one sweep, {database}"
+    name = database.partition(",")[0]
     return [
         Row.of(
-            "Polls by the sweep",
+            f"Polls by the sweep, {name}",
             "a second",
             speeds,
             ratio=median(speeds) / (askers / LATENCY),
@@ -150,7 +151,7 @@ def _rows(measured: Any, database: str) -> list[Row]:
             aim=at_least(0.75),
         ),
         Row.of(
-            "CPU a poll",
+            f"CPU a poll, {name}",
             "ms",
             cpu,
             ratio=median(a["cpu"] / b["cpu"] for a, b in zip(ours, floor, strict=True)),
