@@ -1,5 +1,6 @@
 """Row 12: a batch of 500 beside one generation at rest."""
 
+from statistics import median
 from typing import Any
 
 from tests.bench.bench import Bench
@@ -19,14 +20,14 @@ def measure(bench: Bench) -> list[Row]:
     statements = ours[-1]["statements"]
     beside = ""
     if theirs and bench.base:
-        other = sorted(one["batch"] / one["one"] for one in theirs)[len(theirs) // 2]
+        other = median(one["batch"] / one["one"] for one in theirs)
         beside = f"; {bench.base.commit}: {other:.0f} times"
     return [
         Row.of(
             "A batch of 500 admitted",
             "s",
             [one["batch"] for one in ours],
-            ratio=sorted(ratios)[len(ratios) // 2],
+            ratio=median(ratios),
             floor=f"times one at rest, {1000 * ours[-1]['one']:.1f} ms; a loop takes 500",
             conditions=f"PostgreSQL, in one process, two limits over each; {statements['batch']} "
             f"statements, one has {statements['one']}{beside}",
