@@ -14,7 +14,7 @@ CODE := manage.py platform_site accounts billing generations sandbox requirement
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run check unit coverage others setup test bench soak lock format clean runtime dev \
+.PHONY: help run check unit coverage others setup test bench profile soak lock format clean runtime dev \
 	lint types imports house templates migrations deployment locks postgres
 
 help: ## Show the targets
@@ -45,8 +45,11 @@ test: ## Set up and check everything, as CI does
 	@MAKE='$(MAKE)' .ci/timed setup dev \
 		lint types imports house templates migrations deployment locks others coverage postgres
 
-bench: dev ## Measure against the floors; results in var/bench.json too
-	$(RUN) -m tests.bench
+bench: dev ## Measure against floors and, with BASE=, a commit (ROUNDS=, ONLY=1,2); var/bench.json too
+	@$(RUN) -m tests.bench
+
+profile: dev ## Show the CPU and the SQL statements of each stage, on both databases
+	@$(RUN) -m tests.bench.profile
 
 soak: setup dev ## Break everything under load, then compare all books (JOBS=, KILLS=, SEED=)
 	@$(RUN) -m tests.soak

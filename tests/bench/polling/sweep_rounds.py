@@ -18,27 +18,26 @@ from generations.polling.claims import is_anything_due
 from generations.polling.loop import Poller
 from generations.polling.pool import QUICK_THREADS
 from generations.provider_keys.vault import reveal
-from tests.bench.site_database import jobs_in_flight, make_due, make_site
+from tests.bench.polling.site_database import jobs_in_flight, make_due, make_site
 
 JOBS = 1000
-ROUNDS = 7
 # To load the certificates once a client would make a floor that is easily beaten.
 _TLS = ssl.create_default_context()
 
 
-def main(vendor_url: str) -> None:
+def main(vendor_url: str, rounds: str) -> None:
     """Print a list of rounds: seconds and CPU seconds for `JOBS` polls, ours and the floor's."""
     member = make_site(vendor_url)
     jobs = jobs_in_flight(member, JOBS, accepted_at=timezone.now())
-    rounds = []
+    measured = []
     # The first one warms up.
-    for number in range(ROUNDS + 1):
+    for number in range(int(rounds) + 1):
         floor = _measured(lambda: _bare_loop(jobs, vendor_url))
         make_due(jobs, timezone.now() - timedelta(seconds=5))
         ours = _measured(_sweep)
         if number:
-            rounds.append({"ours": ours, "floor": floor})
-    sys.stdout.write(json.dumps({"jobs": JOBS, "askers": QUICK_THREADS, "rounds": rounds}))
+            measured.append({"ours": ours, "floor": floor})
+    sys.stdout.write(json.dumps({"jobs": JOBS, "askers": QUICK_THREADS, "rounds": measured}))
 
 
 def _measured(work: Callable[[], None]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Run a measuring module with Django set up: `python -m tests.bench.django_runner MODULE …`."""
+"""Run a module of this folder with Django set up: `python -m … MODULE …`."""
 
 import os
 import sys
@@ -9,4 +9,4 @@ import django
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_site.settings")
     django.setup()
-    import_module(f"tests.bench.{sys.argv[1]}").main(*sys.argv[2:])
+    import_module(f"tests.bench.polling.{sys.argv[1]}").main(*sys.argv[2:])

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,8 +15,9 @@ from typing import Any
 
 import httpx
 
-ROOT = Path(__file__).resolve().parents[2]
-BENCH_JSON = ROOT / "var" / "bench.json"
+from tests.bench.sites.trees import ROOT
+from tests.support.ports import free_port
+
 START_SECONDS = 120.0
 
 
@@ -45,7 +45,7 @@ class WholeSite:
 @contextlib.contextmanager
 def whole_site() -> Iterator[WholeSite]:
     """Run `manage.py up --sandbox` and set up the demo; end all of it afterwards."""
-    port, sandbox_port = _free_port(), _free_port()
+    port, sandbox_port = free_port(), free_port()
     with tempfile.TemporaryDirectory(prefix="dailies-bench-") as folder:
         environment = {
             **os.environ,
@@ -88,9 +88,3 @@ def _wait(up: "subprocess.Popen[bytes]", url: str) -> None:
                 return
         time.sleep(0.1)
     raise RuntimeError(f"{url} does not answer.")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port

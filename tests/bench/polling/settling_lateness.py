@@ -21,7 +21,7 @@ from generations.lifecycle import State
 from generations.models import CallbackReceipt, Generation
 from generations.ops.sweep import run_sweep
 from generations.polling.render_times import expectations_of_site, film_kind_of
-from tests.bench.site_database import jobs_in_flight, make_site
+from tests.bench.polling.site_database import jobs_in_flight, make_site
 from tests.factories import make_generation
 from tests.support.web import WebServer, running_web_server
 from tests.support.working import CHEAP

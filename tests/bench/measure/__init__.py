@@ -1,0 +1,1 @@
+"""What a measurement needs and the product must not know: processes, their CPU, their memory."""

@@ -1,0 +1,1 @@
+"""Following what was sent: polls, callbacks, and when each job is looked at."""
