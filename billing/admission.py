@@ -27,13 +27,11 @@ from billing.refusals import limit_refusal, wallet_refusal
 from billing.selectors import Books, LimitUse, limits_over, site_zone
 from billing.subjects import Subject
 from billing.windows import window_end, window_start
-from platform_site.db.inserts import Insert
+from platform_site.db.inserts import Insert, Written, insert
 from platform_site.db.remembered import Remembered
 from platform_site.models import CATALOGUE
 
-_INSERT_HOLDS = Insert(Hold)
-_INSERT_LINKS = Insert(HoldWindow)
-_INSERT_ENTRIES = Insert(Transfer)
+_HOLDS, _LINKS, _ENTRIES = Insert(Hold), Insert(HoldWindow), Insert(Transfer)
 
 _READ_ACCOUNTS = f"""
 SELECT kind, id, debits, credits, limits_version,
@@ -115,29 +113,36 @@ class HoldPlan:
     now: datetime
 
     @contextmanager
-    def taking(self, *, by: By) -> Iterator[list[Hold]]:
-        """Yield the holds, written, and take their credits when the block ends.
+    def taking(self, holds: Sequence[Hold], *writes: Written, by: By) -> Iterator[None]:
+        """Insert the plan's `holds`, and `writes` of what they are for, and take their credits when
+        the block ends.
 
-        What belongs to them is written in the block. Raises `AdmissionOutdated` when something
+        What else belongs to them is written in the block. Raises `AdmissionOutdated` when something
         changed since the plan was made: the caller's transaction must then end, and may begin again
         with another plan. Needs a transaction (P10).
         """
         require_transaction()
-        holds = [self._hold(one) for one in self.wanted]
+        links = [
+            HoldWindow(hold_id=hold.pk, window_id=self.window_ids[use.limit.pk])
+            for hold, uses in zip(holds, self.windows, strict=True)
+            for use in uses
+        ]
+        entries = [self._entry(hold, by) for hold in holds]
         with connection.cursor() as cursor:
-            _INSERT_HOLDS.run(cursor, holds)
-            _INSERT_LINKS.run(
+            insert(
                 cursor,
-                [
-                    HoldWindow(hold_id=hold.pk, window_id=self.window_ids[use.limit.pk])
-                    for hold, uses in zip(holds, self.windows, strict=True)
-                    for use in uses
-                ],
+                _HOLDS.of(holds),
+                _LINKS.of(links),
+                _ENTRIES.of(entries),
+                *writes,
             )
-            _INSERT_ENTRIES.run(cursor, [self._entry(hold, by) for hold in holds])
-            yield holds
+            yield
             self._take_windows(cursor)
             self._take_credits(cursor)
+
+    def holds(self) -> list[Hold]:
+        """Return the holds, to be written by `taking`."""
+        return [self._hold(one) for one in self.wanted]
 
     def _hold(self, wanted: WantedHold) -> Hold:
         return Hold(

@@ -77,6 +77,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "platform_site.web.short_way.ShortWayMiddleware",
     "platform_site.web.headers.TrustedProxyMiddleware",
     "platform_site.web.headers.UsualHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -96,6 +97,19 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+]
+
+# What requests of the API pass instead.
+PROGRAM_MIDDLEWARE = [
+    "platform_site.web.headers.TrustedProxyMiddleware",
+    "platform_site.web.headers.ProgramHeadersMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "platform_site.web.middleware.RequestIdMiddleware",
+    "platform_site.web.middleware.ProgramLogMiddleware",
+    "platform_site.web.middleware.CleanQueryMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "generations.api.addresses.ApiAddressMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 TEMPLATES = [

@@ -106,9 +106,10 @@ def make_hold(
     purpose = Subject("test", str(next(_count)))
     wanted = [WantedHold(amount, purpose, subjects)]
     plan = plan_holds(team=team, wanted=wanted, now=now or timezone.now(), wallet=read_wallet(team))
-    with transaction.atomic(), plan.taking(by=SYSTEM) as [hold]:
+    holds = plan.holds()
+    with transaction.atomic(), plan.taking(holds, by=SYSTEM):
         pass
-    return hold
+    return holds[0]
 
 
 def make_request(team: Team, prompt: str = "A quiet lake", **inputs: Any) -> GenerationRequest:

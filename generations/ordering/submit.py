@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from accounts.authority import By
 from accounts.models import ApiKey, Membership, Project, Team
@@ -239,11 +239,10 @@ def _admit(
         for one in drafts
     ]
     plan = plan_holds(team=team, wanted=wanted, now=now, wallet=wallet)
-    with transaction.atomic(durable=True), plan.taking(by=by) as holds:
-        for draft, hold in zip(drafts, holds, strict=True):
-            draft.hold = hold
-        with connection.cursor() as cursor:
-            _INSERT.run(cursor, drafts)
+    holds = plan.holds()
+    for draft, hold in zip(drafts, holds, strict=True):
+        draft.hold = hold
+    with transaction.atomic(durable=True), plan.taking(holds, _INSERT.of(drafts), by=by):
         keep_uploads_alive(drafts, team=team, now=now)
         for draft in drafts:
             threshold = exceeded_threshold(draft, known=known)

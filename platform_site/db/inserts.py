@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import chain
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import connection, models
 from django.db.backends.utils import CursorWrapper
@@ -37,13 +38,12 @@ class Insert(Generic[Row]):
         self._row = f"({', '.join(['%s'] * len(self._fields))})"
         self._values = attrgetter(*(field.attname for field in self._fields))
 
-    def run(self, cursor: CursorWrapper, rows: Sequence[Row]) -> None:
-        """Insert `rows`, whose values have their fields' types, as they are: without defaults and
-        signals, and no ids are returned.
-
-        Raises `IntegrityError` as the ORM does.
+    def of(self, rows: Sequence[Row]) -> "Written":
+        """Return what inserts `rows`, whose values have their fields' types, as they are: without
+        defaults and signals, and no ids are returned.
         """
         size = _MOST_PARAMETERS // len(self._fields)
+        statements = []
         for first in range(0, len(rows), size):
             values: list[Any] = []
             some = rows[first : first + size]
@@ -53,10 +53,8 @@ class Insert(Generic[Row]):
                 for place, convert in self._conversions:
                     if values[at + place] is not None:
                         values[at + place] = convert(values[at + place])
-            cursor.execute(self._start + ", ".join([self._row] * len(some)), values)
-        for row in rows:
-            state = row._state  # noqa: SLF001  # as above
-            state.adding, state.db = False, cursor.db.alias
+            statements.append((self._start + ", ".join([self._row] * len(some)), values))
+        return Written(rows, statements)
 
     @cached_property
     def _conversions(self) -> list[tuple[int, Callable[[Any], Any]]]:
@@ -66,6 +64,34 @@ class Insert(Generic[Row]):
             for place, field in enumerate(self._fields)
             if field.choices or not isinstance(_stored_as(field), _AS_IT_IS)
         ]
+
+
+class Written(NamedTuple):
+    """Rows, and the statements with their values that insert them."""
+
+    rows: Sequence[models.Model]
+    statements: Sequence[tuple[str, list[Any]]]
+
+
+def insert(cursor: CursorWrapper, *writes: Written) -> None:
+    """Insert the rows of several models, in one statement where the database can.
+
+    That is the same statements, one within the other: what they ask of the database is little
+    beside asking. Raises `IntegrityError` as the ORM does.
+    """
+    statements = [statement for write in writes for statement in write.statements]
+    parameters = sum(len(values) for _, values in statements)
+    if connection.vendor == "postgresql" and len(statements) > 1 and parameters <= _MOST_PARAMETERS:
+        *before, (last, _) = statements
+        parts = ", ".join(f"part_{number} AS ({text})" for number, (text, _) in enumerate(before))
+        every = [value for _, values in statements for value in values]
+        cursor.execute(f"WITH {parts} {last}", every)
+    else:
+        for text, values in statements:
+            cursor.execute(text, values)
+    for row in chain.from_iterable(write.rows for write in writes):
+        state = row._state  # noqa: SLF001  # documented, if underlined
+        state.adding, state.db = False, connection.alias
 
 
 def _stored_as(field: "models.Field[Any, Any]") -> "models.Field[Any, Any]":

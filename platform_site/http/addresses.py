@@ -260,6 +260,7 @@ def literal_address_problem(
     return None
 
 
+@lru_cache(maxsize=256)
 def is_within_reach(url: str, *, of: str) -> bool:
     """Return whether whoever answers at the URL `of` may reach `url`: as far as can be told without
     asking the network, `url` is public, or the two are in a private network together.

@@ -19,6 +19,11 @@ def tidied(path: str) -> str:
     return "/v1/" if tidy == "/v1" else tidy
 
 
+def is_of_api(path: str) -> bool:
+    """Return whether a path, tidy or not, is one of the API."""
+    return path.startswith(("/v1/", "//")) and tidied(path).startswith("/v1/")
+
+
 def is_for_programs(path: str) -> bool:
     """Return whether what calls this path reads the error envelope rather than a page."""
     return _ANSWERED_IN_JSON.match(path) is not None

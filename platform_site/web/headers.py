@@ -44,6 +44,16 @@ class UsualHeadersMiddleware:
         return response
 
 
+class ProgramHeadersMiddleware(UsualHeadersMiddleware):
+    """Beside the usual headers, let a browser do nothing with an answer for programs."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer, with the headers."""
+        response = super().__call__(request)
+        response.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        return response
+
+
 class TrustedProxyMiddleware:
     """Forget `X-Forwarded-Proto` of a peer that is no proxy of ours.
 

@@ -311,7 +311,10 @@ def test_p10_money_moves_inside_a_transaction_only() -> None:
     now = timezone.now()
     wanted = [WantedHold(70, Subject("test", "1"), ())]
     plan = plan_holds(team=team, wanted=wanted, now=now, wallet=read_wallet(team))
-    with pytest.raises(transaction.TransactionManagementError), plan.taking(by=SYSTEM):
+    with (
+        pytest.raises(transaction.TransactionManagementError),
+        plan.taking(plan.holds(), by=SYSTEM),
+    ):
         pass
     hold = make_hold(team)
     for close in (settle_hold, release_hold):

@@ -170,7 +170,7 @@ def test_holds_in_either_order_with_batches_and_ends_do_not_deadlock() -> None:
             for place, subject in enumerate(order * 3)
         ]
         plan = plan_holds(team=team, wanted=wanted, now=now, wallet=read_wallet(team))
-        with transaction.atomic(), plan.taking(by=SYSTEM):
+        with transaction.atomic(), plan.taking(plan.holds(), by=SYSTEM):
             pass
         with transaction.atomic():
             close = settle_hold if number % 2 else release_hold

@@ -58,21 +58,26 @@ def statements_of(work: Callable[[], object]) -> tuple[list[str], list[str]]:
 
 @pytest.mark.usefixtures("balanced")
 class TestStatements:
-    def test_an_order_under_limits_of_all_scopes_takes_six_the_contended_last(
+    def test_an_order_under_limits_of_all_scopes_takes_six_at_most_the_contended_last(
         self, desk: Desk
     ) -> None:
         for scope in SCOPES:
             desk.cap(scope, 1_000)
         submit(desk)
         inside, outside = statements_of(lambda: submit(desk))
-        assert [text.split(" SET ")[0].split(" (")[0] for text in inside] == [
+        inserts = [
             'INSERT INTO "billing_hold"',
             'INSERT INTO "billing_holdwindow"',
             'INSERT INTO "billing_transfer"',
             'INSERT INTO "generations_generation"',
-            "UPDATE billing_spendwindow",
-            "UPDATE billing_account",
         ]
+        *written, windows, credits = inside
+        if connection.vendor == "postgresql":
+            assert len(written) == 1
+            written = [f"INSERT{part}" for part in written[0].split("INSERT")[1:]]
+        assert [text.split(" (")[0] for text in written] == inserts
+        assert windows.startswith("UPDATE billing_spendwindow")
+        assert credits.startswith("UPDATE billing_account")
         assert len(outside) <= 5  # of which one reads the models, two wake the dispatcher
 
     def test_a_batch_takes_no_more_statements_for_more_items(self, desk: Desk) -> None:
