@@ -23,8 +23,13 @@ def path_of(model: type[Model], page: str, *args: object) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
 
 
-# The scheduler's own, and what people are still typing, which nobody else reads.
-INTERNAL = ["platform_site.Lease", "generations.Draft", "generations.LastServed"]
+# The site's own, and what people are still typing, which nobody else reads.
+INTERNAL = [
+    "platform_site.Lease",
+    "platform_site.Version",
+    "generations.Draft",
+    "generations.LastServed",
+]
 
 
 def test_every_model_of_ours_has_pages_but_what_is_nobodys_to_see() -> None:
