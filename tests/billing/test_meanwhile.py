@@ -123,6 +123,21 @@ class TestTakingHolds:
         assert make_hold(team, 70, subjects=(KEY,)).is_open
         assert not SpendWindow.objects.exists()
 
+    def test_a_limit_lifted_after_its_window_began_is_not_counted_under(self, team: Team) -> None:
+        make_limit(KEY, 90, team=team)
+        begun: list[bool] = []
+
+        def lift() -> None:
+            """Lift it before the second read, which comes after the window's row was made."""
+            if begun:
+                cap(team, None)
+            begun.append(True)
+
+        with before(READ_WINDOWS, lift, times=2), pytest.raises(AdmissionOutdated):
+            make_hold(team, 70, subjects=(KEY,))
+        assert make_hold(team, 70, subjects=(KEY,)).is_open
+        assert not SpendWindow.objects.exists()
+
     def test_the_catalogue_changed_meanwhile_holds_nothing(self, team: Team) -> None:
         def change() -> None:
             Version.objects.update_or_create(name=CATALOGUE, defaults={"number": fresh_version()})
