@@ -61,7 +61,8 @@ def bare_site(site: RunningSite, *, page_bytes: int = 0) -> Iterator[BareSite]:
 def _command_of(site: RunningSite) -> list[str]:
     """Return the words of the command that serves the site."""
     for pid in tree_of(site.supervisor):
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
+        # A child that was forked shows its words in the space of its parent's, filled with blanks.
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().rstrip("\0 ").split("\0")
         # Above it stands the process that ends it; its command line has this one's at its end.
         if _APPLICATION in words and "reaper" not in " ".join(words):
             return words
