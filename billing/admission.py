@@ -27,15 +27,14 @@ from billing.refusals import limit_refusal, wallet_refusal
 from billing.selectors import Books, LimitUse, limits_over, site_zone
 from billing.subjects import Subject
 from billing.windows import window_end, window_start
+from platform_site.db.catalogue import CATALOGUE_VERSION
 from platform_site.db.inserts import Insert, Written, insert
 from platform_site.db.remembered import Remembered
-from platform_site.models import CATALOGUE
 
 _HOLDS, _LINKS, _ENTRIES = Insert(Hold), Insert(HoldWindow), Insert(Transfer)
 
 _READ_ACCOUNTS = f"""
-SELECT kind, id, debits, credits, limits_version,
-  coalesce((SELECT number FROM platform_site_version WHERE name = '{CATALOGUE}'), 0)
+SELECT kind, id, debits, credits, limits_version, {CATALOGUE_VERSION}
 FROM billing_account WHERE team_id = %s
 """  # noqa: S608  # nothing but this module's own words
 
@@ -69,7 +68,7 @@ WHERE id IN (
   AND (
     kind = 'held' OR (
       credits - debits >= %s AND limits_version = %s
-      AND coalesce((SELECT number FROM platform_site_version WHERE name = '{CATALOGUE}'), 0) = %s
+      AND {CATALOGUE_VERSION} = %s
     )
   )
 """  # noqa: S608

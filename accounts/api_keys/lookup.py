@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from django.db import connection
 
 from accounts.models import ApiKey, Membership, Team, User
+from platform_site.db.catalogue import CATALOGUE_VERSION
 from platform_site.db.columns import Columns
-from platform_site.models import CATALOGUE
 
 _KEY, _TEAM = Columns(ApiKey, "api_key"), Columns(Team, "team")
 _OWNER, _MEMBERSHIP = Columns(User, "owner"), Columns(Membership, "membership")
@@ -15,8 +15,7 @@ _OWNER_AT = _TEAM_AT + _TEAM.count
 _MEMBERSHIP_AT = _OWNER_AT + _OWNER.count
 
 _FIND = f"""
-SELECT {_KEY.text}, {_TEAM.text}, {_OWNER.text}, {_MEMBERSHIP.text},
-  coalesce((SELECT number FROM platform_site_version WHERE name = '{CATALOGUE}'), 0)
+SELECT {_KEY.text}, {_TEAM.text}, {_OWNER.text}, {_MEMBERSHIP.text}, {CATALOGUE_VERSION}
 FROM accounts_apikey AS api_key
 JOIN accounts_team AS team ON team.id = api_key.team_id
 JOIN accounts_user AS owner ON owner.id = api_key.owner_id

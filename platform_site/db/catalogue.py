@@ -16,7 +16,10 @@ from django.db.models.signals import post_migrate
 from platform_site.db.remembered import fresh_version
 from platform_site.models import CATALOGUE, Version
 
-_READ = f"SELECT number FROM platform_site_version WHERE name = '{CATALOGUE}'"  # noqa: S608
+# For statements that read the version with something else, or prove that it still stands.
+CATALOGUE_VERSION = (
+    f"coalesce((SELECT number FROM platform_site_version WHERE name = '{CATALOGUE}'), 0)"  # noqa: S608
+)
 
 Value = TypeVar("Value")
 
@@ -44,9 +47,9 @@ _current = Catalogue(-1)
 def catalogue() -> Catalogue:
     """Return the catalogue as it stands, by one cheap statement that reads its version."""
     with connection.cursor() as cursor:
-        cursor.execute(_READ)
-        row = cursor.fetchone()
-    return catalogue_at(row[0] if row else 0)
+        cursor.execute(f"SELECT {CATALOGUE_VERSION}")
+        (version,) = cursor.fetchone()
+    return catalogue_at(version)
 
 
 def catalogue_at(version: int) -> Catalogue:
