@@ -25,10 +25,11 @@ from generations.lifecycle import (
     check_transition,
     state_of,
 )
-from generations.models import Generation
+from generations.models import Generation, GenerationEvent
 from generations.notifications import notify_ended
 from generations.provider_keys import wake_for_slot
 from platform_site.clusters.watch import announce
+from platform_site.db.inserts import Insert, insert
 from platform_site.errors import Conflict
 
 log = structlog.get_logger(__name__)
@@ -42,10 +43,7 @@ _SENT = (
     "id, state, provider_key_id, team_id, user_id, hold_id, credits, body, callback_token,"
     " submit_attempts, submitted_at, next_submit_at, upstream_id"
 )
-_EVENT = (
-    "INSERT INTO generations_generationevent (generation_id, at, kind, from_state, to_state,"
-    " message, cause, data, actor, request_id, upstream_id) VALUES "
-)
+_EVENTS = Insert(GenerationEvent)
 
 
 class Changes(TypedDict, total=False):
@@ -271,13 +269,22 @@ def _write_events(
     data: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the same event of each generation, in one statement."""
-    if not generations:
-        return
-    same = [_adapted(timezone.now()), kind, from_state, to_state, message, cause]
-    same += [json.dumps(data or {}), by.name, by.request_id]
-    parameters: list[Any] = []
-    for generation in generations:
-        parameters += [_adapted(generation.pk), *same, generation.upstream_id or ""]
-    row = f"({', '.join(['%s'] * 11)})"
+    at = timezone.now()
+    events = [
+        GenerationEvent(
+            generation=generation,
+            at=at,
+            kind=kind,
+            from_state=from_state,
+            to_state=to_state,
+            message=message,
+            cause=cause,
+            data=dict(data or {}),
+            actor=by.name,
+            request_id=by.request_id,
+            upstream_id=generation.upstream_id or "",
+        )
+        for generation in generations
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(_EVENT + ", ".join([row] * len(generations)), parameters)
+        insert(cursor, _EVENTS.of(events))

@@ -24,7 +24,7 @@ from generations.transitions import transition_all
 
 SYSTEM = By.system("submit")
 
-# Written by hand, as `fair_queue` is: the ORM would compile each again for every claim.
+# Static, as in `fair_queue`: for the ORM each claim would be another query to write.
 _KEYS = """
 SELECT * FROM generations_providerkey
 WHERE state <> 'paused' AND (next_send_at IS NULL OR next_send_at <= %s) AND id IN ({ids})

@@ -1,6 +1,6 @@
 """The vendor's keys that people own: vaulted, paused and probed, held to a send rate."""
 
-from generations.provider_keys.load import anything_due, in_flight, queued_with
+from generations.provider_keys.load import in_flight, queued_with
 from generations.provider_keys.send_rate import next_send_at
 from generations.provider_keys.service import (
     MOST_IN_FLIGHT,
@@ -32,7 +32,6 @@ __all__ = [
     "MOST_IN_FLIGHT",
     "MOST_PER_MINUTE",
     "add_provider_key",
-    "anything_due",
     "client_for",
     "delete_provider_key",
     "hold_back_key",
