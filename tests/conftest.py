@@ -51,6 +51,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
         database.setdefault("TEST", {})["NAME"] = str(site_settings.DATA_DIR / "test.sqlite3")
 
 
+@pytest.fixture
+def deaf_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a watch find nothing by looking, so that what it notices was known or heard."""
+    monkeypatch.setattr("platform_site.clusters.watch.LOOK_SECONDS", 600.0)
+
+
 @pytest.fixture(autouse=True)
 def catalogue(request: pytest.FixtureRequest) -> None:
     """Put the vendor's model and rates back: the flush after a transactional test takes them."""

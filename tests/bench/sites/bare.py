@@ -2,20 +2,16 @@
 
 import contextlib
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from tests.bench.measure.processes import Used, tree_of, used_by
-from tests.bench.sites.installation import RunningSite
+from tests.bench.sites.installation import RunningSite, wait_until_answered
 from tests.support.ports import free_port
 
 _APPLICATION = "platform_site.wsgi:application"
 _BARE = "tests.bench.bare.wsgi:application"
-_START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ def bare_site(site: RunningSite, *, page_bytes: int = 0) -> Iterator[BareSite]:
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait(server, url, site.folder / "bare.log")
+        wait_until_answered(server, url, site.folder / "bare.log")
         yield BareSite(url, server.pid, list(site.database.servers))
     finally:
         server.terminate()
@@ -67,14 +63,3 @@ def _command_of(site: RunningSite) -> list[str]:
         if _APPLICATION in words and "reaper" not in " ".join(words):
             return words
     raise RuntimeError("No process serves the site.")
-
-
-def _wait(server: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
-    ends = time.monotonic() + _START_SECONDS
-    with httpx.Client(trust_env=False) as client:
-        while time.monotonic() < ends and server.poll() is None:
-            with contextlib.suppress(httpx.TransportError):
-                if client.get(url).status_code == 200:
-                    return
-            time.sleep(0.1)
-    raise RuntimeError(f"{url} does not answer: {log.read_text(errors='replace')[-1500:]}")

@@ -123,7 +123,7 @@ class Installation:
                 with _up(self.tree, environ, folder, flags) as up:
                     url = environ["PUBLIC_URL"]
                     if not roles or "web" in roles:
-                        _wait(up, f"{url}/healthz", folder)
+                        wait_until_answered(up, f"{url}/healthz", folder / "up.log")
                     yield RunningSite(url, self.demo, database, up.pid, folder, environ, self.tree)
 
     def _environ(self, folder: Path, database: Database) -> dict[str, str]:
@@ -191,13 +191,13 @@ def _up(
             up.wait(STOP_SECONDS)
 
 
-def _wait(up: "subprocess.Popen[bytes]", url: str, folder: Path) -> None:
+def wait_until_answered(server: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    """Wait for a 200 of `url`. Raises `RuntimeError`, with the end of the log, when none comes."""
     ends = time.monotonic() + START_SECONDS
     with httpx.Client(trust_env=False) as client:
-        while time.monotonic() < ends and up.poll() is None:
+        while time.monotonic() < ends and server.poll() is None:
             with contextlib.suppress(httpx.TransportError):
                 if client.get(url).status_code == 200:
                     return
             time.sleep(0.1)
-    log = (folder / "up.log").read_text(errors="replace")[-1500:]
-    raise RuntimeError(f"{url} does not answer: {log}")
+    raise RuntimeError(f"{url} does not answer: {log.read_text(errors='replace')[-1500:]}")

@@ -29,15 +29,9 @@ from tests.support.working import working
 pytestmark = [
     pytest.mark.both_databases,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("provider_key"),
+    pytest.mark.usefixtures("provider_key", "deaf_looks"),
 ]
 LONG = 600.0
-
-
-@pytest.fixture(autouse=True)
-def deaf_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nothing be found by looking, so that what is noticed was known or heard."""
-    monkeypatch.setattr("platform_site.clusters.watch.LOOK_SECONDS", LONG)
 
 
 @pytest.fixture

@@ -13,17 +13,15 @@ from platform_site.clusters.heartbeats import record_heartbeat
 from platform_site.clusters.shutdown import clear_shutdown, request_shutdown
 from platform_site.clusters.watch import Watch, announce
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.both_databases,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("deaf_looks"),
+]
 
 TOPIC = "test"
 # Longer than any test: a wait that ends has been ended.
 LONG = 600.0
-
-
-@pytest.fixture(autouse=True)
-def deaf_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nothing be found by looking, so that what is noticed was heard."""
-    monkeypatch.setattr("platform_site.clusters.watch.LOOK_SECONDS", LONG)
 
 
 @pytest.fixture
